@@ -1,0 +1,57 @@
+"""Addresses, sender tags and base58."""
+
+from __future__ import annotations
+
+import base58
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nymproxy import _base58
+from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+from nymproxy.errors import AddressError
+
+
+@given(st.binary(max_size=80))
+def test_base58_agrees_with_the_published_library(data: bytes) -> None:
+    text = base58.b58encode(data).decode()
+    assert _base58.encode(data) == text
+    assert _base58.decode(text) == data
+
+
+@given(st.text(max_size=60))
+def test_base58_never_crashes(text: str) -> None:
+    try:
+        data = _base58.decode(text)
+    except ValueError:
+        return
+    assert _base58.encode(data) == text
+
+
+def test_base58_refuses_long_texts_before_converting_them() -> None:
+    with pytest.raises(ValueError, match="longer than"):
+        _base58.decode_exactly("2" * 1_000_000, 32)
+
+
+@given(st.text(max_size=200))
+def test_parsing_raises_only_address_errors(text: str) -> None:
+    for parse in (NymAddress.parse, NodeIdentity.parse, SenderTag.parse):
+        try:
+            value = parse(text)
+        except AddressError:
+            continue
+        assert str(value) == text
+
+
+@given(st.binary(max_size=100))
+def test_binary_parsing_raises_only_address_errors(data: bytes) -> None:
+    for parse in (NymAddress.from_bytes, NodeIdentity, SenderTag):
+        try:
+            parse(data)
+        except AddressError:
+            continue
+
+
+def test_representations_hide_what_must_not_be_logged() -> None:
+    tag = SenderTag(bytes(range(16)))
+    assert str(tag) not in repr(tag)

@@ -1,0 +1,18 @@
+"""Vectors made by the real Rust crates; ``NYMPROXY_VECTORS=DIR`` tests another folder of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+VECTORS = Path(os.environ.get("NYMPROXY_VECTORS") or Path(__file__).parent)
+
+
+@lru_cache
+def load(name: str) -> dict[str, Any]:
+    """Read one vector file. A missing file is an error, and so fails the run."""
+    data: dict[str, Any] = json.loads((VECTORS / name).read_text())
+    return data
