@@ -1,0 +1,1 @@
+"""The way from the old TcpProxy to nymproxy: the ``nymproxy-migrate`` command."""

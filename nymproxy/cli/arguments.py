@@ -1,0 +1,71 @@
+"""Reads argument lists the way the old binaries did (clap 4), before typer sees them.
+
+The old parser takes ``-sV`` and ``-s=V`` alike, and refuses a flag that is given twice; the parser
+behind typer would read ``=V`` as the value, and let the last flag win.
+"""
+
+from __future__ import annotations
+
+from nymproxy.errors import ConfigurationError
+
+_OLD_COMMANDS = {"client", "server"}
+_LONG_NAMES = {
+    "-s": "--server-address",
+    "-e": "--env-path",
+    "-u": "--upstream-tcp-address",
+    "-c": "--config-dir",
+    "-g": "--gateway",
+}
+
+
+def normalise(arguments: list[str]) -> list[str]:
+    """Return ``arguments`` with ``-s=V`` split in two.
+
+    Raises:
+        ConfigurationError: a flag of ``client`` or ``server`` is given twice.
+    """
+    if not arguments or arguments[0] not in _OLD_COMMANDS:
+        return arguments
+    result = [arguments[0]]
+    seen: set[str] = set()
+    index = 1
+    while index < len(arguments):
+        argument = arguments[index]
+        index += 1
+        if argument == "--":
+            result += [argument, *arguments[index:]]
+            break
+        name, value = _split(argument)
+        if name is None:
+            result.append(argument)
+            continue
+        if name in seen:
+            raise ConfigurationError(f"{name} is given twice: give it once")
+        seen.add(name)
+        if argument[:2] in _LONG_NAMES and value is not None:
+            result += [argument[:2], value]
+        else:
+            result.append(argument)
+        if value is None and _takes_value(name) and index < len(arguments):
+            result.append(arguments[index])
+            index += 1
+    return result
+
+
+def _split(argument: str) -> tuple[str | None, str | None]:
+    """Return the long name and the attached value, or ``(None, None)`` for no flag."""
+    if argument.startswith("--"):
+        name, equals, value = argument.partition("=")
+        return name, value if equals else None
+    short = argument[:2]
+    if short in _LONG_NAMES:
+        rest = argument[2:]
+        return _LONG_NAMES[short], rest.removeprefix("=") if rest else None
+    return None, None
+
+
+_SWITCHES = {"--help", "--json", "--debug", "--compat-config-dir", "--close-to-legacy-clients"}
+
+
+def _takes_value(name: str) -> bool:
+    return name not in _SWITCHES

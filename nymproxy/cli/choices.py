@@ -1,0 +1,41 @@
+"""The values of the flags that take a word."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Wire(enum.StrEnum):
+    """The protocol between the two proxies."""
+
+    LEGACY = "legacy"
+    STREAM = "stream"
+
+
+class IdentityMode(enum.StrEnum):
+    """How many mixnet identities the client's connections use."""
+
+    PER_CONNECTION = "per-connection"
+    POOL = "pool"
+    SHARED = "shared"
+
+
+class Profile(enum.StrEnum):
+    """The traffic profiles of the client stack."""
+
+    DEFAULT = "default"
+    FAST = "fast"
+    BARE = "bare"
+
+
+class Accept(enum.StrEnum):
+    """The protocols that a server accepts."""
+
+    BOTH = "legacy,stream"
+    LEGACY = "legacy"
+    STREAM = "stream"
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """The single words."""
+        return tuple(self.value.split(","))

@@ -1,0 +1,52 @@
+"""Errors as an operator sees them: one line that says what to do, and an exit code.
+
+Exit codes: 0 done, 1 the network or a peer did not play along (trying again may help), 2 a wrong
+argument, setting or file (trying again will not), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from nymproxy.errors import ClientDisconnected, DeliveryError, NetworkError, NymError, PhaseTimeout
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+_TRANSIENT = (NetworkError, DeliveryError, ClientDisconnected, PhaseTimeout)
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Look into exception groups: the first error that was raised on purpose, else the first."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = [first_cause(inner) for inner in error.exceptions]
+    for leaf in leaves:
+        if isinstance(leaf, NymError):
+            return leaf
+    return leaves[0]
+
+
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """Return the line and the exit code for an error that is no bug of ours, else ``None``."""
+    error = first_cause(error)
+    if isinstance(error, NymError):
+        code = EXIT_FAILED if isinstance(error, _TRANSIENT) else EXIT_USAGE
+        return f"{error} [{error.code}]", code
+    if isinstance(error, OSError):
+        return _explain_os_error(error), EXIT_USAGE
+    return None
+
+
+def _explain_os_error(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            "the listening port is taken: stop the program that uses it, choose another one with "
+            "--listen-port, or let the system choose with --listen-port 0"
+        )
+    if error.errno == errno.EACCES and error.filename is None:
+        return "no right to listen there: use a port above 1023 with --listen-port"
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

@@ -1,0 +1,98 @@
+"""What every long-running command does: say when it is ready, and end when it is told to.
+
+Ready means that traffic can flow: one JSON line on stdout, the same line in ``--address-file``, and
+``READY=1`` to systemd when ``NOTIFY_SOCKET`` is set. SIGTERM or SIGINT asks for a drain; a second
+one ends at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
+
+logger = logging.getLogger("nymproxy.cli")
+
+
+def notify_service_manager(message: str) -> None:
+    """Send ``message`` to systemd, if it listens (sd_notify(3); ``@`` is an abstract name)."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return
+    target = "\0" + path[1:] if path.startswith("@") else path
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+            channel.sendto(message.encode(), target)
+    except OSError as error:
+        logger.warning("cannot notify the service manager: %s", error.strerror)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        file.write(text)
+    os.replace(file.name, path)
+
+
+@contextmanager
+def announced(ready: dict[str, object], address_file: Path | None) -> Iterator[None]:
+    """Announce ``ready`` for the time of the block."""
+    line = json.dumps(ready)
+    if address_file is not None:
+        _write_atomically(address_file, line + "\n")
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+    notify_service_manager("READY=1")
+    try:
+        yield
+    finally:
+        notify_service_manager("STOPPING=1")
+        if address_file is not None:
+            address_file.unlink(missing_ok=True)
+
+
+async def until_told_to_end(
+    work: Callable[[], Awaitable[None]],
+    drain: Callable[[], Awaitable[None]],
+    grace_period_seconds: float,
+) -> None:
+    """Run ``work`` until it ends by itself, or until a signal; then ``drain`` within the period.
+
+    ``drain`` should make ``work`` return. What has not ended after the period, or at a second
+    signal, is cancelled.
+    """
+    async with anyio.create_task_group() as tasks:
+
+        async def on_signals() -> None:
+            with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                async for number in signals:
+                    logger.info("%s: closing sessions", signal.Signals(number).name)
+                    tasks.start_soon(drain_within_period)
+                    break
+                async for _ in signals:
+                    logger.warning("second signal: ending at once")
+                    tasks.cancel_scope.cancel()
+
+        async def drain_within_period() -> None:
+            with anyio.move_on_after(grace_period_seconds) as scope:
+                await drain()
+            if scope.cancelled_caught:
+                logger.warning("not everything could be flushed in %g s", grace_period_seconds)
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(on_signals)
+        await work()
+        tasks.cancel_scope.cancel()

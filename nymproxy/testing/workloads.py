@@ -1,0 +1,254 @@
+"""Workloads for a TCP port, and what came of them: the same for every proxy pair under test.
+
+A workload plays the application: it connects to ``host:port``, where a proxy client listens whose
+server carries to :mod:`nymproxy.testing.upstream`, moves bytes, checks every one of them, and waits
+for the end of data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+import h11
+
+from nymproxy.testing.payload import PIECE_BYTES, Payload, payload_digest
+from nymproxy.testing.upstream import GREETING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from anyio.abc import SocketStream
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a workload connects to, and how long it may take."""
+
+    host: str
+    port: int
+    timeout_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadResult:
+    """What one workload saw.
+
+    Attributes:
+        name: the workload.
+        ok: every byte was right, and nothing was missing.
+        problem: what was wrong, if anything.
+        payload_bytes: payload moved, both directions together.
+        first_byte_seconds: from the connection's start to the first byte of the answer, of the
+            slowest connection.
+        seconds: from the first connection's start to the last one's end.
+        connections: how many connections the workload made.
+        ends_of_data: how many of them saw the answer's end of data.
+    """
+
+    name: str
+    ok: bool
+    problem: str | None
+    payload_bytes: int
+    first_byte_seconds: float | None
+    seconds: float
+    connections: int
+    ends_of_data: int
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One connection's part."""
+
+    started: float = field(default_factory=time.perf_counter)
+    first_byte_seconds: float | None = None
+    payload_bytes: int = 0
+    problem: str | None = None
+    end_of_data: bool = False
+
+    def saw_bytes(self) -> None:
+        if self.first_byte_seconds is None:
+            self.first_byte_seconds = time.perf_counter() - self.started
+
+
+@asynccontextmanager
+async def _connected(target: Target) -> AsyncIterator[SocketStream]:
+    async with await anyio.connect_tcp(target.host, target.port) as stream:
+        yield stream
+
+
+async def _read_http_response(stream: SocketStream, exchange: _Exchange) -> tuple[int, str, bytes]:
+    """Read a response to its end of data: status, SHA-256, and the first 4 KiB of the body."""
+    protocol = h11.Connection(h11.CLIENT)
+    protocol.send(h11.Request(method="GET", target="/", headers=[("host", "upstream")]))
+    protocol.send(h11.EndOfMessage())
+    digest, head, status = hashlib.sha256(), b"", 0
+    while True:
+        event = protocol.next_event()
+        if event is h11.NEED_DATA:
+            try:
+                data = await stream.receive(PIECE_BYTES)
+            except anyio.EndOfStream:
+                exchange.end_of_data = True
+                protocol.receive_data(b"")
+                continue
+            exchange.saw_bytes()
+            protocol.receive_data(data)
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+        elif isinstance(event, h11.Data):
+            digest.update(event.data)
+            exchange.payload_bytes += len(event.data)
+            head = (head + event.data)[:4096] if len(head) < 4096 else head
+        elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
+            break
+    await _read_end_of_data(stream, exchange)
+    return status, digest.hexdigest(), head
+
+
+async def _read_end_of_data(stream: SocketStream, exchange: _Exchange) -> None:
+    if exchange.end_of_data:
+        return
+    try:
+        await stream.receive(1)
+    except anyio.EndOfStream:
+        exchange.end_of_data = True
+    else:
+        exchange.problem = "bytes after the end of the answer"
+
+
+def _request(method: str, path: str, body_length: int | None = None) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: upstream", "Connection: close"]
+    if body_length is not None:
+        lines.append(f"Content-Length: {body_length}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+async def _download_once(
+    target: Target, exchange: _Exchange, seed: int, length: int, *, half_close: bool = False
+) -> None:
+    async with _connected(target) as stream:
+        await stream.send(_request("GET", f"/payload/{seed}/{length}"))
+        if half_close:
+            await stream.send_eof()
+        status, digest, _ = await _read_http_response(stream, exchange)
+    if status != 200:
+        exchange.problem = f"status {status}"
+    elif exchange.payload_bytes != length:
+        exchange.problem = f"{exchange.payload_bytes} bytes of {length}"
+    elif digest != payload_digest(seed, length):
+        exchange.problem = "another SHA-256"
+
+
+async def _upload_once(target: Target, exchange: _Exchange, seed: int, length: int) -> None:
+    async with _connected(target) as stream, anyio.create_task_group() as tasks:
+
+        async def send_body() -> None:
+            await stream.send(_request("POST", "/digest", length))
+            payload, rest = Payload(seed), length
+            while rest:
+                piece = payload.take(min(rest, PIECE_BYTES))
+                await stream.send(piece)
+                rest -= len(piece)
+
+        tasks.start_soon(send_body)
+        status, _, body = await _read_http_response(stream, exchange)
+    exchange.payload_bytes = length
+    expected = {"length": length, "sha256": payload_digest(seed, length)}
+    if status != 200:
+        exchange.problem = f"status {status}"
+    elif json.loads(body) != expected:
+        exchange.problem = "the upstream got other bytes"
+
+
+async def _greeting_once(target: Target, exchange: _Exchange) -> None:
+    async with _connected(target) as stream:
+        seen = b""
+        while len(seen) < len(GREETING):
+            seen += await stream.receive()
+            exchange.saw_bytes()
+        await stream.send(b"HELO app\r\n")
+        try:
+            while True:
+                seen += await stream.receive()
+        except anyio.EndOfStream:
+            exchange.end_of_data = True
+    exchange.payload_bytes = len(seen)
+    if seen != GREETING + b"250 HELO app\r\n":
+        exchange.problem = "another dialogue"
+
+
+async def _run(
+    name: str, target: Target, *parts: Callable[[_Exchange], Awaitable[None]]
+) -> WorkloadResult:
+    """Run the parts at once, each on a connection of its own, and sum up."""
+    exchanges = [_Exchange() for _ in parts]
+
+    async def guarded(part: Callable[[_Exchange], Awaitable[None]], exchange: _Exchange) -> None:
+        try:
+            await part(exchange)
+        except* (OSError, anyio.EndOfStream, anyio.BrokenResourceError) as group:
+            exchange.problem = f"the connection failed ({type(group.exceptions[0]).__name__})"
+        except* h11.RemoteProtocolError:
+            exchange.problem = "the answer is cut off"
+
+    started = time.perf_counter()
+    with anyio.move_on_after(target.timeout_seconds) as scope:
+        async with anyio.create_task_group() as tasks:
+            for part, exchange in zip(parts, exchanges, strict=True):
+                tasks.start_soon(guarded, part, exchange)
+    problems = [exchange.problem for exchange in exchanges if exchange.problem]
+    if scope.cancelled_caught:
+        problems.insert(0, f"not done within {target.timeout_seconds:g} s")
+    first_bytes = [exchange.first_byte_seconds for exchange in exchanges]
+    return WorkloadResult(
+        name=name,
+        ok=not problems,
+        problem=problems[0] if problems else None,
+        payload_bytes=sum(exchange.payload_bytes for exchange in exchanges),
+        first_byte_seconds=max((value for value in first_bytes if value is not None), default=None),
+        seconds=time.perf_counter() - started,
+        connections=len(exchanges),
+        ends_of_data=sum(exchange.end_of_data for exchange in exchanges),
+    )
+
+
+async def first_byte(target: Target) -> WorkloadResult:
+    """One small request: how soon does the answer begin?"""
+    return await _run("first byte", target, lambda one: _download_once(target, one, 1, 64))
+
+
+async def download(target: Target, length: int, seed: int = 2) -> WorkloadResult:
+    """One HTTP download."""
+    return await _run("download", target, lambda one: _download_once(target, one, seed, length))
+
+
+async def upload(target: Target, length: int, seed: int = 3) -> WorkloadResult:
+    """One HTTP upload; the upstream answers with what it got."""
+    return await _run("upload", target, lambda one: _upload_once(target, one, seed, length))
+
+
+async def connections_at_once(target: Target, count: int, length: int) -> WorkloadResult:
+    """``count`` connections at the same moment, each with a payload of its own."""
+
+    def part(seed: int) -> Callable[[_Exchange], Awaitable[None]]:
+        return lambda one: _download_once(target, one, seed, length)
+
+    return await _run(f"{count} at once", target, *(part(100 + index) for index in range(count)))
+
+
+async def greeting(target: Target) -> WorkloadResult:
+    """A dialogue in which the server speaks first (the target must lead to the greeter)."""
+    return await _run("server speaks first", target, lambda one: _greeting_once(target, one))
+
+
+async def half_close(target: Target, length: int = 20_000) -> WorkloadResult:
+    """A request whose end of data comes before the answer."""
+    return await _run(
+        "half-close", target, lambda one: _download_once(target, one, 4, length, half_close=True)
+    )
