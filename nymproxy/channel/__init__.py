@@ -1,0 +1,25 @@
+"""Ordered, reliable, multiplexed byte channels over any message transport.
+
+Sans-IO machines, one for each concern, composed in :class:`ChannelMachine` (one channel) and
+:class:`ChannelTable` (all of a client); :class:`Channel`, :class:`ChannelMux` and
+:class:`ChannelAcceptor` are the async shells around them. A wire protocol plugs in as a
+:class:`ChannelProtocol`.
+"""
+
+from __future__ import annotations
+
+from nymproxy.channel.channel import Channel as Channel
+from nymproxy.channel.mux import ChannelAcceptor as ChannelAcceptor
+from nymproxy.channel.mux import ChannelMux as ChannelMux
+from nymproxy.channel.protocol import AbortSignal as AbortSignal
+from nymproxy.channel.protocol import ChannelCodec as ChannelCodec
+from nymproxy.channel.protocol import ChannelProtocol as ChannelProtocol
+from nymproxy.channel.protocol import ChannelRules as ChannelRules
+from nymproxy.channel.protocol import EndSignal as EndSignal
+from nymproxy.channel.protocol import Pacing as Pacing
+from nymproxy.channel.protocol import PeerMemory as PeerMemory
+from nymproxy.channel.protocol import PeerProfile as PeerProfile
+from nymproxy.channel.segment import Capability as Capability
+from nymproxy.channel.segment import ChannelId as ChannelId
+from nymproxy.channel.segment import Segment as Segment
+from nymproxy.channel.segment import SegmentKind as SegmentKind

@@ -1,0 +1,284 @@
+"""What a protocol module supplies to the channels: a codec, and a profile of each peer.
+
+A :class:`ChannelProtocol` is a codec plus two factories of :class:`PeerProfile`: one for channels
+that we open, one for channels that a peer opens. A profile belongs to one channel and lives as
+long; it learns from what the peer sends. The base class describes a peer about which nothing is
+known and which knows nothing: override what differs.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from nymproxy.address import NymAddress
+    from nymproxy.channel.segment import Capability, ChannelId, Segment, SegmentKind
+    from nymproxy.mixnet.randomness import RandomBytes
+
+KIB = 1024
+MIB = 1024 * 1024
+
+
+class ChannelCodec(Protocol):
+    """Translates between the payload of one mixnet message and one segment. Stateless."""
+
+    @property
+    def name(self) -> str:
+        """``"stream"`` or ``"legacy"``: part of the key of a channel, and used in logs."""
+        ...
+
+    def matches(self, payload: bytes) -> bool:
+        """Tell by the first bytes whether a message is of this protocol. Must not raise."""
+        ...
+
+    def decode(self, payload: bytes) -> Segment:
+        """Read one message.
+
+        Raises:
+            ChannelFormatError: for every message that is malformed or of an unknown type.
+        """
+        ...
+
+    def encode(self, segment: Segment) -> bytes:
+        """Write one message. Only called with kinds that the profile allows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRules:
+    """Numbers and switches that are fixed for the life of a channel. Times in seconds."""
+
+    sequence_modulus: int = 1 << 32
+    first_receive_sequence: int = 0
+    """The first sequence number expected from the peer."""
+    first_send_sequence: int = 0
+    has_open: bool = True
+    """The dialer sends an OPEN; without it the first DATA or FIN opens the channel."""
+    empty_data_is_end: bool = False
+    """An empty DATA, in order, ends its direction (streams); otherwise it is a no-op."""
+    data_after_fin_is_error: bool = False
+    """DATA above a FIN resets the channel (streams); otherwise it is dropped."""
+    admits_early_zero: bool = False
+    """DATA with sequence 0 where 1 is the first expected one is delivered first, if it comes
+    before anything was released and is not empty (old legacy clients)."""
+    zero_grace_seconds: float = 0.0
+    """Hold the first release back so long, so that such a 0 can still come."""
+
+    reorder_limit_frames: int = 1024
+    reorder_limit_bytes: int = 32 * MIB
+    gap_timeout_seconds: float = 120.0
+    """A gap that stays open longer is an error, as is a reorder buffer over its limits."""
+    unread_limit_bytes: int = 64 * MIB
+    """Bytes that wait for the application; beyond it the channel fails with StreamOverflow."""
+
+    send_window_bytes: int = 256 * KIB
+    """Bytes that were written and have not left for the gateway; ``send`` waits above it."""
+    max_ahead_frames: int = 128
+    """A numbered message is never further ahead of the oldest unacknowledged one."""
+    max_ahead_of_open: int = 32
+    """Numbered messages while the OPEN is not acknowledged."""
+    merge_delay_seconds: float = 0.010
+    """Small writes that follow a message within this time are merged; 0: each leaves at once."""
+
+    initial_window_bytes: int = 1 * MIB
+    """Flow control: what either side may send before the first WINDOW, and the size granted."""
+    window_tolerance_bytes: int = 4 * MIB
+    negotiation_timeout_seconds: float = 20.0
+    """A dialer keeps to the initial window so long while nothing is known of the peer."""
+    probe_after_seconds: float = 30.0
+    probe_interval_seconds: float = 60.0
+
+    idle_timeout_seconds: float = 30 * 60.0
+    """Nothing sent and nothing received: StreamIdleTimeout."""
+    half_closed_timeout_seconds: float | None = None
+    """The same while exactly one direction has ended; ``None``: as idle_timeout."""
+    answer_timeout_seconds: float | None = None
+    """After our own end was acknowledged: so long without a message from the peer ends the
+    channel. The reader sees the end of the stream if the peer cannot tell it (see
+    ``PeerProfile.peer_signals_end``), else StreamIdleTimeout. ``None``: no such limit."""
+    silence_end_seconds: float | None = None
+    """So long without DATA from the peer is taken as the end of its direction. Off: ``None``."""
+    wake_up_after_seconds: float | None = None
+    """Dialer: send one empty DATA when the application has written nothing for so long."""
+    keepalive_seconds: float | None = None
+    """Send PING this often, once the peer has shown that it answers; fail after three."""
+
+
+class EndSignal(enum.Enum):
+    """How the end of our direction is told to the peer."""
+
+    FIN = "fin"
+    """A FIN segment with the next sequence number."""
+    EMPTY_DATA = "empty-data"
+    """An empty DATA segment with the next sequence number (compat EOF)."""
+    NONE = "none"
+    """Not at all."""
+
+
+class AbortSignal(enum.Enum):
+    """How an abort is told to the peer."""
+
+    RESET = "reset"
+    FIN = "fin"
+    """A FIN with the next sequence number: what was not handed over is dropped before it."""
+    NONE = "none"
+
+
+class Pacing(Protocol):
+    """Holds numbered messages of one channel back (legacy servers lose what comes too close)."""
+
+    def ready_at(self, now: float) -> float:
+        """Return when the next numbered message may be handed to the transport.
+
+        ``now`` or less: at once. ``math.inf``: not before one of the calls below.
+        """
+        ...
+
+    def handed_over(self, index: int, packet_count: int, now: float) -> None:
+        """Numbered message number ``index`` (from 0) was accepted by the transport."""
+        ...
+
+    def sent(self, index: int, now: float) -> None:
+        """Its last packet has left."""
+        ...
+
+    def acknowledged(self, index: int, now: float) -> None:
+        """Every fragment of it was acknowledged."""
+        ...
+
+
+class PeerProfile:
+    """What is known of the peer of one channel, and what follows from it.
+
+    The machine calls :meth:`segment_received` with every valid segment, and asks the rest each
+    time that it matters; answers may change while the channel lives.
+    """
+
+    pacing: Pacing | None = None
+    """Set it to hold messages back; may be set to ``None`` later."""
+
+    def __init__(self, rules: ChannelRules) -> None:
+        self.rules = rules
+
+    # Learning.
+
+    def segment_received(self, segment: Segment) -> None:
+        """Learn from a segment of this channel that passed the peer check."""
+
+    def negotiation_timed_out(self) -> None:
+        """The dialer has heard nothing for ``negotiation_timeout_seconds``."""
+
+    # Sending.
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """The largest payload of one DATA segment."""
+        return 32 * KIB
+
+    @property
+    def max_unsent_messages(self) -> int:
+        """Messages in the transport whose last packet has not left; above it, bytes wait here,
+        where small writes are still merged."""
+        return 4
+
+    @property
+    def last_send_index(self) -> int | None:
+        """The last message number (from 0) that may be used, reserved for the end signal; a
+        channel with more to send is aborted. ``None``: the numbers wrap."""
+        return None
+
+    def stamp(self, segment: Segment) -> Segment:
+        """Add to an outgoing segment what shows our own abilities (``capabilities``)."""
+        return segment
+
+    def surbs(self, segment: Segment, *, first: bool) -> int:
+        """Return how many reply SURBs go with a segment towards an address.
+
+        Args:
+            segment: what is sent.
+            first: True for the first message of the channel.
+        """
+        return 0
+
+    def may_send(self, kind: SegmentKind) -> bool:
+        """Tell whether the peer can be sent segments of a kind other than OPEN and DATA."""
+        return False
+
+    def greeting(self) -> tuple[SegmentKind, ...]:
+        """Return what an acceptor sends as soon as the channel has a listener: HELLO, OPEN_ACK,
+        or DATA for an empty numbered message."""
+        return ()
+
+    # The end.
+
+    @property
+    def end_signal(self) -> EndSignal:
+        """How the end of our direction is told, decided when it is due."""
+        return EndSignal.NONE
+
+    @property
+    def repeat_end_after_seconds(self) -> float | None:
+        """Send the end signal once more, identical and without SURBs, so long after the first
+        copy was handed over. Asked again when it is due."""
+        return None
+
+    @property
+    def abort_signal(self) -> AbortSignal:
+        """How an abort is told."""
+        return AbortSignal.NONE
+
+    @property
+    def peer_signals_end(self) -> bool:
+        """True when this peer is known to tell the end of its direction."""
+        return False
+
+    # Flow control.
+
+    @property
+    def flow_control(self) -> bool | None:
+        """True: both sides keep to windows. False: they do not. ``None``: not known yet."""
+        return False
+
+
+class ChannelProtocol(Protocol):
+    """A wire protocol for channels: the codec and the rules of its peers."""
+
+    codec: ClassVar[ChannelCodec]
+
+    def new_channel_id(self, random_bytes: RandomBytes) -> ChannelId:
+        """Draw the id of a channel that we open."""
+        ...
+
+    def dial(self, channel_id: ChannelId, to: NymAddress) -> PeerProfile:
+        """Return the profile of a channel that we open."""
+        ...
+
+    def answer(self, segment: Segment) -> PeerProfile:
+        """Return the profile of a channel that a peer opens with ``segment`` (in a protocol
+        without OPEN this is whatever arrived first, not always the first sent)."""
+        ...
+
+
+class PeerMemory:
+    """What was learned about addresses, kept while the process lives (and bounded).
+
+    Share one between the protocols of all clients of a process. The oldest entry is forgotten
+    when there are more than ``limit``.
+    """
+
+    def __init__(self, limit: int = 4096) -> None:
+        self._limit = limit
+        self._known: dict[NymAddress, Capability] = {}
+
+    def recall(self, address: NymAddress) -> Capability | None:
+        """Return what is known; ``Capability.NONE``: known to have none; ``None``: nothing."""
+        return self._known.get(address)
+
+    def remember(self, address: NymAddress, capabilities: Capability) -> None:
+        """Record what an address has shown."""
+        self._known.pop(address, None)
+        self._known[address] = capabilities
+        if len(self._known) > self._limit:
+            del self._known[next(iter(self._known))]

@@ -1,0 +1,86 @@
+"""The neutral form of every message on a channel, whichever protocol it travels in.
+
+The codecs translate: LP stream frames in :mod:`nymproxy.stream.codec`, ``ProxiedMessage`` in
+:mod:`nymproxy.legacy`. The channel machines know segments only.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import NewType
+
+from nymproxy.errors import ResetCode
+
+ChannelId = NewType("ChannelId", int)
+"""The number of a channel: 64 bits in a stream, the 128 bits of the UUID in a legacy session."""
+
+
+class SegmentKind(enum.Enum):
+    """What a segment says. Only DATA and FIN carry, and use up, a sequence number."""
+
+    OPEN = "open"
+    """The dialer announces the channel; a payload comes before the first DATA."""
+    DATA = "data"
+    FIN = "fin"
+    """The sender's direction has ended (FIN of a stream, Close of a legacy session)."""
+    RESET = "reset"
+    """Both directions end at once, out of order."""
+    WINDOW = "window"
+    """The receiver allows ``limit`` payload bytes in all."""
+    PROBE = "probe"
+    """The sender asks for the current WINDOW."""
+    HELLO = "hello"
+    """The acceptor has the channel, and knows the extension."""
+    OPEN_ACK = "open-ack"
+    """The acceptor has the channel (newer Rust peers)."""
+    PING = "ping"
+    """Liveness: ``sequence`` is a nonce."""
+    PONG = "pong"
+    """Liveness: ``sequence`` echoes the nonce."""
+
+
+NUMBERED_KINDS = frozenset({SegmentKind.DATA, SegmentKind.FIN})
+
+
+class Capability(enum.IntFlag):
+    """What a peer has shown that it understands."""
+
+    NONE = 0
+    END_SIGNALS = 1
+    """FIN and RESET of a stream (bit 0 of the NX1 capability byte)."""
+    FLOW_CONTROL = 2
+    """WINDOW and PROBE of a stream (bit 1 of the NX1 capability byte)."""
+    SINGLE_CLOSE = 4
+    """A legacy server that honours one Close and needs no pacing (the NYP1 trailer)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One message of a channel.
+
+    Attributes:
+        kind: what it says.
+        channel_id: the channel.
+        sequence: the sequence number of DATA and FIN; a nonce in PING and PONG; informative or 0
+            otherwise.
+        payload: application bytes of DATA and OPEN.
+        capabilities: what the message shows of its sender; ``None`` when it shows nothing.
+        limit: WINDOW only: payload bytes allowed since the start of the direction.
+        reset_code: RESET only.
+        reason: RESET only: text for people, at most 200 bytes of UTF-8 on the wire.
+    """
+
+    kind: SegmentKind
+    channel_id: ChannelId
+    sequence: int = 0
+    payload: bytes = b""
+    capabilities: Capability | None = None
+    limit: int = 0
+    reset_code: ResetCode = ResetCode.CANCELLED
+    reason: str = ""
+
+    @property
+    def is_numbered(self) -> bool:
+        """True when the segment has a place in the order of its direction."""
+        return self.kind in NUMBERED_KINDS
