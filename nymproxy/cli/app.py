@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from nymproxy.cli import arguments as old_arguments
-from nymproxy.cli import outcome
+from nymproxy.cli import local_commands, outcome
 from nymproxy.cli.choices import Accept, IdentityMode, Profile, Wire
 
 app = typer.Typer(
@@ -233,14 +233,19 @@ def address(
     typer.echo(json.dumps({"address": text}) if json_output else text)
 
 
+app.command()(local_commands.demo)
+
+
 def _report(error: BaseException, *, debug: bool) -> int:
-    explained = outcome.explain(error)
-    if explained is None or debug:
+    if debug:
         traceback.print_exception(error)
+    explained = outcome.explain(error)
     if explained is None:
-        cause = outcome.first_cause(error)
-        sys.stderr.write(f"nymproxy: internal error: {type(cause).__name__}: {cause}\n")
-        return outcome.EXIT_FAILED
+        name = type(outcome.first_cause(error)).__name__
+        explained = (
+            f"a bug in nymproxy ({name}): run it again with --debug and report what it prints",
+            outcome.EXIT_FAILED,
+        )
     line, code = explained
     sys.stderr.write(f"nymproxy: {line}\n")
     return code

@@ -1,0 +1,131 @@
+"""Child processes that say when they are ready, and end when their parent tells them to.
+
+The convention is that of the ``nymproxy`` commands: one JSON line on stdout when ready, logs on
+stderr, SIGTERM ends it in order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from nymproxy.errors import NymError, PhaseTimeout
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from anyio.abc import Process
+
+STOP_TIMEOUT_SECONDS = 15.0
+_MAX_READY_LINE_BYTES = 1 << 20
+
+
+class ChildFailed(NymError):
+    """A child process ended before it was ready. The end of its log is in the message."""
+
+    code = "child-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A running child.
+
+    Attributes:
+        name: what it is, for messages.
+        process: the process.
+        ready: the JSON object that it printed when it was ready.
+        log: the file that holds its stderr.
+    """
+
+    name: str
+    process: Process
+    ready: dict[str, Any]
+    log: Path
+
+    def cpu_seconds(self) -> float | None:
+        """Return the CPU time of the child and its ended children, where /proc tells it."""
+        try:
+            text = Path(f"/proc/{self.process.pid}/stat").read_text()
+        except OSError:
+            return None
+        ticks = text.rpartition(")")[2].split()[11:15]
+        return sum(int(value) for value in ticks) / os.sysconf("SC_CLK_TCK")
+
+    def kill(self) -> None:
+        """End the child without warning (SIGKILL)."""
+        self.process.kill()
+
+
+async def _ready_line(process: Process) -> bytes:
+    assert process.stdout is not None
+    line = b""
+    while not line.endswith(b"\n") and len(line) < _MAX_READY_LINE_BYTES:
+        try:
+            line += await process.stdout.receive()
+        except anyio.EndOfStream:
+            break
+    return line
+
+
+def _last_lines(log: Path, count: int = 3) -> str:
+    return " | ".join(log.read_text(errors="replace").strip().splitlines()[-count:])
+
+
+@asynccontextmanager
+async def child_process(
+    name: str,
+    arguments: Sequence[str],
+    *,
+    log_directory: Path,
+    ready_timeout_seconds: float = 30.0,
+    environment: dict[str, str] | None = None,
+) -> AsyncIterator[Child]:
+    """Run ``python -m arguments...`` for the time of the block, from ready to ended.
+
+    Raises:
+        ChildFailed: it ended, or printed something else, before it was ready.
+        PhaseTimeout: it was not ready in time.
+    """
+    log = log_directory / f"{name}.log"
+    with log.open("wb") as log_file:
+        process = await anyio.open_process(
+            [sys.executable, "-m", *arguments],
+            stdin=subprocess.DEVNULL,
+            stderr=log_file,
+            env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )
+    try:
+        line = b""
+        with anyio.move_on_after(ready_timeout_seconds) as scope:
+            line = await _ready_line(process)
+        if scope.cancelled_caught:
+            raise PhaseTimeout(f"{name} was not ready within {ready_timeout_seconds:g} s ({log})")
+        try:
+            ready = json.loads(line)
+        except ValueError as error:
+            raise ChildFailed(f"{name} did not start: {_last_lines(log)}") from error
+        yield Child(name, process, ready, log)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _stop(process)
+
+
+async def _stop(process: Process) -> None:
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        with anyio.move_on_after(STOP_TIMEOUT_SECONDS):
+            await process.wait()
+    if process.returncode is None:
+        process.kill()
+    await process.aclose()
