@@ -1,0 +1,131 @@
+"""A TCP listener that outlives what can go wrong with one connection."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from typing import TYPE_CHECKING, TypeAlias
+
+import anyio
+from anyio.abc import SocketAttribute
+from anyio.streams.stapled import MultiListener
+
+from nymproxy.errors import ConfigurationError
+from nymproxy.forward.sockets import TcpEndpoint, reset_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from anyio.abc import Listener, SocketStream, TaskGroup
+
+logger = logging.getLogger("nymproxy.forward")
+
+ACCEPT_PAUSE_SECONDS = 0.2
+"""Pause after a failed accept: with no file descriptor left, the next one would fail at once."""
+
+ConnectionHandler: TypeAlias = "Callable[[SocketStream], Awaitable[None]]"
+
+
+class TcpListener:
+    """Listens on one TCP endpoint and runs a handler for each connection.
+
+    A failed accept is logged and followed by a pause, never the end. At a connection limit, one
+    more connection waits to be handled and the others in the backlog of the operating system.
+
+    Use :meth:`bind`, then :meth:`serve`.
+    """
+
+    def __init__(
+        self,
+        listeners: list[Listener[SocketStream]],
+        *,
+        max_connections: int | None = None,
+        accept_pause_seconds: float = ACCEPT_PAUSE_SECONDS,
+    ) -> None:
+        self._listeners = listeners
+        self._slots = anyio.Semaphore(max_connections) if max_connections is not None else None
+        self._accept_pause_seconds = accept_pause_seconds
+
+    @classmethod
+    async def bind(
+        cls, endpoint: TcpEndpoint, *, max_connections: int | None = None
+    ) -> TcpListener:
+        """Bind and listen. Port 0 takes a free port; :attr:`local_endpoint` tells which.
+
+        Raises:
+            ConfigurationError: the address is not ours, or the port is in use or not allowed.
+        """
+        if max_connections is not None and max_connections < 1:
+            raise ConfigurationError("the connection limit must be at least 1")
+        try:
+            listener = await anyio.create_tcp_listener(
+                local_host=endpoint.host, local_port=endpoint.port
+            )
+        except (OSError, UnicodeError) as error:
+            raise ConfigurationError(
+                f"cannot listen on {endpoint}: {error}; choose another address or port"
+            ) from error
+        return cls(list(listener.listeners), max_connections=max_connections)
+
+    @property
+    def local_endpoint(self) -> TcpEndpoint:
+        """Where the first of the sockets listens."""
+        first = self._listeners[0]
+        host = str(first.extra(SocketAttribute.local_address)[0])
+        return TcpEndpoint(host, first.extra(SocketAttribute.local_port))
+
+    async def serve(self, handler: ConnectionHandler, task_group: TaskGroup) -> None:
+        """Accept until closed or cancelled; handlers run in ``task_group``."""
+        async with anyio.create_task_group() as accepting:
+            for listener in self._listeners:
+                accepting.start_soon(self._accept_all, listener, handler, task_group)
+
+    async def aclose(self) -> None:
+        """Stop listening; running handlers go on."""
+        await MultiListener(self._listeners).aclose()
+
+    async def _accept_all(
+        self, listener: Listener[SocketStream], handler: ConnectionHandler, task_group: TaskGroup
+    ) -> None:
+        while (stream := await self._accept(listener)) is not None:
+            handed_over = False
+            try:
+                if self._slots is not None:
+                    await self._slots.acquire()
+                task_group.start_soon(self._handle, handler, stream)
+                handed_over = True
+            finally:
+                if not handed_over:
+                    await reset_stream(stream)
+
+    async def _accept(self, listener: Listener[SocketStream]) -> SocketStream | None:
+        accept = listener.accept  # type: ignore[attr-defined]  # of SocketListener; not of Listener
+        while True:
+            try:
+                stream: SocketStream = await accept()
+            except anyio.ClosedResourceError:
+                return None
+            except (OSError, anyio.BrokenResourceError) as error:
+                # trio's flavour wraps the OSError.
+                reason = error if isinstance(error, OSError) else error.__cause__ or error
+                logger.warning(
+                    "Accepting a connection failed (%s); trying again in %g s",
+                    _hint(reason),
+                    self._accept_pause_seconds,
+                )
+                await anyio.sleep(self._accept_pause_seconds)
+            else:
+                return stream
+
+    async def _handle(self, handler: ConnectionHandler, stream: SocketStream) -> None:
+        try:
+            await handler(stream)
+        finally:
+            if self._slots is not None:
+                self._slots.release()
+
+
+def _hint(reason: BaseException) -> str:
+    if isinstance(reason, OSError) and reason.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{reason.strerror}: raise the limit with ulimit -n, or set a connection limit"
+    return str(reason)

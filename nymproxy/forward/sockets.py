@@ -1,0 +1,88 @@
+"""TCP endpoints: their text form, connecting to an upstream, resetting a connection."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.abc import SocketAttribute
+
+from nymproxy.errors import ConfigurationError, StreamRefused
+
+if TYPE_CHECKING:
+    from anyio.abc import ByteStream, SocketStream
+
+CONNECT_SECONDS = 30.0
+"""Default limit for resolving and connecting to an upstream, all its addresses together."""
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TcpEndpoint:
+    """A host (name or address, IPv6 without brackets) and a port."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> TcpEndpoint:
+        """Read ``host:port``; an IPv6 address stands in brackets.
+
+        Raises:
+            ConfigurationError: no host, no port, or a port that is none.
+        """
+        host, separator, port = text.strip().rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        if not separator or not host or (":" in host and not bracketed):
+            raise ConfigurationError(
+                f"{text!r} is no host:port (write an IPv6 address as [address]:port)"
+            )
+        return cls(host[1:-1] if bracketed else host, parse_port(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_port(port: int | str) -> int:
+    """Read a TCP port given as number or as text.
+
+    Raises:
+        ConfigurationError: not a whole number from 0 to 65535.
+    """
+    text = str(port)
+    if not (text.isascii() and text.isdigit() and int(text) <= 0xFFFF):
+        raise ConfigurationError(f"{text!r} is no TCP port (0 to 65535)")
+    return int(text)
+
+
+async def connect_upstream(
+    endpoint: TcpEndpoint, *, timeout: float = CONNECT_SECONDS
+) -> SocketStream:
+    """Connect to an upstream, trying all its addresses (happy eyeballs).
+
+    Raises:
+        StreamRefused: it does not resolve, refuses, or does not answer in ``timeout`` seconds.
+    """
+    try:
+        with anyio.fail_after(timeout):
+            return await anyio.connect_tcp(endpoint.host, endpoint.port)
+    except TimeoutError as error:
+        raise StreamRefused(f"the upstream {endpoint} did not answer in {timeout:g} s") from error
+    except (OSError, UnicodeError) as error:  # UnicodeError: a host name that IDNA cannot encode
+        raise StreamRefused(f"the upstream {endpoint} cannot be reached: {error}") from error
+
+
+async def reset_stream(stream: ByteStream) -> None:
+    """Close a TCP stream with a reset instead of an orderly end; unsent bytes are dropped.
+
+    Any other byte stream is just closed.
+    """
+    raw_socket = stream.extra(SocketAttribute.raw_socket, None)
+    if raw_socket is not None:
+        with contextlib.suppress(OSError):  # it is gone already
+            raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+    await anyio.aclose_forcefully(stream)

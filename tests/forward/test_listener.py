@@ -1,0 +1,130 @@
+"""The TCP listener, and what it survives."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+
+from nymproxy.errors import ConfigurationError
+from nymproxy.forward import TcpEndpoint, TcpListener
+from tests.forward.fakes import receive_all
+
+if TYPE_CHECKING:
+    from anyio.abc import SocketStream
+
+
+class BrokenListener:
+    """Fails as a listener does when the process has no file descriptor left, then closes."""
+
+    def __init__(self, failures: list[Exception]) -> None:
+        self.failures = failures
+        self.exhausted = anyio.Event()
+
+    async def accept(self) -> SocketStream:
+        await anyio.lowlevel.checkpoint()
+        if self.failures:
+            raise self.failures.pop(0)
+        self.exhausted.set()
+        raise anyio.ClosedResourceError
+
+
+async def echo(stream: SocketStream) -> None:
+    async with stream:
+        await stream.send(await receive_all(stream))
+        await stream.send_eof()
+
+
+async def ask(endpoint: TcpEndpoint, request: bytes) -> bytes:
+    async with await anyio.connect_tcp(endpoint.host, endpoint.port) as stream:
+        await stream.send(request)
+        await stream.send_eof()
+        return await receive_all(stream)
+
+
+async def test_serves_on_a_free_port_and_stops_when_closed() -> None:
+    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    assert listener.local_endpoint.port != 0
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, echo, tasks)
+            assert await ask(listener.local_endpoint, b"hello") == b"hello"
+            await listener.aclose()
+    with pytest.raises(OSError, match=r".*"):
+        await anyio.connect_tcp("127.0.0.1", listener.local_endpoint.port)
+
+
+async def test_a_name_with_two_addresses_has_one_port() -> None:
+    listener = await TcpListener.bind(TcpEndpoint("localhost", 0))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, echo, tasks)
+        endpoint = TcpEndpoint("localhost", listener.local_endpoint.port)
+        assert await ask(endpoint, b"either") == b"either"
+        await listener.aclose()
+
+
+async def test_a_port_in_use_is_a_configuration_error() -> None:
+    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    with pytest.raises(ConfigurationError, match="choose another"):
+        await TcpListener.bind(listener.local_endpoint)
+    await listener.aclose()
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_limit_below_one_is_a_configuration_error(limit: int) -> None:
+    with pytest.raises(ConfigurationError):
+        await TcpListener.bind(TcpEndpoint("127.0.0.1", 0), max_connections=limit)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.EMFILE, "Too many open files"),
+        OSError(errno.ECONNABORTED, "Software caused connection abort"),
+        anyio.BrokenResourceError(),
+    ],
+)
+async def test_d35_a_failing_accept_is_survived(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    broken: Any = BrokenListener([failure] * 3)
+    listener = TcpListener([broken, *real._listeners], accept_pause_seconds=0.01)
+    with caplog.at_level(logging.WARNING), anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, echo, tasks)
+            assert await ask(real.local_endpoint, b"still there") == b"still there"
+            await broken.exhausted.wait()
+            await real.aclose()
+    assert caplog.text.count("trying again in 0.01 s") == 3
+    assert ("ulimit -n" in caplog.text) == (getattr(failure, "errno", 0) == errno.EMFILE)
+
+
+async def test_the_connection_limit_queues_and_does_not_refuse() -> None:
+    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0), max_connections=2)
+    running = most = 0
+
+    async def handler(stream: SocketStream) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await echo(stream)
+        running -= 1
+
+    answers: list[bytes] = []
+
+    async def one(number: int) -> None:
+        answers.append(await ask(listener.local_endpoint, b"%d" % number))
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, handler, tasks)
+            async with anyio.create_task_group() as clients:
+                for number in range(10):
+                    clients.start_soon(one, number)
+            await listener.aclose()
+    assert sorted(answers) == [b"%d" % number for number in range(10)]
+    assert most == 2
