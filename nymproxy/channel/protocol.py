@@ -129,10 +129,11 @@ class AbortSignal(enum.Enum):
 class Pacing(Protocol):
     """Holds numbered messages of one channel back (legacy servers lose what comes too close)."""
 
-    def ready_at(self, now: float) -> float:
+    def ready_at(self, now: float, *, is_end: bool) -> float:
         """Return when the next numbered message may be handed to the transport.
 
-        ``now`` or less: at once. ``math.inf``: not before one of the calls below.
+        ``is_end``: the next one is the end signal, not DATA. ``now`` or less: at once.
+        ``math.inf``: not before one of the calls below.
         """
         ...
 
