@@ -1,0 +1,156 @@
+"""The records of what is being sent: one for each message, one for each of its fragments.
+
+They are kept until the last fragment is acknowledged or the message is given up. Every part of
+the sending side (lanes, SURB controller, ack timers) holds the same records, so giving a message up
+is one flag, and the parts drop its fragments when they come across them.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.errors import NymError
+    from nymproxy.mixnet.messages import ReplySurb
+    from nymproxy.mixnet.sphinx import PacketSize
+    from nymproxy.mixnet.transport import Delivery
+
+
+class ControlLane(enum.Enum):
+    """Lanes of the client's own; a caller's lanes are integers."""
+
+    RETRANSMISSION = "retransmission"
+    SURB_REQUEST = "surb-request"
+    ADDITIONAL_SURBS = "additional-surbs"
+
+
+Lane: TypeAlias = int | ControlLane
+
+
+class PacketKind(enum.Enum):
+    """What a packet that leaves is for; counted by kind."""
+
+    DATA = "data"
+    REPLY = "reply"
+    SURB_REQUEST = "surb-request"
+    ADDITIONAL_SURBS = "additional-surbs"
+    RETRANSMISSION = "retransmission"
+    COVER = "cover"
+    LOOP_COVER = "loop-cover"
+
+
+class OutgoingMessage:
+    """One message on its way: where to, how often to try, and what is left to do."""
+
+    __slots__ = (
+        "delivery",
+        "kind",
+        "lane",
+        "maximum_retransmissions",
+        "to",
+        "unacknowledged",
+        "unsent",
+    )
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        kind: PacketKind,
+        to: NymAddress | SenderTag,
+        lane: Lane,
+        maximum_retransmissions: int,
+    ) -> None:
+        self.delivery = delivery
+        self.kind = kind
+        self.to = to
+        self.lane = lane
+        self.maximum_retransmissions = maximum_retransmissions
+        self.unsent = delivery.packet_count
+        """Fragments that have not left for the first time."""
+        self.unacknowledged = delivery.packet_count
+
+    def give_up(self, error: NymError) -> None:
+        """Fail the delivery; the fragments that wait anywhere are dropped when met."""
+        self.delivery.fail(error)
+
+
+class OutgoingFragment:
+    """One fragment: its bytes (not its packet, which is built when it leaves) and its timer.
+
+    Attributes:
+        message: the message it belongs to.
+        fragment_id: the 5 bytes that its ack carries.
+        data: the serialised fragment.
+        size: of the packet it goes into.
+        surb: the reply SURB for the next transmission, of a fragment to a sender tag.
+        retransmissions: how often it was queued again.
+        in_flight: it has left and its timer runs.
+        is_acknowledged: its ack came.
+        sent_at: when it left last, in the clock's seconds; ``None`` before the first time.
+        expected_seconds: delays of its last packet and of that packet's ack.
+        deadline: when its timer fires; only meaningful in flight.
+    """
+
+    __slots__ = (
+        "data",
+        "deadline",
+        "expected_seconds",
+        "fragment_id",
+        "in_flight",
+        "is_acknowledged",
+        "message",
+        "retransmissions",
+        "sent_at",
+        "size",
+        "surb",
+    )
+
+    def __init__(
+        self, message: OutgoingMessage, fragment_id: bytes, data: bytes, size: PacketSize
+    ) -> None:
+        self.message = message
+        self.fragment_id = fragment_id
+        self.data = data
+        self.size = size
+        self.surb: ReplySurb | None = None
+        self.retransmissions = 0
+        self.in_flight = False
+        self.is_acknowledged = False
+        self.sent_at: float | None = None
+        self.expected_seconds = 0.0
+        self.deadline = 0.0
+
+    @property
+    def is_done(self) -> bool:
+        """True when it need not be sent (again): acknowledged, or its message was given up."""
+        return self.is_acknowledged or self.message.delivery.error is not None
+
+    @property
+    def kind(self) -> PacketKind:
+        """What its next packet counts as."""
+        return PacketKind.RETRANSMISSION if self.retransmissions else self.message.kind
+
+    def excess_seconds(self, now: float) -> float:
+        """Return how much longer than expected it has been under way since it left last."""
+        if self.sent_at is None:
+            return 0.0
+        return max(0.0, now - self.sent_at - self.expected_seconds)
+
+    def mark_left(self) -> None:
+        """Record that it leaves; the message is sent when the last fragment left once."""
+        if self.retransmissions == 0:
+            message = self.message
+            message.unsent -= 1
+            if message.unsent == 0:
+                message.delivery.mark_sent()
+
+    def mark_acknowledged(self) -> None:
+        """Record its ack; the message is acknowledged with its last fragment."""
+        if not self.is_acknowledged:
+            self.is_acknowledged = True
+            message = self.message
+            message.unacknowledged -= 1
+            if message.unacknowledged == 0:
+                message.delivery.mark_acknowledged()

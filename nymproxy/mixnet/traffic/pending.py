@@ -1,0 +1,155 @@
+"""Acks that are awaited: a timer for each packet in flight, and how long it should run.
+
+Rules of nym-client-core 1.21.6, src/client/real_messages_control/acknowledgement_control, plus what
+it lacks: a measured excess on the timer, back-off and a limit.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nymproxy.mixnet.traffic.outgoing import OutgoingFragment
+    from nymproxy.mixnet.traffic.profile import TrafficProfile
+
+
+class ExcessEstimator:
+    """How much longer than the packets' own delays the way there and back takes.
+
+    Smoothed value plus four deviations, as in RFC 6298, but quick to rise and slow to fall: many
+    packets are measured for each round trip, and a timer that is too short on an overloaded
+    machine doubles its load.
+    """
+
+    __slots__ = ("_deviation", "_maximum", "_smoothed")
+
+    def __init__(self, maximum_seconds: float) -> None:
+        self._maximum = maximum_seconds
+        self._smoothed: float | None = None
+        self._deviation = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """What to add to a timer."""
+        if self._smoothed is None:
+            return 0.0
+        return min(self._maximum, self._smoothed + 4 * self._deviation)
+
+    def measured(self, excess_seconds: float) -> None:
+        """Take in the excess of one packet whose ack is surely its own."""
+        if self._smoothed is None:
+            self._smoothed, self._deviation = excess_seconds, excess_seconds / 2
+            return
+        error = excess_seconds - self._smoothed
+        gain = 0.125 if error > 0 else 0.03125
+        self._smoothed += gain * error
+        self._deviation += 2 * gain * (abs(error) - self._deviation)
+
+    def at_least(self, excess_seconds: float) -> None:
+        """Take in a lower bound: the ack may belong to an earlier transmission."""
+        if self._smoothed is None or excess_seconds > self._smoothed:
+            self.measured(excess_seconds)
+
+
+class PendingAcks:
+    """The fragments whose ack is awaited, by fragment id, with a heap of timer deadlines.
+
+    A fragment is tracked from when its first packet is handed to the gateway connection until its
+    ack comes or it is forgotten; also while it waits for its retransmission, so that a late ack
+    still counts and spares the retransmission.
+    """
+
+    __slots__ = ("_by_id", "_heap", "_order", "_profile", "excess")
+
+    def __init__(self, profile: TrafficProfile) -> None:
+        self._profile = profile
+        self._by_id: dict[bytes, OutgoingFragment] = {}
+        self._heap: list[tuple[float, int, OutgoingFragment]] = []
+        self._order = 0
+        self.excess = ExcessEstimator(profile.maximum_excess_seconds)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def track(self, fragment: OutgoingFragment) -> None:
+        """Accept acks of a fragment from now on; its timer does not run yet."""
+        self._by_id[fragment.fragment_id] = fragment
+
+    def start(self, fragment: OutgoingFragment, sent_at: float) -> None:
+        """Start the timer of a fragment whose packet has left."""
+        profile = self._profile
+        wait = (
+            fragment.expected_seconds * profile.ack_wait_multiplier
+            + profile.ack_wait_addition_seconds
+            + self.excess.seconds
+        )
+        if fragment.retransmissions:
+            wait *= profile.retransmission_backoff**fragment.retransmissions
+        fragment.sent_at = sent_at
+        fragment.in_flight = True
+        self._schedule(fragment, sent_at + min(wait, profile.maximum_ack_wait_seconds))
+
+    def acknowledge(self, fragment_id: bytes, now: float) -> OutgoingFragment | None:
+        """Take the fragment of an ack out, or return ``None`` for an unknown id.
+
+        The caller looks at ``in_flight`` (unchanged) to know whether the window counted it.
+        """
+        fragment = self._by_id.pop(fragment_id, None)
+        if fragment is None:
+            return None
+        sent_once = fragment.retransmissions == 0 or (
+            # Taken for lost and queued again, but not sent again yet: the ack is the first one's.
+            fragment.retransmissions == 1 and not fragment.in_flight
+        )
+        if fragment.sent_at is not None:
+            if sent_once:
+                self.excess.measured(fragment.excess_seconds(now))
+            else:
+                self.excess.at_least(fragment.excess_seconds(now))
+        return fragment
+
+    def forget(self, fragment: OutgoingFragment) -> None:
+        """Stop waiting for a fragment's ack."""
+        self._by_id.pop(fragment.fragment_id, None)
+
+    def next_deadline(self) -> float | None:
+        """Return when the earliest timer fires, or ``None`` if none runs."""
+        heap = self._heap
+        while heap:
+            deadline, _, fragment = heap[0]
+            if self._is_live(deadline, fragment):
+                return deadline
+            heapq.heappop(heap)
+        return None
+
+    def expire(self, now: float, stalled_seconds: float = 0.0) -> list[OutgoingFragment]:
+        """Return the fragments whose timer fired: each is in flight no more.
+
+        Args:
+            now: the clock.
+            stalled_seconds: for how long up to now acks could not be read (the process was not
+                scheduled, the application did not take its messages). Timers that fired only
+                because of that start again for the same time, since their acks may be waiting.
+        """
+        expired = []
+        while (deadline := self.next_deadline()) is not None and deadline <= now:
+            fragment = heapq.heappop(self._heap)[2]
+            if stalled_seconds > 0 and deadline > now - stalled_seconds:
+                self._schedule(fragment, now + min(stalled_seconds, 1.0))
+                continue
+            fragment.in_flight = False
+            expired.append(fragment)
+        return expired
+
+    def _schedule(self, fragment: OutgoingFragment, deadline: float) -> None:
+        fragment.deadline = deadline
+        self._order += 1
+        heapq.heappush(self._heap, (deadline, self._order, fragment))
+
+    def _is_live(self, deadline: float, fragment: OutgoingFragment) -> bool:
+        return (
+            fragment.in_flight
+            and fragment.deadline == deadline
+            and self._by_id.get(fragment.fragment_id) is fragment
+        )

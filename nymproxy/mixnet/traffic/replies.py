@@ -1,0 +1,359 @@
+"""Replies to anonymous senders: which fragment gets which SURB, and when to ask for more.
+
+Rules of nym-client-core 1.21.6, src/client/replies/reply_controller. Ours differ in that requests
+look ahead (:class:`~nymproxy.mixnet.traffic.surbs.SpendingRate`), that everything is bounded, and
+that a reply that cannot be sent fails visibly.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from nymproxy.mixnet.traffic.outgoing import ControlLane
+from nymproxy.mixnet.traffic.surbs import SpendingRate, SurbStock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from nymproxy.address import SenderTag
+    from nymproxy.mixnet.messages import ReplySurb
+    from nymproxy.mixnet.sphinx import KeyRotation
+    from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment
+    from nymproxy.mixnet.traffic.profile import SurbPolicy
+
+_IDLE_ENTRY_SECONDS: Final = 300.0
+
+
+class SurbRequestPlan(NamedTuple):
+    """A request to send now, with the SURB that carries it."""
+
+    tag: SenderTag
+    amount: int
+    surb: ReplySurb
+
+
+@dataclass(slots=True)
+class ReplyActions:
+    """What the caller has to do after an input.
+
+    Attributes:
+        ready: fragments that have their ``surb`` now, each with the lane to queue it on.
+        requests: SURB requests to send.
+        abandoned: fragments that will get no SURB; their messages are to be given up.
+    """
+
+    ready: list[tuple[Lane, OutgoingFragment]] = field(default_factory=list)
+    requests: list[SurbRequestPlan] = field(default_factory=list)
+    abandoned: list[OutgoingFragment] = field(default_factory=list)
+
+
+class _Correspondent:
+    """One anonymous sender: the SURBs it gave us, and the fragments that wait for more."""
+
+    __slots__ = (
+        "asked_at",
+        "fed_at",
+        "pending",
+        "rate",
+        "rerequests",
+        "retransmissions",
+        "stock",
+        "waiting",
+        "waiting_count",
+    )
+
+    def __init__(self, stock: SurbStock, now: float) -> None:
+        self.stock = stock
+        self.rate = SpendingRate(now)
+        self.pending = 0  # SURBs asked for and not received
+        self.fed_at = now
+        self.asked_at = now
+        self.rerequests = 0
+        self.waiting: OrderedDict[Lane, deque[OutgoingFragment]] = OrderedDict()
+        self.waiting_count = 0
+        self.retransmissions: deque[OutgoingFragment] = deque()
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.waiting_count > 0 or bool(self.retransmissions)
+
+    @property
+    def demand(self) -> int:
+        return self.waiting_count + len(self.retransmissions)
+
+    def next_waiting(self) -> tuple[Lane, OutgoingFragment] | None:
+        """Take the next fragment: retransmissions first, then the lanes in turn."""
+        while self.retransmissions:
+            fragment = self.retransmissions.popleft()
+            if not fragment.is_done:
+                return ControlLane.RETRANSMISSION, fragment
+        while self.waiting:
+            lane, queue = next(iter(self.waiting.items()))
+            fragment = queue.popleft()
+            self.waiting_count -= 1
+            if queue:
+                self.waiting.move_to_end(lane)
+            else:
+                del self.waiting[lane]
+            if not fragment.is_done:
+                return lane, fragment
+        return None
+
+
+class ReplyController:
+    """The store of received SURBs by sender tag, with the replies that wait for them.
+
+    Every input returns :class:`ReplyActions`. The bounds: ``maximum_tags`` senders (the one not
+    heard of for longest goes), ``maximum_per_tag`` SURBs each; how much may wait is for the caller
+    to bound before :meth:`queue`.
+    """
+
+    __slots__ = ("_correspondents", "_policy", "_rotation", "_stale_until")
+
+    TICK_SECONDS: Final = 5.0
+    """How often :meth:`tick` wants to be called while anything waits or is held."""
+
+    def __init__(self, policy: SurbPolicy, rotation: KeyRotation) -> None:
+        self._policy = policy
+        self._rotation = rotation
+        self._correspondents: OrderedDict[SenderTag, _Correspondent] = OrderedDict()
+        self._stale_until: float | None = None
+
+    def __len__(self) -> int:
+        return len(self._correspondents)
+
+    def knows(self, tag: SenderTag) -> bool:
+        """Tell whether SURBs of this sender ever arrived (and it is not forgotten)."""
+        return tag in self._correspondents
+
+    def held(self, tag: SenderTag) -> int:
+        """Return how many SURBs of a sender are held, the reserve included."""
+        correspondent = self._correspondents.get(tag)
+        return 0 if correspondent is None else len(correspondent.stock)
+
+    def usable(self, tag: SenderTag) -> int:
+        """Return how many packets could be sent to a sender at once: beyond the reserve."""
+        return max(0, self.held(tag) - self._policy.reserve)
+
+    def waiting(self, tag: SenderTag) -> int:
+        """Return how many fragments wait for SURBs of a sender."""
+        correspondent = self._correspondents.get(tag)
+        return 0 if correspondent is None else correspondent.demand
+
+    def pending(self, tag: SenderTag) -> int:
+        """Return how many SURBs were asked for and have not come."""
+        correspondent = self._correspondents.get(tag)
+        return 0 if correspondent is None else correspondent.pending
+
+    def receive(
+        self, tag: SenderTag, surbs: Iterable[ReplySurb], now: float, *, additional: bool
+    ) -> ReplyActions:
+        """Store SURBs that arrived, and use them for what waits.
+
+        Args:
+            tag: whose they are.
+            surbs: attached to a message, or sent alone.
+            now: the clock.
+            additional: sent alone, that is, in answer to our request.
+        """
+        actions = ReplyActions()
+        correspondent = self._correspondents.get(tag)
+        if correspondent is None:
+            correspondent = self._admit(tag, now, actions)
+        self._correspondents.move_to_end(tag)
+        surbs = list(surbs)
+        if additional:
+            correspondent.pending = max(0, correspondent.pending - len(surbs))
+        if surbs:
+            correspondent.stock.add(surbs, now)
+            correspondent.fed_at = now
+            correspondent.rerequests = 0
+        self._serve(tag, correspondent, now, actions)
+        return actions
+
+    def queue(
+        self, tag: SenderTag, lane: Lane, fragments: Sequence[OutgoingFragment], now: float
+    ) -> ReplyActions:
+        """Take the fragments of a reply, at least one.
+
+        They are abandoned if the sender is not known (any more).
+        """
+        actions = ReplyActions()
+        correspondent = self._correspondents.get(tag)
+        if correspondent is None:
+            actions.abandoned.extend(fragments)
+            return actions
+        correspondent.waiting.setdefault(lane, deque()).extend(fragments)
+        correspondent.waiting_count += len(fragments)
+        self._serve(tag, correspondent, now, actions)
+        return actions
+
+    def retransmit(
+        self, tag: SenderTag, fragment: OutgoingFragment, now: float, *, any_surb: bool
+    ) -> ReplyActions:
+        """Take a fragment that needs another SURB because its ack did not come.
+
+        Args:
+            tag: whose SURBs it needs.
+            fragment: the fragment.
+            now: the clock.
+            any_surb: it is a SURB request, so it may use the reserve.
+        """
+        actions = ReplyActions()
+        correspondent = self._correspondents.get(tag)
+        if correspondent is None:
+            actions.abandoned.append(fragment)
+            return actions
+        stock = correspondent.stock
+        if any_surb:
+            # A request that waits for SURBs would wait for itself.
+            surb = stock.take()
+            if surb is None:
+                actions.abandoned.append(fragment)
+            else:
+                fragment.surb = surb
+                actions.ready.append((ControlLane.RETRANSMISSION, fragment))
+            return actions
+        correspondent.retransmissions.append(fragment)
+        self._serve(tag, correspondent, now, actions)
+        return actions
+
+    def request_failed(self, tag: SenderTag, amount: int, now: float) -> ReplyActions:
+        """Record that a request was given up, so that its SURBs will not come."""
+        actions = ReplyActions()
+        correspondent = self._correspondents.get(tag)
+        if correspondent is not None:
+            correspondent.pending = max(0, correspondent.pending - amount)
+            self._serve(tag, correspondent, now, actions)
+        return actions
+
+    def discard(self, tag: SenderTag, lane: Lane) -> list[OutgoingFragment]:
+        """Drop what waits for a sender's SURBs on a lane; return it.
+
+        Retransmissions are dropped when they are met.
+        """
+        correspondent = self._correspondents.get(tag)
+        queue = None if correspondent is None else correspondent.waiting.pop(lane, None)
+        if correspondent is None or queue is None:
+            return []
+        correspondent.waiting_count -= len(queue)
+        return list(queue)
+
+    def rotate(self, rotation: KeyRotation, overlap_seconds: float, now: float) -> ReplyActions:
+        """Take a change of the key rotation: SURBs turn stale, and as many new ones are asked for.
+
+        Args:
+            rotation: the marker of the new rotation.
+            overlap_seconds: how long nodes keep the keys of the previous one, after which the stale
+                SURBs are dropped.
+            now: the clock.
+        """
+        actions = ReplyActions()
+        self._rotation = rotation
+        self._stale_until = now + overlap_seconds
+        for tag, correspondent in self._correspondents.items():
+            before = correspondent.stock.fresh
+            correspondent.stock.rotate(rotation, now - overlap_seconds)
+            lost = before - correspondent.stock.fresh
+            correspondent.pending = 0
+            if lost > 0:
+                amount = max(lost, self._policy.minimum_request)
+                self._request(tag, correspondent, amount, now, actions)
+        return actions
+
+    def tick(self, now: float) -> ReplyActions:
+        """Repeat requests that stayed unanswered, give up what waits in vain, forget the idle."""
+        actions = ReplyActions()
+        if self._stale_until is not None and now >= self._stale_until:
+            self._stale_until = None
+            for correspondent in self._correspondents.values():
+                correspondent.stock.drop_stale(now)
+        for tag, correspondent in list(self._correspondents.items()):
+            if correspondent.is_waiting:
+                self._check_waiting(tag, correspondent, now, actions)
+            elif (
+                not len(correspondent.stock)
+                and not correspondent.pending
+                and now - correspondent.fed_at > _IDLE_ENTRY_SECONDS
+            ):
+                del self._correspondents[tag]
+        return actions
+
+    # Inside.
+
+    def _admit(self, tag: SenderTag, now: float, actions: ReplyActions) -> _Correspondent:
+        if len(self._correspondents) >= self._policy.maximum_tags:
+            _, forgotten = self._correspondents.popitem(last=False)
+            self._abandon(forgotten, actions)
+        stock = SurbStock(self._rotation, self._policy.maximum_per_tag)
+        correspondent = self._correspondents[tag] = _Correspondent(stock, now)
+        return correspondent
+
+    def _serve(
+        self, tag: SenderTag, correspondent: _Correspondent, now: float, actions: ReplyActions
+    ) -> None:
+        stock = correspondent.stock
+        spent = 0
+        while len(stock) > self._policy.reserve:
+            following = correspondent.next_waiting()
+            if following is None:
+                break
+            lane, fragment = following
+            fragment.surb = stock.take()
+            actions.ready.append((lane, fragment))
+            spent += 1
+        if spent:
+            correspondent.rate.spent(spent, now)
+        self._request_by_need(tag, correspondent, now, actions)
+
+    def _request_by_need(
+        self, tag: SenderTag, correspondent: _Correspondent, now: float, actions: ReplyActions
+    ) -> None:
+        policy = self._policy
+        ahead = min(correspondent.rate.expected(now), policy.maximum_held // 2)
+        if not correspondent.is_waiting and not ahead:
+            return
+        wanted = min(policy.maximum_held, correspondent.demand + policy.reserve + ahead)
+        while correspondent.pending + correspondent.stock.fresh < wanted:
+            missing = wanted - correspondent.pending - correspondent.stock.fresh
+            if not self._request(tag, correspondent, missing, now, actions):
+                return
+
+    def _request(
+        self,
+        tag: SenderTag,
+        correspondent: _Correspondent,
+        amount: int,
+        now: float,
+        actions: ReplyActions,
+    ) -> bool:
+        surb = correspondent.stock.take()
+        if surb is None:
+            return False
+        amount = min(self._policy.maximum_request, max(amount, self._policy.minimum_request))
+        correspondent.pending += amount
+        correspondent.asked_at = now
+        actions.requests.append(SurbRequestPlan(tag, amount, surb))
+        return True
+
+    def _check_waiting(
+        self, tag: SenderTag, correspondent: _Correspondent, now: float, actions: ReplyActions
+    ) -> None:
+        policy = self._policy
+        silence = now - correspondent.fed_at
+        if silence > policy.drop_seconds or correspondent.rerequests > policy.maximum_rerequests:
+            self._abandon(correspondent, actions)
+            return
+        if min(silence, now - correspondent.asked_at) > policy.rerequest_seconds:
+            correspondent.rerequests += 1
+            correspondent.pending = 0
+            correspondent.asked_at = now
+            # One request only: what is left of the reserve must last for all repetitions.
+            self._request(tag, correspondent, correspondent.demand, now, actions)
+
+    def _abandon(self, correspondent: _Correspondent, actions: ReplyActions) -> None:
+        while (following := correspondent.next_waiting()) is not None:
+            actions.abandoned.append(following[1])
+        correspondent.rerequests = 0
