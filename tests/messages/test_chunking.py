@@ -58,7 +58,7 @@ def test_padded_bytes_fill_every_fragment(fragment_bytes: int, length: int, seed
     fragments = split(padded, fragment_bytes, set_ids)
     check_sets(fragments, fragment_bytes)
     assert len(fragments[-1].to_bytes()) == fragment_bytes
-    assert len(fragments) == needed.count
+    assert len(fragments) == needed.fragments
     assert needed.space_left == len(padded) - length - 1
     assert b"".join(fragment.payload for fragment in fragments) == padded
     if message:
@@ -71,7 +71,7 @@ def test_bytes_without_padding_are_cut_the_same_way(fragment_bytes: int, length:
     set_ids = draw_set_ids(sets_needed(length, fragment_bytes), seeded().randbytes)
     fragments = split(data, fragment_bytes, set_ids)
     check_sets(fragments, fragment_bytes)
-    assert len(fragments) == fragments_needed(length, fragment_bytes).count
+    assert len(fragments) == fragments_needed(length, fragment_bytes).fragments
     assert b"".join(fragment.payload for fragment in fragments) == data
 
 

@@ -31,7 +31,7 @@ _PADDING_MARKER = b"\x01"
 class FragmentsNeeded(NamedTuple):
     """How many fragments some bytes take, and how many more bytes the last one could hold."""
 
-    count: int
+    fragments: int
     space_left: int
 
 

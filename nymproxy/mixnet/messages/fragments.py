@@ -16,7 +16,7 @@ FragmentSetId = NewType("FragmentSetId", int)
 """Names one set of at most 255 fragments: 1 to 2^31 - 1, drawn at random by the sender."""
 
 FragmentId = NewType("FragmentId", bytes)
-"""Names one fragment, in acks: set id (4, top bit 0) || position (1). Sorts by set, then position."""
+"""Names one fragment, in acks: ``set id (4, top bit 0) || position (1)``. Sorts by both."""
 
 MAX_FRAGMENTS_PER_SET = 255
 UNLINKED_HEADER_LENGTH = 7

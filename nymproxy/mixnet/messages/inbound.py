@@ -1,0 +1,209 @@
+"""From what the gateway pushes to what happened: acks, messages, reply SURBs, requests for them
+(nym-sphinx 1.21.6, src/receiver.rs; nym-client-core 1.21.6, src/client/received_buffer.rs).
+
+Vectors: tests/vectors/pipeline.json, ``end_to_end``, ``reply_payloads``, ``cover``.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from nymproxy.errors import MessageFormatError
+from nymproxy.mixnet.messages._layout import ACK_PAYLOAD_LENGTH, KEY_MATERIAL_LENGTH
+from nymproxy.mixnet.messages.chunking import remove_padding
+from nymproxy.mixnet.messages.codec import (
+    PlainMessage,
+    RepliableKind,
+    RepliableMessage,
+    ReplyMessage,
+    SurbRequest,
+    decode_message,
+)
+from nymproxy.mixnet.messages.cover import is_cover
+from nymproxy.mixnet.messages.fragments import Fragment
+from nymproxy.mixnet.messages.payload import apply_payload_key, open_fragment
+from nymproxy.mixnet.messages.reassembly import Reassembler, ReassemblyLimits
+
+if TYPE_CHECKING:
+    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.mixnet.messages.acks import AckKey
+    from nymproxy.mixnet.messages.codec import NymMessage
+    from nymproxy.mixnet.messages.fragments import FragmentId
+    from nymproxy.mixnet.messages.reply_keys import ReplyKeyStore
+    from nymproxy.mixnet.messages.reply_surbs import ReplySurb
+
+_logger = logging.getLogger("nymproxy.messages")
+
+
+@dataclass(frozen=True, slots=True)
+class AckReceived:
+    """The gateway of a fragment's recipient has it (says whoever knows the fragment's id)."""
+
+    fragment_id: FragmentId
+
+
+@dataclass(frozen=True, slots=True)
+class CoverReceived:
+    """A cover packet of ours came back, or (``is_ack``) its ack did."""
+
+    is_ack: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """Application data arrived.
+
+    Attributes:
+        data: what the sender sent.
+        sender_tag: whom to answer, if the sender is anonymous; ``None`` for plain messages and for
+            replies, which do not say what they reply to.
+    """
+
+    data: bytes = field(repr=False)
+    sender_tag: SenderTag | None
+
+
+@dataclass(frozen=True, slots=True)
+class SurbsReceived:
+    """An anonymous sender gave us reply SURBs.
+
+    Attributes:
+        sender_tag: whom they lead to.
+        surbs: at least one.
+        additional: they came because we asked for them.
+    """
+
+    sender_tag: SenderTag
+    surbs: tuple[ReplySurb, ...]
+    additional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SurbsRequested:
+    """Somebody who answers us asks for more reply SURBs; ``amount`` is as sent, without a cap."""
+
+    recipient: NymAddress
+    amount: int
+
+
+InboundEvent: TypeAlias = (
+    AckReceived | CoverReceived | MessageReceived | SurbsReceived | SurbsRequested
+)
+
+
+class MalformedInput(enum.Enum):
+    """Why something that was pushed was dropped."""
+
+    ACK = "ack"
+    """An ack that was not made with our key."""
+    LENGTH = "length"
+    """Too short to be anything."""
+    EPHEMERAL_KEY = "ephemeral-key"
+    """The key exchange gives all zeros."""
+    FRAGMENT = "fragment"
+    """Decrypts to no fragment: made for another key, or a reply under a key we no longer have."""
+    MESSAGE = "message"
+    """A complete message with bad padding or of no known form."""
+
+
+class InboundDecoder:
+    """Decrypts, reassembles and decodes everything that the gateway pushes.
+
+    Bytes from the network never raise: what is malformed is dropped and counted.
+
+    Args:
+        encryption_private_key: the X25519 key of our address, 32 bytes.
+        ack_key: the key of our acks.
+        reply_keys: the keys of the reply SURBs we gave out.
+        limits: bounds of the reassembly.
+
+    Attributes:
+        malformed: how much was dropped, by reason.
+        reassembler: for its counts.
+    """
+
+    def __init__(
+        self,
+        encryption_private_key: bytes,
+        ack_key: AckKey,
+        reply_keys: ReplyKeyStore,
+        limits: ReassemblyLimits | None = None,
+    ) -> None:
+        self._encryption_private_key = encryption_private_key
+        self._ack_key = ack_key
+        self._reply_keys = reply_keys
+        self.reassembler = Reassembler(limits)
+        self.malformed: Counter[MalformedInput] = Counter()
+
+    def receive(self, pushed: bytes, now: float) -> list[InboundEvent]:
+        """Take one pushed message.
+
+        Args:
+            pushed: as decrypted from the gateway's frame. Exactly 21 bytes are an ack.
+            now: monotonic seconds, never less than before.
+
+        Returns:
+            What happened, in the order in which to handle it: SURBs come before the data that they
+            were attached to.
+        """
+        if len(pushed) == ACK_PAYLOAD_LENGTH:
+            return self._receive_ack(pushed)
+        if len(pushed) <= KEY_MATERIAL_LENGTH:
+            return self._drop(MalformedInput.LENGTH)
+        try:
+            content = self._decrypt(pushed, now)
+        except MessageFormatError:
+            return self._drop(MalformedInput.EPHEMERAL_KEY)
+        if is_cover(content):
+            return [CoverReceived(is_ack=False)]
+        try:
+            fragment = Fragment.parse(content)
+        except MessageFormatError:
+            return self._drop(MalformedInput.FRAGMENT)
+        complete = self.reassembler.insert(fragment, now)
+        if complete is None:
+            return []
+        try:
+            message = decode_message(remove_padding(complete.padded))
+        except MessageFormatError as error:
+            _logger.info("dropped a complete message that does not parse: %s", error)
+            return self._drop(MalformedInput.MESSAGE)
+        return _events(message)
+
+    def _receive_ack(self, pushed: bytes) -> list[InboundEvent]:
+        try:
+            identifier = self._ack_key.open(pushed)
+        except MessageFormatError:
+            return self._drop(MalformedInput.ACK)
+        return [CoverReceived(is_ack=True) if identifier is None else AckReceived(identifier)]
+
+    def _decrypt(self, pushed: bytes, now: float) -> bytes:
+        reply_key = self._reply_keys.take(pushed[:KEY_MATERIAL_LENGTH], now)
+        if reply_key is not None:
+            return apply_payload_key(reply_key, pushed[KEY_MATERIAL_LENGTH:])
+        return open_fragment(pushed, self._encryption_private_key)
+
+    def _drop(self, reason: MalformedInput) -> list[InboundEvent]:
+        self.malformed[reason] += 1
+        _logger.debug("dropped a pushed message: %s", reason.value)
+        return []
+
+
+def _events(message: NymMessage) -> list[InboundEvent]:
+    match message:
+        case PlainMessage(data) | ReplyMessage(data):
+            return [MessageReceived(data, None)]
+        case SurbRequest(recipient, amount):
+            return [SurbsRequested(recipient, amount)]
+        case RepliableMessage(sender_tag, kind, surbs, data):
+            events: list[InboundEvent] = []
+            if surbs:
+                additional = kind is RepliableKind.ADDITIONAL_SURBS
+                events.append(SurbsReceived(sender_tag, surbs, additional))
+            if kind is RepliableKind.DATA:
+                events.append(MessageReceived(data, sender_tag))
+            return events

@@ -1,0 +1,313 @@
+"""Putting fragments together again (nym-sphinx-chunking 1.21.6, src/reconstruction.rs; what is
+kept and for how long: nym-client-core 1.21.6, src/client/received_buffer.rs), with bounds.
+
+As in Rust, the later of two different fragments for one position wins, and a message comes out with
+its last fragment, in whatever order they came. Beyond Rust, everything is bounded, and fragments
+that contradict their set, or sets that contradict their neighbours, are refused. Vectors:
+tests/vectors/pipeline.json, ``reassembly``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from nymproxy.mixnet.messages.fragments import MAX_FRAGMENTS_PER_SET
+
+if TYPE_CHECKING:
+    from nymproxy.mixnet.messages.fragments import Fragment, FragmentSetId
+
+_logger = logging.getLogger("nymproxy.messages")
+
+_FRAGMENT_OVERHEAD = 200
+"""Memory of a stored fragment beside its payload; keeps empty fragments from being free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReassemblyLimits:
+    """The bounds of a :class:`Reassembler`.
+
+    Attributes:
+        incomplete_sets: sets kept at once, those that wait for linked sets included.
+        stored_bytes: payload of the stored fragments, with 200 bytes more for each.
+        idle_seconds: a set is dropped this long after its last fragment.
+        prune_interval_seconds: how often ages are looked at.
+        finished_fragments: fragments of finished messages that are remembered.
+        finished_seconds: how long they are; 0 switches the memory off.
+    """
+
+    incomplete_sets: int = 32_768
+    stored_bytes: int = 64 * 1024 * 1024
+    idle_seconds: float = 30 * 60.0
+    prune_interval_seconds: float = 10.0
+    finished_fragments: int = 131_072
+    finished_seconds: float = 2 * 3600.0
+
+
+@dataclass(slots=True)
+class ReassemblyCounts:
+    """What a :class:`Reassembler` dropped, and why.
+
+    Attributes:
+        late_duplicates: fragments of finished messages (their acks were lost).
+        overwritten: fragments replaced by a different one for the same position.
+        contradicting_fragments: fragments that say another size of their set than the first did.
+        contradicting_links: complete sets whose neighbours do not link back, or in a circle.
+        displaced_sets: sets dropped to make room.
+        expired_sets: sets dropped because of their age.
+    """
+
+    late_duplicates: int = 0
+    overwritten: int = 0
+    contradicting_fragments: int = 0
+    contradicting_links: int = 0
+    displaced_sets: int = 0
+    expired_sets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReassembledMessage:
+    """A complete message.
+
+    Attributes:
+        padded: its bytes, padding included.
+        set_ids: the sets that it came in, in order.
+    """
+
+    padded: bytes = field(repr=False)
+    set_ids: tuple[FragmentSetId, ...]
+
+
+class _ContradictingLinks(Exception):
+    """Sets that claim to be neighbours do not agree on it."""
+
+
+class _FragmentSet:
+    """The fragments of one set so far."""
+
+    __slots__ = ("fragments", "last_fragment", "set_id", "stored_bytes", "total")
+
+    def __init__(self, first: Fragment) -> None:
+        self.set_id = first.set_id
+        self.total = first.total
+        self.fragments: dict[int, Fragment] = {}
+        self.last_fragment = 0.0
+        self.stored_bytes = 0
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.fragments) == self.total
+
+    @property
+    def previous_set_id(self) -> FragmentSetId | None:
+        return self.fragments[1].previous_set_id
+
+    @property
+    def next_set_id(self) -> FragmentSetId | None:
+        if self.total != MAX_FRAGMENTS_PER_SET:
+            return None
+        return self.fragments[MAX_FRAGMENTS_PER_SET].next_set_id
+
+    def in_order(self) -> list[Fragment]:
+        return [self.fragments[position] for position in range(1, self.total + 1)]
+
+
+class Reassembler:
+    """Collects fragments and returns each message once, when it is complete.
+
+    When a bound is reached, the sets that were fed longest ago make room: their messages are lost,
+    because their senders have the acks of what had arrived. Nothing else is ever dropped silently;
+    see :attr:`counts`.
+
+    Args:
+        limits: see :class:`ReassemblyLimits`.
+    """
+
+    def __init__(self, limits: ReassemblyLimits | None = None) -> None:
+        self.limits = limits or ReassemblyLimits()
+        self.counts = ReassemblyCounts()
+        # In the order of their last fragments: the first is the first to expire or make room.
+        self._sets: dict[FragmentSetId, _FragmentSet] = {}
+        self._stored_bytes = 0
+        self._next_prune = float("-inf")
+        self._finished = _FinishedSets(self.limits)
+
+    @property
+    def incomplete_sets(self) -> int:
+        """The number of sets that are kept."""
+        return len(self._sets)
+
+    @property
+    def stored_bytes(self) -> int:
+        """What counts against ``limits.stored_bytes``."""
+        return self._stored_bytes
+
+    def insert(self, fragment: Fragment, now: float) -> ReassembledMessage | None:
+        """Take one fragment.
+
+        Args:
+            fragment: as it arrived; duplicates and any order are fine.
+            now: monotonic seconds, never less than before.
+
+        Returns:
+            The message that this fragment completes, if it does.
+        """
+        if now >= self._next_prune:
+            self.prune(now)
+        if self._finished.contains(fragment):
+            self.counts.late_duplicates += 1
+            return None
+        fragment_set = self._sets.get(fragment.set_id) or _FragmentSet(fragment)
+        if fragment.total != fragment_set.total:
+            self.counts.contradicting_fragments += 1
+            return None
+        self._store(fragment_set, fragment, now)
+        message = self._complete(fragment_set, now) if fragment_set.is_complete else None
+        if message is None:
+            self._make_room()
+        return message
+
+    def prune(self, now: float) -> None:
+        """Drop what is too old. :meth:`insert` does it from time to time."""
+        self._next_prune = now + self.limits.prune_interval_seconds
+        self._finished.prune(now)
+        expired = 0
+        while self._sets:
+            oldest = next(iter(self._sets.values()))
+            if now - oldest.last_fragment < self.limits.idle_seconds:
+                break
+            self._drop(oldest)
+            expired += 1
+        if expired:
+            self.counts.expired_sets += expired
+            _logger.info("dropped %d incomplete fragment sets: nothing came for long", expired)
+
+    def _store(self, fragment_set: _FragmentSet, fragment: Fragment, now: float) -> None:
+        replaced = fragment_set.fragments.get(fragment.position)
+        growth = len(fragment.payload) + _FRAGMENT_OVERHEAD
+        if replaced is not None:
+            growth -= len(replaced.payload) + _FRAGMENT_OVERHEAD
+            if replaced != fragment:
+                self.counts.overwritten += 1
+        self._sets.pop(fragment_set.set_id, None)
+        self._sets[fragment_set.set_id] = fragment_set  # at the end: fed last
+        fragment_set.fragments[fragment.position] = fragment
+        fragment_set.last_fragment = now
+        fragment_set.stored_bytes += growth
+        self._stored_bytes += growth
+
+    def _make_room(self) -> None:
+        limits = self.limits
+        displaced = 0
+        while len(self._sets) > limits.incomplete_sets or self._stored_bytes > limits.stored_bytes:
+            self._drop(next(iter(self._sets.values())))
+            displaced += 1
+        if displaced:
+            self.counts.displaced_sets += displaced
+            _logger.warning(
+                "too many incomplete messages: dropped %d fragment sets to make room", displaced
+            )
+
+    def _drop(self, fragment_set: _FragmentSet) -> None:
+        del self._sets[fragment_set.set_id]
+        self._stored_bytes -= fragment_set.stored_bytes
+
+    def _complete(self, completed: _FragmentSet, now: float) -> ReassembledMessage | None:
+        try:
+            message_sets = self._linked_sets(completed)
+        except _ContradictingLinks:
+            self.counts.contradicting_links += 1
+            self._drop(completed)
+            return None
+        return None if message_sets is None else self._finish(message_sets, now)
+
+    def _linked_sets(self, completed: _FragmentSet) -> list[_FragmentSet] | None:
+        """Return all sets of the message in order, or None while one is missing or incomplete.
+
+        Raises:
+            _ContradictingLinks: neighbours do not agree.
+        """
+        message_sets = deque([completed])
+        seen = {completed.set_id}
+        while (previous := message_sets[0].previous_set_id) is not None:
+            neighbour = self._sets.get(previous)
+            if neighbour is None or not neighbour.is_complete:
+                return None
+            if neighbour.next_set_id != message_sets[0].set_id or previous in seen:
+                raise _ContradictingLinks
+            seen.add(previous)
+            message_sets.appendleft(neighbour)
+        while (following := message_sets[-1].next_set_id) is not None:
+            neighbour = self._sets.get(following)
+            if neighbour is None or not neighbour.is_complete:
+                return None
+            if neighbour.previous_set_id != message_sets[-1].set_id or following in seen:
+                raise _ContradictingLinks
+            seen.add(following)
+            message_sets.append(neighbour)
+        return list(message_sets)
+
+    def _finish(self, message_sets: list[_FragmentSet], now: float) -> ReassembledMessage:
+        payloads: list[bytes] = []
+        for fragment_set in message_sets:
+            self._drop(fragment_set)
+            fragments = fragment_set.in_order()
+            self._finished.add(fragments, now)
+            payloads.extend(fragment.payload for fragment in fragments)
+        set_ids = tuple(fragment_set.set_id for fragment_set in message_sets)
+        return ReassembledMessage(b"".join(payloads), set_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    fingerprints: tuple[int, ...]
+    at: float
+
+
+class _FinishedSets:
+    """Remembers the fragments of finished messages, to tell late duplicates from new messages.
+
+    The set id alone would not do: ids are 31 random bits, so among a hundred thousand remembered
+    ones a new message in twenty thousand would be taken for an old one, and lost.
+    """
+
+    def __init__(self, limits: ReassemblyLimits) -> None:
+        self._limits = limits
+        self._fragment_count = 0
+        self._sets: dict[FragmentSetId, _Finished] = {}  # in the order of their end
+
+    def contains(self, fragment: Fragment) -> bool:
+        finished = self._sets.get(fragment.set_id)
+        return (
+            finished is not None
+            and len(finished.fingerprints) == fragment.total
+            and finished.fingerprints[fragment.position - 1] == _fingerprint(fragment)
+        )
+
+    def add(self, fragments: list[Fragment], now: float) -> None:
+        if self._limits.finished_seconds <= 0:
+            return
+        set_id = fragments[0].set_id
+        if set_id in self._sets:
+            self._forget(set_id)
+        fingerprints = tuple(_fingerprint(fragment) for fragment in fragments)
+        self._sets[set_id] = _Finished(fingerprints, now)
+        self._fragment_count += len(fingerprints)
+        while self._fragment_count > self._limits.finished_fragments:
+            self._forget(next(iter(self._sets)))
+
+    def prune(self, now: float) -> None:
+        while self._sets:
+            set_id, finished = next(iter(self._sets.items()))
+            if now - finished.at < self._limits.finished_seconds:
+                return
+            self._forget(set_id)
+
+    def _forget(self, set_id: FragmentSetId) -> None:
+        self._fragment_count -= len(self._sets.pop(set_id).fingerprints)
+
+
+def _fingerprint(fragment: Fragment) -> int:
+    return hash((fragment.linked_set_id, fragment.payload))
