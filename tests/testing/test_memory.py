@@ -382,10 +382,9 @@ def test_a_run_on_virtual_time_repeats_exactly() -> None:
         async with MemoryNetwork(seed=7, faults=faults, packet_rate=50) as network:
             alice, bob = network.endpoint("alice"), network.endpoint("bob")
             tag = await tag_of(alice, bob, 20)
-            async with anyio.create_task_group() as task_group:
-                for lane in range(3):
-                    task_group.start_soon(send_some, alice, bob, lane)
-                await bob.send(tag, b"reply" * 10_000)
+            await bob.send(tag, b"reply" * 10_000)
+            for number in range(30):
+                await alice.send(bob.address, bytes([number]) * 3000, lane=number % 3)
             await take(bob, 30)
             await take(alice)
             return sorted(
