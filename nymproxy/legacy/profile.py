@@ -1,0 +1,264 @@
+"""What each side of a legacy session knows of the other, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from nymproxy.channel import (
+    AbortSignal,
+    Capability,
+    ChannelRules,
+    EndSignal,
+    PeerMemory,
+    PeerProfile,
+    Segment,
+    SegmentKind,
+)
+from nymproxy.channel.protocol import KIB
+from nymproxy.errors import ConfigurationError
+from nymproxy.legacy.message import MESSAGE_ID_MODULUS
+from nymproxy.legacy.pacing import FIRST_GAP_SECONDS, LegacyPacing
+
+if TYPE_CHECKING:
+    from nymproxy.address import NymAddress
+    from nymproxy.legacy.session_id import SessionIdVersion
+
+MIN_FIRST_SURBS = 20
+"""Ten are reserved by the receiver for its own requests, so fewer leave nothing to answer with."""
+LAST_MESSAGE_ID = 65534
+"""Towards an old peer ids never wrap: it would sort 65535 and 0 the wrong way round."""
+_PIECE_BYTES = 32 * KIB
+_PIECE_BYTES_TO_OLD_SERVER = 64 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class LegacySettings:
+    """Settings of the legacy protocol; times in seconds.
+
+    Attributes:
+        close_timeout_seconds: client: after the app's end was acknowledged, so long without a
+            message from the server ends the session.
+        session_id_version: 8 numbers from 0 and shows the server that this is not an old client;
+            4 looks like one: ids from 1, so a seven-second delay at old servers, no wake-up, and
+            no Close from ours.
+        surbs_initial: reply SURBs with the first message of a session, at least 20.
+        surbs_per_message: reply SURBs with each later one; the packet layer answers the server's
+            requests for more.
+        pacing_seconds: gap after a short message towards an old server; 0 for none.
+        first_gap_seconds: gap after the first message towards an old server.
+        second_close_after_seconds: an old server may have ignored the first Close.
+        wake_up_after_seconds: when the app is silent so long, an empty message makes the server
+            connect, so that an upstream can speak first.
+        s2c_idle_eof_seconds: silence of the server taken as its end; ``None``: never.
+        session_idle_timeout_seconds: server: a session without any message.
+        half_closed_timeout_seconds: server: the same when one direction has ended.
+        close_to_legacy_clients: server: send Close to old clients too, which may make them write
+            data again.
+        zero_grace_seconds: server: hold id 1 of an old client back, so that a 0 can still come.
+        gap_timeout_seconds: a missing message ends the session after so long.
+        reorder_limit_messages: messages that wait behind a missing one.
+        reorder_limit_bytes: their bytes.
+        send_window_bytes: bytes of a session that wait to leave.
+
+    Raises:
+        ConfigurationError: a value that cannot work.
+    """
+
+    close_timeout_seconds: float = 60.0
+    session_id_version: SessionIdVersion = 8
+    surbs_initial: int = 100
+    surbs_per_message: int = 0
+    pacing_seconds: float = 0.25
+    first_gap_seconds: float = FIRST_GAP_SECONDS
+    second_close_after_seconds: float = 3.0
+    wake_up_after_seconds: float = 1.0
+    s2c_idle_eof_seconds: float | None = None
+    session_idle_timeout_seconds: float = 30 * 60.0
+    half_closed_timeout_seconds: float = 10 * 60.0
+    close_to_legacy_clients: bool = False
+    zero_grace_seconds: float = 0.0
+    gap_timeout_seconds: float = 120.0
+    reorder_limit_messages: int = 4096
+    reorder_limit_bytes: int = 64 * 1024 * KIB
+    send_window_bytes: int = 256 * KIB
+
+    def __post_init__(self) -> None:
+        if self.surbs_initial < MIN_FIRST_SURBS:
+            raise ConfigurationError(
+                f"a session's first message needs at least {MIN_FIRST_SURBS} reply SURBs, "
+                f"not {self.surbs_initial}: with fewer the server cannot answer"
+            )
+        if self.session_id_version not in (4, 8):
+            raise ConfigurationError(
+                f"the session id version is 8 or 4, not {self.session_id_version}"
+            )
+        for name, value in (
+            ("close timeout", self.close_timeout_seconds),
+            ("pacing", self.pacing_seconds),
+            ("first gap", self.first_gap_seconds),
+            ("number of SURBs per message", self.surbs_per_message),
+        ):
+            if not value >= 0:  # also refuses NaN
+                raise ConfigurationError(f"the {name} cannot be {value}")
+
+
+def _shared_rules(settings: LegacySettings) -> ChannelRules:
+    return ChannelRules(
+        sequence_modulus=MESSAGE_ID_MODULUS,
+        has_open=False,
+        reorder_limit_frames=settings.reorder_limit_messages,
+        reorder_limit_bytes=settings.reorder_limit_bytes,
+        gap_timeout_seconds=settings.gap_timeout_seconds,
+        send_window_bytes=settings.send_window_bytes,
+        unread_limit_bytes=settings.reorder_limit_bytes,
+    )
+
+
+class ServerProfile(PeerProfile):
+    """A server, seen by a client: an old one until it has shown its trailer.
+
+    What was learned of a server holds for later sessions with the same address.
+    """
+
+    def __init__(
+        self,
+        settings: LegacySettings,
+        to: NymAddress,
+        memory: PeerMemory,
+        *,
+        packet_rate: float | None,
+    ) -> None:
+        self._first_id = 0 if settings.session_id_version == 8 else 1
+        super().__init__(
+            replace(
+                _shared_rules(settings),
+                first_receive_sequence=0,
+                first_send_sequence=self._first_id,
+                idle_timeout_seconds=float("inf"),
+                answer_timeout_seconds=settings.close_timeout_seconds,
+                silence_end_seconds=settings.s2c_idle_eof_seconds,
+                # From id 1 on an old server would hold the wake-up back as well.
+                wake_up_after_seconds=(
+                    settings.wake_up_after_seconds if self._first_id == 0 else None
+                ),
+            )
+        )
+        self._settings = settings
+        self._to = to
+        self._memory = memory
+        known = memory.recall(to)
+        self.is_modern = known is not None and Capability.SINGLE_CLOSE in known
+        if not self.is_modern:
+            self.pacing = LegacyPacing(
+                gap_seconds=settings.pacing_seconds,
+                first_gap_seconds=settings.first_gap_seconds,
+                packet_rate=packet_rate,
+            )
+
+    def segment_received(self, segment: Segment) -> None:
+        """Learn from the server's trailer."""
+        if self.is_modern or not segment.capabilities:
+            return
+        if Capability.SINGLE_CLOSE in segment.capabilities:
+            self.is_modern = True
+            self.pacing = None
+            self._memory.remember(self._to, Capability.SINGLE_CLOSE)
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """Fewer, larger messages are safer at an old server."""
+        return _PIECE_BYTES if self.is_modern else _PIECE_BYTES_TO_OLD_SERVER
+
+    @property
+    def max_unsent_messages(self) -> int:
+        """While one waits to leave for an old server, what follows is merged."""
+        return super().max_unsent_messages if self.is_modern else 1
+
+    @property
+    def last_send_index(self) -> int | None:
+        """Ids wrap only towards a server that can order them."""
+        return None if self.is_modern else LAST_MESSAGE_ID - self._first_id
+
+    def surbs(self, segment: Segment, *, first: bool) -> int:
+        """Many with the first message; then the server asks for what it needs."""
+        return self._settings.surbs_initial if first else self._settings.surbs_per_message
+
+    def may_send(self, kind: SegmentKind) -> bool:
+        """A Close is always understood."""
+        return kind is SegmentKind.FIN
+
+    @property
+    def end_signal(self) -> EndSignal:
+        """The app's end is a Close."""
+        return EndSignal.FIN
+
+    @property
+    def repeat_end_after_seconds(self) -> float | None:
+        """An old server honours a due Close only when another message arrives."""
+        return None if self.is_modern else self._settings.second_close_after_seconds
+
+    @property
+    def abort_signal(self) -> AbortSignal:
+        """A broken app is a Close too: the protocol has nothing better."""
+        return AbortSignal.FIN
+
+    @property
+    def peer_signals_end(self) -> bool:
+        """An old server never sends a Close: after its silence the app sees an orderly end."""
+        return self.is_modern
+
+
+class ClientProfile(PeerProfile):
+    """A client, seen by a server; its session id tells whether it is an old one."""
+
+    def __init__(self, settings: LegacySettings, *, is_modern: bool) -> None:
+        super().__init__(
+            replace(
+                _shared_rules(settings),
+                first_receive_sequence=0 if is_modern else 1,
+                admits_early_zero=not is_modern,
+                zero_grace_seconds=0.0 if is_modern else settings.zero_grace_seconds,
+                idle_timeout_seconds=settings.session_idle_timeout_seconds,
+                half_closed_timeout_seconds=settings.half_closed_timeout_seconds,
+            )
+        )
+        self.is_modern = is_modern
+        self._gets_close = is_modern or settings.close_to_legacy_clients
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """Receivers of either kind take any size."""
+        return _PIECE_BYTES
+
+    @property
+    def last_send_index(self) -> int | None:
+        """Ids wrap only towards a client that can order them."""
+        return None if self.is_modern else LAST_MESSAGE_ID
+
+    def stamp(self, segment: Segment) -> Segment:
+        """Show ourselves to clients that look for it."""
+        return replace(segment, capabilities=Capability.SINGLE_CLOSE) if self.is_modern else segment
+
+    def may_send(self, kind: SegmentKind) -> bool:
+        """A Close to an old client may make it write data again, without end."""
+        return kind is SegmentKind.FIN and self._gets_close
+
+    def greeting(self) -> tuple[SegmentKind, ...]:
+        """An empty message tells the client at once, within one round trip, who we are."""
+        return (SegmentKind.DATA,) if self.is_modern else ()
+
+    @property
+    def end_signal(self) -> EndSignal:
+        """The upstream's end is a Close, where it is understood."""
+        return EndSignal.FIN if self._gets_close else EndSignal.NONE
+
+    @property
+    def abort_signal(self) -> AbortSignal:
+        """Also an upstream that cannot be reached or broke is a Close."""
+        return AbortSignal.FIN if self._gets_close else AbortSignal.NONE
+
+    @property
+    def peer_signals_end(self) -> bool:
+        """Clients of either kind send a Close."""
+        return True

@@ -1,0 +1,52 @@
+"""The legacy protocol as a :class:`~nymproxy.channel.ChannelProtocol`."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, ClassVar
+
+from nymproxy.channel import ChannelId, PeerMemory
+from nymproxy.legacy.codec import LegacyCodec
+from nymproxy.legacy.profile import ClientProfile, LegacySettings, ServerProfile
+from nymproxy.legacy.session_id import is_modern, make_session_id
+
+if TYPE_CHECKING:
+    from nymproxy.address import NymAddress
+    from nymproxy.channel import ChannelCodec, Segment
+    from nymproxy.mixnet.randomness import RandomBytes
+
+
+class LegacyProtocol:
+    """Legacy sessions as channels, on either side.
+
+    Args:
+        settings: see :class:`LegacySettings`.
+        packet_rate: the transport's, for the pacing towards old servers.
+        memory: what was learned about servers; share one between the clients of a process.
+    """
+
+    codec: ClassVar[ChannelCodec] = LegacyCodec()
+
+    def __init__(
+        self,
+        settings: LegacySettings | None = None,
+        *,
+        packet_rate: float | None = None,
+        memory: PeerMemory | None = None,
+    ) -> None:
+        self.settings = settings or LegacySettings()
+        self.memory = memory if memory is not None else PeerMemory()
+        self._packet_rate = packet_rate
+
+    def new_channel_id(self, random_bytes: RandomBytes) -> ChannelId:
+        """Draw a session id of the version in the settings."""
+        return ChannelId(make_session_id(random_bytes, self.settings.session_id_version).int)
+
+    def dial(self, channel_id: ChannelId, to: NymAddress) -> ServerProfile:
+        """Return what a client knows of the server at an address."""
+        return ServerProfile(self.settings, to, self.memory, packet_rate=self._packet_rate)
+
+    def answer(self, segment: Segment) -> ClientProfile:
+        """Return what a server knows of the client that sent a session's first message."""
+        session_id = uuid.UUID(int=segment.channel_id)
+        return ClientProfile(self.settings, is_modern=is_modern(session_id))

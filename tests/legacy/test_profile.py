@@ -1,0 +1,198 @@
+"""What each side concludes from what it sees of the other."""
+
+from __future__ import annotations
+
+import math
+import uuid
+
+import pytest
+
+from nymproxy.channel import (
+    AbortSignal,
+    Capability,
+    ChannelId,
+    EndSignal,
+    PeerMemory,
+    Segment,
+    SegmentKind,
+)
+from nymproxy.errors import ConfigurationError
+from nymproxy.legacy.profile import ClientProfile, LegacySettings, ServerProfile
+from nymproxy.legacy.protocol import LegacyProtocol
+from tests.legacy.addresses import some_address
+
+SERVER = some_address()
+V8 = ChannelId(uuid.UUID("2489e9ad-2ee2-8e00-8ec9-32d5f69181c0").int)
+V4 = ChannelId(uuid.UUID("00112233-4455-4677-8899-aabbccddeeff").int)
+GREETING = Segment(SegmentKind.DATA, V8, 0, b"", Capability.SINGLE_CLOSE)
+DATA = Segment(SegmentKind.DATA, V8, 0, b"x")
+
+
+def dial(settings: LegacySettings | None = None, memory: PeerMemory | None = None) -> ServerProfile:
+    protocol = LegacyProtocol(settings, packet_rate=50.0, memory=memory)
+    return protocol.dial(protocol.new_channel_id(lambda count: bytes(count)), SERVER)
+
+
+def dial_modern() -> ServerProfile:
+    """A dialer's profile after the server has shown itself."""
+    profile = dial()
+    profile.segment_received(GREETING)
+    return profile
+
+
+def answer(channel_id: ChannelId, settings: LegacySettings | None = None) -> ClientProfile:
+    return LegacyProtocol(settings).answer(Segment(SegmentKind.DATA, channel_id, 0))
+
+
+def test_r1_our_session_ids_are_version_8_and_ids_start_at_zero() -> None:
+    protocol = LegacyProtocol()
+    session_id = uuid.UUID(int=protocol.new_channel_id(lambda count: b"\xff" * count))
+    assert (session_id.version, session_id.variant) == (8, uuid.RFC_4122)
+    assert dial().rules.first_send_sequence == 0
+
+
+def test_r2_what_a_server_expects_first() -> None:
+    modern, old = answer(V8).rules, answer(V4).rules
+    assert (modern.first_receive_sequence, modern.admits_early_zero) == (0, False)
+    assert (old.first_receive_sequence, old.admits_early_zero) == (1, True)
+    assert old.zero_grace_seconds == 0
+    grace = LegacySettings(zero_grace_seconds=0.5)
+    assert answer(V4, grace).rules.zero_grace_seconds == 0.5
+    assert answer(V8, grace).rules.zero_grace_seconds == 0
+
+
+def test_r3_a_client_expects_zero_first() -> None:
+    assert dial().rules.first_receive_sequence == 0
+
+
+def test_r4_ids_are_16_bits_and_wrap_only_between_ours() -> None:
+    for profile in (dial(), answer(V8), answer(V4)):
+        assert profile.rules.sequence_modulus == 65536
+        assert profile.rules.gap_timeout_seconds == 120
+        assert profile.rules.reorder_limit_frames == 4096
+        assert profile.rules.reorder_limit_bytes == 64 * 1024 * 1024
+    assert answer(V8).last_send_index is None
+    assert answer(V4).last_send_index == 65534
+    assert dial().last_send_index == 65534
+    assert dial_modern().last_send_index is None
+
+
+def test_r5_the_second_close_is_for_old_servers() -> None:
+    client = dial()
+    assert client.end_signal is EndSignal.FIN
+    assert client.repeat_end_after_seconds == 3.0
+    client.segment_received(DATA)
+    assert client.repeat_end_after_seconds == 3.0
+    client.segment_received(GREETING)
+    assert client.repeat_end_after_seconds is None
+    assert answer(V8).repeat_end_after_seconds is None
+
+
+def test_r6_close_goes_to_clients_that_understand_it() -> None:
+    assert answer(V8).end_signal is EndSignal.FIN
+    assert answer(V8).abort_signal is AbortSignal.FIN
+    assert answer(V4).end_signal is EndSignal.NONE
+    assert answer(V4).abort_signal is AbortSignal.NONE
+    assert not answer(V4).may_send(SegmentKind.FIN)
+    asked_for = LegacySettings(close_to_legacy_clients=True)
+    assert answer(V4, asked_for).end_signal is EndSignal.FIN
+
+
+def test_r7_limits() -> None:
+    client = dial(LegacySettings(close_timeout_seconds=30))
+    assert client.rules.answer_timeout_seconds == 30
+    assert client.rules.idle_timeout_seconds == math.inf
+    server = answer(V8).rules
+    assert server.idle_timeout_seconds == 30 * 60
+    assert server.half_closed_timeout_seconds == 10 * 60
+    assert server.answer_timeout_seconds is None
+
+
+def test_r7_silence_after_the_end_is_an_end_only_where_no_close_can_come() -> None:
+    client = dial()
+    assert not client.peer_signals_end
+    client.segment_received(GREETING)
+    assert client.peer_signals_end
+
+
+def test_r9_old_servers_are_paced_and_get_larger_messages() -> None:
+    client = dial()
+    assert client.pacing is not None
+    assert client.max_payload_bytes == 64 * 1024
+    assert client.max_unsent_messages == 1
+    modern = dial_modern()
+    assert modern.pacing is None
+    assert modern.max_payload_bytes == 32 * 1024
+    assert modern.max_unsent_messages > 1
+
+
+def test_r10_surbs() -> None:
+    client = dial()
+    assert client.surbs(DATA, first=True) == 100
+    assert client.surbs(DATA, first=False) == 0
+    parity = dial(LegacySettings(surbs_per_message=100))
+    assert parity.surbs(DATA, first=False) == 100
+    with pytest.raises(ConfigurationError):
+        LegacySettings(surbs_initial=19)
+
+
+def test_r11_wake_up() -> None:
+    assert dial().rules.wake_up_after_seconds == 1.0
+    assert answer(V8).rules.wake_up_after_seconds is None
+
+
+def test_r13_windows() -> None:
+    rules = dial(LegacySettings(reorder_limit_bytes=1000)).rules
+    assert rules.send_window_bytes == 256 * 1024
+    assert rules.unread_limit_bytes == 1000
+
+
+def test_r14_a_server_shows_itself_in_sessions_of_version_8_only() -> None:
+    modern, old = answer(V8), answer(V4)
+    assert modern.stamp(DATA).capabilities == Capability.SINGLE_CLOSE
+    assert old.stamp(DATA).capabilities is None
+    assert modern.greeting() == (SegmentKind.DATA,)
+    assert old.greeting() == ()
+    assert dial().stamp(DATA) == DATA
+
+
+def test_r14_a_flag_that_is_not_set_teaches_nothing() -> None:
+    client = dial()
+    client.segment_received(Segment(SegmentKind.DATA, V8, 0, b"", Capability.NONE))
+    assert not client.is_modern
+
+
+def test_r14_what_was_learned_holds_for_later_sessions_with_the_same_server() -> None:
+    memory = PeerMemory()
+    assert not dial(memory=memory).is_modern
+    dial(memory=memory).segment_received(GREETING)
+    again = dial(memory=memory)
+    assert again.is_modern
+    assert again.pacing is None
+    other = LegacyProtocol(memory=memory).dial(V8, some_address("another"))
+    assert not other.is_modern
+
+
+def test_version_4_looks_like_an_old_client() -> None:
+    settings = LegacySettings(session_id_version=4)
+    client = dial(settings)
+    assert client.rules.first_send_sequence == 1
+    assert client.rules.wake_up_after_seconds is None
+    assert client.last_send_index == 65533  # id 65534
+    session_id = LegacyProtocol(settings).new_channel_id(lambda count: bytes(count))
+    assert uuid.UUID(int=session_id).version == 4
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"close_timeout_seconds": -1.0},
+        {"close_timeout_seconds": math.nan},
+        {"pacing_seconds": -0.1},
+        {"surbs_per_message": -1},
+        {"session_id_version": 7},
+    ],
+)
+def test_settings_that_cannot_work(settings: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError):
+        LegacySettings(**settings)  # type: ignore[arg-type]
