@@ -10,7 +10,7 @@ tests/vectors/pipeline.json, ``reassembly``.
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -128,8 +128,9 @@ class Reassembler:
     def __init__(self, limits: ReassemblyLimits | None = None) -> None:
         self.limits = limits or ReassemblyLimits()
         self.counts = ReassemblyCounts()
-        # In the order of their last fragments: the first is the first to expire or make room.
-        self._sets: dict[FragmentSetId, _FragmentSet] = {}
+        # In the order of their last fragments: the first is the first to expire or make room. (A
+        # plain dict takes linear time to find its first entry when earlier ones were deleted.)
+        self._sets: OrderedDict[FragmentSetId, _FragmentSet] = OrderedDict()
         self._stored_bytes = 0
         self._next_prune = float("-inf")
         self._finished = _FinishedSets(self.limits)
@@ -191,8 +192,8 @@ class Reassembler:
             growth -= len(replaced.payload) + _FRAGMENT_OVERHEAD
             if replaced != fragment:
                 self.counts.overwritten += 1
-        self._sets.pop(fragment_set.set_id, None)
-        self._sets[fragment_set.set_id] = fragment_set  # at the end: fed last
+        self._sets[fragment_set.set_id] = fragment_set
+        self._sets.move_to_end(fragment_set.set_id)
         fragment_set.fragments[fragment.position] = fragment
         fragment_set.last_fragment = now
         fragment_set.stored_bytes += growth
@@ -276,7 +277,7 @@ class _FinishedSets:
     def __init__(self, limits: ReassemblyLimits) -> None:
         self._limits = limits
         self._fragment_count = 0
-        self._sets: dict[FragmentSetId, _Finished] = {}  # in the order of their end
+        self._sets: OrderedDict[FragmentSetId, _Finished] = OrderedDict()  # by their end
 
     def contains(self, fragment: Fragment) -> bool:
         finished = self._sets.get(fragment.set_id)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,9 @@ class ReplyKeyStore:
     ) -> None:
         self._max_keys = max_keys
         self._lifetime_seconds = lifetime_seconds
-        # In the order of addition, and so of age.
-        self._entries: dict[bytes, _Entry] = {}
+        # In the order of addition, and so of age. (A plain dict takes linear time to find its first
+        # entry when earlier ones were deleted.)
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self.displaced = 0
         """Keys that were forgotten early because the store was full."""
 
@@ -68,7 +70,7 @@ class ReplyKeyStore:
             self._entries.pop(digest, None)
             self._entries[digest] = _Entry(key, now)
             if len(self._entries) > self._max_keys:
-                del self._entries[next(iter(self._entries))]
+                self._entries.popitem(last=False)
                 self.displaced += 1
         if self.displaced != displaced_before:
             _logger.warning(
