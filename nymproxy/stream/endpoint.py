@@ -1,0 +1,132 @@
+"""Streams over any message transport: what makes a ``MixnetClient`` out of a ``MessageClient``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy.channel import ChannelMux
+from nymproxy.mixnet.randomness import system_random_bytes
+from nymproxy.stream.listener import MixnetListener
+from nymproxy.stream.profile import StreamOptions, StreamProtocol
+from nymproxy.stream.stream import MixnetStream
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from anyio.abc import TaskGroup
+
+    from nymproxy.address import NymAddress
+    from nymproxy.channel import ChannelProtocol, PeerMemory
+    from nymproxy.mixnet.randomness import RandomBytes
+    from nymproxy.mixnet.transport import MessageTransport
+
+
+class StreamEndpoint:
+    """All streams of one transport. Use as ``async with``; closing it leaves the transport open.
+
+    Args:
+        transport: whose inbound messages are ours from now on.
+        options: settings of the streams.
+        memory: what is known of peers; share one between the endpoints of a process.
+        more_protocols: other protocols to accept and open at the same address, through
+            :attr:`mux`.
+        random_bytes: for stream ids.
+        grace_seconds: how long leaving the block may flush.
+    """
+
+    def __init__(
+        self,
+        transport: MessageTransport,
+        *,
+        options: StreamOptions | None = None,
+        memory: PeerMemory | None = None,
+        more_protocols: tuple[ChannelProtocol, ...] = (),
+        random_bytes: RandomBytes = system_random_bytes,
+        grace_seconds: float = 10.0,
+    ) -> None:
+        options = options or StreamOptions()
+        self._protocol = (
+            StreamProtocol(options) if memory is None else StreamProtocol(options, memory)
+        )
+        self._transport = transport
+        self._grace_seconds = grace_seconds
+        self._task_group: TaskGroup | None = None
+        self.mux = ChannelMux(
+            transport, (self._protocol, *more_protocols), random_bytes=random_bytes
+        )
+        """Where streams and the channels of other protocols live."""
+
+    @property
+    def address(self) -> NymAddress:
+        """The address that peers dial."""
+        return self._transport.address
+
+    async def __aenter__(self) -> Self:
+        self._task_group = anyio.create_task_group()
+        await self._task_group.__aenter__()
+        await self._task_group.start(self.mux.run)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        assert self._task_group is not None
+        with anyio.CancelScope(shield=True):
+            await self.mux.aclose(self._grace_seconds if exc_value is None else 0)
+        self._task_group.cancel_scope.cancel()
+        if isinstance(exc_value, anyio.get_cancelled_exc_class()):
+            return await self._task_group.__aexit__(exc_type, exc_value, traceback)
+        # The body's own exception is not for the task group, which would wrap it.
+        await self._task_group.__aexit__(None, None, None)
+        return False
+
+    async def open_stream(
+        self,
+        recipient: NymAddress,
+        reply_surbs: int | None = None,
+        *,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> MixnetStream:
+        """Open a stream.
+
+        Args:
+            recipient: where.
+            reply_surbs: sent with the first message; ``None`` for
+                :attr:`StreamOptions.open_surbs`. Later messages replace what the peer has used.
+            wait: wait for a sign of the peer. Off by default, since a Rust acceptor gives none
+                before its application writes.
+            timeout: limit of that wait in seconds.
+
+        Raises:
+            UnknownGateway: the recipient's gateway is not in the topology.
+            ClientDisconnected: the client has ended.
+            StreamRefused: nobody accepts there; only with ``wait``.
+            StreamReset: the peer aborted; only with ``wait``.
+            PhaseTimeout: no sign in time; only with ``wait``.
+        """
+        protocol = self._protocol
+        if reply_surbs is not None:
+            options = replace(protocol.options, open_surbs=reply_surbs)
+            protocol = replace(protocol, options=options)
+        return MixnetStream(await self.mux.open(protocol, recipient, wait=wait, timeout=timeout))
+
+    def listener(self, *, backlog: int = 128) -> MixnetListener:
+        """Accept streams; once for each client.
+
+        Streams that were opened less than five seconds before are accepted too.
+
+        Args:
+            backlog: streams that may wait for :meth:`MixnetListener.accept`; more are refused.
+
+        Raises:
+            ListenerAlreadyTaken: there was a listener already.
+        """
+        return MixnetListener(self.mux.listen(self._protocol, backlog=backlog), self.address)
