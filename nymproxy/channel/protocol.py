@@ -55,7 +55,7 @@ class ChannelRules:
     """The first sequence number expected from the peer."""
     first_send_sequence: int = 0
     has_open: bool = True
-    """The dialer sends an OPEN; without it the first DATA or FIN opens the channel."""
+    """The dialer begins with an OPEN (as ``ChannelProtocol.opens_explicitly``)."""
     empty_data_is_end: bool = False
     """An empty DATA, in order, ends its direction (streams); otherwise it is a no-op."""
     data_after_fin_is_error: bool = False
@@ -171,6 +171,10 @@ class PeerProfile:
     def negotiation_timed_out(self) -> None:
         """The dialer has heard nothing for ``negotiation_timeout_seconds``."""
 
+    def accepts(self, kind: SegmentKind) -> bool:
+        """Tell whether segments of a kind from this peer mean anything to us."""
+        return True
+
     # Sending.
 
     @property
@@ -247,6 +251,8 @@ class ChannelProtocol(Protocol):
     """A wire protocol for channels: the codec and the rules of its peers."""
 
     codec: ClassVar[ChannelCodec]
+    opens_explicitly: ClassVar[bool]
+    """Only an OPEN makes a channel; else whatever arrives first does."""
 
     def new_channel_id(self, random_bytes: RandomBytes) -> ChannelId:
         """Draw the id of a channel that we open."""

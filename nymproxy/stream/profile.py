@@ -131,6 +131,10 @@ class StreamPeer(PeerProfile):
         """True once the peer has shown the extension on this stream."""
         return self._own is not None and self._shown is not None
 
+    def accepts(self, kind: SegmentKind) -> bool:
+        """Without the extension its frames mean nothing, as to a Rust peer."""
+        return self._own is not None or (kind not in _NEEDS and kind is not SegmentKind.HELLO)
+
     # Sending.
 
     @property
@@ -210,6 +214,7 @@ class StreamProtocol:
     """
 
     codec: ClassVar[ChannelCodec] = StreamCodec()
+    opens_explicitly: ClassVar[bool] = True
     options: StreamOptions = StreamOptions()
     memory: PeerMemory = field(default_factory=PeerMemory)
 

@@ -1,0 +1,77 @@
+"""When a quiet channel is over, and how: one clock for all idle limits."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nymproxy.channel.protocol import ChannelRules
+
+
+class Quiet(enum.Enum):
+    """What a quiet time that is too long means."""
+
+    IDLE = "idle"
+    """Nothing in either direction."""
+    NO_ANSWER = "no answer"
+    """Our end was acknowledged, and the peer has said nothing for too long since."""
+    SILENCE = "silence"
+    """No data for so long counts as the end of the peer's direction (if asked for)."""
+
+
+class IdleClock:
+    """Measures quiet times.
+
+    Args:
+        rules: the limits.
+        now: time of creation; it counts as activity.
+    """
+
+    def __init__(self, rules: ChannelRules, now: float) -> None:
+        self._rules = rules
+        self._last_received = now
+        self._last_data = now
+        self._last_activity = now
+
+    def received(self, now: float, *, is_data: bool) -> None:
+        """Note a segment of the peer."""
+        self._last_received = self._last_activity = now
+        if is_data:
+            self._last_data = now
+
+    def sent(self, now: float) -> None:
+        """Note a message of ours."""
+        self._last_activity = now
+
+    def limits(
+        self, *, out_ended_at: float | None, out_ended: bool, in_ended: bool
+    ) -> dict[Quiet, float]:
+        """Return when each limit is reached, without further activity.
+
+        Args:
+            out_ended_at: since when our end is acknowledged.
+            out_ended: our end was told.
+            in_ended: the peer's direction has ended.
+        """
+        rules = self._rules
+        idle = rules.idle_timeout_seconds
+        if rules.half_closed_timeout_seconds is not None and out_ended != in_ended:
+            idle = rules.half_closed_timeout_seconds
+        limits = {Quiet.IDLE: self._last_activity + idle}
+        if in_ended:
+            return limits
+        if rules.answer_timeout_seconds is not None and out_ended_at is not None:
+            since = max(out_ended_at, self._last_received)
+            limits[Quiet.NO_ANSWER] = since + rules.answer_timeout_seconds
+        if rules.silence_end_seconds is not None:
+            limits[Quiet.SILENCE] = self._last_data + rules.silence_end_seconds
+        return limits
+
+    def deadline(
+        self, *, out_ended_at: float | None, out_ended: bool, in_ended: bool
+    ) -> tuple[float, Quiet]:
+        """Return the first limit that is reached, and which."""
+        limits = self.limits(out_ended_at=out_ended_at, out_ended=out_ended, in_ended=in_ended)
+        first = min(limits, key=limits.__getitem__)
+        return limits[first], first

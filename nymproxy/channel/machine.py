@@ -1,0 +1,387 @@
+"""One channel without I/O: events in, segments to send and the next deadline out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nymproxy.channel.controls import Greeter, Liveness
+from nymproxy.channel.idle import IdleClock, Quiet
+from nymproxy.channel.inbound import Failure, InboundDirection
+from nymproxy.channel.outbound import OutboundDirection
+from nymproxy.channel.protocol import AbortSignal, PeerProfile
+from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
+from nymproxy.errors import (
+    ClientDisconnected,
+    NymError,
+    ResetCode,
+    StreamDataLost,
+    StreamError,
+    StreamIdleTimeout,
+    StreamRefused,
+    StreamReset,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to send.
+
+    Attributes:
+        segment: what to encode.
+        surbs: reply SURBs to attach, towards an address.
+        index: of a numbered message; ``None`` for others.
+    """
+
+    segment: Segment
+    surbs: int
+    index: int | None = None
+
+
+class ChannelMachine:
+    """Everything that one channel knows and decides.
+
+    After every event, call :meth:`next_outgoing` until it returns ``None``, and :meth:`tick` at
+    :meth:`next_deadline` at the latest. Each :class:`Outgoing` is either reported with
+    :meth:`handed_over`, and its fate with :meth:`delivery_changed`, or the whole channel with
+    :meth:`transport_failed`.
+
+    Args:
+        channel_id: the channel.
+        profile: what the peer is like.
+        is_dialer: we opened the channel.
+        now: the time, in seconds of any clock that only goes forward.
+    """
+
+    def __init__(
+        self, channel_id: ChannelId, profile: PeerProfile, *, is_dialer: bool, now: float
+    ) -> None:
+        self.channel_id = channel_id
+        self.profile = profile
+        self.is_dialer = is_dialer
+        self.inbound = InboundDirection(profile.rules, now)
+        self.outbound = OutboundDirection(channel_id, profile, is_dialer=is_dialer, now=now)
+        self.error: NymError | None = None
+        """Why the channel failed. Set once; from then on nothing but an abort is sent."""
+        self.write_error: NymError | None = None
+        """Why our direction is broken, while the peer's goes on."""
+        self.is_closed = False
+        """The application has closed its side."""
+        self.was_reset_by_peer = False
+        self.is_established = not is_dialer
+        self.first_handed_over_at: float | None = None
+        self.first_received_at: float | None = None
+        self._greeter = Greeter(profile)
+        self._liveness = Liveness(channel_id, profile, now)
+        self._idle = IdleClock(profile.rules, now)
+        self._negotiation_ends = now + profile.rules.negotiation_timeout_seconds
+        self._open_is_due = is_dialer and profile.rules.has_open
+        self._is_first = True
+        self._announced_limit = profile.rules.initial_window_bytes
+        self._window_is_asked = False
+        self._abort: tuple[ResetCode, str] | None = None
+
+    # From the peer.
+
+    def segment_received(self, segment: Segment, now: float) -> None:
+        """Take a segment that belongs to this channel."""
+        if self.error is not None or not self.profile.accepts(segment.kind):
+            return
+        self.profile.segment_received(segment)
+        if self.first_received_at is None:
+            self.first_received_at = now
+        self.is_established = True
+        self._liveness.heard(segment, now)
+        self._idle.received(now, is_data=segment.is_numbered)
+        if segment.is_numbered:
+            self._apply(
+                self.inbound.receive(segment, now, enforce_window=self.profile.flow_control is True)
+            )
+        elif segment.kind is SegmentKind.WINDOW:
+            self.outbound.window.raise_limit(segment.limit)
+        elif segment.kind is SegmentKind.PROBE:
+            self._window_is_asked = True
+        elif segment.kind is SegmentKind.RESET:
+            self._reset_received(segment)
+
+    def opened_by(self, segment: Segment, now: float) -> None:
+        """Take the segment that opened the channel (acceptors)."""
+        if segment.kind is SegmentKind.OPEN:
+            self.inbound.receive_open(segment.payload)
+        self.segment_received(segment, now)
+
+    def attach_listener(self) -> None:
+        """Note that the channel is, or will be, accepted: the peer may be greeted."""
+        self._greeter.attach()
+
+    def _reset_received(self, segment: Segment) -> None:
+        self.was_reset_by_peer = True
+        reason = "".join(char if char.isprintable() else "?" for char in segment.reason)
+        detail = f"{segment.reset_code.name.lower()}{': ' + reason if reason else ''}"
+        error: StreamReset
+        if segment.reset_code is ResetCode.REFUSED:
+            error = StreamRefused(f"the peer refused the channel ({detail})")
+        else:
+            error = StreamReset(f"the peer reset the channel ({detail})", segment.reset_code)
+        self._fail(error, None)
+        self.inbound.discard()
+
+    # From the application.
+
+    @property
+    def room(self) -> int:
+        """Bytes that :meth:`app_wrote` may be given now."""
+        return self.outbound.room
+
+    def app_wrote(self, data: bytes) -> None:
+        """Take bytes over."""
+        self.outbound.write(data)
+
+    def app_finished(self) -> None:
+        """End our direction after what was written."""
+        self.outbound.request_end()
+
+    def app_flushed(self) -> None:
+        """Let what was written leave without waiting for more."""
+        self.outbound.flush()
+
+    def app_closed(self) -> None:
+        """End our direction, and drop what the peer sends from now on."""
+        if self.write_error is not None:
+            self.abort(ResetCode.CANCELLED, "")
+        self.is_closed = True
+        self.inbound.discard()
+        self.outbound.request_end()
+
+    def break_sending(self, error: NymError) -> None:
+        """Give our direction up without telling an end; the peer's goes on."""
+        self.write_error = error
+        self.outbound.abandon()
+
+    def abort(self, code: ResetCode, reason: str) -> None:
+        """End both directions at once."""
+        if self.error is None and not self.is_over:
+            error = StreamReset(f"the channel was aborted here ({code.name.lower()})", code)
+            self._fail(error, code, reason)
+            self.inbound.discard()
+
+    @property
+    def is_readable(self) -> bool:
+        """True when bytes wait for the application."""
+        return self.inbound.is_readable
+
+    @property
+    def is_at_end(self) -> bool:
+        """True when the peer's direction has ended and everything was read."""
+        return self.inbound.has_ended and not self.inbound.is_readable
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more is sent, or expected."""
+        if self.error is not None:
+            return self._abort is None
+        return (
+            self.outbound.end_acknowledged_at is not None
+            and not self.outbound.awaits_repeat
+            and (self.inbound.has_ended or self.is_closed)
+        )
+
+    @property
+    def window_is_due(self) -> bool:
+        """True when the peer should be told a new limit."""
+        return (
+            not self.inbound.has_ended
+            and (self._window_is_asked or self.inbound.window.limit > self._announced_limit)
+            and self.profile.may_send(SegmentKind.WINDOW)
+        )
+
+    # From the transport.
+
+    def handed_over(self, outgoing: Outgoing, packet_count: int, now: float) -> None:
+        """Note that the transport took a message."""
+        self._idle.sent(now)
+        if self.first_handed_over_at is None:
+            self.first_handed_over_at = now
+        if outgoing.index is not None:
+            self.outbound.handed_over(outgoing.index, packet_count, now)
+
+    def delivery_changed(
+        self,
+        outgoing: Outgoing,
+        *,
+        is_sent: bool,
+        is_acknowledged: bool,
+        error: NymError | None,
+        now: float,
+    ) -> None:
+        """Note what became of a message. Idempotent."""
+        if error is not None:
+            self._delivery_failed(outgoing, error)
+        elif outgoing.segment.kind is SegmentKind.OPEN:
+            if is_acknowledged:
+                self.outbound.open_acknowledged(now)
+        elif outgoing.index is not None:
+            if is_sent:
+                self.outbound.sent(outgoing.index, now)
+            if is_acknowledged:
+                self.outbound.acknowledged(outgoing.index, now)
+
+    def _delivery_failed(self, outgoing: Outgoing, error: NymError) -> None:
+        if outgoing.index is None and outgoing.segment.kind is not SegmentKind.OPEN:
+            return  # a control message: the next one says the same, or the peer asks
+        if isinstance(error, ClientDisconnected):
+            self.transport_failed(error)
+            return
+        lost = StreamDataLost("a message of ours was given up; the peer waits for it in vain")
+        lost.__cause__ = error
+        self._fail(lost, ResetCode.DATA_LOST)
+
+    def transport_failed(self, error: NymError) -> None:
+        """The transport has ended, or refuses this peer: nothing more can be sent."""
+        self._fail(error, None)
+        self._abort = None
+
+    # Failing.
+
+    def _apply(self, failure: Failure | None) -> None:
+        if failure is not None:
+            self._fail(failure.error, failure.reset_code)
+
+    def _fail(self, error: NymError, code: ResetCode | None, reason: str = "") -> None:
+        if self.error is not None:
+            return
+        self.error = error
+        self.outbound.abandon()
+        if code is not None and not self._is_first:
+            self._abort = (code, reason)
+
+    # What to send.
+
+    def next_outgoing(self, now: float) -> Outgoing | None:
+        """Return the next message that is due."""
+        if self.error is None and self.outbound.is_out_of_numbers:
+            self._fail(StreamError("the peer's message numbers are used up"), ResetCode.CANCELLED)
+        if self.error is not None:
+            return self._next_abort(now)
+        if self._open_is_due:
+            self._open_is_due = False
+            return self._outgoing(Segment(SegmentKind.OPEN, self.channel_id))
+        segment = next(self._due_controls(now), None)
+        if segment is not None:
+            return self._outgoing(segment)
+        if self.write_error is not None:
+            return None
+        segment = self.outbound.take_repeated_end(now)
+        if segment is not None:
+            return Outgoing(self.profile.stamp(segment), 0)
+        numbered = self.outbound.take_due(now)
+        if numbered is None:
+            return None
+        return self._outgoing(numbered.segment, numbered.index)
+
+    def _outgoing(self, segment: Segment, index: int | None = None) -> Outgoing:
+        surbs = self.profile.surbs(segment, first=self._is_first)
+        self._is_first = False
+        return Outgoing(self.profile.stamp(segment), surbs, index)
+
+    def _due_controls(self, now: float) -> Iterator[Segment]:
+        greeting = self._greeter.take_due()
+        if greeting is SegmentKind.DATA:
+            self.outbound.request_empty()
+        elif greeting is not None:
+            yield Segment(greeting, self.channel_id)
+        if self.window_is_due:
+            self._window_is_asked = False
+            self._announced_limit = self.inbound.window.limit
+            yield Segment(
+                SegmentKind.WINDOW,
+                self.channel_id,
+                self.inbound.next_sequence,
+                limit=self._announced_limit,
+            )
+        if self._probe_is_due(now):
+            self.outbound.window.probed(now)
+            yield Segment(SegmentKind.PROBE, self.channel_id, self.outbound.next_sequence)
+        liveness = self._liveness.take_due(now)
+        if liveness is not None:
+            yield liveness
+
+    def _probe_is_due(self, now: float) -> bool:
+        window = self.outbound.window
+        if not self.outbound.is_window_blocked:
+            window.unblocked()
+            return False
+        window.blocked(now)
+        return now >= window.probe_at and self.profile.may_send(SegmentKind.PROBE)
+
+    def _next_abort(self, now: float) -> Outgoing | None:
+        if self._abort is None:
+            return None
+        code, reason = self._abort
+        self._abort = None
+        signal = self.profile.abort_signal
+        if signal is AbortSignal.RESET:
+            sequence = self.outbound.next_sequence
+            return self._outgoing(
+                Segment(
+                    SegmentKind.RESET, self.channel_id, sequence, reset_code=code, reason=reason
+                )
+            )
+        if signal is AbortSignal.FIN and not self.outbound.end_handed_over:
+            numbered = self.outbound.take_aborting_end(now)
+            return self._outgoing(numbered.segment, numbered.index)
+        return None
+
+    # Time.
+
+    def next_deadline(self, now: float) -> float:
+        """Return when :meth:`tick` is due; ``math.inf``: when the channel is over."""
+        if self.is_over or self.error is not None:
+            return math.inf
+        deadlines = [
+            self.inbound.deadline,
+            self.outbound.deadline(now),
+            self._liveness.deadline,
+            self.outbound.window.probe_at,
+            self._quiet()[0],
+        ]
+        if self.profile.flow_control is None:
+            deadlines.append(self._negotiation_ends)
+        return min(deadlines)
+
+    def tick(self, now: float) -> None:
+        """Do what is due by time."""
+        if self.error is not None:
+            return
+        self._apply(self.inbound.tick(now))
+        if self.profile.flow_control is None and now >= self._negotiation_ends:
+            self.profile.negotiation_timed_out()
+        if self._liveness.is_dead(now):
+            self._fail(StreamIdleTimeout("the peer does not answer"), ResetCode.IDLE_TIMEOUT)
+        limit, quiet = self._quiet()
+        if now >= limit:
+            self._too_quiet(quiet)
+
+    def _quiet(self) -> tuple[float, Quiet]:
+        return self._idle.deadline(
+            out_ended_at=self.outbound.end_acknowledged_at,
+            out_ended=self.outbound.end_handed_over,
+            in_ended=self.inbound.has_ended,
+        )
+
+    def _too_quiet(self, quiet: Quiet) -> None:
+        if quiet is Quiet.SILENCE or (
+            quiet is Quiet.NO_ANSWER and not self.profile.peer_signals_end
+        ):
+            self.inbound.declare_end()
+            return
+        what = (
+            "no answer after the end of our data"
+            if quiet is Quiet.NO_ANSWER
+            else "nothing was sent or received"
+        )
+        self._fail(StreamIdleTimeout(f"{what} for the idle limit"), ResetCode.IDLE_TIMEOUT)

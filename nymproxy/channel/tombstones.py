@@ -1,0 +1,75 @@
+"""Ids of channels that are over: what still comes for them must not open them again."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from nymproxy.address import NymAddress, SenderTag
+
+K = TypeVar("K", bound="Hashable")
+
+RESET_INTERVAL_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Tombstone:
+    """One channel that is over.
+
+    Attributes:
+        expires_at: when it is forgotten.
+        peer: where an answer goes.
+        answers: whether data that still comes is answered with a RESET: only if the peer's
+            direction had not ended, since a peer that had finished is not sending anything but
+            late duplicates.
+        last_reset_at: when it was answered last.
+    """
+
+    expires_at: float
+    peer: NymAddress | SenderTag
+    answers: bool
+    last_reset_at: float = -math.inf
+
+    def may_answer(self, now: float) -> bool:
+        """Tell whether to answer now; at most once a minute."""
+        if not self.answers or now - self.last_reset_at < RESET_INTERVAL_SECONDS:
+            return False
+        self.last_reset_at = now
+        return True
+
+
+class Tombstones(Generic[K]):
+    """Remembers keys for ``lifetime`` seconds, at most ``limit`` of them (the oldest go first)."""
+
+    def __init__(self, *, lifetime: float = 600.0, limit: int = 10_000) -> None:
+        self._lifetime = lifetime
+        self._limit = limit
+        self._stones: OrderedDict[K, Tombstone] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._stones)
+
+    def add(self, key: K, peer: NymAddress | SenderTag, now: float, *, answers: bool) -> None:
+        """Remember a key from now on."""
+        self._expire(now)
+        self._stones.pop(key, None)
+        self._stones[key] = Tombstone(now + self._lifetime, peer, answers)
+        if len(self._stones) > self._limit:
+            self._stones.popitem(last=False)
+
+    def get(self, key: K, now: float) -> Tombstone | None:
+        """Return the tombstone of a key, if it has one."""
+        self._expire(now)
+        return self._stones.get(key)
+
+    def _expire(self, now: float) -> None:
+        while self._stones:
+            key = next(iter(self._stones))
+            if self._stones[key].expires_at > now:
+                return
+            del self._stones[key]
