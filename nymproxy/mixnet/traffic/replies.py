@@ -316,10 +316,14 @@ class ReplyController:
         if not correspondent.is_waiting and not ahead:
             return
         wanted = min(policy.maximum_held, correspondent.demand + policy.reserve + ahead)
-        while correspondent.pending + correspondent.stock.fresh < wanted:
+        # Looking ahead can wait until a request of some size is worth its own SURB.
+        least = 1 if correspondent.is_waiting else max(policy.minimum_request, ahead // 4)
+        while True:
             missing = wanted - correspondent.pending - correspondent.stock.fresh
-            if not self._request(tag, correspondent, missing, now, actions):
+            if missing < least or not self._request(tag, correspondent, missing, now, actions):
                 return
+            # The requests cost SURBs themselves; that alone is no reason for one more.
+            least = max(least, policy.minimum_request)
 
     def _request(
         self,

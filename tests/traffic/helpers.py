@@ -1,0 +1,56 @@
+"""Fragments, SURBs and randomness for the tests of the traffic machines."""
+
+from __future__ import annotations
+
+import random
+from itertools import count
+from typing import TYPE_CHECKING
+
+from nymproxy.address import SenderTag
+from nymproxy.mixnet.messages import ReplySurb
+from nymproxy.mixnet.sphinx import KeyRotation, PacketSize, Surb
+from nymproxy.mixnet.traffic import Lane, OutgoingFragment, OutgoingMessage, PacketKind
+from nymproxy.mixnet.transport import Delivery
+
+if TYPE_CHECKING:
+    from nymproxy.mixnet.randomness import RandomBytes
+
+TAG = SenderTag(bytes(16))
+OTHER_TAG = SenderTag(bytes(15) + b"\x01")
+
+_numbers = count(1)
+
+
+def seeded(seed: int = 1) -> RandomBytes:
+    """Return a reproducible source of random bytes."""
+    return random.Random(seed).randbytes
+
+
+def make_message(
+    packets: int = 1,
+    *,
+    kind: PacketKind = PacketKind.DATA,
+    lane: Lane = 0,
+    maximum_retransmissions: int = 12,
+) -> OutgoingMessage:
+    return OutgoingMessage(Delivery(packets), kind, TAG, lane, maximum_retransmissions)
+
+
+def make_fragments(message: OutgoingMessage) -> list[OutgoingFragment]:
+    """Return as many fragments as the message's delivery counts, with ids of their own."""
+    return [
+        OutgoingFragment(message, next(_numbers).to_bytes(5, "big"), b"", PacketSize.REGULAR)
+        for _ in range(message.delivery.packet_count)
+    ]
+
+
+def make_fragment(message: OutgoingMessage | None = None) -> OutgoingFragment:
+    return make_fragments(message or make_message())[0]
+
+
+def make_surbs(amount: int, rotation: KeyRotation = KeyRotation.EVEN) -> list[ReplySurb]:
+    """Return distinct SURBs of a rotation. Nothing can be sent with them."""
+    return [
+        ReplySurb(next(_numbers).to_bytes(16, "big"), Surb(b"", b"", ()), rotation)
+        for _ in range(amount)
+    ]

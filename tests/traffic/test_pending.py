@@ -1,0 +1,189 @@
+"""Ack timers: how long they run, what an ack proves, what a stall excuses."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nymproxy.mixnet.traffic import DEFAULT, ExcessEstimator, OutgoingFragment, PendingAcks
+from tests.traffic.helpers import make_fragment
+
+
+def _sent(
+    pending: PendingAcks, now: float, expected_seconds: float = 0.1, retransmissions: int = 0
+) -> OutgoingFragment:
+    fragment = make_fragment()
+    fragment.expected_seconds = expected_seconds
+    fragment.retransmissions = retransmissions
+    pending.track(fragment)
+    pending.start(fragment, now)
+    return fragment
+
+
+def test_the_timer_is_one_and_a_half_delays_plus_one_and_a_half_seconds() -> None:
+    pending = PendingAcks(DEFAULT)
+    fragment = _sent(pending, 10.0)
+    assert pending.next_deadline() == pytest.approx(11.65)
+    assert pending.expire(11.64) == []
+    assert pending.expire(11.66) == [fragment]
+    assert not fragment.in_flight
+    assert pending.next_deadline() is None
+
+
+def test_an_ack_ends_the_wait() -> None:
+    pending = PendingAcks(DEFAULT)
+    fragment = _sent(pending, 10.0)
+    assert pending.acknowledge(fragment.fragment_id, 10.1) is fragment
+    assert pending.acknowledge(fragment.fragment_id, 10.1) is None
+    assert pending.next_deadline() is None
+    assert pending.expire(99.0) == []
+    assert len(pending) == 0
+
+
+def test_a_late_ack_still_counts_while_the_retransmission_waits() -> None:
+    pending = PendingAcks(DEFAULT)
+    fragment = _sent(pending, 0.0)
+    assert pending.expire(2.0) == [fragment]
+    assert pending.acknowledge(fragment.fragment_id, 2.1) is fragment
+
+
+def test_an_ack_before_the_timer_started_counts() -> None:
+    pending = PendingAcks(DEFAULT)
+    fragment = make_fragment()
+    pending.track(fragment)
+    assert pending.acknowledge(fragment.fragment_id, 1.0) is fragment
+    assert pending.excess.seconds == 0.0
+
+
+def test_each_retransmission_waits_longer_up_to_the_limit() -> None:
+    pending = PendingAcks(replace(DEFAULT, retransmission_backoff=2.0, maximum_ack_wait_seconds=10))
+    waits = []
+    for number in range(5):
+        _sent(pending, 0.0, 0.0, retransmissions=number)
+        waits.append(pending.next_deadline())
+        pending.expire(1000.0)
+    assert waits == [1.5, 3.0, 6.0, 10.0, 10.0]
+
+
+def test_a_restarted_timer_replaces_the_old_one() -> None:
+    pending = PendingAcks(DEFAULT)
+    fragment = _sent(pending, 0.0, 0.0)
+    pending.start(fragment, 1.0)
+    assert pending.expire(2.0) == []
+    assert pending.expire(2.6) == [fragment]
+
+
+def test_a_forgotten_fragment_neither_fires_nor_counts() -> None:
+    pending = PendingAcks(DEFAULT)
+    fragment = _sent(pending, 0.0)
+    pending.forget(fragment)
+    pending.forget(fragment)
+    assert pending.expire(99.0) == []
+    assert pending.acknowledge(fragment.fragment_id, 1.0) is None
+
+
+class TestMeasuredExcess:
+    def test_an_overloaded_network_lengthens_the_timers(self) -> None:
+        pending = PendingAcks(DEFAULT)
+        for number in range(100):
+            fragment = _sent(pending, float(number))
+            pending.acknowledge(fragment.fragment_id, number + 1.5)  # 1.4 s beyond the delays
+        _sent(pending, 200.0)
+        deadline = pending.next_deadline()
+        assert deadline is not None
+        assert deadline > 200 + 1.65 + 1.4
+
+    def test_a_sudden_overload_is_learned_from_acks_that_beat_the_retransmission(self) -> None:
+        pending = PendingAcks(DEFAULT)
+        for number in range(100):
+            pending.acknowledge(_sent(pending, float(number)).fragment_id, number + 0.1)
+        late = [_sent(pending, 200.0) for _ in range(20)]
+        assert pending.expire(202.0) == late
+        for fragment in late:  # queued for retransmission, not sent again yet
+            fragment.retransmissions += 1
+            pending.acknowledge(fragment.fragment_id, 203.0)
+        assert pending.excess.seconds > 2.0
+
+    def test_an_ambiguous_ack_only_raises(self) -> None:
+        pending = PendingAcks(DEFAULT)
+        for number in range(50):
+            pending.acknowledge(_sent(pending, float(number), 0.0).fragment_id, number + 1.0)
+        before = pending.excess.seconds
+        resent = _sent(pending, 100.0, 0.0, retransmissions=1)
+        pending.acknowledge(resent.fragment_id, 100.001)
+        assert pending.excess.seconds == before
+        resent = _sent(pending, 100.0, 0.0, retransmissions=1)
+        pending.acknowledge(resent.fragment_id, 104.0)
+        assert pending.excess.seconds > before
+
+    def test_it_is_bounded_and_falls_slowly(self) -> None:
+        estimator = ExcessEstimator(5.0)
+        for _ in range(100):
+            estimator.measured(60.0)
+        assert estimator.seconds == 5.0
+        for _ in range(2000):
+            estimator.measured(0.01)
+        assert estimator.seconds < 0.1
+
+    def test_a_constant_excess_is_found(self) -> None:
+        estimator = ExcessEstimator(20.0)
+        source = random.Random(4)
+        for _ in range(2000):
+            estimator.measured(1.0 + source.uniform(-0.05, 0.05))
+        assert 1.0 < estimator.seconds < 1.3
+
+    @given(st.lists(st.floats(0, 1e6), min_size=1))
+    def test_it_is_never_negative_nor_over_the_limit(self, samples: list[float]) -> None:
+        estimator = ExcessEstimator(20.0)
+        for sample in samples:
+            estimator.measured(sample)
+            assert 0 <= estimator.seconds <= 20
+
+
+class TestStalls:
+    def test_timers_that_fired_during_a_stall_get_more_time_once(self) -> None:
+        pending = PendingAcks(DEFAULT)
+        fragment = _sent(pending, 0.0, 0.0)  # due at 1.5
+        assert pending.expire(3.0, stalled_seconds=2.0) == []
+        assert pending.next_deadline() == pytest.approx(4.0)
+        assert pending.expire(4.1) == [fragment]
+
+    def test_timers_that_fired_before_the_stall_are_due(self) -> None:
+        pending = PendingAcks(DEFAULT)
+        fragment = _sent(pending, 0.0, 0.0)
+        assert pending.expire(3.0, stalled_seconds=1.0) == [fragment]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["send", "ack", "wait", "forget"]), st.floats(0, 3)), max_size=80
+    )
+)
+def test_every_fragment_is_acked_forgotten_or_expires_exactly_once(
+    steps: list[tuple[str, float]],
+) -> None:
+    pending = PendingAcks(DEFAULT)
+    live: list[OutgoingFragment] = []
+    now = 0.0
+    for action, amount in steps:
+        if action == "wait":
+            now += amount
+            expired = pending.expire(now)
+            assert all(fragment in live and fragment.deadline <= now for fragment in expired)
+            live = [fragment for fragment in live if fragment not in expired]
+            for fragment in expired:
+                pending.forget(fragment)
+        elif action == "send":
+            live.append(_sent(pending, now, amount))
+        elif live and action == "ack":
+            fragment = live.pop(int(amount) % len(live))
+            assert pending.acknowledge(fragment.fragment_id, now) is fragment
+        elif live:
+            pending.forget(live.pop())
+        assert len(pending) == len(live)
+        deadlines = [fragment.deadline for fragment in live]
+        assert pending.next_deadline() == (min(deadlines) if deadlines else None)

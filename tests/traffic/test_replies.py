@@ -1,0 +1,396 @@
+"""Replies: the reserve, requests by need, repetition, rotation, giving up, and a state machine."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from nymproxy.address import SenderTag
+from nymproxy.errors import DeliveryAbandoned
+from nymproxy.mixnet.sphinx import KeyRotation
+from nymproxy.mixnet.traffic import (
+    ControlLane,
+    Lane,
+    OutgoingFragment,
+    PacketKind,
+    ReplyActions,
+    ReplyController,
+    SurbPolicy,
+)
+from tests.traffic.helpers import (
+    OTHER_TAG,
+    TAG,
+    make_fragment,
+    make_fragments,
+    make_message,
+    make_surbs,
+)
+
+POLICY = SurbPolicy()
+
+
+def _controller(policy: SurbPolicy = POLICY) -> ReplyController:
+    return ReplyController(policy, KeyRotation.EVEN)
+
+
+def _fed(amount: int, policy: SurbPolicy = POLICY) -> ReplyController:
+    controller = _controller(policy)
+    controller.receive(TAG, make_surbs(amount), 0.0, additional=False)
+    return controller
+
+
+def _reply(packets: int) -> list[OutgoingFragment]:
+    return make_fragments(make_message(packets, kind=PacketKind.REPLY))
+
+
+def _ready(actions: ReplyActions) -> list[OutgoingFragment]:
+    return [fragment for _, fragment in actions.ready]
+
+
+class TestSending:
+    def test_an_unknown_sender_gets_nothing(self) -> None:
+        controller = _controller()
+        assert not controller.knows(TAG)
+        fragments = _reply(2)
+        assert controller.queue(TAG, 0, fragments, 0.0).abandoned == fragments
+
+    def test_ten_surbs_are_kept_for_requests(self) -> None:
+        controller = _fed(10)
+        fragments = _reply(1)
+        actions = controller.queue(TAG, 0, fragments, 0.0)
+        assert actions.ready == []
+        assert [request.amount for request in actions.requests] == [10]
+        assert controller.waiting(TAG) == 1
+        assert controller.usable(TAG) == 0
+
+    def test_what_goes_beyond_the_reserve_is_sent_at_once_in_order(self) -> None:
+        controller = _fed(14)
+        assert controller.usable(TAG) == 4
+        fragments = _reply(6)
+        actions = controller.queue(TAG, 0, fragments, 0.0)
+        assert actions.ready == [(0, fragment) for fragment in fragments[:4]]
+        surbs = [fragment.surb for fragment in fragments[:4]]
+        assert None not in surbs
+        assert len({id(surb) for surb in surbs}) == 4
+        assert controller.waiting(TAG) == 2
+
+    def test_arriving_surbs_release_what_waits(self) -> None:
+        controller = _fed(10)
+        fragments = _reply(3)
+        controller.queue(TAG, 0, fragments, 0.0)  # one SURB goes into the request
+        actions = controller.receive(TAG, make_surbs(12), 1.0, additional=True)
+        assert _ready(actions) == fragments
+
+    def test_lanes_share_the_surbs_in_turn(self) -> None:
+        controller = _fed(10)
+        for lane in range(2):
+            controller.queue(TAG, lane, _reply(5), 0.0)
+        actions = controller.receive(TAG, make_surbs(6), 1.0, additional=True)
+        assert {lane for lane, _ in actions.ready[:2]} == {0, 1}
+
+    def test_senders_do_not_share_surbs(self) -> None:
+        controller = _fed(50)
+        controller.receive(OTHER_TAG, make_surbs(5), 0.0, additional=False)
+        assert controller.queue(OTHER_TAG, 0, _reply(1), 0.0).ready == []
+
+    def test_fragments_given_up_meanwhile_cost_no_surb(self) -> None:
+        controller = _fed(10)
+        fragments = _reply(3)
+        controller.queue(TAG, 0, fragments, 0.0)
+        fragments[0].message.give_up(DeliveryAbandoned("given up"))
+        held = controller.held(TAG)
+        assert controller.receive(TAG, make_surbs(20), 1.0, additional=True).ready == []
+        assert controller.held(TAG) == held + 20
+
+    def test_discard_drops_one_lane(self) -> None:
+        controller = _fed(10)
+        first, second = _reply(2), _reply(2)
+        controller.queue(TAG, 1, first, 0.0)
+        controller.queue(TAG, 2, second, 0.0)
+        assert controller.discard(TAG, 1) == first
+        assert controller.discard(TAG, 1) == []
+        assert controller.discard(OTHER_TAG, 1) == []
+        actions = controller.receive(TAG, make_surbs(20), 1.0, additional=True)
+        assert _ready(actions) == second
+
+
+class TestRequests:
+    def test_the_amount_follows_the_need(self) -> None:
+        controller = _fed(10)
+        actions = controller.queue(TAG, 0, _reply(120), 0.0)
+        assert [request.amount for request in actions.requests] == [50, 50, 22]
+        assert controller.pending(TAG) == 122
+
+    def test_no_more_is_asked_for_than_the_maximum(self) -> None:
+        controller = _fed(10)
+        actions = controller.queue(TAG, 0, _reply(1000), 0.0)
+        assert sum(request.amount for request in actions.requests) == controller.pending(TAG)
+        in_sight = controller.pending(TAG) + controller.held(TAG)
+        assert POLICY.maximum_held - POLICY.minimum_request < in_sight <= POLICY.maximum_held
+
+    def test_additional_surbs_settle_what_is_pending_and_attached_ones_do_not(self) -> None:
+        controller = _fed(10)
+        controller.queue(TAG, 0, _reply(40), 0.0)
+        pending = controller.pending(TAG)
+        controller.receive(TAG, make_surbs(5), 0.5, additional=False)
+        assert controller.pending(TAG) >= pending
+        before = controller.pending(TAG)
+        controller.receive(TAG, make_surbs(20), 0.5, additional=True)
+        assert controller.pending(TAG) <= before
+
+    def test_a_steady_stream_asks_before_it_runs_dry(self) -> None:
+        controller = _fed(60)
+        now = 0.0
+        stalled = requests = 0
+        answers: list[tuple[float, int]] = []
+        for number in range(1000):  # one packet each 20 ms, answers take 0.4 s
+            now += 0.02
+            while answers and answers[0][0] <= now:
+                _, amount = answers.pop(0)
+                actions = controller.receive(TAG, make_surbs(amount), now, additional=True)
+                answers += [(now + 0.4, request.amount) for request in actions.requests]
+            actions = controller.queue(TAG, 0, _reply(1), now)
+            stalled += number > 100 and not actions.ready  # once the rate is known
+            requests += len(actions.requests)
+            answers += [(now + 0.4, request.amount) for request in actions.requests]
+        assert stalled == 0
+        assert requests < 50
+
+    def test_an_idle_sender_is_not_asked(self) -> None:
+        controller = _fed(3)
+        for second in range(100):
+            assert controller.tick(second * 5.0).requests == []
+
+    def test_a_failed_request_is_taken_back_and_repeated(self) -> None:
+        controller = _fed(10)
+        [request] = controller.queue(TAG, 0, _reply(1), 0.0).requests
+        actions = controller.request_failed(TAG, request.amount, 20.0)
+        assert [again.amount for again in actions.requests] == [10]
+        assert controller.request_failed(OTHER_TAG, 10, 20.0).requests == []
+
+    def test_a_silent_sender_is_asked_again_and_then_given_up(self) -> None:
+        controller = _fed(10)
+        fragments = _reply(2)
+        controller.queue(TAG, 0, fragments, 0.0)
+        requests = 0
+        abandoned: list[OutgoingFragment] = []
+        now = 0.0
+        while not abandoned:
+            now += ReplyController.TICK_SECONDS
+            actions = controller.tick(now)
+            requests += len(actions.requests)
+            abandoned = actions.abandoned
+            assert now < POLICY.drop_seconds
+        assert abandoned == fragments
+        assert requests == POLICY.maximum_rerequests + 1
+        assert controller.waiting(TAG) == 0
+
+    def test_surbs_reset_the_repetitions(self) -> None:
+        controller = _fed(10)
+        controller.queue(TAG, 0, _reply(500), 0.0)
+        for number in range(1, 40):
+            now = number * 12.0
+            assert controller.tick(now).abandoned == []
+            controller.receive(TAG, make_surbs(3), now, additional=True)
+
+
+class TestRetransmissions:
+    def test_they_go_before_new_fragments(self) -> None:
+        controller = _fed(10)
+        waiting = _reply(2)
+        controller.queue(TAG, 0, waiting, 0.0)
+        lost = make_fragment(make_message(kind=PacketKind.REPLY))
+        assert controller.retransmit(TAG, lost, 1.0, any_surb=False).ready == []
+        actions = controller.receive(TAG, make_surbs(20), 2.0, additional=True)
+        assert actions.ready[0] == (ControlLane.RETRANSMISSION, lost)
+        assert _ready(actions)[1:] == waiting
+
+    def test_a_request_may_use_the_reserve(self) -> None:
+        controller = _fed(1)
+        request = make_fragment(make_message(kind=PacketKind.SURB_REQUEST))
+        actions = controller.retransmit(TAG, request, 1.0, any_surb=True)
+        assert actions.ready == [(ControlLane.RETRANSMISSION, request)]
+        assert controller.retransmit(TAG, request, 1.0, any_surb=True).abandoned == [request]
+
+    def test_an_acknowledged_one_is_dropped(self) -> None:
+        controller = _fed(10)
+        lost = make_fragment()
+        controller.retransmit(TAG, lost, 1.0, any_surb=False)
+        lost.mark_acknowledged()
+        assert controller.receive(TAG, make_surbs(20), 2.0, additional=True).ready == []
+
+    def test_a_forgotten_sender_gets_none(self) -> None:
+        lost = make_fragment()
+        assert _controller().retransmit(TAG, lost, 0.0, any_surb=False).abandoned == [lost]
+
+
+class TestRotation:
+    def test_it_asks_for_as_many_new_ones_once(self) -> None:
+        controller = _fed(30)
+        actions = controller.rotate(KeyRotation.ODD, 3600.0, 10.0)
+        assert [request.amount for request in actions.requests] == [30]
+        assert controller.held(TAG) == 29
+
+    def test_stale_ones_work_until_the_overlap_ends(self) -> None:
+        controller = _fed(30)
+        controller.rotate(KeyRotation.ODD, 3600.0, 10.0)
+        assert len(controller.queue(TAG, 0, _reply(5), 20.0).ready) == 5
+        controller.tick(3609.0)
+        assert controller.held(TAG) > 0
+        controller.tick(3611.0)
+        assert controller.held(TAG) == 0
+
+    def test_new_ones_are_used_first(self) -> None:
+        controller = _fed(30)
+        controller.rotate(KeyRotation.ODD, 3600.0, 10.0)
+        controller.receive(TAG, make_surbs(5, KeyRotation.ODD), 11.0, additional=True)
+        [fragment] = _reply(1)
+        controller.queue(TAG, 0, [fragment], 12.0)
+        assert fragment.surb is not None
+        assert fragment.surb.rotation is KeyRotation.ODD
+
+
+class TestBounds:
+    def test_the_sender_not_heard_of_for_longest_is_forgotten(self) -> None:
+        controller = _controller(SurbPolicy(maximum_tags=3))
+        tags = [SenderTag(bytes([number] * 16)) for number in range(4)]
+        controller.receive(tags[0], make_surbs(10), 0.0, additional=False)
+        fragments = _reply(2)
+        controller.queue(tags[0], 0, fragments, 0.0)
+        abandoned = []
+        for tag in tags[1:]:
+            abandoned += controller.receive(tag, make_surbs(1), 1.0, additional=False).abandoned
+        assert not controller.knows(tags[0])
+        assert abandoned == fragments
+        assert len(controller) == 3
+
+    def test_one_sender_cannot_fill_the_memory(self) -> None:
+        controller = _controller(SurbPolicy(maximum_per_tag=50))
+        for _ in range(10):
+            controller.receive(TAG, make_surbs(20), 0.0, additional=False)
+        assert controller.held(TAG) == 50
+
+    def test_an_empty_entry_is_forgotten_after_a_while(self) -> None:
+        controller = _controller()
+        controller.receive(TAG, [], 0.0, additional=False)
+        assert controller.knows(TAG)
+        controller.tick(299.0)
+        assert controller.knows(TAG)
+        controller.tick(301.0)
+        assert not controller.knows(TAG)
+
+
+class ReplyMachine(RuleBasedStateMachine):
+    """The controller against a count of every SURB and every fragment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy = SurbPolicy(maximum_tags=8, maximum_per_tag=60)
+        self.controller = ReplyController(self.policy, KeyRotation.EVEN)
+        self.rotation = KeyRotation.EVEN
+        self.now = 0.0
+        self.held: dict[SenderTag, int] = defaultdict(int)
+        self.waiting: dict[tuple[SenderTag, Lane], list[OutgoingFragment]] = defaultdict(list)
+        self.resend: dict[SenderTag, list[OutgoingFragment]] = defaultdict(list)
+        self.used: set[bytes] = set()
+
+    def _use(self, tag: SenderTag, key: bytes) -> None:
+        assert key not in self.used
+        self.used.add(key)
+        self.held[tag] -= 1
+        assert self.held[tag] >= 0
+
+    def _apply(self, tag: SenderTag, actions: ReplyActions) -> None:
+        for lane, fragment in actions.ready:
+            assert not fragment.is_done
+            assert fragment.surb is not None
+            self._use(tag, fragment.surb.encryption_key)
+            if lane is ControlLane.RETRANSMISSION:
+                queue = self.resend[tag]
+            else:
+                queue = self.waiting[tag, lane]
+            assert fragment is queue.pop(0)
+        for request in actions.requests:
+            assert request.tag == tag
+            assert 10 <= request.amount <= 50
+            self._use(tag, request.surb.encryption_key)
+        for fragment in actions.abandoned:
+            for queue in (*self.waiting.values(), *self.resend.values()):
+                if fragment in queue:
+                    queue.remove(fragment)
+                    break
+            else:
+                raise AssertionError("abandoned a fragment that did not wait")
+
+    tags = st.sampled_from([TAG, OTHER_TAG])
+
+    @rule(tag=tags, amount=st.integers(0, 40), additional=st.booleans())
+    def receive(self, tag: SenderTag, amount: int, additional: bool) -> None:
+        surbs = make_surbs(amount, self.rotation)
+        self.held[tag] = min(self.policy.maximum_per_tag, self.held[tag] + amount)
+        self._apply(tag, self.controller.receive(tag, surbs, self.now, additional=additional))
+
+    @rule(tag=tags, lane=st.integers(0, 2), packets=st.integers(1, 30))
+    def queue(self, tag: SenderTag, lane: int, packets: int) -> None:
+        if not self.controller.knows(tag):
+            return
+        fragments = _reply(packets)
+        self.waiting[tag, lane] += fragments
+        self._apply(tag, self.controller.queue(tag, lane, fragments, self.now))
+
+    @rule(tag=tags)
+    def retransmit(self, tag: SenderTag) -> None:
+        if not self.controller.knows(tag):
+            return
+        [fragment] = _reply(1)
+        self.resend[tag].append(fragment)
+        self._apply(tag, self.controller.retransmit(tag, fragment, self.now, any_surb=False))
+
+    @rule(tag=tags, lane=st.integers(0, 2))
+    def discard(self, tag: SenderTag, lane: int) -> None:
+        assert self.controller.discard(tag, lane) == self.waiting.pop((tag, lane), [])
+
+    @rule(seconds=st.floats(0, 30))
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        actions = self.controller.tick(self.now)
+        for tag in (TAG, OTHER_TAG):
+            own = ReplyActions(requests=[plan for plan in actions.requests if plan.tag == tag])
+            self._apply(tag, own)
+        self._apply(TAG, ReplyActions(abandoned=actions.abandoned))
+        for tag in (TAG, OTHER_TAG):
+            self.held[tag] = self.controller.held(tag)  # stale ones may have been dropped
+
+    @rule(data=st.data())
+    def rotate(self, data: st.DataObject) -> None:
+        before = {tag: self.controller.held(tag) for tag in (TAG, OTHER_TAG)}
+        self.rotation = KeyRotation.ODD if self.rotation is KeyRotation.EVEN else KeyRotation.EVEN
+        overlap = data.draw(st.floats(0, 100))
+        actions = self.controller.rotate(self.rotation, overlap, self.now)
+        for tag in (TAG, OTHER_TAG):
+            own = [plan for plan in actions.requests if plan.tag == tag]
+            assert len(own) <= 1  # one request each, no repetition
+            assert self.controller.held(tag) + len(own) <= before[tag]
+            for plan in own:
+                assert plan.surb.encryption_key not in self.used
+                self.used.add(plan.surb.encryption_key)
+            self.held[tag] = self.controller.held(tag)
+
+    @invariant()
+    def every_surb_is_accounted_for(self) -> None:
+        for tag in (TAG, OTHER_TAG):
+            assert self.controller.held(tag) == self.held[tag]
+
+    @invariant()
+    def nothing_waits_beside_usable_surbs(self) -> None:
+        for tag in (TAG, OTHER_TAG):
+            waiting = sum(len(queue) for (t, _), queue in self.waiting.items() if t == tag)
+            waiting += len(self.resend[tag])
+            assert self.controller.waiting(tag) == waiting
+            if waiting:
+                assert self.controller.usable(tag) == 0
+
+
+TestReplyMachine = ReplyMachine.TestCase

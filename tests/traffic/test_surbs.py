@@ -1,0 +1,141 @@
+"""The stock of one sender's SURBs across rotations, and the spending rate."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nymproxy.mixnet.sphinx import KeyRotation
+from nymproxy.mixnet.traffic import SpendingRate, SurbStock
+from tests.traffic.helpers import make_surbs
+
+
+def _stock(*, maximum: int = 100) -> SurbStock:
+    return SurbStock(KeyRotation.EVEN, maximum)
+
+
+def test_surbs_are_used_oldest_first_and_once() -> None:
+    stock = _stock()
+    surbs = make_surbs(3)
+    stock.add(surbs[:2], 0.0)
+    stock.add(surbs[2:], 1.0)
+    assert [stock.take() for _ in range(4)] == [*surbs, None]
+
+
+def test_fresh_ones_go_before_stale_ones() -> None:
+    stock = _stock()
+    stale = make_surbs(2, KeyRotation.ODD)
+    fresh = make_surbs(2)
+    stock.add(stale, 0.0)
+    stock.add(fresh, 1.0)
+    assert stock.fresh == 2
+    assert len(stock) == 4
+    assert [stock.take() for _ in range(4)] == [*fresh, *stale]
+
+
+def test_unknown_rotations_are_always_fresh() -> None:
+    stock = _stock()
+    stock.add(make_surbs(1, KeyRotation.UNKNOWN), 0.0)
+    assert stock.fresh == 1
+    stock.rotate(KeyRotation.ODD, keep_since=0.0)
+    assert stock.fresh == 1
+    ageless = SurbStock(KeyRotation.UNKNOWN, 10)
+    ageless.add(make_surbs(1, KeyRotation.ODD), 0.0)
+    assert ageless.fresh == 1
+
+
+def test_a_rotation_makes_them_stale_and_age_drops_them() -> None:
+    stock = _stock()
+    stock.add(make_surbs(3), 0.0)
+    stock.rotate(KeyRotation.ODD, keep_since=-10.0)
+    assert (stock.fresh, len(stock)) == (0, 3)
+    stock.drop_stale(received_before=0.0)
+    assert len(stock) == 3
+    stock.drop_stale(received_before=0.1)
+    assert len(stock) == 0
+
+
+def test_surbs_of_a_sender_who_rotated_first_turn_fresh() -> None:
+    stock = _stock()
+    early = make_surbs(2, KeyRotation.ODD)
+    stock.add(early, 99.0)
+    stock.rotate(KeyRotation.ODD, keep_since=50.0)
+    assert stock.fresh == 2
+
+
+def test_leftovers_of_the_rotation_before_the_last_are_dropped() -> None:
+    stock = _stock()
+    stock.add(make_surbs(2), 0.0)
+    stock.rotate(KeyRotation.ODD, keep_since=-10.0)
+    stock.rotate(KeyRotation.EVEN, keep_since=1.0)  # same parity, but two rotations old
+    assert len(stock) == 0
+
+
+def test_the_bound_drops_stale_ones_and_then_the_oldest() -> None:
+    stock = _stock(maximum=4)
+    stock.add(make_surbs(2, KeyRotation.ODD), 0.0)
+    surbs = make_surbs(5)
+    stock.add(surbs, 1.0)
+    assert len(stock) == 4
+    assert [stock.take() for _ in range(4)] == surbs[1:]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("add"), st.integers(0, 8), st.sampled_from(KeyRotation)),
+            st.tuples(st.just("take"), st.integers(1, 5), st.none()),
+            st.tuples(st.just("rotate"), st.integers(0, 5), st.sampled_from(KeyRotation)),
+        ),
+        max_size=40,
+    )
+)
+def test_no_surb_is_handed_out_twice_and_the_bound_holds(
+    steps: list[tuple[str, int, KeyRotation | None]],
+) -> None:
+    stock = _stock(maximum=12)
+    added: set[bytes] = set()
+    taken: set[bytes] = set()
+    for now, (action, amount, rotation) in enumerate(steps):
+        if action == "add" and rotation is not None:
+            surbs = make_surbs(amount, rotation)
+            added.update(surb.encryption_key for surb in surbs)
+            stock.add(surbs, float(now))
+        elif action == "rotate" and rotation is not None:
+            stock.rotate(rotation, keep_since=now - amount)
+        else:
+            for _ in range(amount):
+                had_fresh = stock.fresh > 0
+                surb = stock.take()
+                if surb is None:
+                    assert len(stock) == 0
+                    break
+                assert surb.encryption_key in added - taken
+                taken.add(surb.encryption_key)
+                is_fresh = surb.rotation == stock.rotation or KeyRotation.UNKNOWN in (
+                    surb.rotation,
+                    stock.rotation,
+                )
+                assert is_fresh == had_fresh
+        assert 0 <= stock.fresh <= len(stock) <= 12
+
+
+class TestSpendingRate:
+    def test_it_tends_to_what_two_seconds_take(self) -> None:
+        rate = SpendingRate(0.0)
+        now = 0.0
+        for _ in range(1000):
+            now += 0.02
+            rate.spent(1, now)
+        assert rate.expected(now) == pytest.approx(100, abs=2)
+
+    def test_it_fades_when_nothing_is_spent(self) -> None:
+        rate = SpendingRate(0.0)
+        rate.spent(100, 0.0)
+        assert rate.expected(0.0) == 100
+        assert rate.expected(2.0) == 36
+        assert rate.expected(20.0) == 0
+
+    def test_it_starts_at_nothing(self) -> None:
+        assert SpendingRate(5.0).expected(9.0) == 0
