@@ -26,6 +26,8 @@ from nymproxy.mixnet.gateway.authentication import (
     timestamp_is_acceptable as timestamp_is_acceptable,
 )
 from nymproxy.mixnet.gateway.authentication import verify_authentication as verify_authentication
+from nymproxy.mixnet.gateway.connection import GatewayConnection as GatewayConnection
+from nymproxy.mixnet.gateway.connection import GatewayListener as GatewayListener
 from nymproxy.mixnet.gateway.frames import MAX_FRAME_BYTES as MAX_FRAME_BYTES
 from nymproxy.mixnet.gateway.frames import Frame as Frame
 from nymproxy.mixnet.gateway.frames import RequestKind as RequestKind
@@ -40,8 +42,14 @@ from nymproxy.mixnet.gateway.handshake_texts import HandshakePayload as Handshak
 from nymproxy.mixnet.gateway.handshake_texts import parse_handshake_text as parse_handshake_text
 from nymproxy.mixnet.gateway.keys import ClientIdentityKey as ClientIdentityKey
 from nymproxy.mixnet.gateway.keys import SharedKey as SharedKey
+from nymproxy.mixnet.gateway.limits import PhaseLimits as PhaseLimits
+from nymproxy.mixnet.gateway.link import GatewayLink as GatewayLink
+from nymproxy.mixnet.gateway.link import LinkState as LinkState
+from nymproxy.mixnet.gateway.link import LinkStatus as LinkStatus
+from nymproxy.mixnet.gateway.protocol import GatewayClientProtocol as GatewayClientProtocol
 from nymproxy.mixnet.gateway.requests import parse_request as parse_request
 from nymproxy.mixnet.gateway.responses import parse_response as parse_response
 from nymproxy.mixnet.gateway.versions import (
     CURRENT_PROTOCOL_VERSION as CURRENT_PROTOCOL_VERSION,
 )
+from nymproxy.mixnet.gateway.websocket import WebSocketStream as WebSocketStream

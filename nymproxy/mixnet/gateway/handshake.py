@@ -84,6 +84,11 @@ class _Handshake:
             raise GatewayProtocolError("the handshake is not finished")
         return self._key
 
+    def abort_for_timeout(self) -> HandshakeError:
+        """Return the text to send when the other side took too long."""
+        self.failure_reply = HandshakeError(HandshakeFault.TIMEOUT.value)
+        return self.failure_reply
+
     def _fail(self, fault: HandshakeFault | str, explanation: str) -> GatewayProtocolError:
         text = fault.value if isinstance(fault, HandshakeFault) else fault
         self.failure_reply = HandshakeError(text)

@@ -1,0 +1,301 @@
+"""One connection to a gateway: the websocket joined to the client's state machine."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy.errors import GatewayUnreachable, NymError, PhaseTimeout
+from nymproxy.mixnet.gateway.events import (
+    Authenticating,
+    GatewayEvent,
+    Pushed,
+    Registered,
+    Streaming,
+)
+from nymproxy.mixnet.gateway.websocket import (
+    CLOSE_SECONDS,
+    Ping,
+    Pong,
+    WebSocketEvent,
+    WebSocketStream,
+    parse_websocket_url,
+)
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from nymproxy.address import NodeIdentity
+    from nymproxy.mixnet.gateway.protocol import GatewayClientProtocol
+    from nymproxy.mixnet.messages import MixPacket
+
+_log = logging.getLogger("nymproxy.gateway")
+
+MAX_BACKLOG_BYTES = 64 * 1024 * 1024
+"""Most that is kept of the messages a gateway had stored for us, while nobody reads them yet."""
+
+_WRITE_BYTES = 64 * 1024
+
+CONNECTION_LOST = (
+    anyio.EndOfStream,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.BusyResourceError,
+)
+"""What the websocket raises when it can no longer be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayListener:
+    """Where a gateway listens for clients.
+
+    Attributes:
+        identity: its Ed25519 key, from the directory or from configuration.
+        url: ``ws://host:port`` or ``wss://host:port``.
+        fallback_url: tried when ``url`` does not answer.
+    """
+
+    identity: NodeIdentity
+    url: str
+    fallback_url: str | None = None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Both URLs, in the order to try them."""
+        return (self.url,) if self.fallback_url is None else (self.url, self.fallback_url)
+
+
+async def open_websocket(
+    url: str, *, limit_seconds: float, ssl_context: ssl.SSLContext | None = None
+) -> WebSocketStream:
+    """Connect to one URL. All addresses of a host name are tried.
+
+    Args:
+        url: ``ws://`` or ``wss://``.
+        limit_seconds: for everything up to the websocket's opening handshake.
+        ssl_context: for ``wss``; the default trusts the system's roots. TLS only hides the
+            connection: the gateway is authenticated by its identity.
+
+    Raises:
+        ConfigurationError: no such URL.
+        GatewayUnreachable: nobody answers, or no websocket server, or an untrusted certificate.
+        PhaseTimeout: it took too long.
+    """
+    uri = parse_websocket_url(url)
+    try:
+        with anyio.fail_after(limit_seconds):
+            if uri.secure:
+                stream: anyio.abc.ByteStream = await anyio.connect_tcp(
+                    uri.host,
+                    uri.port,
+                    tls=True,
+                    ssl_context=ssl_context,
+                    tls_hostname=uri.host,
+                    tls_standard_compatible=False,
+                )
+            else:
+                stream = await anyio.connect_tcp(uri.host, uri.port)
+            try:
+                return await WebSocketStream.connect(stream, uri)
+            except BaseException:
+                await anyio.aclose_forcefully(stream)
+                raise
+    except TimeoutError as error:
+        raise PhaseTimeout(f"no connection to {url} within {limit_seconds:g} s") from error
+    except (OSError, UnicodeError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
+        raise GatewayUnreachable(
+            f"no connection to {url} ({_reason(error)}): check the address and the network"
+        ) from error
+    except GatewayUnreachable as error:
+        raise GatewayUnreachable(f"no connection to {url}: {error}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Name the innermost cause: anyio wraps what the system said."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+async def open_listener(
+    listener: GatewayListener, *, limit_seconds: float, ssl_context: ssl.SSLContext | None = None
+) -> WebSocketStream:
+    """Connect to a gateway's URL, or to its fallback when that fails.
+
+    Raises:
+        GatewayUnreachable, PhaseTimeout: as :func:`open_websocket`, for the last URL tried.
+    """
+    *earlier, last = listener.urls
+    for url in earlier:
+        try:
+            return await open_websocket(url, limit_seconds=limit_seconds, ssl_context=ssl_context)
+        except (GatewayUnreachable, PhaseTimeout) as error:
+            _log.warning("%s; trying the fallback listener", error)
+    return await open_websocket(last, limit_seconds=limit_seconds, ssl_context=ssl_context)
+
+
+class GatewayConnection:
+    """Drives one :class:`GatewayClientProtocol` over one websocket.
+
+    One task calls :meth:`establish` and then :meth:`receive`; any number of tasks send.
+
+    Args:
+        websocket: a fresh connection, taken over.
+        protocol: a fresh state machine.
+        clock: monotonic seconds.
+        unix_time: wall-clock seconds.
+    """
+
+    def __init__(
+        self,
+        websocket: WebSocketStream,
+        protocol: GatewayClientProtocol,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        unix_time: Callable[[], float] = time.time,
+    ) -> None:
+        self.protocol = protocol
+        """The state machine."""
+        self._websocket = websocket
+        self._clock = clock
+        self._unix_time = unix_time
+        self._failure: BaseException | None = None
+
+    async def establish(
+        self,
+        *,
+        on_registered: Callable[[Registered], Awaitable[None]],
+        on_authenticating: Callable[[Authenticating], Awaitable[None]],
+    ) -> list[bytes]:
+        """Register or authenticate, and claim bandwidth if needed.
+
+        Args:
+            on_registered: stores the new key before anything else happens.
+            on_authenticating: called before the request is sent.
+
+        Returns:
+            The messages that the gateway had stored for us.
+
+        Raises:
+            GatewayUnreachable: the connection ended meanwhile.
+            GatewayRefused, OutOfBandwidth, PhaseTimeout, GatewayProtocolError: as the state
+                machine raises them.
+        """
+        backlog: list[bytes] = []
+        room = MAX_BACKLOG_BYTES
+        self.protocol.start(self._clock())
+        while not self.protocol.is_streaming:
+            try:
+                events = await self.receive()
+            except CONNECTION_LOST as error:
+                raise GatewayUnreachable(
+                    f"the gateway ended the connection while {self.protocol.phase.value}"
+                ) from error
+            for event in events:
+                match event:
+                    case Registered():
+                        await on_registered(event)
+                    case Authenticating():
+                        await on_authenticating(event)
+                    case Pushed(message=message) if len(message) <= room:
+                        room -= len(message)
+                        backlog.append(message)
+                    case Pushed():
+                        _log.warning("dropped a stored message: there are more than we can hold")
+                    case Streaming():
+                        _log.debug("connected with protocol %d", self.protocol.protocol_version)
+                    case _:
+                        pass
+        await self.flush()
+        return backlog
+
+    async def receive(self) -> list[GatewayEvent]:
+        """Send what is due, then wait for messages and return what they mean (maybe nothing).
+
+        Raises:
+            EndOfStream, BrokenResourceError, ClosedResourceError: the connection is over.
+            NymError: as the state machine raises them; the connection is of no more use.
+        """
+        await self.flush()
+        if self._failure is not None:
+            raise self._failure
+        event: WebSocketEvent | None = await self._next_event()
+        events: list[GatewayEvent] = []
+        try:
+            while event is not None:
+                events += self._take(event)
+                if self._interrupts(events):
+                    break
+                event = self._websocket.take_event()
+        except NymError as error:
+            if not events:
+                raise
+            self._failure = error  # what came before it still counts
+        return events
+
+    @staticmethod
+    def _interrupts(events: list[GatewayEvent]) -> bool:
+        """Tell whether the caller has to act before more is read."""
+        return bool(events) and isinstance(events[-1], (Registered, Authenticating, Streaming))
+
+    async def _next_event(self) -> WebSocketEvent:
+        while True:
+            deadline = self.protocol.deadline
+            assert deadline is not None, "the protocol was not started"
+            with anyio.move_on_after(max(0.0, deadline - self._clock())):
+                return await self._websocket.receive_event()
+            self.protocol.time_out(self._clock(), self._unix_time())
+            await self.flush()
+
+    def _take(self, event: WebSocketEvent) -> list[GatewayEvent]:
+        now = self._clock()
+        match event:
+            case str():
+                return self.protocol.receive_text(event, now, self._unix_time())
+            case bytes():
+                return self.protocol.receive_binary(event, now)
+            case Ping() | Pong():
+                self.protocol.receive_pong(now)
+                return []
+
+    async def flush(self) -> None:
+        """Send the texts and pings that the state machine wants sent."""
+        texts = self.protocol.texts_to_send()
+        if texts:
+            await self._websocket.send(*texts)
+        if self.protocol.take_ping():
+            await self._websocket.ping()
+
+    async def send_packets(self, packets: Iterable[MixPacket]) -> None:
+        """Seal packets and write them together, in pieces of some 64 KiB.
+
+        Waits while too much is unwritten. Raises as :meth:`receive` does.
+        """
+        frames: list[bytes] = []
+        size = 0
+        for frame in self.protocol.seal_packets(packets):
+            frames.append(frame)
+            size += len(frame)
+            if size >= _WRITE_BYTES:
+                await self._websocket.send(*frames)
+                frames, size = [], 0
+        if frames:
+            await self._websocket.send(*frames)
+
+    async def run_writer(self) -> None:
+        """Write in the background until the connection ends (see WebSocketStream.run_writer)."""
+        await self._websocket.run_writer()
+
+    async def aclose(self) -> None:
+        """Send the last words, if any, and close. Bounded; idempotent."""
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            try:
+                await self.flush()
+            except CONNECTION_LOST:
+                _log.debug("the connection ended before our last words")
+        await self._websocket.aclose()

@@ -1,0 +1,472 @@
+"""The long-lived link to our gateway: one connection after another, for as long as it takes."""
+
+from __future__ import annotations
+
+import enum
+import logging
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy.errors import (
+    ClientDisconnected,
+    ClientNotRegistered,
+    ClockSkew,
+    GatewayProtocolError,
+    GatewayRefused,
+    GatewayUnreachable,
+    NymError,
+    OutOfBandwidth,
+    PhaseTimeout,
+    UsageError,
+)
+from nymproxy.mixnet.gateway.backoff import Backoff
+from nymproxy.mixnet.gateway.connection import (
+    CONNECTION_LOST,
+    GatewayConnection,
+    GatewayListener,
+    open_listener,
+)
+from nymproxy.mixnet.gateway.events import (
+    Authenticating,
+    BandwidthChanged,
+    GatewayEvent,
+    Pushed,
+    Registered,
+)
+from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey
+from nymproxy.mixnet.gateway.limits import PhaseLimits
+from nymproxy.mixnet.gateway.protocol import GatewayClientProtocol
+from nymproxy.mixnet.gateway.refusals import RefusalKind
+from nymproxy.mixnet.randomness import system_random_bytes
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from anyio.streams.memory import MemoryObjectReceiveStream
+
+    from nymproxy.mixnet.messages import MixPacket
+    from nymproxy.mixnet.randomness import RandomBytes
+
+_log = logging.getLogger("nymproxy.gateway")
+
+PUSHED_QUEUE_MESSAGES = 1024
+"""How many pushed messages may wait; when full, the connection is not read, so none is lost."""
+
+MAX_REFUSALS = 10
+"""After so many refusals in a row, without a connection between them, the gateway is lost."""
+
+STABLE_SECONDS = 10.0
+"""A connection that lived so long was a good one: the next loss starts with short waits again."""
+
+MAX_SECOND_WAIT = 5.0
+"""How long to wait for a second that was not used before; longer means the clock was set back."""
+
+
+class LinkState(enum.Enum):
+    """What a link is doing."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """The state of a link, and the last thing that went wrong."""
+
+    state: LinkState
+    error: NymError | None = None
+
+
+async def _ignore(_value: object) -> None:
+    """The callback of callers that keep nothing."""
+
+
+class GatewayLink:
+    """Keeps a client connected to its gateway.
+
+    Call :meth:`connect` once, then keep :meth:`run` running in a task group; :meth:`send` and
+    :attr:`pushed` work across reconnections.
+
+    Args:
+        listener: the gateway.
+        identity: the client's own key.
+        shared_key: the 32 bytes of an earlier registration, or None to register.
+        last_authentication: the Unix second of the latest authentication of this identity.
+        clock: monotonic seconds.
+        unix_time: wall-clock seconds.
+        random_bytes: source of keys, nonces and jitter.
+        on_registered: stores a new shared key (32 bytes), before the link is used.
+        on_authenticating: stores the Unix second of an authentication, before it is sent.
+        ssl_context: for ``wss`` URLs.
+        limits: time limits of the phases.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        listener: GatewayListener,
+        identity: ClientIdentityKey,
+        *,
+        shared_key: bytes | None = None,
+        last_authentication: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+        unix_time: Callable[[], float] = time.time,
+        random_bytes: RandomBytes = system_random_bytes,
+        on_registered: Callable[[bytes], Awaitable[None]] = _ignore,
+        on_authenticating: Callable[[int], Awaitable[None]] = _ignore,
+        ssl_context: ssl.SSLContext | None = None,
+        limits: PhaseLimits | None = None,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self.listener = listener
+        """Where to connect; may be replaced (same identity) when the directory has news."""
+        self._identity = identity
+        self._key = None if shared_key is None else SharedKey(shared_key)
+        self._last_second = last_authentication
+        self._clock = clock
+        self._unix_time = unix_time
+        self._random_bytes = random_bytes
+        self._store_key = on_registered
+        self._store_second = on_authenticating
+        self._ssl_context = ssl_context
+        self._limits = limits or PhaseLimits()
+        self._sleep = sleep
+        self._backoff = Backoff(random_bytes)
+        self._connection: GatewayConnection | None = None
+        self._connected_at = 0.0
+        self._backlog: list[bytes] = []
+        self._refusal: RefusalKind | None = None
+        self._status = LinkStatus(LinkState.IDLE)
+        self._changed = anyio.Event()
+        self._run_scope: anyio.CancelScope | None = None
+        self._run_ended = anyio.Event()
+        self._closing = False
+        self._pushed_in, self._pushed_out = anyio.create_memory_object_stream[bytes](
+            PUSHED_QUEUE_MESSAGES
+        )
+        self._pushed_taken = False
+
+    # What the owner sees.
+
+    @property
+    def pushed(self) -> MemoryObjectReceiveStream[bytes]:
+        """Messages and acks as they arrive, opened; ends with the link. The taker closes it."""
+        self._pushed_taken = True
+        return self._pushed_out
+
+    @property
+    def status(self) -> LinkStatus:
+        """What the link is doing now."""
+        return self._status
+
+    @property
+    def is_connected(self) -> bool:
+        """True while there is a connection that packets can be written to."""
+        return self._connection is not None
+
+    @property
+    def shared_key(self) -> bytes | None:
+        """The current shared key, None before the first registration."""
+        return None if self._key is None else self._key.to_bytes()
+
+    @property
+    def last_authentication(self) -> int:
+        """The latest Unix second that must not be used again."""
+        return self._last_second
+
+    @property
+    def available_bandwidth(self) -> int:
+        """Bytes left at the gateway, as last reported; 0 while not connected."""
+        connection = self._connection
+        return 0 if connection is None else connection.protocol.allowance.available
+
+    async def wait_changed(self) -> None:
+        """Wait for the next change of status or bandwidth."""
+        await self._changed.wait()
+
+    # Connecting.
+
+    async def connect(self) -> None:
+        """Make the first connection: register or authenticate, and claim bandwidth.
+
+        Raises:
+            GatewayUnreachable: neither URL answers, or the connection broke.
+            GatewayRefused: the gateway said no; the subclasses and the message say why.
+            OutOfBandwidth: the gateway grants nothing.
+            GatewayProtocolError: the other side is not our gateway, or breaks the protocol.
+            PhaseTimeout: a phase took too long.
+            UsageError: the link was connected before, or closed.
+        """
+        if self._status.state is not LinkState.IDLE:
+            raise UsageError("a link connects once: make a new one")
+        self._set_status(LinkState.CONNECTING)
+        try:
+            try:
+                await self._establish()
+            except GatewayRefused:
+                if self._refusal is not RefusalKind.REUSED_SECOND:
+                    raise
+                await self._sleep(1.0)
+                await self._establish()
+            if self._closing:
+                await self._drop_connection()
+                raise ClientDisconnected("the link was closed while it was connecting")
+        except NymError as error:
+            self._set_status(LinkState.IDLE, error)
+            raise
+        except BaseException:
+            self._set_status(LinkState.IDLE)
+            raise
+
+    async def _establish(self) -> None:
+        """Connect; when the gateway has lost us, register again with it, once."""
+        try:
+            await self._establish_once()
+        except ClientNotRegistered as error:
+            if self._key is None:
+                raise
+            _log.warning("%s; doing so", error)
+            old_key, self._key = self._key, None
+            try:
+                await self._establish_once()
+            finally:
+                self._key = self._key or old_key
+
+    async def _establish_once(self) -> None:
+        if self._key is not None:
+            await self._await_unused_second()
+        protocol = GatewayClientProtocol(
+            self._identity,
+            self.listener.identity,
+            shared_key=self._key,
+            random_bytes=self._random_bytes,
+            limits=self._limits,
+        )
+        websocket = await open_listener(
+            self.listener, limit_seconds=self._limits.connect, ssl_context=self._ssl_context
+        )
+        connection = GatewayConnection(
+            websocket, protocol, clock=self._clock, unix_time=self._unix_time
+        )
+        try:
+            self._backlog += await connection.establish(
+                on_registered=self._registered, on_authenticating=self._authenticating
+            )
+        except BaseException:
+            self._refusal = protocol.refusal
+            await connection.aclose()
+            raise
+        self._connection = connection
+        self._connected_at = self._clock()
+        self._set_status(LinkState.CONNECTED)
+
+    async def _await_unused_second(self) -> None:
+        """Wait until no earlier authentication carries the current second.
+
+        Gateways accept each second once, forever; a future second must not be invented.
+        """
+        while (wait := self._last_second + 1 - self._unix_time()) > 0:
+            if wait > MAX_SECOND_WAIT:
+                raise ClockSkew(
+                    f"the last authentication lies {math.ceil(wait)} s in the future: this "
+                    "machine's clock was set back; set it right, or wait"
+                )
+            await self._sleep(wait)
+
+    async def _registered(self, event: Registered) -> None:
+        await self._store_key(event.shared_key.to_bytes())
+        self._key = event.shared_key
+        self._last_second = max(self._last_second, event.unix_second)
+        await self._store_second(self._last_second)
+
+    async def _authenticating(self, event: Authenticating) -> None:
+        self._last_second = max(self._last_second, event.unix_second)
+        await self._store_second(self._last_second)
+
+    # Running.
+
+    async def run(self) -> None:
+        """Read the connection, and make a new one whenever it ends.
+
+        Returns when the link is closed.
+
+        Raises:
+            GatewayRefused: the gateway refused ten times in a row.
+            StorageError: a callback could not store what has to be kept.
+            UsageError: there was no connection yet, or this is running already.
+        """
+        if self._run_scope is not None or self._status.state is not LinkState.CONNECTED:
+            raise UsageError("run() follows connect(), once")
+        lost: NymError | None = None
+        try:
+            with anyio.CancelScope() as self._run_scope:
+                while not self._closing:
+                    if self._connection is None:
+                        await self._reconnect()
+                    else:
+                        await self._serve(self._connection)
+        except NymError as error:
+            lost = error
+            raise
+        finally:
+            await self._drop_connection()
+            self._set_status(LinkState.LOST if lost else LinkState.CLOSED, lost)
+            self._pushed_in.close()
+            self._run_ended.set()
+
+    async def _serve(self, connection: GatewayConnection) -> None:
+        """Read and write one connection until it ends, then drop it."""
+        failure: BaseException | None = None
+
+        async def write() -> None:
+            nonlocal failure
+            try:
+                await connection.run_writer()
+            except CONNECTION_LOST as error:
+                failure = failure or error
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(write)
+            try:
+                await self._read(connection)
+            except (NymError, *CONNECTION_LOST) as error:
+                failure = failure or error
+            tasks.cancel_scope.cancel()
+        await self._drop_connection()
+        if self._clock() - self._connected_at >= STABLE_SECONDS:
+            self._backoff.reset()
+        reason = failure if isinstance(failure, NymError) else None
+        _log.info("the connection to the gateway ended: %s", reason or type(failure).__name__)
+        self._set_status(LinkState.RECONNECTING, reason)
+
+    async def _read(self, connection: GatewayConnection) -> None:
+        while self._backlog:
+            await self._push(connection, self._backlog.pop(0))
+        while True:
+            for event in await connection.receive():
+                await self._handle(connection, event)
+
+    async def _handle(self, connection: GatewayConnection, event: GatewayEvent) -> None:
+        match event:
+            case Pushed(message=message):
+                await self._push(connection, message)
+            case BandwidthChanged():
+                self._announce_change()
+            case _:
+                _log.debug("the gateway answered with %s", type(event).__name__)
+
+    async def _push(self, connection: GatewayConnection, message: bytes) -> None:
+        try:
+            try:
+                self._pushed_in.send_nowait(message)
+            except anyio.WouldBlock:
+                started = self._clock()
+                await self._pushed_in.send(message)
+                connection.protocol.postpone(self._clock() - started)
+        except anyio.BrokenResourceError:
+            _log.debug("dropped a pushed message: nobody listens any more")
+
+    async def _reconnect(self) -> None:
+        """Try until there is a connection, with growing waits.
+
+        An unreachable gateway is tried for ever; one that answers and refuses, ten times.
+        """
+        refusals = 0
+        while True:
+            await self._sleep(self._backoff.next_delay())
+            try:
+                await self._establish()
+                return
+            except GatewayRefused as error:
+                refusals += 1
+                if refusals >= MAX_REFUSALS:
+                    raise
+                failure: NymError = error
+            except (
+                GatewayUnreachable,
+                GatewayProtocolError,
+                OutOfBandwidth,
+                PhaseTimeout,
+            ) as error:
+                failure = error
+            _log.warning("reconnecting to the gateway failed: %s", failure)
+            self._set_status(LinkState.RECONNECTING, failure)
+
+    async def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._announce_change()
+            await connection.aclose()
+
+    # Sending.
+
+    async def send(self, packets: Sequence[MixPacket]) -> None:
+        """Write packets to the gateway, in one go.
+
+        Waits while there is no connection, no bandwidth, or no room in the write buffer; the
+        caller cancels if that takes too long. Packets that are being written when the connection
+        breaks are lost: their acks will be missing.
+
+        Raises:
+            ClientDisconnected: the link is closed, or lost for good.
+        """
+        connection = await self._ready_connection()
+        try:
+            await connection.send_packets(packets)
+        except CONNECTION_LOST:
+            _log.debug("the connection broke while %d packets were written", len(packets))
+
+    async def _ready_connection(self) -> GatewayConnection:
+        """Wait for a connection with bandwidth, claiming some when it is due."""
+        while True:
+            changed = self._changed
+            if self._closing or self._status.state in (LinkState.CLOSED, LinkState.LOST):
+                raise ClientDisconnected(
+                    "the link to the gateway is closed"
+                ) from self._status.error
+            connection = self._connection
+            if connection is not None:
+                protocol = connection.protocol
+                may_send = protocol.renew_bandwidth(self._clock(), self._unix_time())
+                try:
+                    await connection.flush()
+                except CONNECTION_LOST:
+                    may_send = False
+                if may_send and connection is self._connection:
+                    return connection
+            await changed.wait()
+
+    # Changes and the end.
+
+    def _set_status(self, state: LinkState, error: NymError | None = None) -> None:
+        self._status = LinkStatus(state, error)
+        self._announce_change()
+
+    def _announce_change(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def aclose(self) -> None:
+        """Close the connection properly and end :meth:`run`. Idempotent."""
+        self._closing = True
+        self._announce_change()
+        if self._run_scope is not None:
+            self._run_scope.cancel()
+            await self._run_ended.wait()
+        else:
+            await self._drop_connection()
+            self._set_status(LinkState.CLOSED)
+        self._pushed_in.close()
+        if not self._pushed_taken:
+            self._pushed_out.close()
+        await anyio.lowlevel.checkpoint()

@@ -1,0 +1,412 @@
+"""A websocket over any anyio byte stream, for both sides of the gateway connection.
+
+The protocol itself (RFC 6455) is the sans-IO layer of the ``websockets`` package, without any
+extension; this module moves its bytes, bounds its buffers and gives every wait an end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+import anyio
+import anyio.lowlevel
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidHandshake, InvalidURI
+from websockets.frames import CloseCode, Opcode
+from websockets.frames import Frame as WireFrame
+from websockets.http11 import Request
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.uri import WebSocketURI, parse_uri
+
+from nymproxy.errors import ConfigurationError, GatewayProtocolError, GatewayUnreachable
+
+if TYPE_CHECKING:
+    from anyio.abc import ByteStream
+
+MAX_MESSAGE_BYTES = 128 * 1024
+"""Longest message accepted. Frames end at 33184 bytes; the rest is room for credentials in JSON."""
+
+MAX_BUFFERED_BYTES = 128 * 1024
+"""How much may wait to be written before senders have to wait."""
+
+CLOSE_SECONDS = 1.0
+"""How long a close waits for the peer to answer."""
+
+STALLED_SECONDS = 30.0
+"""How long one write may make no progress before the connection counts as lost."""
+
+_READ_BYTES = 65536
+
+_FLOODED_BYTES = MAX_BUFFERED_BYTES + 4 * 1024 * 1024
+"""No honest use gets here: only pongs that the peer asks for and does not read."""
+
+# The package logs whole messages at DEBUG level. They are ciphertext at best, so never.
+_logger = logging.getLogger("nymproxy.gateway.websocket")
+_logger.setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The peer sent a ping; the pong is already on its way."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The peer answered a ping."""
+
+    payload: bytes
+
+
+WebSocketEvent: TypeAlias = str | bytes | Ping | Pong
+"""A text message, a binary message, or a control frame that callers may want to see."""
+
+
+def parse_websocket_url(url: str) -> WebSocketURI:
+    """Read a ``ws://`` or ``wss://`` URL.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    try:
+        return parse_uri(url)
+    except (InvalidURI, ValueError) as error:
+        raise ConfigurationError(
+            f"{url!r} is no websocket URL: expected ws://host:port or wss://host:port"
+        ) from error
+
+
+class WebSocketStream:
+    """One websocket connection.
+
+    Make one with :meth:`connect` or :meth:`accept`. One task may receive while any number send.
+    Without :meth:`run_writer`, the sending task writes itself, and a cancelled ``send`` leaves the
+    connection broken; with it, messages are written whole whatever happens to their senders.
+    """
+
+    def __init__(self, stream: ByteStream, protocol: ClientProtocol | ServerProtocol) -> None:
+        self._stream = stream
+        self._protocol = protocol
+        self._events: deque[WebSocketEvent] = deque()
+        self._fragments: list[bytes] = []
+        self._fragments_are_text = False
+        self._outgoing: list[bytes] = []
+        self._buffered = 0
+        self._wake_writer: anyio.Event | None = None
+        self._room = anyio.Event()
+        self._writing = False
+        self._receiving = False
+        self._closed = False
+        self._lost: BaseException | None = None
+        self._ended = anyio.Event()
+
+    @classmethod
+    async def connect(
+        cls, stream: ByteStream, uri: WebSocketURI, *, max_message_bytes: int = MAX_MESSAGE_BYTES
+    ) -> WebSocketStream:
+        """Make the client's opening handshake. The caller sets the time limit.
+
+        Raises:
+            GatewayUnreachable: the peer is no websocket server, or went away.
+        """
+        protocol = ClientProtocol(uri, max_size=max_message_bytes, logger=_logger)
+        websocket = cls(stream, protocol)
+        protocol.send_request(protocol.connect())
+        await websocket._open("the other side is no websocket server")
+        return websocket
+
+    @classmethod
+    async def accept(
+        cls, stream: ByteStream, *, max_message_bytes: int = MAX_MESSAGE_BYTES
+    ) -> WebSocketStream:
+        """Make the server's opening handshake, for any path. The caller sets the time limit.
+
+        Raises:
+            GatewayUnreachable: the peer is no websocket client, or went away.
+        """
+        protocol = ServerProtocol(max_size=max_message_bytes, logger=_logger)
+        websocket = cls(stream, protocol)
+        await websocket._open("the other side is no websocket client")
+        return websocket
+
+    async def _open(self, complaint: str) -> None:
+        try:
+            await self._flush()
+            while self._protocol.state is State.CONNECTING and not self._protocol.handshake_exc:
+                await self._read_once()
+        except (anyio.EndOfStream, anyio.BrokenResourceError, GatewayProtocolError) as error:
+            raise GatewayUnreachable("the connection ended while it was being opened") from error
+        problem = self._protocol.handshake_exc
+        if problem is not None:
+            detail = f" ({problem})" if isinstance(problem, InvalidHandshake) else ""
+            raise GatewayUnreachable(complaint + detail) from problem
+
+    # Receiving.
+
+    async def receive_event(self) -> WebSocketEvent:
+        """Return the next message, ping or pong.
+
+        Raises:
+            EndOfStream: the peer closed.
+            BrokenResourceError: the connection was lost.
+            ClosedResourceError: we closed it.
+            BusyResourceError: another task is receiving.
+            GatewayProtocolError: the peer broke the websocket protocol or a size limit.
+        """
+        if self._receiving:
+            raise anyio.BusyResourceError("receiving from")
+        self._receiving = True
+        try:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            while not self._events:
+                self._check_readable()
+                await self._read_once()
+            return self._events.popleft()
+        finally:
+            self._receiving = False
+
+    def take_event(self) -> WebSocketEvent | None:
+        """Return the next event if it has already arrived."""
+        return self._events.popleft() if self._events else None
+
+    async def receive(self) -> str | bytes:
+        """Return the next message, passing over pings and pongs; raises as receive_event does."""
+        while True:
+            event = await self.receive_event()
+            if isinstance(event, (str, bytes)):
+                return event
+
+    def _check_readable(self) -> None:
+        if self._closed:
+            raise anyio.ClosedResourceError
+        if self._protocol.parser_exc is not None and not isinstance(
+            self._protocol.parser_exc, EOFError
+        ):
+            raise GatewayProtocolError(
+                f"the websocket peer broke the protocol: {type(self._protocol.parser_exc).__name__}"
+            ) from self._protocol.parser_exc
+        if self._lost is not None:
+            raise anyio.BrokenResourceError from self._lost
+        if self._protocol.state in (State.CLOSING, State.CLOSED):
+            raise anyio.EndOfStream
+
+    async def _read_once(self) -> None:
+        """Move what the network has into the protocol, and what it answers back out."""
+        try:
+            data = await self._stream.receive(_READ_BYTES)
+        except anyio.EndOfStream:
+            self._protocol.receive_eof()
+            self._ended.set()
+        except (OSError, anyio.BrokenResourceError) as error:
+            self._lose(error)
+            raise anyio.BrokenResourceError from error
+        except anyio.ClosedResourceError:
+            self._closed = True
+            raise
+        else:
+            self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            self._take(event)
+        self._collect()
+        if self._buffered > _FLOODED_BYTES:
+            self._lose(GatewayProtocolError("the websocket peer asks for pongs it does not read"))
+        await self._write_or_wake()
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, Request):
+            assert isinstance(self._protocol, ServerProtocol)
+            self._protocol.send_response(self._protocol.accept(event))
+        elif isinstance(event, WireFrame):
+            self._take_frame(event)
+
+    def _take_frame(self, frame: WireFrame) -> None:
+        if frame.opcode is Opcode.PING:
+            self._events.append(Ping(bytes(frame.data)))
+        elif frame.opcode is Opcode.PONG:
+            self._events.append(Pong(bytes(frame.data)))
+        elif frame.opcode is not Opcode.CLOSE:
+            if frame.opcode is not Opcode.CONT:
+                self._fragments_are_text = frame.opcode is Opcode.TEXT
+            if frame.data:  # empty fragments would be a way to fill the memory for free
+                self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                self._finish_message()
+
+    def _finish_message(self) -> None:
+        parts = self._fragments
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        if not self._fragments_are_text:
+            self._events.append(data)
+            return
+        try:
+            self._events.append(data.decode())
+        except UnicodeDecodeError as error:
+            self._protocol.fail(CloseCode.INVALID_DATA)
+            self._protocol.parser_exc = error
+
+    # Sending.
+
+    async def send(self, *messages: str | bytes) -> None:
+        """Send messages, strings as text and bytes as binary frames, in one write.
+
+        Waits first while more than :data:`MAX_BUFFERED_BYTES` are unwritten, so the buffer holds
+        at most that and one call's messages. With a running writer it returns when the messages
+        are in the buffer, else when they are written.
+
+        Raises:
+            EndOfStream: the peer closed.
+            BrokenResourceError: the connection was lost.
+            ClosedResourceError: we closed it.
+        """
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        while self._buffered > MAX_BUFFERED_BYTES:
+            self._check_writable()
+            await self._room.wait()
+        self._check_writable()
+        for message in messages:
+            if isinstance(message, str):
+                self._protocol.send_text(message.encode())
+            else:
+                self._protocol.send_binary(message)
+        self._collect()
+        await self._write_or_wake()
+
+    async def ping(self, payload: bytes = b"") -> None:
+        """Send a ping; the answer comes as a :class:`Pong`. Raises as :meth:`send` does."""
+        self._check_writable()
+        self._protocol.send_ping(payload)
+        self._collect()
+        await self._write_or_wake()
+
+    @property
+    def buffered_bytes(self) -> int:
+        """What was accepted and is not yet written."""
+        return self._buffered
+
+    async def run_writer(self) -> None:
+        """Write what is sent, until the connection ends. One task runs this at a time.
+
+        Raises:
+            BrokenResourceError: the connection was lost while writing, or made no progress.
+        """
+        self._wake_writer = anyio.Event()
+        try:
+            while not self._closed and self._lost is None:
+                await self._flush()
+                await self._wake_writer.wait()
+                self._wake_writer = anyio.Event()
+        finally:
+            self._wake_writer = None
+
+    def _check_writable(self) -> None:
+        if self._closed:
+            raise anyio.ClosedResourceError
+        if self._lost is not None:
+            raise anyio.BrokenResourceError from self._lost
+        if self._protocol.state is not State.OPEN:
+            raise anyio.EndOfStream
+
+    def _collect(self) -> None:
+        """Take over what the protocol wants written. Its mark for "half-close" is empty bytes."""
+        for data in self._protocol.data_to_send():
+            if data:
+                self._outgoing.append(data)
+                self._buffered += len(data)
+
+    async def _write_or_wake(self) -> None:
+        if self._wake_writer is not None:
+            self._wake_writer.set()
+        else:
+            await self._flush()
+
+    async def _flush(self) -> None:
+        """Write until nothing is left; when another task does so already, leave it to that one."""
+        if self._writing:
+            return
+        self._writing = True
+        try:
+            while self._outgoing and self._lost is None:
+                data = b"".join(self._outgoing)
+                self._outgoing.clear()
+                await self._write(data)
+                self._buffered -= len(data)
+                self._announce_room()
+        finally:
+            self._writing = False
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            with anyio.fail_after(STALLED_SECONDS):
+                await self._stream.send(data)
+        except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            self._lose(error)
+            raise anyio.BrokenResourceError from error
+        except BaseException as error:
+            # Cancelled half way: nobody knows how much of a frame was written.
+            self._lose(error)
+            raise
+
+    def _announce_room(self) -> None:
+        self._room.set()
+        self._room = anyio.Event()
+
+    def _lose(self, error: BaseException) -> None:
+        if self._lost is None:
+            self._lost = error
+        self._ended.set()
+        self._announce_room()
+        if self._wake_writer is not None:
+            self._wake_writer.set()
+
+    # Closing.
+
+    async def aclose(self) -> None:
+        """Close: tell the peer, wait a moment for its answer, then close the stream. Idempotent.
+
+        Also passes in a cancelled scope; the wait is bounded by :data:`CLOSE_SECONDS`.
+        """
+        if self._closed:
+            await anyio.lowlevel.checkpoint()
+            return
+        if self._lost is None and self._protocol.state in (State.OPEN, State.CLOSING):
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._say_goodbye()
+        self._closed = True
+        self._lose(anyio.ClosedResourceError())
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            await self._stream.aclose()
+            return
+        await anyio.aclose_forcefully(self._stream)
+
+    async def _say_goodbye(self) -> None:
+        try:
+            if self._protocol.state is State.OPEN:
+                self._protocol.send_close()
+            self._collect()
+            await self._write_or_wake()
+            while self._lost is None and (self._outgoing or self._writing):
+                await self._room.wait()
+            if isinstance(self._protocol, ServerProtocol):
+                # A plain close with unread data would reset the connection, and the peer might
+                # never read our last words.
+                await self._stream.send_eof()
+            if self._receiving:
+                await self._ended.wait()
+            while not self._ended.is_set():
+                await self._read_once()
+        except (NotImplementedError, OSError):
+            return  # TLS has no half-close, or the peer is already gone
+        except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
+            return
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.aclose()
