@@ -1,0 +1,99 @@
+"""The encryption of fragments."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from blake3 import blake3
+from hypothesis import given
+from hypothesis import strategies as st
+from nacl.bindings import crypto_scalarmult_base
+
+from nymproxy.errors import AddressError, MessageFormatError
+from nymproxy.mixnet.messages import (
+    PlainMessage,
+    detach_ack,
+    seal_fragment,
+    seal_reply_fragment,
+)
+from nymproxy.mixnet.messages.payload import (
+    apply_payload_key,
+    derive_payload_key,
+    open_fragment,
+    reply_key_digest,
+)
+from nymproxy.mixnet.sphinx import PacketSize
+from tests.messages.builders import SMALL_ORDER_KEY, Client
+
+keys = st.binary(min_size=32, max_size=32)
+
+
+def hmac_by_hand(key: bytes, message: bytes) -> bytes:
+    block = key.ljust(64, b"\0")
+    inner = blake3(bytes(byte ^ 0x36 for byte in block) + message).digest()
+    return blake3(bytes(byte ^ 0x5C for byte in block) + inner).digest()
+
+
+@given(keys)
+def test_the_key_derivation_is_hkdf_over_hmac_over_blake3(shared_secret: bytes) -> None:
+    extracted = hmac_by_hand(bytes(32), shared_secret)
+    assert derive_payload_key(shared_secret) == hmac_by_hand(extracted, b"\x01")[:16]
+
+
+@given(st.binary(max_size=200), keys, st.integers())
+def test_a_sealed_fragment_opens(fragment: bytes, private_key: bytes, seed: int) -> None:
+    ack = Client.create().ack()
+    public_key = crypto_scalarmult_base(private_key)
+    plaintext = seal_fragment(fragment, ack, public_key, random.Random(seed).randbytes)
+    assert plaintext.startswith(ack.block)
+    assert len(plaintext) == 405 + 32 + len(fragment)
+    assert open_fragment(detach_ack(plaintext).pushed, private_key) == fragment
+
+
+def test_every_sealing_takes_a_new_key() -> None:
+    client = Client.create()
+    ack = client.ack()
+    sealed = [
+        seal_fragment(b"the same", ack, client.address.encryption, client.rng.randbytes)[405:]
+        for _ in range(2)
+    ]
+    assert sealed[0] != sealed[1]
+
+
+def test_a_fragment_fills_the_packet() -> None:
+    client = Client.create()
+    (push,) = client.pushes(PlainMessage(b"short"))
+    assert len(push) == PacketSize.REGULAR.plaintext_length - 405
+
+
+@given(st.binary(max_size=200), st.binary(min_size=16, max_size=16))
+def test_a_sealed_reply_opens(fragment: bytes, key: bytes) -> None:
+    ack = Client.create().ack()
+    plaintext = seal_reply_fragment(fragment, ack, key)
+    assert plaintext[405:437] == reply_key_digest(key) == blake3(key).digest()
+    assert apply_payload_key(key, plaintext[437:]) == fragment
+
+
+def test_a_reply_key_of_another_length_is_refused() -> None:
+    with pytest.raises(MessageFormatError):
+        seal_reply_fragment(b"", Client.create().ack(), bytes(15))
+
+
+def test_an_address_with_a_key_of_small_order_is_refused() -> None:
+    with pytest.raises(AddressError):
+        seal_fragment(b"", Client.create().ack(), SMALL_ORDER_KEY, random.Random(0).randbytes)
+
+
+def test_an_ephemeral_key_of_small_order_is_malformed() -> None:
+    with pytest.raises(MessageFormatError):
+        open_fragment(SMALL_ORDER_KEY + b"data", b"\x01" * 32)
+
+
+@given(st.binary(max_size=80), keys)
+def test_any_bytes_open_or_are_refused(pushed: bytes, private_key: bytes) -> None:
+    try:
+        content = open_fragment(pushed, private_key)
+    except MessageFormatError:
+        return
+    assert len(content) == len(pushed) - 32

@@ -1,0 +1,106 @@
+"""The store of reply keys."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from nymproxy.mixnet.messages import ReplyKeyStore
+from nymproxy.mixnet.messages.payload import reply_key_digest
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def key(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def test_a_key_is_handed_out_once() -> None:
+    store = ReplyKeyStore()
+    store.add([key(1), key(2)], now=0)
+    assert store.take(reply_key_digest(key(1)), now=1) == key(1)
+    assert store.take(reply_key_digest(key(1)), now=1) is None
+    assert store.take(reply_key_digest(key(2)), now=1) == key(2)
+    assert len(store) == 0
+
+
+def test_a_key_lives_a_day() -> None:
+    store = ReplyKeyStore()
+    store.add([key(1), key(2)], now=10)
+    day = 24 * 3600
+    assert store.take(reply_key_digest(key(1)), now=10 + day - 1) == key(1)
+    assert store.take(reply_key_digest(key(2)), now=10 + day) is None
+    store.add([key(3)], now=10 + day)
+    store.add([key(4)], now=10 + 2 * day)
+    assert len(store) == 1
+
+
+def test_a_full_store_drops_the_oldest_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    store = ReplyKeyStore(max_keys=2)
+    with caplog.at_level(logging.WARNING, "nymproxy.messages"):
+        store.add([key(1), key(2), key(3)], now=0)
+    assert store.displaced == 1
+    assert len(caplog.records) == 1
+    assert store.take(reply_key_digest(key(1)), now=0) is None
+    assert store.take(reply_key_digest(key(3)), now=0) == key(3)
+
+
+def test_keys_are_not_shown() -> None:
+    store = ReplyKeyStore()
+    store.add([b"secret key bytes"], now=0)
+    assert repr(store) == "ReplyKeyStore(1 keys)"
+
+
+class ReplyKeyStoreMachine(RuleBasedStateMachine):
+    """Against a plain list of (key, time of addition), oldest first."""
+
+    MAX_KEYS = 6
+    LIFETIME = 10.0
+    numbers = st.integers(0, 12)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = ReplyKeyStore(max_keys=self.MAX_KEYS, lifetime_seconds=self.LIFETIME)
+        self.model: list[tuple[int, float]] = []
+        self.now = 0.0
+
+    def expire(self) -> None:
+        self.model = [entry for entry in self.model if self.now - entry[1] < self.LIFETIME]
+
+    @rule(seconds=st.sampled_from([0.0, 1.0, 4.0, 10.0]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(added=st.lists(numbers, max_size=4))
+    def add(self, added: list[int]) -> None:
+        self.store.add([key(number) for number in added], self.now)
+        self.expire()
+        for number in added:
+            self.model = [entry for entry in self.model if entry[0] != number]
+            self.model = [*self.model, (number, self.now)][-self.MAX_KEYS :]
+
+    @rule(number=numbers)
+    def take(self, number: int) -> None:
+        taken = self.store.take(reply_key_digest(key(number)), self.now)
+        alive = [entry for entry in self.model if self.now - entry[1] < self.LIFETIME]
+        assert (taken is not None) == (number in [entry[0] for entry in alive])
+        assert taken in (None, key(number))
+        self.model = [entry for entry in self.model if entry[0] != number]
+
+    @rule()
+    def prune(self) -> None:
+        self.store.prune(self.now)
+        self.expire()
+
+    @invariant()
+    def holds_as_many_as_the_model(self) -> None:
+        assert len(self.store) == len(self.model) <= self.MAX_KEYS
+
+
+TestReplyKeyStoreMachine = ReplyKeyStoreMachine.TestCase
+TestReplyKeyStoreMachine.settings = settings(max_examples=40, stateful_step_count=30)
