@@ -1,0 +1,342 @@
+"""All channels of one client without I/O: which message belongs where, and what opens a channel.
+
+A channel that a peer opened is known by (protocol, sender tag, id), one that we opened by
+(protocol, id) and the absence of a tag: nobody can speak for another peer, and two dialers may use
+the same id. Rust 1.21.6 looks at the id alone, in both directions.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from nymproxy.channel.machine import ChannelMachine
+from nymproxy.channel.orphans import OrphanLimits, Orphans
+from nymproxy.channel.protocol import KIB, MIB, ChannelProtocol
+from nymproxy.channel.segment import NUMBERED_KINDS, ChannelId, Segment, SegmentKind
+from nymproxy.channel.tombstones import Tombstones
+from nymproxy.errors import ChannelFormatError, ListenerAlreadyTaken, ResetCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.mixnet.randomness import RandomBytes
+
+logger = logging.getLogger("nymproxy.channel")
+
+
+class ChannelKey(NamedTuple):
+    """What a message must match to belong to a channel."""
+
+    protocol: str
+    tag: SenderTag | None
+    channel_id: ChannelId
+
+
+@dataclass(frozen=True, slots=True)
+class TableLimits:
+    """Bounds of one client.
+
+    Attributes:
+        channels: open at the same time; a peer's Open beyond it is refused.
+        unclaimed_seconds: how long an Open waits for a listener to be made.
+        unclaimed: how many of them.
+        unclaimed_payload_bytes: largest payload of one of them.
+        backlog_bytes: held by channels that wait to be accepted, all together.
+        stray_messages: answers that wait to be sent outside of any channel.
+        orphans: of frames that came before their Open.
+        tombstone_seconds: how long the id of a channel that is over is remembered.
+        tombstones: how many.
+    """
+
+    channels: int = 1024
+    unclaimed_seconds: float = 5.0
+    unclaimed: int = 128
+    unclaimed_payload_bytes: int = 64 * KIB
+    backlog_bytes: int = 64 * MIB
+    stray_messages: int = 256
+    orphans: OrphanLimits = field(default_factory=OrphanLimits)
+    tombstone_seconds: float = 600.0
+    tombstones: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A message that belongs to no channel: a refusal, or the answer to data for a dead one."""
+
+    to: NymAddress | SenderTag
+    payload: bytes
+
+
+class Listener:
+    """Channels of one protocol that wait to be accepted."""
+
+    def __init__(self, protocol: ChannelProtocol, backlog: int) -> None:
+        self.protocol = protocol
+        self.backlog = backlog
+        self.waiting: deque[ChannelKey] = deque()
+        self.is_closed = False
+
+
+class ChannelTable:
+    """Routes messages to channel machines, and makes machines for those that peers open.
+
+    Args:
+        protocols: one for each codec, in the order in which they are asked.
+        limits: the bounds.
+        random_bytes: for the ids of channels that we open.
+    """
+
+    def __init__(
+        self,
+        protocols: Sequence[ChannelProtocol],
+        *,
+        random_bytes: RandomBytes,
+        limits: TableLimits | None = None,
+    ) -> None:
+        self._protocols = {protocol.codec.name: protocol for protocol in protocols}
+        self._limits = limits or TableLimits()
+        self._random_bytes = random_bytes
+        self._listeners: dict[str, Listener] = {}
+        self._unclaimed: OrderedDict[ChannelKey, tuple[Segment, float]] = OrderedDict()
+        self._orphans: Orphans[ChannelKey] = Orphans(self._limits.orphans)
+        self._tombstones: Tombstones[ChannelKey] = Tombstones(
+            lifetime=self._limits.tombstone_seconds, limit=self._limits.tombstones
+        )
+        self.channels: dict[ChannelKey, ChannelMachine] = {}
+        self.strays: deque[Stray] = deque()
+        self.counters: Counter[str] = Counter()
+        """Messages that were dropped, and channels that were refused, by reason."""
+
+    # Opening and accepting.
+
+    def open(
+        self, protocol: ChannelProtocol, to: NymAddress, now: float
+    ) -> tuple[ChannelKey, ChannelMachine]:
+        """Make a channel to an address."""
+        while True:
+            channel_id = protocol.new_channel_id(self._random_bytes)
+            key = ChannelKey(protocol.codec.name, None, channel_id)
+            if key not in self.channels and self._tombstones.get(key, now) is None:
+                break
+        profile = protocol.dial(channel_id, to)
+        machine = ChannelMachine(channel_id, profile, is_dialer=True, now=now)
+        self.channels[key] = machine
+        return key, machine
+
+    def listen(self, protocol: ChannelProtocol, backlog: int, now: float) -> Listener:
+        """Accept channels of a protocol from now on, and those that are unclaimed.
+
+        Raises:
+            ListenerAlreadyTaken: there is, or was, a listener for it.
+        """
+        name = protocol.codec.name
+        if name in self._listeners:
+            raise ListenerAlreadyTaken(f"there is a listener for {name} channels already")
+        listener = self._listeners[name] = Listener(protocol, backlog)
+        for key in [key for key in self._unclaimed if key.protocol == name]:
+            segment, since = self._unclaimed.pop(key)
+            if now - since < self._limits.unclaimed_seconds:
+                self._opened_by_peer(key, segment, now)
+            else:
+                self._refuse(key, segment, now, "unclaimed")
+        return listener
+
+    def close_listener(self, listener: Listener, now: float) -> list[ChannelKey]:
+        """Refuse from now on; returns the waiting channels, which were aborted."""
+        listener.is_closed = True
+        refused = list(listener.waiting)
+        listener.waiting.clear()
+        for key in refused:
+            self.channels[key].abort(ResetCode.REFUSED, "nobody accepts")
+        return refused
+
+    def accept(self, listener: Listener) -> ChannelKey | None:
+        """Return the next waiting channel; those that the peer took back are passed over."""
+        while listener.waiting:
+            key = listener.waiting.popleft()
+            machine = self.channels.get(key)
+            if machine is not None and not machine.was_reset_by_peer:
+                return key
+            self.counters["reset-before-accept"] += 1
+        return None
+
+    def remove(self, key: ChannelKey, peer: NymAddress | SenderTag, now: float) -> None:
+        """Forget a channel that is over, but for its tombstone."""
+        machine = self.channels.pop(key, None)
+        if machine is not None:
+            answers = not (machine.inbound.has_ended or machine.was_reset_by_peer)
+            self._tombstones.add(key, peer, now, answers=answers)
+
+    # Receiving.
+
+    def message_received(
+        self, payload: bytes, tag: SenderTag | None, now: float
+    ) -> ChannelKey | None:
+        """Route one message; returns the channel that it changed, or made."""
+        protocol = next(
+            (each for each in self._protocols.values() if each.codec.matches(payload)), None
+        )
+        if protocol is None:
+            self._drop("other-protocol")
+            return None
+        try:
+            segment = protocol.codec.decode(payload)
+        except ChannelFormatError as error:
+            logger.debug("dropped a malformed %s message: %s", protocol.codec.name, error)
+            self._drop("malformed")
+            return None
+        return self._segment_received(protocol, segment, tag, now)
+
+    def _segment_received(
+        self, protocol: ChannelProtocol, segment: Segment, tag: SenderTag | None, now: float
+    ) -> ChannelKey | None:
+        key = ChannelKey(protocol.codec.name, tag, segment.channel_id)
+        machine = self.channels.get(key)
+        if machine is not None:
+            if segment.kind is SegmentKind.OPEN:
+                self._drop("duplicate-open")
+            else:
+                machine.segment_received(segment, now)
+                self._check_backlog(key, machine)
+            return key
+        if tag is None:
+            self._drop_unknown(key, protocol, segment, now)
+            return None
+        if self._tombstones.get(key, now) is not None:
+            self._drop_unknown(key, protocol, segment, now)
+            return None
+        if segment.kind is SegmentKind.OPEN or (
+            not protocol.opens_explicitly and segment.kind in NUMBERED_KINDS
+        ):
+            return self._open_or_hold(key, segment, now)
+        if segment.kind in NUMBERED_KINDS:
+            if not self._orphans.add(key, segment, now):
+                self._drop("orphan")
+        else:
+            self._drop("control-without-channel")
+        return None
+
+    def _open_or_hold(self, key: ChannelKey, segment: Segment, now: float) -> ChannelKey | None:
+        listener = self._listeners.get(key.protocol)
+        if listener is not None:
+            return self._opened_by_peer(key, segment, now)
+        if key in self._unclaimed:
+            if segment.is_numbered and not self._orphans.add(key, segment, now):
+                self._drop("orphan")
+        elif (
+            len(self._unclaimed) >= self._limits.unclaimed
+            or len(segment.payload) > self._limits.unclaimed_payload_bytes
+        ):
+            self._refuse(key, segment, now, "unclaimed")
+        else:
+            self._unclaimed[key] = (segment, now)
+        return None
+
+    def _opened_by_peer(self, key: ChannelKey, segment: Segment, now: float) -> ChannelKey | None:
+        listener = self._listeners[key.protocol]
+        refusal = self._reason_to_refuse(listener)
+        if refusal is not None:
+            self._refuse(key, segment, now, refusal)
+            return None
+        profile = listener.protocol.answer(segment)
+        machine = ChannelMachine(key.channel_id, profile, is_dialer=False, now=now)
+        self.channels[key] = machine
+        listener.waiting.append(key)
+        machine.attach_listener()
+        machine.opened_by(segment, now)
+        for orphan in self._orphans.take(key, now):
+            machine.segment_received(orphan, now)
+        return key
+
+    def _reason_to_refuse(self, listener: Listener) -> str | None:
+        if listener.is_closed:
+            return "closed"
+        if len(listener.waiting) >= listener.backlog:
+            return "backlog-full"
+        if len(self.channels) >= self._limits.channels:
+            return "too-many-channels"
+        return None
+
+    def _check_backlog(self, key: ChannelKey, machine: ChannelMachine) -> None:
+        """Abort an unaccepted channel when all of them together hold too much."""
+        listener = self._listeners.get(key.protocol)
+        if listener is None or not listener.waiting or key not in listener.waiting:
+            return
+        held = sum(
+            self.channels[waiting].inbound.buffered_bytes
+            for waiting in listener.waiting
+            if waiting in self.channels
+        )
+        if held > self._limits.backlog_bytes:
+            self._drop("backlog-bytes")
+            machine.abort(ResetCode.REFUSED, "too much data before the channel was accepted")
+
+    # Refusing and dropping.
+
+    def _refuse(self, key: ChannelKey, segment: Segment, now: float, reason: str) -> None:
+        self._drop(f"refused-{reason}")
+        self._orphans.remove(key)
+        if key.tag is None:
+            return
+        self._tombstones.add(key, key.tag, now, answers=False)
+        self._send_reset(key, key.tag, segment, ResetCode.REFUSED, "nobody accepts")
+
+    def _drop_unknown(
+        self, key: ChannelKey, protocol: ChannelProtocol, segment: Segment, now: float
+    ) -> None:
+        stone = self._tombstones.get(key, now)
+        if stone is None:
+            self._drop("unknown-channel")
+            return
+        self._drop("after-end")
+        if (
+            segment.kind is SegmentKind.DATA
+            and segment.capabilities is not None
+            and stone.may_answer(now)
+        ):
+            self._send_reset(key, stone.peer, segment, ResetCode.UNKNOWN_STREAM, "")
+
+    def _send_reset(
+        self,
+        key: ChannelKey,
+        to: NymAddress | SenderTag,
+        cause: Segment,
+        code: ResetCode,
+        reason: str,
+    ) -> None:
+        """Send a RESET outside of any channel, if the sender of ``cause`` knows it."""
+        protocol = self._protocols[key.protocol]
+        profile = protocol.answer(cause)
+        profile.segment_received(cause)
+        if not profile.may_send(SegmentKind.RESET):
+            return
+        if len(self.strays) >= self._limits.stray_messages:
+            self._drop("stray")
+            return
+        reset = Segment(SegmentKind.RESET, key.channel_id, reset_code=code, reason=reason)
+        self.strays.append(Stray(to, protocol.codec.encode(profile.stamp(reset))))
+
+    def _drop(self, reason: str) -> None:
+        self.counters[reason] += 1
+
+    # Time.
+
+    @property
+    def next_deadline(self) -> float:
+        """When :meth:`tick` is due."""
+        if not self._unclaimed:
+            return math.inf
+        _, since = next(iter(self._unclaimed.values()))
+        return since + self._limits.unclaimed_seconds
+
+    def tick(self, now: float) -> None:
+        """Refuse what nobody has claimed in time."""
+        while self.next_deadline <= now:
+            key, (segment, _) = self._unclaimed.popitem(last=False)
+            self._refuse(key, segment, now, "unclaimed")
+        self._orphans.expire(now)
