@@ -1,0 +1,275 @@
+"""Streams for blocking callers: the same client, in an event loop of its own thread.
+
+::
+
+    with MixnetClient.in_background(network=..., storage=...) as client:
+        with client.open_stream(address) as stream:
+            stream.send(b"hello")
+            print(stream.receive())
+
+Every method does what its namesake of the async classes does, raises the same exceptions, and may
+be called from any thread.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import anyio
+import anyio.from_thread
+
+from nymproxy.errors import ResetCode
+from nymproxy.stream.stream import DEFAULT_RECEIVE_BYTES, MixnetStream
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
+    from types import TracebackType
+    from typing import Any, Self
+
+    from anyio.from_thread import BlockingPortal
+
+    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.errors import NymError
+    from nymproxy.stream.listener import MixnetListener
+
+_T = TypeVar("_T")
+
+
+class StreamClient(Protocol):
+    """What opens and accepts streams: ``MixnetClient`` and ``StreamEndpoint``."""
+
+    @property
+    def address(self) -> NymAddress:
+        """The address that peers dial."""
+        ...
+
+    async def open_stream(
+        self,
+        recipient: NymAddress,
+        reply_surbs: int | None = None,
+        *,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> MixnetStream:
+        """Open a stream."""
+        ...
+
+    def listener(self) -> MixnetListener:
+        """Accept streams."""
+        ...
+
+
+@contextmanager
+def in_background(
+    connect: Callable[[], Awaitable[AbstractAsyncContextManager[StreamClient]]],
+    *,
+    backend: str = "asyncio",
+    backend_options: dict[str, Any] | None = None,
+) -> Iterator[BackgroundClient]:
+    """Run a client in a background thread for the length of the ``with`` block.
+
+    Args:
+        connect: called in the event loop; returns the client, which is entered and left there.
+        backend: ``"asyncio"`` or ``"trio"``.
+        backend_options: as for :func:`anyio.run`.
+
+    Yields:
+        The client, for blocking calls.
+    """
+    with anyio.from_thread.start_blocking_portal(backend, backend_options) as portal:
+        entered = portal.wrap_async_context_manager(portal.call(connect))
+        with entered as client:
+            yield BackgroundClient(portal, client)
+
+
+class _Background:
+    """Calls into the event loop of the background thread."""
+
+    def __init__(self, portal: BlockingPortal) -> None:
+        self._portal = portal
+
+    def _call(
+        self, function: Callable[..., Awaitable[_T]], *arguments: object, timeout: float | None
+    ) -> _T:
+        async def limited() -> _T:
+            with anyio.fail_after(timeout):
+                return await function(*arguments)
+
+        return self._portal.call(limited)
+
+
+class BackgroundClient(_Background):
+    """A client for blocking calls; see :func:`in_background`."""
+
+    def __init__(self, portal: BlockingPortal, client: StreamClient) -> None:
+        super().__init__(portal)
+        self.client = client
+        """The async client. Use it in its own event loop only."""
+
+    @property
+    def address(self) -> NymAddress:
+        """The address that peers dial."""
+        return self.client.address
+
+    def open_stream(
+        self,
+        recipient: NymAddress,
+        reply_surbs: int | None = None,
+        *,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> BackgroundStream:
+        """Open a stream; see :meth:`nymproxy.stream.endpoint.StreamEndpoint.open_stream`."""
+        opening = partial(
+            self.client.open_stream, recipient, reply_surbs, wait=wait, timeout=timeout
+        )
+        return BackgroundStream(self._portal, self._call(opening, timeout=None))
+
+    def listener(self) -> BackgroundListener:
+        """Accept streams; once for each client.
+
+        Raises:
+            ListenerAlreadyTaken: there was a listener already.
+        """
+        return BackgroundListener(self._portal, self._portal.call(self.client.listener))
+
+
+class BackgroundListener(_Background):
+    """The streams that peers open, for blocking calls. Iterating accepts until it is closed."""
+
+    def __init__(self, portal: BlockingPortal, listener: MixnetListener) -> None:
+        super().__init__(portal)
+        self._listener = listener
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[BackgroundStream]:
+        while True:
+            try:
+                stream = self.accept()
+            except anyio.ClosedResourceError:
+                return
+            yield stream
+
+    def accept(self, timeout: float | None = None) -> BackgroundStream:
+        """Return the next stream.
+
+        Raises:
+            TimeoutError: none came within ``timeout`` seconds.
+            anyio.ClosedResourceError: the listener was closed, also by another thread.
+            anyio.BrokenResourceError: the client has ended.
+        """
+        return BackgroundStream(self._portal, self._call(self._listener.accept, timeout=timeout))
+
+    def close(self) -> None:
+        """Stop accepting. Idempotent."""
+        self._call(self._listener.aclose, timeout=None)
+
+
+class BackgroundStream(_Background):
+    """One stream for blocking calls. Iterating gives what arrives until the end."""
+
+    def __init__(self, portal: BlockingPortal, stream: MixnetStream) -> None:
+        super().__init__(portal)
+        self.stream = stream
+        """The async stream. Use it in its own event loop only."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc_value is None:
+            self.close()
+        else:
+            self.abort()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            try:
+                data = self.receive()
+            except anyio.EndOfStream:
+                return
+            yield data
+
+    @property
+    def stream_id(self) -> int:
+        """64 bits, drawn by the dialer."""
+        return self.stream.stream_id
+
+    @property
+    def peer(self) -> NymAddress | SenderTag:
+        """The address we dialed, or the tag of the anonymous dialer."""
+        return self.stream.peer
+
+    @property
+    def error(self) -> NymError | None:
+        """Why the stream failed, if it did."""
+        return self.stream.error
+
+    def send(self, data: bytes | bytearray | memoryview, timeout: float | None = None) -> None:
+        """Hand bytes over, waiting only for room.
+
+        Raises:
+            TimeoutError: no room within ``timeout`` seconds; a part may have been taken over.
+        """
+        self._call(self.stream.send, data, timeout=timeout)
+
+    def receive(
+        self, max_bytes: int = DEFAULT_RECEIVE_BYTES, timeout: float | None = None
+    ) -> bytes:
+        """Return at least one byte and at most ``max_bytes``.
+
+        Raises:
+            TimeoutError: nothing came within ``timeout`` seconds.
+            anyio.EndOfStream: the peer's direction has ended.
+        """
+        return self._call(self.stream.receive, max_bytes, timeout=timeout)
+
+    def receive_frame(self, timeout: float | None = None) -> bytes:
+        """Return the payload of one frame of the peer whole. Raises as :meth:`receive`."""
+        return self._call(self.stream.receive_frame, timeout=timeout)
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Wait until everything that was sent has been acknowledged.
+
+        Raises:
+            TimeoutError: it was not within ``timeout`` seconds.
+        """
+        self._call(self.stream.drain, timeout=timeout)
+
+    def send_eof(self) -> None:
+        """End our direction after what was sent; receiving goes on."""
+        self._call(self.stream.send_eof, timeout=None)
+
+    def close(self) -> None:
+        """End both directions, flushing for at most ten seconds."""
+        self._call(self.stream.aclose, timeout=None)
+
+    def abort(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:
+        """End both directions at once."""
+        self._portal.call(self.stream.abort, code, reason)
+
+    def wait_closed(self, timeout: float | None = None) -> None:
+        """Wait until the stream is over.
+
+        Raises:
+            TimeoutError: it was not within ``timeout`` seconds.
+        """
+        self._call(self.stream.wait_closed, timeout=timeout)

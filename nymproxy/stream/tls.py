@@ -1,0 +1,80 @@
+"""TLS inside a stream, for services that ask for it or peers that must prove a host name.
+
+The mixnet encrypts between the two Nym addresses already; this is for what lies beyond.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.streams.tls import TLSStream
+
+from nymproxy.errors import PhaseTimeout
+
+if TYPE_CHECKING:
+    import ssl
+
+    from anyio.abc import ByteStream
+
+HANDSHAKE_TIMEOUT_SECONDS = 60.0
+"""Two round trips through the mixnet take seconds."""
+
+
+async def connect_tls(
+    stream: ByteStream,
+    server_hostname: str,
+    ssl_context: ssl.SSLContext | None = None,
+    *,
+    timeout: float = HANDSHAKE_TIMEOUT_SECONDS,
+) -> TLSStream:
+    """Start TLS as the client.
+
+    Args:
+        stream: an open stream; closing the result closes it.
+        server_hostname: the name that the server's certificate must carry.
+        ssl_context: ``None`` for the system's trusted certificates.
+        timeout: limit of the handshake in seconds.
+
+    Raises:
+        ssl.SSLError: the certificate is not trusted, or the peer speaks no TLS.
+        anyio.BrokenResourceError: the stream failed.
+        PhaseTimeout: the handshake took too long; the stream is closed.
+    """
+    return await _wrap(stream, timeout, server_hostname, ssl_context, server_side=False)
+
+
+async def accept_tls(
+    stream: ByteStream,
+    ssl_context: ssl.SSLContext,
+    *,
+    timeout: float = HANDSHAKE_TIMEOUT_SECONDS,
+) -> TLSStream:
+    """Start TLS as the server. Arguments and errors as in :func:`connect_tls`.
+
+    Args:
+        stream: an accepted stream.
+        ssl_context: with the server's certificate.
+        timeout: limit of the handshake in seconds.
+    """
+    return await _wrap(stream, timeout, None, ssl_context, server_side=True)
+
+
+async def _wrap(
+    stream: ByteStream,
+    timeout: float,
+    hostname: str | None,
+    ssl_context: ssl.SSLContext | None,
+    *,
+    server_side: bool,
+) -> TLSStream:
+    try:
+        with anyio.fail_after(timeout):
+            return await TLSStream.wrap(
+                stream, server_side=server_side, hostname=hostname, ssl_context=ssl_context
+            )
+    except TimeoutError as error:
+        await anyio.aclose_forcefully(stream)
+        raise PhaseTimeout(
+            f"no TLS handshake within {timeout:g} s; does the peer speak TLS on this stream?"
+        ) from error
