@@ -1,0 +1,165 @@
+"""TCP through the Nym mixnet: the TcpProxy API, its successor Streams, and a client of its own.
+
+The names below are the public API, together with the modules ``nymproxy.testing``,
+``nymproxy.stream.tls``, ``nymproxy.stream.asyncio_streams`` and
+``nymproxy.stream.httpx_transport``. They are imported when they are first used, so that
+``import nymproxy`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nymproxy.address import NodeIdentity as NodeIdentity
+    from nymproxy.address import NymAddress as NymAddress
+    from nymproxy.address import SenderTag as SenderTag
+    from nymproxy.errors import AddressError as AddressError
+    from nymproxy.errors import ChannelFormatError as ChannelFormatError
+    from nymproxy.errors import ClientDisconnected as ClientDisconnected
+    from nymproxy.errors import ClientNotRegistered as ClientNotRegistered
+    from nymproxy.errors import ClockSkew as ClockSkew
+    from nymproxy.errors import ConfigurationError as ConfigurationError
+    from nymproxy.errors import DeliveryAbandoned as DeliveryAbandoned
+    from nymproxy.errors import DeliveryError as DeliveryError
+    from nymproxy.errors import DirectoryFormatError as DirectoryFormatError
+    from nymproxy.errors import DirectoryUnavailable as DirectoryUnavailable
+    from nymproxy.errors import DuplicateConnection as DuplicateConnection
+    from nymproxy.errors import GatewayProtocolError as GatewayProtocolError
+    from nymproxy.errors import GatewayRefused as GatewayRefused
+    from nymproxy.errors import GatewayUnreachable as GatewayUnreachable
+    from nymproxy.errors import ListenerAlreadyTaken as ListenerAlreadyTaken
+    from nymproxy.errors import MalformedDataError as MalformedDataError
+    from nymproxy.errors import MessageFormatError as MessageFormatError
+    from nymproxy.errors import MessageTooLarge as MessageTooLarge
+    from nymproxy.errors import NetworkError as NetworkError
+    from nymproxy.errors import NoReplySurbs as NoReplySurbs
+    from nymproxy.errors import NymError as NymError
+    from nymproxy.errors import OutOfBandwidth as OutOfBandwidth
+    from nymproxy.errors import PhaseTimeout as PhaseTimeout
+    from nymproxy.errors import ResetCode as ResetCode
+    from nymproxy.errors import RetryAdvice as RetryAdvice
+    from nymproxy.errors import SphinxError as SphinxError
+    from nymproxy.errors import SphinxErrorKind as SphinxErrorKind
+    from nymproxy.errors import StorageError as StorageError
+    from nymproxy.errors import StorageLocked as StorageLocked
+    from nymproxy.errors import StreamDataLost as StreamDataLost
+    from nymproxy.errors import StreamError as StreamError
+    from nymproxy.errors import StreamIdleTimeout as StreamIdleTimeout
+    from nymproxy.errors import StreamModeActive as StreamModeActive
+    from nymproxy.errors import StreamOverflow as StreamOverflow
+    from nymproxy.errors import StreamRefused as StreamRefused
+    from nymproxy.errors import StreamReset as StreamReset
+    from nymproxy.errors import TopologyUnavailable as TopologyUnavailable
+    from nymproxy.errors import UnknownGateway as UnknownGateway
+    from nymproxy.errors import UnsafePermissions as UnsafePermissions
+    from nymproxy.errors import UsageError as UsageError
+    from nymproxy.legacy.client_pool import ClientPool as ClientPool
+    from nymproxy.legacy.message import ProxiedMessage as ProxiedMessage
+    from nymproxy.mixnet.directory.details import NetworkDetails as NetworkDetails
+    from nymproxy.mixnet.traffic.profile import PROFILES as PROFILES
+    from nymproxy.mixnet.traffic.profile import TrafficProfile as TrafficProfile
+    from nymproxy.mixnet.transport import Delivery as Delivery
+    from nymproxy.mixnet.transport import MessageTransport as MessageTransport
+    from nymproxy.mixnet.transport import Received as Received
+    from nymproxy.stream.endpoint import StreamEndpoint as StreamEndpoint
+    from nymproxy.stream.listener import MixnetListener as MixnetListener
+    from nymproxy.stream.profile import StreamOptions as StreamOptions
+    from nymproxy.stream.stream import MixnetStream as MixnetStream
+    from nymproxy.stream.stream import StreamAttribute as StreamAttribute
+
+__version__ = "0.1.0"
+
+__all__ = (
+    "PROFILES",
+    "AddressError",
+    "ChannelFormatError",
+    "ClientDisconnected",
+    "ClientNotRegistered",
+    "ClientPool",
+    "ClockSkew",
+    "ConfigurationError",
+    "Delivery",
+    "DeliveryAbandoned",
+    "DeliveryError",
+    "DirectoryFormatError",
+    "DirectoryUnavailable",
+    "DuplicateConnection",
+    "GatewayProtocolError",
+    "GatewayRefused",
+    "GatewayUnreachable",
+    "ListenerAlreadyTaken",
+    "MalformedDataError",
+    "MessageFormatError",
+    "MessageTooLarge",
+    "MessageTransport",
+    "MixnetListener",
+    "MixnetStream",
+    "NetworkDetails",
+    "NetworkError",
+    "NoReplySurbs",
+    "NodeIdentity",
+    "NymAddress",
+    "NymError",
+    "OutOfBandwidth",
+    "PhaseTimeout",
+    "ProxiedMessage",
+    "Received",
+    "ResetCode",
+    "RetryAdvice",
+    "SenderTag",
+    "SphinxError",
+    "SphinxErrorKind",
+    "StorageError",
+    "StorageLocked",
+    "StreamAttribute",
+    "StreamDataLost",
+    "StreamEndpoint",
+    "StreamError",
+    "StreamIdleTimeout",
+    "StreamModeActive",
+    "StreamOptions",
+    "StreamOverflow",
+    "StreamRefused",
+    "StreamReset",
+    "TopologyUnavailable",
+    "TrafficProfile",
+    "UnknownGateway",
+    "UnsafePermissions",
+    "UsageError",
+    "__version__",
+)
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+# All other names are errors.
+_NAMES_OF_MODULE = {
+    "nymproxy.address": "NodeIdentity NymAddress SenderTag",
+    "nymproxy.legacy.client_pool": "ClientPool",
+    "nymproxy.legacy.message": "ProxiedMessage",
+    "nymproxy.mixnet.directory.details": "NetworkDetails",
+    "nymproxy.mixnet.traffic.profile": "PROFILES TrafficProfile",
+    "nymproxy.mixnet.transport": "Delivery MessageTransport Received",
+    "nymproxy.stream.endpoint": "StreamEndpoint",
+    "nymproxy.stream.listener": "MixnetListener",
+    "nymproxy.stream.profile": "StreamOptions",
+    "nymproxy.stream.stream": "MixnetStream StreamAttribute",
+}
+_MODULE_OF_NAME = {
+    name: module for module, names in _NAMES_OF_MODULE.items() for name in names.split()
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _MODULE_OF_NAME.get(name, "nymproxy.errors")
+    value: object = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]
