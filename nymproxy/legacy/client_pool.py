@@ -1,0 +1,323 @@
+"""A reserve of connected clients with fresh identities: ``ClientPool`` of nym-sdk 1.21.6.
+
+Names as in src/client_pool/mixnet_client_pool.rs. Clients are consumed, never returned: whoever
+takes one disconnects it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.abc
+import anyio.lowlevel
+
+from nymproxy.errors import ClientDisconnected, ConfigurationError, NymError, UsageError
+from nymproxy.legacy.backoff import Backoff
+from nymproxy.legacy.pooled_client import PooledClient
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from nymproxy.address import NodeIdentity
+    from nymproxy.legacy.clients import ClientFactory
+
+logger = logging.getLogger("nymproxy.legacy")
+
+MAX_CONCURRENT_CONNECTS = 4
+MAX_AGE_SECONDS = 3600.0
+_FAILURES_BEFORE_REFUSAL = 3
+"""So many failures in a row, and those who wait for a client are told instead of kept waiting."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """Somebody in ``acquire``: gets a client or an error."""
+
+    event: anyio.Event = field(default_factory=anyio.Event)
+    taken: PooledClient | None = None
+    error: NymError | OSError | None = None
+
+
+class ClientPool:
+    """Keeps ``client_pool_reserve_number`` connected clients ready.
+
+    ``async with ClientPool(2) as pool: async with await pool.acquire() as client: ...``, or as the
+    old module: run ``start()`` in a task, ``get_mixnet_client()``, ``disconnect_pool()``.
+
+    Args:
+        client_pool_reserve_number: clients to keep ready; 0 connects on demand only.
+        factory: connects one client.
+        max_concurrent_connects: connections being set up at once, on demand or not.
+        max_age_seconds: an unused client is replaced when it is that old.
+        backoff: pauses after failures, 1 to 60 s by default.
+    """
+
+    def __init__(
+        self,
+        client_pool_reserve_number: int,
+        factory: ClientFactory,
+        *,
+        max_concurrent_connects: int = MAX_CONCURRENT_CONNECTS,
+        max_age_seconds: float = MAX_AGE_SECONDS,
+        backoff: Backoff | None = None,
+    ) -> None:
+        if client_pool_reserve_number < 0 or max_concurrent_connects < 1:
+            raise ConfigurationError(
+                "a pool's reserve is at least 0, and it makes at least 1 connection at a time"
+            )
+        self._reserve = client_pool_reserve_number
+        self._factory = factory
+        self._max_concurrent_connects = max_concurrent_connects
+        self._max_age_seconds = max_age_seconds
+        self._backoff = backoff or Backoff()
+        self._ready: deque[PooledClient] = deque()
+        self._waiters: deque[_Waiter] = deque()
+        self._connecting = 0
+        self._retry_at = 0.0
+        self._last_error: NymError | OSError | None = None
+        self._wake = anyio.Event()
+        self._scope: anyio.CancelScope | None = None
+        self._stopped = anyio.Event()
+        self._own_tasks: anyio.abc.TaskGroup | None = None
+
+    # The names of the old module.
+
+    async def start(
+        self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Fill the pool, and keep it full, until :meth:`disconnect_pool` or cancelled.
+
+        Returns when the clients that were taken are disconnected too; cancelled, it disconnects
+        them.
+
+        Raises:
+            UsageError: it runs already.
+        """
+        await self._run(None, task_status)
+
+    async def start_with_specified_gateway(
+        self,
+        gateway: NodeIdentity,
+        *,
+        task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Like :meth:`start`, all clients through one gateway."""
+        await self._run(gateway, task_status)
+
+    async def get_mixnet_client(self) -> PooledClient | None:
+        """Take the oldest client, or return ``None`` at once when there is none."""
+        await anyio.lowlevel.checkpoint()
+        return self._take()
+
+    async def disconnect_pool(self) -> None:
+        """Stop filling and disconnect the reserve; clients that were taken are not touched."""
+        if self._scope is not None:
+            self._scope.cancel()
+            await self._stopped.wait()
+
+    async def get_client_count(self) -> int:
+        """Return how many clients are ready."""
+        await anyio.lowlevel.checkpoint()
+        return len(self._ready)
+
+    def get_pool_reserve(self) -> int:
+        """Return how many are kept ready."""
+        return self._reserve
+
+    # Ours.
+
+    async def acquire(self) -> PooledClient:
+        """Take the oldest client, waiting for one to connect when there is none.
+
+        Raises:
+            UsageError: the pool is not running.
+            ClientDisconnected: the pool was stopped meanwhile.
+            NymError: connecting has failed several times in a row, and it is not yet time to try
+                again.
+        """
+        if self._scope is None:
+            raise UsageError("start the pool before taking clients from it")
+        await anyio.lowlevel.checkpoint()
+        if not self._waiters and (taken := self._take()) is not None:
+            return taken
+        if self._last_error is not None and self._is_failing:
+            raise self._last_error
+        return await self._wait_for_client()
+
+    async def __aenter__(self) -> Self:
+        self._own_tasks = anyio.create_task_group()
+        await self._own_tasks.__aenter__()
+        await self._own_tasks.start(self.start)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        assert self._own_tasks is not None
+        self._own_tasks.cancel_scope.cancel()
+        if isinstance(exc_value, anyio.get_cancelled_exc_class()):
+            return await self._own_tasks.__aexit__(exc_type, exc_value, traceback)
+        # The body's own exception is not for the task group, which would wrap it.
+        await self._own_tasks.__aexit__(None, None, None)
+        return False
+
+    # Hosting.
+
+    async def _run(
+        self, gateway: NodeIdentity | None, task_status: anyio.abc.TaskStatus[None]
+    ) -> None:
+        if self._scope is not None:
+            raise UsageError("the pool is running already")
+        self._stopped = anyio.Event()
+        try:
+            async with anyio.create_task_group() as hosts:
+                with anyio.CancelScope() as self._scope:
+                    task_status.started()
+                    async with anyio.create_task_group() as connects:
+                        await self._fill(gateway, connects, hosts)
+                await self._disconnect_reserve()
+        finally:
+            self._end()
+
+    async def _disconnect_reserve(self) -> None:
+        self._end()
+        reserve, self._ready = self._ready, deque()
+        for pooled in reserve:
+            pooled.release()
+        for pooled in reserve:
+            await pooled.disconnect()
+
+    def _end(self) -> None:
+        self._scope = None
+        while self._waiters:
+            self._settle(self._waiters.popleft(), error=ClientDisconnected("the pool was stopped"))
+        self._stopped.set()
+
+    async def _fill(
+        self,
+        gateway: NodeIdentity | None,
+        connects: anyio.abc.TaskGroup,
+        hosts: anyio.abc.TaskGroup,
+    ) -> None:
+        while True:
+            self._wake = anyio.Event()
+            self._drop_unfit()
+            for _ in range(self._connects_wanted()):
+                logger.debug(
+                    "Clients in reserve = %d, reserve amount = %d, spawning new client",
+                    len(self._ready),
+                    self._reserve,
+                )
+                self._connecting += 1
+                connects.start_soon(self._connect, gateway, hosts)
+            with anyio.move_on_after(self._seconds_to_next_change()):
+                await self._wake.wait()
+
+    def _connects_wanted(self) -> int:
+        missing = self._reserve + len(self._waiters) - len(self._ready) - self._connecting
+        if anyio.current_time() < self._retry_at:
+            return 0
+        # After a failure one attempt must succeed before there are several again.
+        at_once = 1 if self._backoff.failures else self._max_concurrent_connects
+        return max(0, min(missing, at_once - self._connecting))
+
+    def _seconds_to_next_change(self) -> float:
+        now = anyio.current_time()
+        times = [self._ready[0].created_at + self._max_age_seconds] if self._ready else []
+        if self._retry_at > now:
+            times.append(self._retry_at)
+        return max(0.0, min(times, default=math.inf) - now)
+
+    async def _connect(self, gateway: NodeIdentity | None, hosts: anyio.abc.TaskGroup) -> None:
+        try:
+            pooled = PooledClient(await self._factory(gateway), anyio.current_time())
+            await hosts.start(pooled.host)
+        except (NymError, OSError) as error:
+            self._connect_failed(error)
+        else:
+            self._backoff.succeeded()
+            self._last_error = None
+            self._hand_out(pooled)
+        finally:
+            self._connecting -= 1
+            self._wake.set()
+
+    def _connect_failed(self, error: NymError | OSError) -> None:
+        now = anyio.current_time()
+        if now < self._retry_at:
+            return  # one of several that were under way: the pause holds already
+        pause = self._backoff.failed()
+        self._retry_at = now + pause
+        self._last_error = error
+        logger.warning("Error creating client: %s, will retry in %.1f s", error, pause)
+        if self._is_failing:
+            while self._waiters:
+                self._settle(self._waiters.popleft(), error=error)
+
+    @property
+    def _is_failing(self) -> bool:
+        return (
+            self._backoff.failures >= _FAILURES_BEFORE_REFUSAL
+            and anyio.current_time() < self._retry_at
+        )
+
+    # Handing out.
+
+    def _hand_out(self, pooled: PooledClient) -> None:
+        if self._scope is None:
+            pooled.release()
+        elif self._waiters:
+            self._settle(self._waiters.popleft(), taken=pooled)
+        else:
+            self._ready.append(pooled)
+
+    def _settle(
+        self,
+        waiter: _Waiter,
+        *,
+        taken: PooledClient | None = None,
+        error: NymError | OSError | None = None,
+    ) -> None:
+        waiter.taken, waiter.error = taken, error
+        waiter.event.set()
+
+    async def _wait_for_client(self) -> PooledClient:
+        waiter = _Waiter()
+        self._waiters.append(waiter)
+        self._wake.set()
+        try:
+            await waiter.event.wait()
+        except BaseException:  # cancelled; what was taken meanwhile goes to the next one
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            elif waiter.taken is not None:
+                self._hand_out(waiter.taken)
+            raise
+        if waiter.error is not None:
+            raise waiter.error
+        assert waiter.taken is not None
+        return waiter.taken
+
+    def _take(self) -> PooledClient | None:
+        self._drop_unfit()
+        if not self._ready:
+            return None
+        self._wake.set()
+        return self._ready.popleft()
+
+    def _drop_unfit(self) -> None:
+        oldest = anyio.current_time() - self._max_age_seconds
+        for pooled in list(self._ready):
+            if pooled.created_at <= oldest or not pooled.client.is_connected:
+                self._ready.remove(pooled)
+                pooled.release()
+                self._wake.set()

@@ -1,0 +1,116 @@
+"""Mixnet clients over a ``MemoryNetwork``, with a factory that can be slow or fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from nymproxy.errors import GatewayUnreachable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+    from nymproxy.mixnet.transport import Delivery, Received
+    from nymproxy.testing import MemoryEndpoint, MemoryNetwork
+
+
+class MemoryClient:
+    """A ``ProxyClient``: an endpoint that is closed with its ``async with``."""
+
+    def __init__(self, endpoint: MemoryEndpoint) -> None:
+        self.endpoint = endpoint
+        self.entered = False
+        self.closed = False
+
+    @property
+    def address(self) -> NymAddress:
+        return self.endpoint.address
+
+    @property
+    def packet_rate(self) -> float | None:
+        return self.endpoint.packet_rate
+
+    @property
+    def is_connected(self) -> bool:
+        return not self.closed and self.endpoint.is_connected
+
+    async def send(
+        self, to: NymAddress | SenderTag, payload: bytes, *, surbs: int = 0, lane: int = 0
+    ) -> Delivery:
+        return await self.endpoint.send(to, payload, surbs=surbs, lane=lane)
+
+    def receive(self) -> AsyncIterator[Received]:
+        return self.endpoint.receive()
+
+    def discard_lane(self, lane: int) -> None:
+        self.endpoint.discard_lane(lane)
+
+    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
+        return self.endpoint.reply_surbs_in_hand(tag)
+
+    async def aclose(self) -> None:
+        self.closed = True
+        await self.endpoint.aclose()
+
+    async def __aenter__(self) -> Self:
+        self.entered = True
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+
+class MemoryFactory:
+    """A ``ClientFactory`` that keeps what it made.
+
+    Args:
+        network: where the endpoints are.
+        seconds: how long one connection takes.
+        failures: so many attempts fail first.
+    """
+
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        *,
+        seconds: float = 0.0,
+        failures: float = 0,
+        name: str | None = None,
+    ) -> None:
+        self.network = network
+        self.seconds = seconds
+        self.failures = failures
+        self.name = name
+        self.clients: list[MemoryClient] = []
+        self.gateways: list[NodeIdentity | None] = []
+        self.attempts: list[float] = []
+        self.connecting = 0
+        self.most_connecting = 0
+        self.cancelled = 0
+
+    async def __call__(self, gateway: NodeIdentity | None = None) -> MemoryClient:
+        self.attempts.append(anyio.current_time())
+        self.gateways.append(gateway)
+        self.connecting += 1
+        self.most_connecting = max(self.most_connecting, self.connecting)
+        try:
+            await anyio.sleep(self.seconds)
+        except anyio.get_cancelled_exc_class():
+            self.cancelled += 1
+            raise
+        finally:
+            self.connecting -= 1
+        if self.failures > 0:
+            self.failures -= 1
+            raise GatewayUnreachable("the gateway does not answer")
+        client = MemoryClient(self.network.endpoint(self.name))
+        self.clients.append(client)
+        return client

@@ -1,0 +1,250 @@
+"""The pool, over clients in memory, on a virtual clock."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from nymproxy.errors import (
+    ClientDisconnected,
+    ConfigurationError,
+    GatewayUnreachable,
+    UsageError,
+)
+from nymproxy.legacy.backoff import Backoff
+from nymproxy.legacy.client_pool import ClientPool
+from nymproxy.testing import MemoryNetwork
+from tests.legacy.memory_clients import MemoryFactory
+from tests.legacy.virtual_time import anyio_backend as anyio_backend
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+async def network() -> AsyncIterator[MemoryNetwork]:
+    async with MemoryNetwork() as network:
+        yield network
+
+
+async def test_the_names_of_the_old_module(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network)
+    pool = ClientPool(2, factory)
+    assert pool.get_pool_reserve() == 2
+    assert await pool.get_client_count() == 0
+    assert await pool.get_mixnet_client() is None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(pool.start)
+        await anyio.sleep(1)
+        assert await pool.get_client_count() == 2
+        taken = await pool.get_mixnet_client()
+        assert taken is not None
+        assert taken.client is factory.clients[0]
+        await anyio.sleep(1)
+        assert await pool.get_client_count() == 2
+        await pool.disconnect_pool()
+        assert await pool.get_client_count() == 0
+        assert [client.closed for client in factory.clients] == [False, True, True]
+        await taken.disconnect()  # and with it start() returns
+    assert factory.clients[0].closed
+
+
+async def test_start_with_specified_gateway(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network)
+    pool = ClientPool(1, factory)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(pool.start_with_specified_gateway, network.gateway)
+        async with await pool.acquire():
+            pass
+        await pool.disconnect_pool()
+    assert set(factory.gateways) == {network.gateway}
+
+
+async def test_a_taken_client_is_disconnected_by_its_block(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network)
+    async with ClientPool(0, factory) as pool:
+        async with await pool.acquire() as client:
+            assert client.is_connected
+            assert factory.clients[0].entered
+        assert factory.clients[0].closed
+    assert len(factory.clients) == 1
+
+
+async def test_leaving_the_pool_disconnects_everything(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network)
+    async with ClientPool(2, factory) as pool:
+        await pool.acquire()
+        await anyio.sleep(1)
+    assert len(factory.clients) == 3
+    assert all(client.closed for client in factory.clients)
+
+
+async def test_an_error_in_the_block_comes_out_as_it_is(network: MemoryNetwork) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with ClientPool(1, MemoryFactory(network)):
+            raise ZeroDivisionError
+
+
+async def test_d26_retries_with_a_growing_jittered_backoff(
+    network: MemoryNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    factory = MemoryFactory(network, failures=8)
+    with caplog.at_level(logging.WARNING):
+        async with ClientPool(1, factory) as pool:
+            await anyio.sleep(400)
+            assert await pool.get_client_count() == 1
+    pauses = [
+        later - earlier
+        for earlier, later in zip(factory.attempts, factory.attempts[1:], strict=False)
+    ]
+    assert pauses[0] == 1
+    for number, pause in enumerate(pauses):
+        assert min(2**number, 60) / 2 <= pause <= min(2**number, 60)
+    assert pauses[-1] >= 30
+    assert caplog.text.count("Error creating client: the gateway does not answer") == 8
+
+
+async def test_d26_cancel_during_connect_and_during_the_pause(network: MemoryNetwork) -> None:
+    factories = MemoryFactory(network, seconds=1e6), MemoryFactory(network, failures=1e6)
+    for factory in factories:
+        pool = ClientPool(1, factory)
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(pool.start)
+            await anyio.sleep(20)
+            with anyio.fail_after(1):
+                await pool.disconnect_pool()
+        assert factory.connecting == 0
+
+
+async def test_d26_a_client_that_is_being_connected_at_the_stop_does_not_leak(
+    network: MemoryNetwork,
+) -> None:
+    factory = MemoryFactory(network, seconds=5)
+    pool = ClientPool(3, factory)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(pool.start)
+        await anyio.sleep(1)
+        await pool.disconnect_pool()
+    assert factory.cancelled == 3
+    assert factory.clients == []
+
+
+async def test_d26_a_stale_client_is_not_handed_out(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network)
+    async with ClientPool(2, factory) as pool:
+        await anyio.sleep(1)
+        factory.clients[0].endpoint.disconnect()
+        async with await pool.acquire() as client:
+            assert client is factory.clients[1]
+        await anyio.sleep(1)
+        assert factory.clients[0].closed
+        assert await pool.get_client_count() == 2
+
+
+async def test_d26_the_oldest_client_goes_first(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network, seconds=1)
+    async with ClientPool(3, factory, max_concurrent_connects=1) as pool:
+        await anyio.sleep(10)
+        for number in range(3):
+            assert (await pool.acquire()).client is factory.clients[number]
+
+
+async def test_d26_clients_are_replaced_at_max_age(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network)
+    async with ClientPool(1, factory, max_age_seconds=100) as pool:
+        await anyio.sleep(99)
+        assert len(factory.clients) == 1
+        await anyio.sleep(2)
+        assert factory.clients[0].closed
+        assert (await pool.acquire()).client is factory.clients[1]
+
+
+async def test_d36_set_up_is_bounded_and_connections_queue(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network, seconds=1)
+    order: list[int] = []
+    async with ClientPool(2, factory) as pool, anyio.create_task_group() as tasks:
+
+        async def take(number: int) -> None:
+            await pool.acquire()
+            order.append(number)
+
+        for number in range(20):
+            tasks.start_soon(take, number)
+            await anyio.sleep(0.001)
+    assert factory.most_connecting == 4
+    assert all(abs(order.index(number) - number) < 4 for number in range(20))
+
+
+async def test_d25_those_who_wait_are_told_when_connecting_keeps_failing(
+    network: MemoryNetwork,
+) -> None:
+    factory = MemoryFactory(network, failures=1e6)
+    async with ClientPool(0, factory) as pool:
+        with pytest.raises(GatewayUnreachable), anyio.fail_after(5):
+            await pool.acquire()
+        with pytest.raises(GatewayUnreachable), anyio.fail_after(0.01):
+            await pool.acquire()  # at once, and without another attempt
+        assert len(factory.attempts) == 3
+        factory.failures = 0
+        await anyio.sleep(10)
+        async with await pool.acquire() as client:
+            assert client.is_connected
+
+
+async def test_a_single_failure_is_retried_for_those_who_wait(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network, failures=1)
+    async with ClientPool(0, factory) as pool, await pool.acquire() as client:
+        assert client.is_connected
+    assert len(factory.attempts) == 2
+
+
+async def test_a_cancelled_wait_passes_its_client_on(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network, seconds=1)
+    async with ClientPool(0, factory) as pool:
+        with anyio.move_on_after(0.5):
+            await pool.acquire()
+        await anyio.sleep(1)
+        assert await pool.get_client_count() == 1
+        assert (await pool.acquire()).client is factory.clients[0]
+
+
+async def test_stopping_tells_those_who_wait(network: MemoryNetwork) -> None:
+    pool = ClientPool(0, MemoryFactory(network, seconds=1e6))
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(pool.start)
+        tasks.start_soon(_stop_later, pool)
+        with pytest.raises(ClientDisconnected):
+            await pool.acquire()
+
+
+async def _stop_later(pool: ClientPool) -> None:
+    await anyio.sleep(1)
+    await pool.disconnect_pool()
+
+
+async def test_misuse(network: MemoryNetwork) -> None:
+    with pytest.raises(ConfigurationError):
+        ClientPool(-1, MemoryFactory(network))
+    with pytest.raises(ConfigurationError):
+        ClientPool(1, MemoryFactory(network), max_concurrent_connects=0)
+    pool = ClientPool(1, MemoryFactory(network))
+    with pytest.raises(UsageError, match="start the pool"):
+        await pool.acquire()
+    async with pool:
+        with pytest.raises(UsageError, match="running already"):
+            await pool.start()
+
+
+def test_backoff_stays_in_its_range() -> None:
+    shortest = Backoff(random_bytes=lambda count: bytes(count))
+    longest = Backoff(random_bytes=lambda count: b"\xff" * count)
+    pauses = [(shortest.failed(), longest.failed()) for _ in range(100)]
+    assert list(pauses[0]) == [1, 1]
+    assert list(pauses[-1]) == [pytest.approx(30), 60]
+    assert all(1 <= low <= high <= 60 for low, high in pauses)
+    longest.succeeded()
+    assert longest.failed() == 1
