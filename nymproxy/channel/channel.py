@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
-from nymproxy.errors import ResetCode
+import anyio
+import anyio.lowlevel
+
+from nymproxy.address import SenderTag
+from nymproxy.errors import PhaseTimeout, ResetCode, StreamError
 
 if TYPE_CHECKING:
-    from nymproxy.address import NymAddress, SenderTag
+    from collections.abc import Callable
+
+    from nymproxy.address import NymAddress
+    from nymproxy.channel.driver import ChannelDriver
     from nymproxy.channel.protocol import PeerProfile
     from nymproxy.channel.segment import ChannelId
     from nymproxy.errors import NymError
+
+logger = logging.getLogger("nymproxy.channel")
+
+CLOSE_SECONDS = 10.0
+"""How long ``aclose`` may flush."""
 
 
 class Channel:
@@ -22,47 +35,82 @@ class Channel:
     :attr:`error`.
     """
 
-    id: ChannelId
-    peer: NymAddress | SenderTag
-    """The address we dialed, or the tag of the anonymous dialer."""
-    protocol: str
-    """The codec's name: ``"stream"`` or ``"legacy"``."""
-    profile: PeerProfile
+    def __init__(self, driver: ChannelDriver) -> None:
+        self._driver = driver
+        self._machine = driver.machine
+        self._receiving = anyio.ResourceGuard("receiving from")
+        self._sending = anyio.ResourceGuard("sending to")
+
+    # Facts.
+
+    @property
+    def id(self) -> ChannelId:
+        """The number of the channel: 64 bits in a stream, a UUID's 128 in a legacy session."""
+        return self._machine.channel_id
+
+    @property
+    def peer(self) -> NymAddress | SenderTag:
+        """The address we dialed, or the tag of the anonymous dialer."""
+        return self._driver.peer
+
+    @property
+    def protocol(self) -> str:
+        """The codec's name: ``"stream"`` or ``"legacy"``."""
+        return self._driver.key.protocol
+
+    @property
+    def profile(self) -> PeerProfile:
+        """What is known of the peer."""
+        return self._machine.profile
 
     @property
     def local_address(self) -> NymAddress:
         """Our own address."""
-        raise NotImplementedError
+        return self._driver.transport.address
 
     @property
     def is_dialer(self) -> bool:
         """True when we opened the channel."""
-        raise NotImplementedError
+        return self._machine.is_dialer
 
     @property
     def is_established(self) -> bool:
         """True once the peer has sent anything (acceptors: always)."""
-        raise NotImplementedError
+        return self._machine.is_established
 
     @property
     def error(self) -> NymError | None:
         """Why the channel failed, if it did."""
-        raise NotImplementedError
+        return self._machine.error
 
     @property
     def has_received_data(self) -> bool:
-        """True once a non-empty payload came in order (legacy R6: a Close before that)."""
-        raise NotImplementedError
+        """True once a payload that is not empty came in order."""
+        return self._machine.inbound.has_payload
+
+    @property
+    def is_at_end(self) -> bool:
+        """True when the peer's direction has ended and everything was received."""
+        return self._machine.is_at_end
 
     @property
     def reply_surbs_in_hand(self) -> int | None:
         """Reply SURBs that we hold for the dialer; ``None`` on channels that we opened."""
-        raise NotImplementedError
+        peer = self._driver.peer
+        if not isinstance(peer, SenderTag):
+            return None
+        return self._driver.transport.reply_surbs_in_hand(peer)
 
     @property
     def round_trip_seconds(self) -> float | None:
-        """From the first message we sent to the first one of the peer; ``None`` before."""
-        raise NotImplementedError
+        """From the first message we sent to the first one of the peer; ``None`` before that, and
+        on channels that the peer opened."""
+        sent, received = self._machine.first_handed_over_at, self._machine.first_received_at
+        if not self.is_dialer or sent is None or received is None:
+            return None
+        return received - sent
+
+    # Sending.
 
     async def send(self, data: bytes | bytearray | memoryview) -> None:
         """Hand bytes over, waiting only for room (``ChannelRules.send_window_bytes``).
@@ -75,7 +123,81 @@ class Channel:
             anyio.BrokenResourceError: the channel failed.
             anyio.BusyResourceError: another task is sending.
         """
-        raise NotImplementedError
+        with self._sending:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            self._check_sendable()
+            rest = memoryview(bytes(data))
+            whole = len(rest)
+            try:
+                while rest:
+                    taken = self._write_some(rest)
+                    rest = rest[taken:]
+                    if not taken:
+                        await self._driver.writable.wait()
+                        self._check_sendable()
+            except anyio.get_cancelled_exc_class():
+                if 0 < len(rest) < whole:
+                    self._break_sending()
+                raise
+            await anyio.lowlevel.cancel_shielded_checkpoint()
+
+    def _write_some(self, data: memoryview) -> int:
+        """Write what there is room for, but no less than a quarter of the window or all."""
+        machine = self._machine
+        room = machine.room
+        if room < min(len(data), machine.profile.rules.send_window_bytes // 4):
+            return 0
+        piece = bytes(data[:room])
+        machine.app_wrote(piece)
+        self._changed()
+        return len(piece)
+
+    def _break_sending(self) -> None:
+        self._machine.break_sending(StreamError("a send was cancelled half-way"))
+        self._changed()
+
+    def _check_sendable(self) -> None:
+        machine = self._machine
+        if machine.is_closed or (machine.error is None and machine.outbound.end_requested):
+            raise anyio.ClosedResourceError
+        error = machine.error or machine.write_error
+        if error is not None:
+            raise anyio.BrokenResourceError from error
+
+    async def send_eof(self) -> None:
+        """End our direction after what was sent; receiving goes on. Idempotent.
+
+        Raises:
+            anyio.ClosedResourceError: after our ``aclose``.
+            anyio.BrokenResourceError: the channel failed.
+            anyio.BusyResourceError: another task is sending.
+        """
+        with self._sending:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            if not self._machine.outbound.end_requested or self._machine.is_closed:
+                self._check_sendable()
+                self._machine.app_finished()
+                self._changed()
+            await anyio.lowlevel.cancel_shielded_checkpoint()
+
+    async def drain(self) -> None:
+        """Wait until everything that was sent, the end too, is acknowledged.
+
+        Raises:
+            anyio.ClosedResourceError: after our ``aclose``.
+            anyio.BrokenResourceError: the channel failed.
+        """
+        machine = self._machine
+        machine.app_flushed()
+        self._changed()
+        await self._wait_until(lambda: machine.outbound.is_drained or machine.is_closed)
+        if machine.is_closed:
+            raise anyio.ClosedResourceError
+        error = machine.error or machine.write_error
+        if error is not None:
+            raise anyio.BrokenResourceError from error
+
+    # Receiving.
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         """Return 1 to ``max_bytes`` bytes, in order.
@@ -85,36 +207,67 @@ class Channel:
             anyio.ClosedResourceError: after our ``aclose``.
             anyio.BrokenResourceError: the channel failed; what came in order before was returned.
             anyio.BusyResourceError: another task is receiving.
+            ValueError: ``max_bytes`` is not positive.
         """
-        raise NotImplementedError
+        if max_bytes < 1:
+            raise ValueError(f"max_bytes is {max_bytes}, expected 1 or more")
+        return await self._receive(lambda: self._machine.inbound.read(max_bytes))
 
     async def receive_frame(self) -> bytes:
-        """Return the payload of one message whole (after a partial ``receive``: its rest)."""
-        raise NotImplementedError
+        """Return the payload of one message whole (after a partial ``receive``: its rest).
 
-    async def send_eof(self) -> None:
-        """End our direction after what was sent; receiving goes on. Idempotent."""
-        raise NotImplementedError
-
-    async def drain(self) -> None:
-        """Wait until everything that was sent, the end too, is acknowledged.
-
-        Raises:
-            anyio.ClosedResourceError: after our ``aclose``.
-            anyio.BrokenResourceError: the channel failed.
+        Raises as :meth:`receive`. Empty messages are passed over.
         """
-        raise NotImplementedError
+        return await self._receive(self._machine.inbound.read_frame)
+
+    async def _receive(self, take: Callable[[], bytes]) -> bytes:
+        with self._receiving:
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            while not self._machine.is_readable or self._machine.is_closed:
+                self._check_receivable()
+                await self._driver.readable.wait()
+            data = take()
+            if self._machine.window_is_due:
+                self._changed()
+            await anyio.lowlevel.cancel_shielded_checkpoint()
+            return data
+
+    def _check_receivable(self) -> None:
+        machine = self._machine
+        if machine.is_closed:
+            raise anyio.ClosedResourceError
+        if machine.inbound.has_ended and not machine.is_cut_short:
+            raise anyio.EndOfStream
+        if machine.error is not None:
+            raise anyio.BrokenResourceError from machine.error
+
+    # The end.
 
     async def aclose(self) -> None:
         """End both directions: flush (at most 10 s), tell the end, drop what still comes.
 
-        Cancelled, or after 10 s with data left, the channel is aborted instead.
+        Cancelled, or after 10 s with data left, the channel is aborted instead. Idempotent.
         """
-        raise NotImplementedError
+        machine = self._machine
+        if machine.is_closed:
+            await anyio.lowlevel.checkpoint()
+            return
+        machine.app_closed()
+        self._changed()
+        is_flushed = False
+        try:
+            with anyio.move_on_after(CLOSE_SECONDS):
+                await self._wait_until(lambda: machine.outbound.is_drained)
+                is_flushed = True
+        finally:
+            if not is_flushed:
+                logger.warning("a channel was closed before everything sent was acknowledged")
+                self.abort(ResetCode.CANCELLED, "closed before everything was acknowledged")
 
     def abort(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:
         """End both directions at once; the peer is told so where the protocol can. Idempotent."""
-        raise NotImplementedError
+        self._machine.abort(code, reason)
+        self._changed()
 
     async def wait_established(self, timeout: float | None = None) -> None:
         """Wait for the first message of the peer.
@@ -123,8 +276,25 @@ class Channel:
             PhaseTimeout: none came in time.
             anyio.BrokenResourceError: the channel failed (``StreamRefused``, ...).
         """
-        raise NotImplementedError
+        machine = self._machine
+        try:
+            with anyio.fail_after(timeout):
+                await self._wait_until(lambda: machine.is_established)
+        except TimeoutError:
+            raise PhaseTimeout(f"the peer did not answer within {timeout} s") from None
+        if machine.error is not None:
+            raise anyio.BrokenResourceError from machine.error
 
     async def wait_closed(self) -> None:
         """Wait until the channel is over: both directions ended and acknowledged, or failed."""
-        raise NotImplementedError
+        await self._wait_until(lambda: self._driver.is_done)
+
+    async def _wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for a condition, or the end of the channel; always a checkpoint."""
+        await anyio.lowlevel.checkpoint()
+        while not is_so() and self._machine.error is None and not self._driver.is_done:
+            await self._driver.state.wait()
+
+    def _changed(self) -> None:
+        if not self._driver.is_done:
+            self._driver.changed(anyio.current_time())

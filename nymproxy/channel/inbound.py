@@ -165,6 +165,11 @@ class InboundDirection:
         self._discards = True
         self._inbox.clear()
 
+    @property
+    def is_discarding(self) -> bool:
+        """True when the application gets nothing more."""
+        return self._discards
+
     # Reading.
 
     @property

@@ -180,6 +180,11 @@ class ChannelMachine:
         return self.inbound.has_ended and not self.inbound.is_readable
 
     @property
+    def is_cut_short(self) -> bool:
+        """True when an abort took away what the application may not have read."""
+        return self.error is not None and self.inbound.is_discarding
+
+    @property
     def is_over(self) -> bool:
         """True when nothing more is sent, or expected."""
         if self.error is not None:

@@ -4,23 +4,42 @@ channel by protocol (first byte), sender tag and channel id.
 
 from __future__ import annotations
 
+import logging
+from itertools import count
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
+
+from nymproxy.channel.channel import Channel
+from nymproxy.channel.driver import ABORT_SECONDS, ChannelDriver, Signal
+from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, TableLimits
+from nymproxy.channel.timers import TimerQueue
+from nymproxy.errors import ClientDisconnected, NymError, PhaseTimeout, ResetCode
+from nymproxy.mixnet.transport import DEFAULT_LANE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections import Counter
+    from collections.abc import Callable, Sequence
 
-    from nymproxy.address import NymAddress
-    from nymproxy.channel.channel import Channel
+    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.machine import ChannelMachine
     from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.transport import MessageTransport
 
+logger = logging.getLogger("nymproxy.channel")
+
+_STRAY_SECONDS = 10.0
+
 
 class ChannelAcceptor:
     """The channels that peers open in one protocol, from :meth:`ChannelMux.listen`."""
+
+    def __init__(self, mux: ChannelMux, listener: Listener) -> None:
+        self._mux = mux
+        self._listener = listener
 
     async def accept(self) -> Channel:
         """Return the next channel. Cancelling loses none.
@@ -29,11 +48,22 @@ class ChannelAcceptor:
             anyio.ClosedResourceError: the acceptor was closed.
             anyio.BrokenResourceError: the transport has ended (from ``ClientDisconnected``).
         """
-        raise NotImplementedError
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        while True:
+            if self._listener.is_closed:
+                raise anyio.ClosedResourceError
+            if self._mux.error is not None:
+                raise anyio.BrokenResourceError from self._mux.error
+            channel = self._mux._accept(self._listener)
+            if channel is not None:
+                await anyio.lowlevel.cancel_shielded_checkpoint()
+                return channel
+            await self._mux._arrived.wait()
 
     async def aclose(self) -> None:
         """Stop accepting: waiting channels, and later ones, are refused. Idempotent."""
-        raise NotImplementedError
+        self._mux._close_listener(self._listener)
+        await anyio.lowlevel.checkpoint()
 
 
 class ChannelMux:
@@ -47,6 +77,7 @@ class ChannelMux:
         protocols: which messages to read; a channel can only be opened or accepted in one of
             these (by the name of the codec).
         random_bytes: for channel ids.
+        limits: the bounds of all channels together.
     """
 
     def __init__(
@@ -55,15 +86,147 @@ class ChannelMux:
         protocols: Sequence[ChannelProtocol],
         *,
         random_bytes: RandomBytes,
+        limits: TableLimits | None = None,
     ) -> None:
-        raise NotImplementedError
+        self.transport = transport
+        self.error: ClientDisconnected | None = None
+        """Set when the mux has ended."""
+        self._codecs = {protocol.codec.name: protocol.codec for protocol in protocols}
+        self._table = ChannelTable(protocols, random_bytes=random_bytes, limits=limits)
+        self._drivers: dict[ChannelKey, ChannelDriver] = {}
+        self._timers: TimerQueue[ChannelDriver] = TimerQueue()
+        self._lanes = count(DEFAULT_LANE + 1)
+        self._task_group: anyio.abc.TaskGroup | None = None
+        self._listeners: list[Listener] = []
+        self._arrived = Signal()
+        self._timer_moved = Signal()
+        self._stray_waits = Signal()
+        self._channel_ended = Signal()
+
+    @property
+    def counters(self) -> Counter[str]:
+        """Messages that were dropped, and channels that were refused, by reason."""
+        return self._table.counters
+
+    @property
+    def channels(self) -> list[Channel]:
+        """The channels that are not over, accepted or not: a live view's snapshot."""
+        return [Channel(driver) for driver in self._drivers.values()]
+
+    # Running.
 
     async def run(
         self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
         """Run until the transport ends or :meth:`aclose`; then every channel has failed with
         ``ClientDisconnected``. Call once."""
-        raise NotImplementedError
+        cause: NymError | None = None
+        try:
+            async with anyio.create_task_group() as task_group:
+                self._task_group = task_group
+                task_group.start_soon(self._run_timers)
+                task_group.start_soon(self._send_strays)
+                task_status.started()
+                cause = await self._receive()
+                self._end(cause)
+                task_group.cancel_scope.cancel()
+        finally:
+            self._end(cause)
+
+    async def _receive(self) -> NymError | None:
+        """Read the transport to its end; returns the error that it ended with, if any."""
+        try:
+            async for received in self.transport.receive():
+                self._message_received(received.payload, received.sender_tag)
+        except NymError as error:
+            return error
+        return None
+
+    def _message_received(self, payload: bytes, tag: SenderTag | None) -> None:
+        now = anyio.current_time()
+        key = self._table.message_received(payload, tag, now)
+        if self._table.strays:
+            self._stray_waits.set()
+        if key is None:
+            self._timer_moved.set()  # an Open may wait for a listener now
+            return
+        driver = self._drivers.get(key)
+        if driver is None and tag is not None:
+            driver = self._start(key, self._table.channels[key], tag)
+            self._arrived.set()
+        if driver is not None:
+            driver.changed(now)
+
+    def _start(
+        self, key: ChannelKey, machine: ChannelMachine, peer: NymAddress | SenderTag
+    ) -> ChannelDriver:
+        """Begin to send for a channel."""
+        assert self._task_group is not None
+        driver = ChannelDriver(
+            machine,
+            key,
+            peer,
+            self._codecs[key.protocol],
+            self.transport,
+            next(self._lanes),
+            self._schedule,
+        )
+        self._drivers[key] = driver
+        self._task_group.start_soon(self._drive, driver)
+        return driver
+
+    async def _drive(self, driver: ChannelDriver) -> None:
+        try:
+            await driver.run()
+        finally:
+            self._timers.cancel(driver)
+            self._drivers.pop(driver.key, None)
+            self._table.remove(driver.key, driver.peer, anyio.current_time())
+            self._channel_ended.set()
+
+    def _end(self, cause: NymError | None) -> None:
+        """Fail all that goes on: nobody may wait for a transport that is gone. Idempotent."""
+        if self.error is not None:
+            return
+        self.error = ClientDisconnected("the client was closed, or lost its gateway for good")
+        self.error.__cause__ = cause
+        now = anyio.current_time()
+        for driver in list(self._drivers.values()):
+            driver.machine.transport_failed(self.error)
+            driver.changed(now)
+        self._arrived.set()
+        self._channel_ended.set()
+
+    # Timers and strays.
+
+    def _schedule(self, driver: ChannelDriver, deadline: float) -> None:
+        if self._timers.schedule(driver, deadline):
+            self._timer_moved.set()
+
+    async def _run_timers(self) -> None:
+        while True:
+            deadline = min(self._timers.next_deadline, self._table.next_deadline)
+            with anyio.CancelScope(deadline=deadline):
+                await self._timer_moved.wait()
+            now = anyio.current_time()
+            for driver in self._timers.pop_due(now):
+                driver.tick(now)
+            self._table.tick(now)
+            if self._table.strays:
+                self._stray_waits.set()
+
+    async def _send_strays(self) -> None:
+        while True:
+            while self._table.strays:
+                stray = self._table.strays.popleft()
+                try:
+                    with anyio.move_on_after(_STRAY_SECONDS):
+                        await self.transport.send(stray.to, stray.payload)
+                except NymError as error:
+                    logger.debug("a refusal could not be sent: %s", error.code)
+            await self._stray_waits.wait()
+
+    # Opening.
 
     async def open(
         self,
@@ -89,7 +252,26 @@ class ChannelMux:
             StreamRefused, StreamReset: only with ``wait``.
             PhaseTimeout: only with ``wait``.
         """
-        raise NotImplementedError
+        if self.error is not None:
+            raise self.error
+        if self._task_group is None:
+            raise ClientDisconnected("channels cannot be opened before their mux runs")
+        key, machine = self._table.open(protocol, to, anyio.current_time())
+        driver = self._start(key, machine, to)
+        is_open = False
+        try:
+            if protocol.opens_explicitly:
+                await _wait_for(driver, lambda: machine.first_handed_over_at is not None)
+            if wait:
+                await _wait_established(driver, timeout)
+            is_open = True
+        finally:
+            if not is_open:
+                machine.abort(ResetCode.CANCELLED, "given up while it was opened")
+                driver.changed(anyio.current_time())
+        return Channel(driver)
+
+    # Accepting.
 
     def listen(self, protocol: ChannelProtocol, *, backlog: int = 128) -> ChannelAcceptor:
         """Accept channels in a protocol; its settings apply to them.
@@ -98,10 +280,81 @@ class ChannelMux:
         less than 5 s before are accepted too.
 
         Raises:
-            ListenerAlreadyTaken: there is one for this protocol.
+            ListenerAlreadyTaken: there is, or was, one for this protocol.
+            ClientDisconnected: the transport has ended.
         """
-        raise NotImplementedError
+        if self.error is not None:
+            raise self.error
+        now = anyio.current_time()
+        listener = self._table.listen(protocol, backlog, now)
+        self._listeners.append(listener)
+        for key in listener.waiting:
+            if key.tag is not None:
+                self._start(key, self._table.channels[key], key.tag).changed(now)
+        return ChannelAcceptor(self, listener)
+
+    def _accept(self, listener: Listener) -> Channel | None:
+        key = self._table.accept(listener)
+        return None if key is None else Channel(self._drivers[key])
+
+    def _close_listener(self, listener: Listener) -> None:
+        now = anyio.current_time()
+        for key in self._table.close_listener(listener, now):
+            if key in self._drivers:
+                self._drivers[key].changed(now)
+        self._arrived.set()
+
+    # Closing.
 
     async def aclose(self, grace_seconds: float = 10.0) -> None:
-        """Refuse new channels, close all (flushing at most ``grace_seconds``), end ``run``."""
-        raise NotImplementedError
+        """Refuse new channels, end all (flushing at most ``grace_seconds``), end ``run``."""
+        if self.error is not None or self._task_group is None:
+            await anyio.lowlevel.checkpoint()
+            return
+        for listener in self._listeners:
+            self._close_listener(listener)
+        try:
+            with anyio.move_on_after(grace_seconds):
+                self._for_each(lambda machine: machine.app_finished())
+                await self._wait_for_all(lambda machine: machine.outbound.is_drained)
+            self._for_each(_abort_unless_drained)
+            with anyio.move_on_after(ABORT_SECONDS):
+                await self._wait_for_all(lambda machine: machine.error is None)
+        finally:
+            self._end(None)
+            self._task_group.cancel_scope.cancel()
+
+    def _for_each(self, action: Callable[[ChannelMachine], None]) -> None:
+        now = anyio.current_time()
+        for driver in list(self._drivers.values()):
+            action(driver.machine)
+            driver.changed(now)
+
+    async def _wait_for_all(self, is_so: Callable[[ChannelMachine], bool]) -> None:
+        """Wait until every channel that is left fulfils a condition."""
+        for driver in list(self._drivers.values()):
+            while not driver.is_done and not is_so(driver.machine):
+                await driver.state.wait()
+
+
+def _abort_unless_drained(machine: ChannelMachine) -> None:
+    if not machine.outbound.is_drained:
+        machine.abort(ResetCode.SHUTTING_DOWN, "the client is shutting down")
+
+
+async def _wait_for(driver: ChannelDriver, is_so: Callable[[], bool]) -> None:
+    """Wait for a condition, or raise the channel's error."""
+    while not is_so():
+        if driver.machine.error is not None:
+            raise driver.machine.error
+        await driver.state.wait()
+
+
+async def _wait_established(driver: ChannelDriver, timeout: float | None) -> None:
+    try:
+        with anyio.fail_after(timeout):
+            await _wait_for(driver, lambda: driver.machine.is_established)
+    except TimeoutError:
+        raise PhaseTimeout(f"the peer did not answer within {timeout} s") from None
+    if driver.machine.error is not None:
+        raise driver.machine.error

@@ -1,0 +1,189 @@
+"""Connects one channel machine to a transport: the sending task, and who is woken when."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy.channel.protocol import AbortSignal
+from nymproxy.errors import NymError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.machine import ChannelMachine, Outgoing
+    from nymproxy.channel.protocol import ChannelCodec
+    from nymproxy.channel.table import ChannelKey
+    from nymproxy.mixnet.transport import Delivery, MessageTransport
+
+logger = logging.getLogger("nymproxy.channel")
+
+ABORT_SECONDS = 5.0
+"""How long the message that tells an abort may take to leave."""
+
+
+class Signal:
+    """An event that can be set again and again; it wakes whoever waits at that moment."""
+
+    def __init__(self) -> None:
+        self._event: anyio.Event | None = None
+
+    def set(self) -> None:
+        """Wake all waiters."""
+        if self._event is not None:
+            self._event.set()
+            self._event = None
+
+    async def wait(self) -> None:
+        """Wait for the next :meth:`set`."""
+        if self._event is None:
+            self._event = anyio.Event()
+        await self._event.wait()
+
+
+class ChannelDriver:
+    """Runs one channel.
+
+    Whoever gives the machine an event calls :meth:`changed` after it. The sending task takes
+    messages from the machine one at a time, so what waits for the transport waits in the machine,
+    where small writes are merged.
+
+    Args:
+        machine: the channel.
+        key: its key in the table.
+        peer: where its messages go.
+        codec: how they are written.
+        transport: carries them.
+        lane: the channel's own.
+        schedule: called with the driver and the machine's next deadline.
+    """
+
+    def __init__(
+        self,
+        machine: ChannelMachine,
+        key: ChannelKey,
+        peer: NymAddress | SenderTag,
+        codec: ChannelCodec,
+        transport: MessageTransport,
+        lane: int,
+        schedule: Callable[[ChannelDriver, float], None],
+    ) -> None:
+        self.machine = machine
+        self.key = key
+        self.peer = peer
+        self.transport = transport
+        self.readable = Signal()
+        self.writable = Signal()
+        self.state = Signal()
+        """Woken by every change."""
+        self.is_done = False
+        """The sending task has ended; nothing more happens."""
+        self._codec = codec
+        self._lane = lane
+        self._schedule = schedule
+        self._work = Signal()
+        self._sending: anyio.CancelScope | None = None
+        self._has_failed = False
+
+    def changed(self, now: float) -> None:
+        """Wake whoever the last event concerns."""
+        machine = self.machine
+        if machine.error is not None and not self._has_failed:
+            self._has_failed = True
+            self._stop_sending(now)
+        failed = machine.error is not None or machine.is_closed
+        if failed or machine.is_readable or machine.inbound.has_ended:
+            self.readable.set()
+        if failed or machine.write_error is not None or machine.room:
+            self.writable.set()
+        self.state.set()
+        self._work.set()
+        self._schedule(self, machine.next_deadline(now))
+
+    def tick(self, now: float) -> None:
+        """Do what is due by time."""
+        self.machine.tick(now)
+        self.changed(now)
+
+    def _stop_sending(self, now: float) -> None:
+        """Take back what the transport has not sent, unless an end in order has to follow it."""
+        if self.machine.profile.abort_signal is AbortSignal.FIN:
+            if self._sending is not None:
+                self._sending.deadline = now + ABORT_SECONDS
+            return
+        if self._sending is not None:
+            self._sending.cancel()
+        self.transport.discard_lane(self._lane)
+
+    async def run(self) -> None:
+        """Send until the channel is over."""
+        try:
+            while not self.machine.is_over:
+                outgoing = self.machine.next_outgoing(anyio.current_time())
+                if outgoing is not None:
+                    await self._send(outgoing)
+                    continue
+                # Asking may have changed something by itself (numbers used up, an end not told).
+                self.changed(anyio.current_time())
+                if not self.machine.is_over:
+                    await self._work.wait()
+        finally:
+            self.is_done = True
+            self.readable.set()
+            self.writable.set()
+            self.state.set()
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        is_abort = self.machine.error is not None
+        payload = self._codec.encode(outgoing.segment)
+        surbs = outgoing.surbs if self.key.tag is None else 0
+        delivery: Delivery | None = None
+        try:
+            with anyio.CancelScope() as scope:
+                if is_abort:
+                    scope.deadline = anyio.current_time() + ABORT_SECONDS
+                else:
+                    self._sending = scope
+                delivery = await self.transport.send(
+                    self.peer, payload, surbs=surbs, lane=self._lane
+                )
+        except NymError as error:
+            logger.debug("a channel could not send: %s", error.code)
+            self.machine.transport_failed(error)
+        finally:
+            self._sending = None
+        now = anyio.current_time()
+        if delivery is not None:
+            self.machine.handed_over(outgoing, delivery.packet_count, now)
+            listener = partial(self._delivery_changed, outgoing)
+            if not delivery.is_settled:
+                delivery.subscribe(listener)
+            listener(delivery)
+            if is_abort:
+                await _wait_sent(delivery)
+        self.changed(now)
+
+    def _delivery_changed(self, outgoing: Outgoing, delivery: Delivery) -> None:
+        now = anyio.current_time()
+        self.machine.delivery_changed(
+            outgoing,
+            is_sent=delivery.is_sent,
+            is_acknowledged=delivery.is_acknowledged,
+            error=delivery.error,
+            now=now,
+        )
+        if not self.is_done:
+            self.changed(now)
+
+
+async def _wait_sent(delivery: Delivery) -> None:
+    """Give an abort the time to leave, since the client may be closed right after it."""
+    with anyio.move_on_after(ABORT_SECONDS):
+        try:
+            await delivery.sent()
+        except NymError as error:
+            logger.debug("an abort could not be told: %s", error.code)
