@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nymproxy.mixnet.messages import (
     Fragment,
@@ -195,6 +198,20 @@ def test_too_many_sets_displace_those_fed_longest_ago() -> None:
     assert reassembler.insert(fragment(1, 3, 3), 0) is not None
 
 
+def test_losses_are_logged_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    reassembler = Reassembler(ReassemblyLimits(incomplete_sets=2))
+    with caplog.at_level(logging.INFO, "nymproxy.messages"):
+        for set_id in range(1, 100):
+            reassembler.insert(fragment(set_id, 2, 1), now=1)
+        assert not caplog.records
+        reassembler.prune(now=11)
+        reassembler.prune(now=4000)
+    displaced, expired = caplog.records
+    assert displaced.levelno == logging.WARNING
+    assert "97" in displaced.getMessage()
+    assert "2" in expired.getMessage()
+
+
 def test_too_many_bytes_displace_sets() -> None:
     reassembler = Reassembler(ReassemblyLimits(stored_bytes=1000))
     payload = bytes(200)
@@ -219,3 +236,30 @@ def test_empty_fragments_count_too() -> None:
     for set_id in range(1, 100):
         reassembler.insert(fragment(set_id, 2, 1, b""), 0)
     assert reassembler.incomplete_sets == 5
+
+
+@st.composite
+def arbitrary_fragments(draw: st.DrawFn) -> Fragment:
+    """Draw a fragment of one of few sets, often of few fragments, with any link."""
+    set_id = draw(st.integers(1, 4))
+    total = draw(st.sampled_from([1, 1, 2, 3, 255]))
+    position = draw(st.sampled_from([1, min(2, total), total]))
+    link = None
+    if position in (1, 255):
+        others = st.integers(1, 4).filter(lambda other: other != set_id).map(FragmentSetId)
+        link = draw(st.none() | others)
+    return Fragment(FragmentSetId(set_id), total, position, link, draw(st.binary(max_size=3)))
+
+
+@given(st.lists(arbitrary_fragments() | st.sampled_from(full_set(1, 2, 3) + full_set(2, 3, 1))))
+def test_any_fragments_are_survived(fragments: list[Fragment]) -> None:
+    limits = ReassemblyLimits(incomplete_sets=3, stored_bytes=120_000, finished_fragments=3)
+    reassembler = Reassembler(limits)
+    # Two sets that link to each other and to a third: only one fragment of each is missing.
+    insert_all(reassembler, full_set(1, 2, 3)[1:] + full_set(2, 3, 1)[1:])
+    for each in fragments:
+        reassembler.insert(each, 0)
+        assert reassembler.incomplete_sets <= 3
+        assert 0 <= reassembler.stored_bytes <= 120_000
+    reassembler.prune(now=10_000)
+    assert reassembler.incomplete_sets == reassembler.stored_bytes == 0

@@ -40,11 +40,12 @@ def test_a_key_lives_a_day() -> None:
     assert len(store) == 1
 
 
-def test_a_full_store_drops_the_oldest_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_store_drops_the_oldest_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
     store = ReplyKeyStore(max_keys=2)
     with caplog.at_level(logging.WARNING, "nymproxy.messages"):
-        store.add([key(1), key(2), key(3)], now=0)
-    assert store.displaced == 1
+        store.add([key(0), key(1), key(2)], now=0)
+        store.add([key(3)], now=0)
+    assert store.displaced == 2
     assert len(caplog.records) == 1
     assert store.take(reply_key_digest(key(1)), now=0) is None
     assert store.take(reply_key_digest(key(3)), now=0) == key(3)

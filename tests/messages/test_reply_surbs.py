@@ -59,6 +59,15 @@ def test_batches_of_version_1_are_read(count: int, tail: bytes) -> None:
     assert len(encoded) == 4 + 1164 * count
 
 
+def test_a_batch_that_lacks_one_byte_is_refused() -> None:
+    encoded = encode_surbs(make_surbs(random.Random(0), 2))
+    with pytest.raises(MessageFormatError):
+        parse_surbs(encoded[:-1], 0)
+    encoded_v1 = (1).to_bytes(4, "big") + make_surb_v1(random.Random(0)).to_bytes()
+    with pytest.raises(MessageFormatError):
+        parse_surbs_v1(encoded_v1[:-1], 0)
+
+
 def test_surbs_of_two_kinds_cannot_travel_together() -> None:
     odd = make_surbs(random.Random(0), 1)
     even = make_surbs(random.Random(0), 1, rotation=KeyRotation.EVEN)
@@ -101,6 +110,17 @@ def test_impossible_preambles_are_refused(preamble: str) -> None:
 def test_a_length_that_no_surb_has_is_refused(length: int) -> None:
     with pytest.raises(MessageFormatError):
         ReplySurb.parse(b"\x04" * length, KeyRotation.ODD)
+
+
+@given(st.binary(max_size=8), st.sampled_from([0, 388, 396, 404, 412, 572, 764, 1148, 1156]))
+def test_any_bytes_are_a_surb_or_are_refused(start: bytes, zeros: int) -> None:
+    data = bytes(zeros) + start
+    for candidate in (data, data[:364] + b"\x04" + data[365:]):
+        try:
+            surb = ReplySurb.parse(candidate, KeyRotation.ODD)
+        except MessageFormatError:
+            continue
+        assert surb.to_bytes() == candidate
 
 
 def test_a_first_hop_that_is_no_address_is_refused() -> None:

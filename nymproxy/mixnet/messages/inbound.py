@@ -169,8 +169,7 @@ class InboundDecoder:
             return []
         try:
             message = decode_message(remove_padding(complete.padded))
-        except MessageFormatError as error:
-            _logger.info("dropped a complete message that does not parse: %s", error)
+        except MessageFormatError:
             return self._drop(MalformedInput.MESSAGE)
         return _events(message)
 

@@ -132,6 +132,7 @@ class Reassembler:
         # plain dict takes linear time to find its first entry when earlier ones were deleted.)
         self._sets: OrderedDict[FragmentSetId, _FragmentSet] = OrderedDict()
         self._stored_bytes = 0
+        self._logged_displaced_sets = 0
         self._next_prune = float("-inf")
         self._finished = _FinishedSets(self.limits)
 
@@ -174,16 +175,23 @@ class Reassembler:
         """Drop what is too old. :meth:`insert` does it from time to time."""
         self._next_prune = now + self.limits.prune_interval_seconds
         self._finished.prune(now)
-        expired = 0
+        expired_before = self.counts.expired_sets
         while self._sets:
             oldest = next(iter(self._sets.values()))
             if now - oldest.last_fragment < self.limits.idle_seconds:
                 break
             self._drop(oldest)
-            expired += 1
+            self.counts.expired_sets += 1
+        self._log_losses(self.counts.expired_sets - expired_before)
+
+    def _log_losses(self, expired: int) -> None:
+        # Here, and not where sets are displaced, so that a flood of fragments is no flood of logs.
         if expired:
-            self.counts.expired_sets += expired
             _logger.info("dropped %d incomplete fragment sets: nothing came for long", expired)
+        displaced = self.counts.displaced_sets - self._logged_displaced_sets
+        if displaced:
+            self._logged_displaced_sets = self.counts.displaced_sets
+            _logger.warning("dropped %d incomplete fragment sets to make room", displaced)
 
     def _store(self, fragment_set: _FragmentSet, fragment: Fragment, now: float) -> None:
         replaced = fragment_set.fragments.get(fragment.position)
@@ -201,15 +209,9 @@ class Reassembler:
 
     def _make_room(self) -> None:
         limits = self.limits
-        displaced = 0
         while len(self._sets) > limits.incomplete_sets or self._stored_bytes > limits.stored_bytes:
             self._drop(next(iter(self._sets.values())))
-            displaced += 1
-        if displaced:
-            self.counts.displaced_sets += displaced
-            _logger.warning(
-                "too many incomplete messages: dropped %d fragment sets to make room", displaced
-            )
+            self.counts.displaced_sets += 1
 
     def _drop(self, fragment_set: _FragmentSet) -> None:
         del self._sets[fragment_set.set_id]

@@ -72,10 +72,10 @@ class ReplyKeyStore:
             if len(self._entries) > self._max_keys:
                 self._entries.popitem(last=False)
                 self.displaced += 1
-        if self.displaced != displaced_before:
+        if self.displaced and not displaced_before:
             _logger.warning(
-                "the store of reply keys is full (%d): the oldest were dropped, and replies that "
-                "use them are lost",
+                "more than %d unused reply keys: from now on the oldest are dropped, and replies "
+                "that use them are lost",
                 self._max_keys,
             )
 
