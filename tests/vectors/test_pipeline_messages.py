@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -217,13 +218,13 @@ def test_reassembly(case: dict[str, Any]) -> None:
     ids=lambda case: case["name"],
 )
 def test_reassembly_of_linked_sets(case: dict[str, Any]) -> None:
-    assert case["order"] == "all fragments of set 2, then all of set 1"
     padded = bytes.fromhex(case["padded_message"])
     set_ids = [FragmentSetId(set_id) for set_id in case["set_ids"]]
     fragments = split(padded, case["plaintext_per_packet"], set_ids)
-    fragments = [f for f in fragments if f.set_id == set_ids[1]] + [
-        f for f in fragments if f.set_id == set_ids[0]
-    ]
+    # "all fragments of set 2, then all of set 1"
+    order = [set_ids[int(number) - 1] for number in re.findall(r"set (\d+)", case["order"])]
+    assert sorted(order) == sorted(set_ids)
+    fragments.sort(key=lambda fragment: order.index(fragment.set_id))
     reassembler = Reassembler(ReassemblyLimits(finished_seconds=0))
     for index, fragment in enumerate(fragments):
         complete = reassembler.insert(fragment, now=0)
