@@ -136,6 +136,7 @@ class WebSocketStream:
 
     async def _open(self, complaint: str) -> None:
         try:
+            self._collect()
             await self._flush()
             while self._protocol.state is State.CONNECTING and not self._protocol.handshake_exc:
                 await self._read_once()
