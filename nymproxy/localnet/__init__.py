@@ -1,0 +1,17 @@
+"""The embedded mixnet: a whole Nym network on loopback, with the real wire formats.
+
+Our own clients and unmodified Rust ones (nym-sdk 1.21.6) can use it::
+
+    async with Localnet(LocalnetConfig(gateways=2)) as localnet:
+        ...  # localnet.env_file, localnet.directory_url, localnet.gateways
+"""
+
+from __future__ import annotations
+
+from nymproxy.localnet.config import LocalnetConfig as LocalnetConfig
+from nymproxy.localnet.faults import FaultAction as FaultAction
+from nymproxy.localnet.faults import FaultEvent as FaultEvent
+from nymproxy.localnet.faults import FaultPlan as FaultPlan
+from nymproxy.localnet.faults import LinkFaults as LinkFaults
+from nymproxy.localnet.network import GatewayInfo as GatewayInfo
+from nymproxy.localnet.network import Localnet as Localnet

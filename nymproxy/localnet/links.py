@@ -7,7 +7,6 @@ a connection made by the first packet and kept open, a back-off after connection
 from __future__ import annotations
 
 import logging
-import math
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
-from nymproxy.localnet.delay_queue import DelayQueue
+from nymproxy.localnet.delayer import Delayer
 from nymproxy.localnet.framing import Frame, FrameVersion, encode_frame
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nymproxy.localnet")
 
 QUEUE_LIMIT = 2000
-DELAY_QUEUE_LIMIT = 100_000
 LINK_LIMIT = 1024
 CONNECT_TIMEOUT_SECONDS = 1.5
 IDLE_SECONDS = 300.0
@@ -178,8 +176,9 @@ class Outbox:
         self._clock = clock
         self._version = version
         self._links: dict[NodeAddress, Link] = {}
-        self._delayed: DelayQueue[tuple[Link, Frame]] = DelayQueue(DELAY_QUEUE_LIMIT)
-        self._earlier = anyio.Event()
+        self._delayed: Delayer[tuple[Link, Frame]] = Delayer(
+            lambda item: item[0].offer(item[1]), clock=clock
+        )
         self._task_group: TaskGroup | None = None
 
     def send(self, address: NodeAddress, frame: Frame, delay_seconds: float = 0.0) -> None:
@@ -209,7 +208,7 @@ class Outbox:
                 self._task_group = task_group
                 for link in self._links.values():
                     task_group.start_soon(link.run)
-                await self._release_delayed()
+                await self._delayed.run()
         finally:
             self._task_group = None
             self._counters.drop(DropReason.NODE_STOPPED, self._delayed.clear())
@@ -230,21 +229,5 @@ class Outbox:
         return link
 
     def _schedule(self, link: Link, frame: Frame, delay_seconds: float) -> None:
-        if delay_seconds <= 0:
-            link.offer(frame)
-            return
-        release_at = self._clock() + delay_seconds
-        next_release = self._delayed.next_release
-        if not self._delayed.push(release_at, (link, frame)):
+        if not self._delayed.push(delay_seconds, (link, frame)):
             self._counters.drop(DropReason.DELAY_QUEUE_FULL)
-        elif next_release is None or release_at < next_release:
-            self._earlier.set()
-
-    async def _release_delayed(self) -> None:
-        while True:
-            self._earlier = anyio.Event()
-            deadline = self._delayed.next_release
-            with anyio.CancelScope(deadline=math.inf if deadline is None else deadline):
-                await self._earlier.wait()
-            for link, frame in self._delayed.pop_due(self._clock()):
-                link.offer(frame)
