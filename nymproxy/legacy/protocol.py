@@ -26,6 +26,7 @@ class LegacyProtocol:
     """
 
     codec: ClassVar[ChannelCodec] = LegacyCodec()
+    opens_explicitly: ClassVar[bool] = False
 
     def __init__(
         self,
