@@ -1,8 +1,8 @@
-"""The client side of a gateway: admission, the connected clients, and what waits for the others.
+"""The clients of a gateway: who is connected, and what waits for the others.
 
-Protocol and order of nym-node 1.31.0 (gateway/src/node/client_handling/websocket). Two things are
-better than there: a client is listed as connected before its stored messages are pushed, so that
-none falls between; and acknowledgements wait for the write (:mod:`.gateway_session`).
+Two things are better than in nym-node 1.31.0: a client is listed as connected before its stored
+messages are pushed, so that no message falls between; and an acknowledgement waits until its
+message was written (:mod:`nymproxy.localnet.gateway_session`).
 """
 
 from __future__ import annotations
@@ -12,57 +12,29 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from nymproxy.errors import GatewayProtocolError, GatewayRefused, StorageError
-from nymproxy.localnet import gateway_admission as admission
+from nymproxy.errors import StorageError
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
 from nymproxy.localnet.delayer import Delayer
 from nymproxy.localnet.faults import CLIENT_NAME
 from nymproxy.localnet.framing import Frame
-from nymproxy.localnet.gateway_admission import Refusal
 from nymproxy.localnet.gateway_bandwidth import BandwidthMeter
 from nymproxy.localnet.gateway_session import ClientSession
-from nymproxy.localnet.server_socket import Message, MessageKind, ServerSocket
-from nymproxy.mixnet.gateway import (
-    CURRENT_PROTOCOL_VERSION,
-    ClientIdentityKey,
-    GatewayHandshake,
-    HandshakePayload,
-    SharedKey,
-    parse_handshake_text,
-    parse_request,
-)
-from nymproxy.mixnet.gateway.requests import (
-    AuthenticateV2,
-    LegacyAuthenticate,
-    RegisterHandshakeInit,
-    SupportedProtocolRequest,
-)
-from nymproxy.mixnet.gateway.responses import (
-    AuthenticateResponse,
-    ErrorResponse,
-    RegisterResponse,
-    SupportedProtocolResponse,
-)
 from nymproxy.mixnet.sphinx import PacketSize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from anyio.abc import ByteStream
-
     from nymproxy.localnet.core import Deliver
     from nymproxy.localnet.fault_gates import FaultGates
     from nymproxy.localnet.gateway_store import GatewayStore
     from nymproxy.localnet.links import Outbox
+    from nymproxy.localnet.server_socket import ServerSocket
+    from nymproxy.mixnet.gateway import SharedKey
     from nymproxy.mixnet.messages import MixPacket
     from nymproxy.mixnet.randomness import RandomBytes
 
 logger = logging.getLogger("nymproxy.localnet")
 
-UPGRADE_SECONDS = 1.5
-INITIAL_MESSAGE_SECONDS = 10.0
-HANDSHAKE_MESSAGE_SECONDS = 5.0
-CONNECTION_LIMIT = 8192
 STORED_BATCH = 100
 
 
@@ -71,7 +43,6 @@ class GatewayClients:
 
     Args:
         node: the gateway's name.
-        identity: its key.
         store: its state.
         outbox: where packets of clients and acknowledgements go.
         gates: the fault gates of the websockets.
@@ -83,7 +54,6 @@ class GatewayClients:
     def __init__(
         self,
         node: str,
-        identity: ClientIdentityKey,
         store: GatewayStore,
         outbox: Outbox,
         gates: FaultGates,
@@ -96,15 +66,19 @@ class GatewayClients:
         self.meter = BandwidthMeter(store)
         self.unix_time = unix_time
         self.random_bytes = random_bytes
-        self._identity = identity
         self._store = store
         self._outbox = outbox
         self._sessions: dict[bytes, ClientSession] = {}
-        self._connections = 0
         self._is_stopping = False
+        self._session_ended = anyio.Event()
         self._from_client_gate = gates.gate(CLIENT_NAME, node, counters.inject)
         self._to_client_gate = gates.gate(node, CLIENT_NAME, counters.inject)
         self._late_deliveries: Delayer[list[Deliver]] = Delayer(self._deliver_now)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no client is admitted any more."""
+        return self._is_stopping
 
     @property
     def connected(self) -> int:
@@ -218,136 +192,9 @@ class GatewayClients:
                 self._session_ended = anyio.Event()
                 await self._session_ended.wait()
 
-    # Connections.
+    # Sessions.
 
-    async def handle(self, stream: ByteStream) -> None:
-        """Serve one TCP connection from its first byte to its end."""
-        if self._connections >= CONNECTION_LIMIT or self._is_stopping:
-            await stream.aclose()
-            return
-        self._connections += 1
-        socket = ServerSocket(stream)
-        try:
-            async with stream:
-                await self._serve(socket)
-        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass
-        except (GatewayProtocolError, TimeoutError, StorageError) as error:
-            logger.info("a connection ends: %s", error)
-        finally:
-            self._connections -= 1
-            self.counters.event("websocket_bytes_received", socket.bytes_received)
-            self.counters.event("websocket_bytes_sent", socket.bytes_sent)
-
-    async def _serve(self, socket: ServerSocket) -> None:
-        with anyio.fail_after(UPGRADE_SECONDS):
-            await socket.accept()
-        try:
-            session = await self._admit(socket)
-        except Refusal as refusal:
-            self.counters.event("clients_refused")
-            for _ in range(refusal.times):
-                socket.send_text(ErrorResponse(refusal.text).encode())
-            with anyio.move_on_after(UPGRADE_SECONDS):
-                await socket.flush()
-            return
-        self.counters.event("clients_admitted")
-        try:
-            await session.run()
-        finally:
-            self._detach(session)
-
-    async def _admit(self, socket: ServerSocket) -> ClientSession:
-        """Answer requests until one of them admits the client.
-
-        Raises:
-            Refusal: with what to tell the client before hanging up.
-        """
-        while True:
-            try:
-                with anyio.fail_after(INITIAL_MESSAGE_SECONDS):
-                    message = await socket.receive()
-            except TimeoutError:
-                raise Refusal(admission.INITIAL_TIMEOUT) from None
-            request = _parse_initial(message)
-            if isinstance(request, SupportedProtocolRequest):
-                socket.send_text(SupportedProtocolResponse(CURRENT_PROTOCOL_VERSION).encode())
-                await socket.flush()
-            elif isinstance(request, RegisterHandshakeInit):
-                return await self._register(request, socket)
-            else:
-                return await self._authenticate(request, socket)
-
-    async def _authenticate(self, request: AuthenticateV2, socket: ServerSocket) -> ClientSession:
-        address = request.client_identity
-        while True:
-            key = admission.check_authentication(request, self._store, self.unix_time())
-            other = self._sessions.get(address)
-            if other is None:
-                break
-            # After the wait for the other connection everything is checked again.
-            await self._replace_session(request, other)
-        self._store.record_authentication(address, request.unix_timestamp)
-        response = AuthenticateResponse(
-            request.protocol_version, True, self.meter.available(address, self.unix_time())
-        )
-        return await self._attach(address, key, socket, response.encode())
-
-    async def _replace_session(self, request: AuthenticateV2, other: ClientSession) -> None:
-        if request.unix_timestamp <= other.started_unix:
-            raise Refusal(admission.STALE_AUTHENTICATION, times=2)
-        if await other.is_alive():
-            raise Refusal(admission.ALREADY_CONNECTED, times=2)
-        other.disconnect()
-        self._detach(other)
-
-    async def _register(
-        self, request: RegisterHandshakeInit, socket: ServerSocket
-    ) -> ClientSession:
-        if request.data[:32] in self._sessions:
-            raise Refusal(admission.ALREADY_CONNECTED)
-        handshake = GatewayHandshake(self._identity, random_bytes=self.random_bytes)
-        try:
-            key = await self._run_handshake(handshake, request, socket)
-        except (GatewayProtocolError, GatewayRefused) as error:
-            if handshake.failure_reply is not None:
-                socket.send_text(handshake.failure_reply.encode())
-            raise Refusal(f"Failed to perform registration handshake: {error}", times=2) from error
-        address = handshake.client_identity
-        assert address is not None
-        if address in self._sessions:
-            raise Refusal(admission.ALREADY_CONNECTED)
-        self._store.register(address, key.to_bytes())
-        self.counters.event("clients_registered")
-        return await self._attach(
-            address, key, socket, RegisterResponse(handshake.protocol_version, True).encode()
-        )
-
-    async def _run_handshake(
-        self, handshake: GatewayHandshake, request: RegisterHandshakeInit, socket: ServerSocket
-    ) -> SharedKey:
-        reply = handshake.receive(HandshakePayload(request.protocol_version, request.data))
-        socket.send_text(reply.encode())
-        await socket.flush()
-        while True:
-            try:
-                with anyio.fail_after(HANDSHAKE_MESSAGE_SECONDS):
-                    message = await socket.receive()
-            except TimeoutError:
-                raise GatewayProtocolError("timed out waiting for a handshake message") from None
-            if message.kind is MessageKind.CLOSE:
-                raise anyio.EndOfStream
-            if message.kind is not MessageKind.TEXT:
-                continue
-            try:
-                text = parse_handshake_text(message.data.decode())
-            except (GatewayProtocolError, UnicodeDecodeError):
-                logger.debug("a text that is no part of the handshake is skipped")
-                continue
-            socket.send_text(handshake.receive(text).encode())
-            return handshake.shared_key
-
-    async def _attach(
+    async def attach(
         self, address: bytes, key: SharedKey, socket: ServerSocket, response: str
     ) -> ClientSession:
         """List the client as connected, push what was stored for it, then send the response.
@@ -366,44 +213,19 @@ class GatewayClients:
             socket.send_text(response)
             await socket.flush()
         except BaseException:
-            self._detach(session)
+            self.detach(session)
             raise
         return session
 
-    _session_ended: anyio.Event | None = None
+    def session(self, address: bytes) -> ClientSession | None:
+        """Return the session of a connected client."""
+        return self._sessions.get(address)
 
-    def _detach(self, session: ClientSession) -> None:
+    def detach(self, session: ClientSession) -> None:
         """Forget a session; what it did not write is stored, as its client is away now."""
         if self._sessions.get(session.address) is session:
             del self._sessions[session.address]
         undelivered = session.take_undelivered()
         if undelivered and not self._is_stopping:
             self._deliver_now(undelivered)
-        if self._session_ended is not None:
-            self._session_ended.set()
-
-
-def _parse_initial(
-    message: Message,
-) -> SupportedProtocolRequest | RegisterHandshakeInit | AuthenticateV2:
-    """Read what a client sends before it is admitted.
-
-    Raises:
-        Refusal: anything but the three requests that are allowed.
-        anyio.EndOfStream: the client closes the connection.
-    """
-    if message.kind is MessageKind.CLOSE:
-        raise anyio.EndOfStream
-    if message.kind is MessageKind.BINARY:
-        raise Refusal(admission.BINARY_BEFORE_ADMISSION)
-    if message.kind is not MessageKind.TEXT:
-        raise Refusal(admission.unexpected_message(message.kind.value))
-    try:
-        request = parse_request(message.data.decode())
-    except (GatewayProtocolError, UnicodeDecodeError):
-        raise Refusal(admission.ONLY_ADMISSION_REQUESTS) from None
-    if isinstance(request, LegacyAuthenticate):
-        raise Refusal(admission.LEGACY_AUTHENTICATION)
-    if isinstance(request, (SupportedProtocolRequest, RegisterHandshakeInit, AuthenticateV2)):
-        return request
-    raise Refusal(admission.ONLY_ADMISSION_REQUESTS)
+        self._session_ended.set()

@@ -20,6 +20,7 @@ from nymproxy.localnet.core import Deliver, Forward, KeyRing, PacketProcessor
 from nymproxy.localnet.counters import NodeCounters
 from nymproxy.localnet.framing import Frame, FrameDecoder, FrameVersion
 from nymproxy.localnet.gateway_clients import GatewayClients
+from nymproxy.localnet.gateway_door import GatewayDoor
 from nymproxy.localnet.gateway_store import GatewayStore
 from nymproxy.localnet.links import Outbox
 from nymproxy.mixnet.sphinx import NodeAddress
@@ -342,7 +343,6 @@ class GatewayNode(Node):
         self._store = GatewayStore(self._state_file)
         self._clients = GatewayClients(
             self.name,
-            environment.secret.identity_key(self.name),
             self._store,
             outbox,
             environment.gates,
@@ -351,7 +351,9 @@ class GatewayNode(Node):
             random_bytes=environment.random_bytes,
         )
         listener = await self._client_port.listen()
-        task_group.start_soon(_serve, listener, self._clients.handle)
+        identity = environment.secret.identity_key(self.name)
+        door = GatewayDoor(identity, self._store, self._clients)
+        task_group.start_soon(_serve, listener, door.handle)
         task_group.start_soon(self._clients.run)
         task_group.start_soon(self._save_regularly, self._clients, self._store)
         return self._clients.deliver

@@ -20,6 +20,8 @@ from websockets.server import ServerProtocol
 from nymproxy.errors import GatewayProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anyio.abc import ByteStream
 
 READ_BYTES = 64 * 1024
@@ -55,15 +57,19 @@ _CONTROL = {
 
 
 class ServerSocket:
-    """One websocket. One task reads; one task at a time calls :meth:`flush`."""
+    """One websocket. One task reads; one task at a time calls :meth:`flush`.
 
-    def __init__(self, stream: ByteStream) -> None:
+    Args:
+        stream: the TCP connection.
+        count: called with ``websocket_bytes_received`` or ``_sent`` and a number of bytes.
+    """
+
+    def __init__(self, stream: ByteStream, count: Callable[[str, int], None]) -> None:
         self._stream = stream
+        self._count = count
         self._protocol = ServerProtocol(max_size=_MAX_MESSAGE_BYTES, logger=_quiet_logger)
         self._messages: deque[Message] = deque()
         self._partial: tuple[MessageKind, list[bytes]] | None = None
-        self.bytes_received = 0
-        self.bytes_sent = 0
 
     @property
     def has_output(self) -> bool:
@@ -149,7 +155,7 @@ class ServerSocket:
         chunks = self._protocol.data_to_send()
         data = b"".join(chunks)
         if data:
-            self.bytes_sent += len(data)
+            self._count("websocket_bytes_sent", len(data))
             await self._stream.send(data)
 
     async def _fill(self) -> None:
@@ -161,7 +167,7 @@ class ServerSocket:
 
     async def _read(self) -> bytes:
         data = await self._stream.receive(READ_BYTES)
-        self.bytes_received += len(data)
+        self._count("websocket_bytes_received", len(data))
         return data
 
     def _take(self, events: list[Event]) -> None:

@@ -1,0 +1,47 @@
+"""A localnet as the whole work of a process: up, ready, and down in order on a signal."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from nymproxy.localnet.network import Localnet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nymproxy.localnet.config import LocalnetConfig
+
+logger = logging.getLogger("nymproxy.localnet")
+
+
+async def run_localnet(config: LocalnetConfig, *, ready: Callable[[dict[str, Any]], None]) -> None:
+    """Run a network until SIGTERM or SIGINT, then end it in order. Prints nothing itself.
+
+    A second signal, during the shutdown, has its usual effect again: it ends the process at once.
+
+    Args:
+        config: what network.
+        ready: called once, when clients can connect, with :meth:`Localnet.describe`: directory
+            URL, env file, gateways with identities and URLs, counters URL, fault plan with seed.
+
+    Raises:
+        ConfigurationError: a port is in use, or the state is of another network.
+        StorageError: the state directory cannot be used.
+    """
+    async with Localnet(config) as localnet:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            ready(localnet.describe())
+            async for number in signals:
+                logger.info("%s: the localnet ends", number.name)
+                break
+
+
+def serve_localnet(
+    config: LocalnetConfig, *, ready: Callable[[dict[str, Any]], None], backend: str = "asyncio"
+) -> None:
+    """Do :func:`run_localnet` in an event loop of its own; for a program's main thread."""
+    anyio.run(lambda: run_localnet(config, ready=ready), backend=backend)
