@@ -1,0 +1,127 @@
+"""Which network to use: the directory URLs, and the little else that a client needs to know.
+
+The part of ``NymNetworkDetails`` of nym-network-defaults 1.21.6 (src/network.rs, src/mainnet.rs)
+that a mixnet client uses. The chain, its contracts and the VPN API are never contacted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nymproxy.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_logger = logging.getLogger("nymproxy.mixnet.directory")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiUrl:
+    """One URL of the directory.
+
+    Attributes:
+        url: the base URL as it was configured; paths are appended to it.
+        front_hosts: hosts for domain fronting, which nothing turns on; kept, not used.
+    """
+
+    url: str
+    front_hosts: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkWarning:
+    """Something in a configuration that the Rust programs treat in another way than meant.
+
+    Attributes:
+        code: ``nym-api-shadowed``, ``unquoted-json`` or ``file-not-loaded``.
+        message: what happened and what to do.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkDetails:
+    """A network.
+
+    Attributes:
+        network_name: a label, such as ``mainnet``.
+        nym_api_urls: the directory URLs, in the order in which they are tried; never empty.
+        nyxd_url: the chain's RPC URL, never contacted; kept for tools that write env files.
+        warnings: what was read in another way than the Rust programs would.
+    """
+
+    network_name: str
+    nym_api_urls: tuple[ApiUrl, ...]
+    nyxd_url: str
+    warnings: tuple[NetworkWarning, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.nym_api_urls:
+            raise ConfigurationError("a network needs at least one directory URL")
+
+    @classmethod
+    def mainnet(cls) -> NetworkDetails:
+        """Return the public network."""
+        return MAINNET
+
+    @classmethod
+    def from_directory_url(cls, url: str) -> NetworkDetails:
+        """Return the network that the directory at ``url`` describes."""
+        return cls("custom", (ApiUrl(url),), MAINNET.nyxd_url)
+
+    @classmethod
+    def from_env_file(
+        cls, path: str | os.PathLike[str] | None, environ: Mapping[str, str] | None = None
+    ) -> NetworkDetails:
+        """Read an env file as ``--env-path`` does, less its two traps; each gives a warning.
+
+        A file that sets ``NYM_API`` only means that URL, where the Rust programs go to mainnet; and
+        JSON without quotes in ``NYM_APIS`` is read, where they refuse the file. In everything else
+        the rules of :func:`~nymproxy.mixnet.directory.read_env_file` hold: variables of the
+        environment win over the file, and ``CONFIGURED`` in the environment means that the file is
+        not loaded.
+
+        Args:
+            path: the file, or ``None`` for none.
+            environ: the environment; the process's own by default. It is not changed.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or describes no network.
+        """
+        # Imported here because reading an env file needs the defaults of this module.
+        from nymproxy.mixnet.directory.env_file import read_env_file_leniently
+
+        text = None if path is None else _read_text(Path(path))
+        details = read_env_file_leniently(text, os.environ if environ is None else environ)
+        for warning in details.warnings:
+            _logger.warning("%s", warning.message)
+        return details
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the env file {path} cannot be read: {error.strerror or error}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"the env file {path} is not UTF-8 text") from error
+
+
+MAINNET = NetworkDetails(
+    network_name="mainnet",
+    nym_api_urls=(
+        ApiUrl("https://validator.nymtech.net/api/"),
+        ApiUrl("https://nym-frontdoor.global.ssl.fastly.net/api/", ("yelp.global.ssl.fastly.net",)),
+        ApiUrl("https://cdn1.media-platform.net/api/"),
+    ),
+    nyxd_url="https://rpc.nymtech.net",
+)

@@ -1,0 +1,263 @@
+"""Keeping the topology fresh: refreshes, what to do when they fail, and news of changes.
+
+Policy of nym-client-core 1.21.6 (src/client/topology_control/accessor.rs, mod.rs): every 300
+seconds; a failure keeps the last good topology, the 11th in a row clears it. In addition it is
+refreshed when an epoch ends, since that may bring new keys.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from nymproxy.errors import NymError, TopologyUnavailable
+from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nymproxy.mixnet.directory.rotation import KeyRotationInfo
+    from nymproxy.mixnet.directory.topology import Topology
+    from nymproxy.mixnet.randomness import RandomBytes
+
+_logger = logging.getLogger("nymproxy.mixnet.directory")
+
+REFRESH_SECONDS = 300.0
+TOLERATED_FAILURES = 10
+
+_MIN_DELAY_SECONDS = 0.5
+_FIRST_RETRY_SECONDS = 5.0
+_SETTLE_SECONDS = 5.0
+_KEY_ROTATION_GRACE_SECONDS = 5.0
+
+
+class TopologySource(Protocol):
+    """Where topologies come from: a :class:`~nymproxy.mixnet.directory.DirectoryClient`."""
+
+    async def fetch_topology(self) -> Topology:
+        """Fetch a topology, or raise a NymError."""
+        ...
+
+    async def fetch_key_rotation(self) -> KeyRotationInfo:
+        """Fetch the key rotation times, or raise a NymError."""
+        ...
+
+
+class TopologyState:
+    """The topology in use and the history of its refreshes. No I/O; times are monotonic seconds.
+
+    Attributes:
+        current: the last good topology, or ``None``.
+        key_rotation: the last known key rotation times, or ``None``.
+        generation: counts the topologies that make other routes than the one before, and clears.
+        failures: failed refreshes in a row.
+        last_error: the last one's error, ``None`` after a success.
+    """
+
+    def __init__(self) -> None:
+        self.current: Topology | None = None
+        self.key_rotation: KeyRotationInfo | None = None
+        self.generation = 0
+        self.failures = 0
+        self.last_error: NymError | None = None
+        self._refreshed_at: float | None = None
+
+    def age_seconds(self, now: float) -> float | None:
+        """Return the time since the last successful refresh."""
+        return None if self._refreshed_at is None else now - self._refreshed_at
+
+    def succeeded(self, topology: Topology, now: float) -> bool:
+        """Take a new topology. True when it differs in what routes are made of."""
+        changed = topology != self.current
+        self.current = topology
+        self._refreshed_at = now
+        self.failures = 0
+        self.last_error = None
+        self.generation += changed
+        return changed
+
+    def failed(self, error: NymError) -> bool:
+        """Count a failure. True when it was one too many and the topology was cleared."""
+        self.failures += 1
+        self.last_error = error
+        cleared = self.current is not None and self.failures > TOLERATED_FAILURES
+        if cleared:
+            self.current = None
+        self.generation += cleared
+        return cleared
+
+    def next_delay_seconds(self, unix_ns: int, spread: float, refresh_seconds: float) -> float:
+        """Return how long to wait for the next refresh.
+
+        Args:
+            unix_ns: the time of day, in nanoseconds since the Unix epoch.
+            spread: random, 0 to 1, so that not all clients ask in the same instant.
+            refresh_seconds: the regular interval.
+        """
+        if self.current is None:
+            retry = _FIRST_RETRY_SECONDS * 2.0 ** min(max(self.failures - 1, 0), 20)
+            return min(refresh_seconds, retry)
+        info = self.key_rotation
+        if info is None or self.failures:
+            return refresh_seconds
+        epoch_end = (info.next_epoch_start_ns(unix_ns) - unix_ns) / 1e9
+        epoch_seconds = info.epoch_duration_ns / 1e9
+        if info.expected_epoch(unix_ns) > self.current.epoch_id:
+            # The directory is late. Wait as long again as it is late by now.
+            delay = epoch_seconds - epoch_end
+        else:
+            delay = epoch_end + (0.5 + spread) * min(_SETTLE_SECONDS, epoch_seconds / 20)
+        return min(refresh_seconds, max(_MIN_DELAY_SECONDS, delay))
+
+
+class TopologyKeeper:
+    """Keeps the last good topology and tells when it changes.
+
+    :meth:`run` belongs into the owner's task group. :attr:`current` may be read at any time; take
+    it once for each message, so that its keys and rotation marker belong together.
+    """
+
+    def __init__(
+        self,
+        source: TopologySource,
+        *,
+        refresh_seconds: float = REFRESH_SECONDS,
+        unix_time: Callable[[], float] = time.time,
+        random_bytes: RandomBytes = system_random_bytes,
+    ) -> None:
+        self._source = source
+        self._refresh_seconds = refresh_seconds
+        self._unix_time = unix_time
+        self._random_bytes = random_bytes
+        self._state = TopologyState()
+        self._changed = anyio.Event()
+        self._under_way: anyio.Event | None = None
+
+    @property
+    def current(self) -> Topology | None:
+        """The last good topology, or ``None`` before the first and after too many failures."""
+        return self._state.current
+
+    @property
+    def key_rotation(self) -> KeyRotationInfo | None:
+        """The last known key rotation times, or ``None``."""
+        return self._state.key_rotation
+
+    @property
+    def generation(self) -> int:
+        """Grows with each topology that makes other routes than the one before."""
+        return self._state.generation
+
+    @property
+    def failures(self) -> int:
+        """Failed refreshes in a row."""
+        return self._state.failures
+
+    @property
+    def last_error(self) -> NymError | None:
+        """Why the last refresh failed, if it did."""
+        return self._state.last_error
+
+    @property
+    def age_seconds(self) -> float | None:
+        """The time since the last successful refresh, ``None`` before the first."""
+        return self._state.age_seconds(anyio.current_time())
+
+    def require(self) -> Topology:
+        """Return the current topology.
+
+        Raises:
+            TopologyUnavailable: there is none.
+        """
+        if self._state.current is None:
+            reason = self._state.last_error or "none was fetched yet"
+            raise TopologyUnavailable(f"no topology now ({reason}): wait, or refresh")
+        return self._state.current
+
+    async def wait_changed(self, generation: int) -> int:
+        """Wait until the generation differs from the given one, and return the new one."""
+        while self._state.generation == generation:
+            await self._changed.wait()
+        return self._state.generation
+
+    async def refresh(self) -> Topology:
+        """Fetch now, or join the fetch that is under way.
+
+        Raises:
+            NymError: the fetch failed (``DirectoryUnavailable``, ``TopologyUnavailable``);
+                :attr:`current` may still be usable.
+        """
+        while (under_way := self._under_way) is not None:
+            before = (self._state.current, self._state.failures)
+            await under_way.wait()
+            if self._state.last_error is not None and self._state.failures > before[1]:
+                raise self._state.last_error
+            if self._state.current is not None and self._state.current is not before[0]:
+                return self._state.current
+            # That fetch was cancelled: fetch here.
+        self._under_way = anyio.Event()
+        try:
+            topology = await self._fetch()
+        except NymError as error:
+            if self._state.failed(error):
+                _logger.warning("the topology is dropped after %d failures", self.failures)
+                self._notify()
+            raise
+        else:
+            if self._state.succeeded(topology, anyio.current_time()):
+                self._notify()
+            return topology
+        finally:
+            self._under_way.set()
+            self._under_way = None
+
+    async def run(self) -> None:
+        """Refresh for ever: at once if there is no topology yet, then on schedule."""
+        if self._state.current is None and not self._state.failures:
+            await self._refresh_quietly()
+        while True:
+            await anyio.sleep(
+                self._state.next_delay_seconds(
+                    int(self._unix_time() * 1e9),
+                    uniform_fraction(self._random_bytes),
+                    self._refresh_seconds,
+                )
+            )
+            await self._refresh_quietly()
+
+    async def _refresh_quietly(self) -> None:
+        try:
+            await self.refresh()
+        except NymError as error:
+            _logger.warning("the topology could not be refreshed: %s", error)
+
+    async def _fetch(self) -> Topology:
+        """Fetch the topology and, as far as it comes in time, the key rotation times."""
+        errors: list[NymError] = []
+        topologies: list[Topology] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._fetch_key_rotation)
+            try:
+                topologies.append(await self._source.fetch_topology())
+            except NymError as error:
+                errors.append(error)
+                group.cancel_scope.cancel()
+            else:
+                group.cancel_scope.deadline = anyio.current_time() + _KEY_ROTATION_GRACE_SECONDS
+        if errors:
+            raise errors[0]
+        return topologies[0]
+
+    async def _fetch_key_rotation(self) -> None:
+        try:
+            self._state.key_rotation = await self._source.fetch_key_rotation()
+        except NymError as error:
+            # Only the housekeeping of reply SURBs and the early refresh depend on it.
+            _logger.info("no key rotation times from the directory: %s", error)
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()

@@ -1,0 +1,277 @@
+"""Nodes as the directory describes them, and the URLs of their websocket listeners.
+
+Formats of nym-api-requests 1.21.6 (src/nym_nodes.rs, ``SkimmedNodeV1``) and nym-topology 1.21.6
+(src/node.rs); vectors: tests/vectors/directory.json, ``endpoints`` and ``topology_default_config``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Context, Decimal
+from typing import TYPE_CHECKING
+
+from nymproxy import _base58
+from nymproxy.address import NodeIdentity
+from nymproxy.errors import (
+    AddressError,
+    DirectoryFormatError,
+    SphinxError,
+    TopologyUnavailable,
+    UnknownGateway,
+)
+from nymproxy.mixnet.directory.fields import (
+    expect_list,
+    expect_object,
+    integer,
+    optional_integer,
+    optional_text,
+    text,
+    truth,
+)
+from nymproxy.mixnet.randomness import uniform_index
+from nymproxy.mixnet.sphinx import Hop, NodeAddress
+from nymproxy.mixnet.sphinx.primitives import ALL_ZERO_SECRET, x25519
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from ipaddress import IPv4Address, IPv6Address
+
+    from nymproxy.mixnet.randomness import RandomBytes
+
+FULL_PERFORMANCE = Decimal(1)
+
+_EXACT = Context(prec=64)
+_HUNDRED = Decimal(100)
+_PERFORMANCE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,18})?")
+_NOT_IN_A_HOST_NAME = re.compile(r"[\s\x00-\x1f\x7f/?#@:\[\]\\%]")
+_ANY_SCALAR = bytes(range(32))
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDetails:
+    """How clients reach a node's websocket listener.
+
+    Attributes:
+        ip_addresses: all announced addresses, in the announced order.
+        hostname: a name for the listener, if announced.
+        ws_port: the port for ``ws``.
+        wss_port: the port for ``wss``, if there is one.
+    """
+
+    ip_addresses: tuple[IPv4Address | IPv6Address, ...]
+    hostname: str | None
+    ws_port: int
+    wss_port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SupportedRoles:
+    """What a node declares that it can do, whatever its role in this epoch."""
+
+    mixnode: bool = False
+    entry: bool = False
+    exit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node that packets can be sent to.
+
+    Attributes:
+        node_id: the number by which the rewarded set names it.
+        identity: its Ed25519 key; the gateway part of Nym addresses.
+        sphinx_key: its X25519 key for the topology's key rotation, 32 bytes.
+        mix_address: where it takes packets.
+        entry: how clients reach it, for nodes that are gateways.
+        supported_roles: its declared roles.
+        performance: its share of delivered packets in the last day, 0 to 1. Not compared: it
+            changes all the time, and matters only for being listed or not.
+        hop: the node as a hop of a route.
+    """
+
+    node_id: int
+    identity: NodeIdentity
+    sphinx_key: bytes
+    mix_address: NodeAddress
+    entry: EntryDetails | None = None
+    supported_roles: SupportedRoles = SupportedRoles()
+    performance: Decimal = field(default=FULL_PERFORMANCE, compare=False)
+    hop: Hop = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hop", Hop(self.mix_address, self.sphinx_key))
+
+    @property
+    def performance_percent(self) -> int:
+        """The performance in whole percent, cut down: 0.499 is 49, never 50."""
+        return int(_EXACT.multiply(self.performance, _HUNDRED))
+
+
+def parse_node(value: object) -> Node:
+    """Read one entry of a node list.
+
+    Raises:
+        DirectoryFormatError: a field is missing or is not what it should be, the node has no IP
+            address, or its Sphinx key can take no packets.
+    """
+    fields = expect_object(value)
+    addresses = tuple([_ip_address(item) for item in expect_list(fields.get("ip_addresses"))])
+    if not addresses:
+        raise DirectoryFormatError("a node without IP addresses")
+    roles = expect_object(fields.get("supported_roles", {}))
+    entry = fields.get("entry")
+    return make_node(
+        node_id=integer(fields, "node_id", bits=32),
+        identity=_key(text(fields, "ed25519_identity_pubkey")),
+        sphinx_key=_key(text(fields, "x25519_sphinx_pubkey")),
+        mix_address=NodeAddress(addresses[0], integer(fields, "mix_port", bits=16)),
+        entry=None if entry is None else _parse_entry(expect_object(entry), addresses),
+        supported_roles=SupportedRoles(
+            mixnode=truth(roles, "mixnode"),
+            entry=truth(roles, "entry"),
+            exit=truth(roles, "exit_nr") and truth(roles, "exit_ipr"),
+        ),
+        performance=parse_performance(text(fields, "performance")),
+    )
+
+
+def make_node(
+    *,
+    node_id: int,
+    identity: bytes,
+    sphinx_key: bytes,
+    mix_address: NodeAddress,
+    entry: EntryDetails | None,
+    supported_roles: SupportedRoles,
+    performance: Decimal = FULL_PERFORMANCE,
+) -> Node:
+    """Build a node from raw keys.
+
+    Raises:
+        DirectoryFormatError: a key has another length, the identity is no Ed25519 key, or the
+            Sphinx key has small order, which would make every packet through the node fail.
+    """
+    try:
+        node = Node(
+            node_id,
+            NodeIdentity(identity),
+            sphinx_key,
+            mix_address,
+            entry,
+            supported_roles,
+            performance,
+        )
+    except (AddressError, SphinxError) as error:
+        raise DirectoryFormatError(f"a node with an unusable key: {error}") from error
+    if x25519(_ANY_SCALAR, sphinx_key) == ALL_ZERO_SECRET:
+        raise DirectoryFormatError("a node whose Sphinx key has small order")
+    return node
+
+
+def parse_performance(value: str) -> Decimal:
+    """Read a performance: a decimal fraction from 0 to 1 with at most 18 digits, no exponent.
+
+    Raises:
+        DirectoryFormatError: it is none.
+    """
+    if not _PERFORMANCE.fullmatch(value) or Decimal(value) > 1:
+        raise DirectoryFormatError("a performance that is no fraction between 0 and 1")
+    return Decimal(value)
+
+
+def gateway_urls(
+    node: Node, *, force_tls: bool = False, no_hostname: bool = False
+) -> tuple[str, str | None]:
+    """Return the URLs of a gateway's websocket listener, as the Rust clients choose them.
+
+    By default both are ``ws``, even if the node offers TLS: the host name, if announced, and then
+    the IP addresses in order. The connection is secured by the gateway protocol, not by TLS. Unlike
+    the Rust clients we put IPv6 addresses into brackets; without, the URL does not parse.
+
+    Args:
+        node: the gateway.
+        force_tls: take ``wss`` with the host name only.
+        no_hostname: leave the host name out.
+
+    Returns:
+        The primary URL and the fallback, if there is one.
+
+    Raises:
+        UnknownGateway: the node is no gateway, or offers no TLS although it was asked for.
+    """
+    entry = node.entry
+    if entry is None:
+        raise UnknownGateway("the node takes no clients: choose another gateway")
+    if force_tls:
+        if entry.hostname is None or entry.wss_port is None:
+            raise UnknownGateway("the gateway offers no TLS: choose another, or do without TLS")
+        return f"wss://{entry.hostname}:{entry.wss_port}", None
+    hosts = [] if no_hostname or entry.hostname is None else [entry.hostname]
+    hosts += [f"[{ip}]" if ip.version == 6 else str(ip) for ip in entry.ip_addresses]
+    urls = [f"ws://{host}:{entry.ws_port}" for host in hosts[:2]]
+    return urls[0], urls[1] if len(urls) > 1 else None
+
+
+def choose_gateway(
+    nodes: Sequence[Node], requested: NodeIdentity | None, random_bytes: RandomBytes
+) -> Node:
+    """Choose the gateway to register at: the requested one, or any with equal probability.
+
+    Args:
+        nodes: the candidates; those without entry details are left out.
+        requested: the identity that must be used, if any.
+        random_bytes: source of the choice.
+
+    Raises:
+        UnknownGateway: the requested one is not among the candidates, or takes no clients.
+        TopologyUnavailable: there is no candidate at all.
+    """
+    if requested is not None:
+        for node in nodes:
+            if node.identity == requested:
+                if node.entry is None:
+                    raise UnknownGateway("the requested node takes no clients: choose another")
+                return node
+        raise UnknownGateway(
+            "the requested gateway is not in the directory, or performs below the limit: check"
+            " its identity, or choose another gateway"
+        )
+    candidates = [node for node in nodes if node.entry is not None]
+    if not candidates:
+        raise TopologyUnavailable("the directory lists no usable gateway: try again later")
+    return candidates[uniform_index(random_bytes, len(candidates))]
+
+
+def _parse_entry(
+    fields: Mapping[str, object], addresses: tuple[IPv4Address | IPv6Address, ...]
+) -> EntryDetails:
+    return EntryDetails(
+        ip_addresses=addresses,
+        hostname=host_name(optional_text(fields, "hostname")),
+        ws_port=integer(fields, "ws_port", bits=16),
+        wss_port=optional_integer(fields, "wss_port", bits=16),
+    )
+
+
+def host_name(value: str | None) -> str | None:
+    """Return a host name, or ``None`` where it could not stand in a URL (it is optional anyway)."""
+    if not value or len(value) > 253 or _NOT_IN_A_HOST_NAME.search(value):
+        return None
+    return value
+
+
+def _ip_address(value: object) -> IPv4Address | IPv6Address:
+    if not isinstance(value, str):
+        raise DirectoryFormatError("an IP address that is no text")
+    try:
+        return NodeAddress.parse(value, 0).ip
+    except AddressError as error:
+        raise DirectoryFormatError("a text that is no IP address") from error
+
+
+def _key(value: str) -> bytes:
+    try:
+        return _base58.decode_exactly(value, 32)
+    except ValueError as error:
+        raise DirectoryFormatError("a key that is not 32 bytes in base58") from error
