@@ -222,14 +222,13 @@ class Channel:
 
     async def _receive(self, take: Callable[[], bytes]) -> bytes:
         with self._receiving:
-            await anyio.lowlevel.checkpoint_if_cancelled()
+            await anyio.lowlevel.checkpoint()  # also before the end is reported
             while not self._machine.is_readable or self._machine.is_closed:
                 self._check_receivable()
                 await self._driver.readable.wait()
             data = take()
             if self._machine.window_is_due:
                 self._changed()
-            await anyio.lowlevel.cancel_shielded_checkpoint()
             return data
 
     def _check_receivable(self) -> None:

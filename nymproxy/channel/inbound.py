@@ -54,6 +54,8 @@ class InboundDirection:
         """The end of the direction was reached in order (or declared)."""
         self.has_payload = False
         """A payload that is not empty came in order."""
+        self.has_dropped_payload = False
+        """One came after :meth:`discard`."""
         self.dropped = 0
         """Segments that were old, duplicates, or behind the end."""
 
@@ -142,7 +144,9 @@ class InboundDirection:
     def _deliver(self, payload: bytes) -> None:
         if payload:
             self.has_payload = True
-            if not self._discards:
+            if self._discards:
+                self.has_dropped_payload = True
+            else:
                 self._inbox.append(payload)
 
     def _lost(self, detail: str) -> Failure:

@@ -182,6 +182,8 @@ class ChannelMux:
             self._timers.cancel(driver)
             self._drivers.pop(driver.key, None)
             self._table.remove(driver.key, driver.peer, anyio.current_time())
+            if self._table.strays:
+                self._stray_waits.set()
             self._channel_ended.set()
 
     def _end(self, cause: NymError | None) -> None:

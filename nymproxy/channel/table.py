@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.protocol import PeerProfile
     from nymproxy.mixnet.randomness import RandomBytes
 
 logger = logging.getLogger("nymproxy.channel")
+
+_ANSWERED_KINDS = frozenset({SegmentKind.DATA, SegmentKind.PROBE})
+"""What a peer sends only while it takes the channel for alive."""
 
 
 class ChannelKey(NamedTuple):
@@ -171,6 +175,8 @@ class ChannelTable:
         if machine is not None:
             answers = not (machine.inbound.has_ended or machine.was_reset_by_peer)
             self._tombstones.add(key, peer, now, answers=answers)
+            if machine.error is None and machine.inbound.has_dropped_payload:
+                self._answer_dropped(key, peer, machine, now)
 
     # Receiving.
 
@@ -295,7 +301,7 @@ class ChannelTable:
             return
         self._drop("after-end")
         if (
-            segment.kind is SegmentKind.DATA
+            segment.kind in _ANSWERED_KINDS
             and segment.capabilities is not None
             and stone.may_answer(now)
         ):
@@ -310,9 +316,27 @@ class ChannelTable:
         reason: str,
     ) -> None:
         """Send a RESET outside of any channel, if the sender of ``cause`` knows it."""
-        protocol = self._protocols[key.protocol]
-        profile = protocol.answer(cause)
+        profile = self._protocols[key.protocol].answer(cause)
         profile.segment_received(cause)
+        self._send_stray_reset(key, to, profile, code, reason)
+
+    def _answer_dropped(
+        self, key: ChannelKey, peer: NymAddress | SenderTag, machine: ChannelMachine, now: float
+    ) -> None:
+        """Answer data that came after we had closed: its sender may wait for a window in vain."""
+        stone = self._tombstones.get(key, now)
+        if stone is not None and stone.may_answer(now):
+            self._send_stray_reset(key, peer, machine.profile, ResetCode.UNKNOWN_STREAM, "")
+
+    def _send_stray_reset(
+        self,
+        key: ChannelKey,
+        to: NymAddress | SenderTag,
+        profile: PeerProfile,
+        code: ResetCode,
+        reason: str,
+    ) -> None:
+        protocol = self._protocols[key.protocol]
         if not profile.may_send(SegmentKind.RESET):
             return
         if len(self.strays) >= self._limits.stray_messages:
