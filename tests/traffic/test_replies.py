@@ -156,7 +156,7 @@ class TestRequests:
             requests += len(actions.requests)
             answers += [(now + 0.4, request.amount) for request in actions.requests]
         assert stalled == 0
-        assert requests < 50
+        assert requests < 60
 
     def test_an_idle_sender_is_not_asked(self) -> None:
         controller = _fed(3)

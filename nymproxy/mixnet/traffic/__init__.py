@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nymproxy.mixnet.traffic.answers import AnswerBudget, SenderTags
 from nymproxy.mixnet.traffic.lanes import Lanes, Reservation, Room
+from nymproxy.mixnet.traffic.outbox import Outbox
 from nymproxy.mixnet.traffic.outgoing import (
     ControlLane,
     Lane,
@@ -24,6 +25,7 @@ from nymproxy.mixnet.traffic.profile import (
     SurbPolicy,
     TrafficProfile,
     WindowLimits,
+    profile_named,
 )
 from nymproxy.mixnet.traffic.replies import ReplyActions, ReplyController, SurbRequestPlan
 from nymproxy.mixnet.traffic.schedule import BackPressure, ExponentialSchedule
@@ -43,6 +45,7 @@ __all__ = [
     "ExponentialSchedule",
     "Lane",
     "Lanes",
+    "Outbox",
     "OutgoingFragment",
     "OutgoingMessage",
     "PacketKind",
@@ -58,4 +61,5 @@ __all__ = [
     "SurbStock",
     "TrafficProfile",
     "WindowLimits",
+    "profile_named",
 ]

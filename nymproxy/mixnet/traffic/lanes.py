@@ -170,10 +170,7 @@ class Room:
         queue = self._waiting.get(reservation.key)
         if queue is not None and reservation in queue:
             queue.remove(reservation)
-            if queue:
-                self._grant(reservation.key)
-            else:
-                del self._waiting[reservation.key]
+            self._grant(reservation.key)
 
     def release(self, key: Hashable, packets: int = 1) -> None:
         """Record that packets do not wait any more, and admit who can go now."""
@@ -186,11 +183,8 @@ class Room:
         self.total -= packets
         if not self._waiting:
             return
-        if was_full:
-            for waiting_key in list(self._waiting):
-                self._grant(waiting_key)
-        elif key in self._waiting:
-            self._grant(key)
+        for waiting_key in list(self._waiting) if was_full else (key,):
+            self._grant(waiting_key)
 
     def _admits(self, key: Hashable) -> bool:
         return self._used.get(key, 0) < self._limit and self.total < self._total_limit
@@ -200,10 +194,13 @@ class Room:
         self.total += packets
 
     def _grant(self, key: Hashable) -> None:
-        queue = self._waiting[key]
-        while queue and self._admits(key):
-            reservation = queue.popleft()
-            self._take(key, reservation.packets)
-            reservation.grant()
-        if not queue:
-            del self._waiting[key]
+        # A grant may lead to further calls of this room before it returns.
+        while (queue := self._waiting.get(key)) is not None:
+            if not queue:
+                del self._waiting[key]
+            elif self._admits(key):
+                reservation = queue.popleft()
+                self._take(key, reservation.packets)
+                reservation.grant()
+            else:
+                return

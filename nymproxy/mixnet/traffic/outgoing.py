@@ -49,6 +49,7 @@ class OutgoingMessage:
         "kind",
         "lane",
         "maximum_retransmissions",
+        "surbs",
         "to",
         "unacknowledged",
         "unsent",
@@ -61,12 +62,16 @@ class OutgoingMessage:
         to: NymAddress | SenderTag,
         lane: Lane,
         maximum_retransmissions: int,
+        *,
+        surbs: int = 0,
     ) -> None:
         self.delivery = delivery
         self.kind = kind
         self.to = to
         self.lane = lane
         self.maximum_retransmissions = maximum_retransmissions
+        self.surbs = surbs
+        """Reply SURBs that it asks for, or hands out."""
         self.unsent = delivery.packet_count
         """Fragments that have not left for the first time."""
         self.unacknowledged = delivery.packet_count
@@ -85,7 +90,10 @@ class OutgoingFragment:
         data: the serialised fragment.
         size: of the packet it goes into.
         surb: the reply SURB for the next transmission, of a fragment to a sender tag.
+        holds_lane_room: it waits for the first time, and occupies room in its lane.
+        holds_tag_room: it waits for a SURB for the first time, and occupies room of its sender tag.
         retransmissions: how often it was queued again.
+        has_left: it has left at least once.
         in_flight: it has left and its timer runs.
         is_acknowledged: its ack came.
         sent_at: when it left last, in the clock's seconds; ``None`` before the first time.
@@ -98,6 +106,9 @@ class OutgoingFragment:
         "deadline",
         "expected_seconds",
         "fragment_id",
+        "has_left",
+        "holds_lane_room",
+        "holds_tag_room",
         "in_flight",
         "is_acknowledged",
         "message",
@@ -115,7 +126,10 @@ class OutgoingFragment:
         self.data = data
         self.size = size
         self.surb: ReplySurb | None = None
+        self.holds_lane_room = False
+        self.holds_tag_room = False
         self.retransmissions = 0
+        self.has_left = False
         self.in_flight = False
         self.is_acknowledged = False
         self.sent_at: float | None = None
@@ -140,7 +154,8 @@ class OutgoingFragment:
 
     def mark_left(self) -> None:
         """Record that it leaves; the message is sent when the last fragment left once."""
-        if self.retransmissions == 0:
+        if not self.has_left:
+            self.has_left = True
             message = self.message
             message.unsent -= 1
             if message.unsent == 0:

@@ -189,3 +189,17 @@ BARE = TrafficProfile(
 PROFILES: Mapping[str, TrafficProfile] = MappingProxyType(
     {profile.name: profile for profile in (DEFAULT, FAST, BARE)}
 )
+
+
+def profile_named(name: str) -> TrafficProfile:
+    """Return one of :data:`PROFILES`.
+
+    Raises:
+        ConfigurationError: none has this name.
+    """
+    profile = PROFILES.get(name)
+    if profile is None:
+        raise ConfigurationError(
+            f"no traffic profile is called {name!r}: use {', '.join(PROFILES)}"
+        )
+    return profile

@@ -42,11 +42,13 @@ class ReplyActions:
         ready: fragments that have their ``surb`` now, each with the lane to queue it on.
         requests: SURB requests to send.
         abandoned: fragments that will get no SURB; their messages are to be given up.
+        dropped: fragments that need none any more: acknowledged, or given up with their message.
     """
 
     ready: list[tuple[Lane, OutgoingFragment]] = field(default_factory=list)
     requests: list[SurbRequestPlan] = field(default_factory=list)
     abandoned: list[OutgoingFragment] = field(default_factory=list)
+    dropped: list[OutgoingFragment] = field(default_factory=list)
 
 
 class _Correspondent:
@@ -83,22 +85,23 @@ class _Correspondent:
     def demand(self) -> int:
         return self.waiting_count + len(self.retransmissions)
 
-    def next_waiting(self) -> tuple[Lane, OutgoingFragment] | None:
+    def next_waiting(self, dropped: list[OutgoingFragment]) -> tuple[Lane, OutgoingFragment] | None:
         """Take the next fragment: retransmissions first, then the lanes in turn."""
-        while self.retransmissions:
-            fragment = self.retransmissions.popleft()
-            if not fragment.is_done:
-                return ControlLane.RETRANSMISSION, fragment
-        while self.waiting:
-            lane, queue = next(iter(self.waiting.items()))
-            fragment = queue.popleft()
-            self.waiting_count -= 1
-            if queue:
-                self.waiting.move_to_end(lane)
+        while self.is_waiting:
+            lane: Lane
+            if self.retransmissions:
+                lane, fragment = ControlLane.RETRANSMISSION, self.retransmissions.popleft()
             else:
-                del self.waiting[lane]
+                lane, queue = next(iter(self.waiting.items()))
+                fragment = queue.popleft()
+                self.waiting_count -= 1
+                if queue:
+                    self.waiting.move_to_end(lane)
+                else:
+                    del self.waiting[lane]
             if not fragment.is_done:
                 return lane, fragment
+            dropped.append(fragment)
         return None
 
 
@@ -297,7 +300,7 @@ class ReplyController:
         stock = correspondent.stock
         spent = 0
         while len(stock) > self._policy.reserve:
-            following = correspondent.next_waiting()
+            following = correspondent.next_waiting(actions.dropped)
             if following is None:
                 break
             lane, fragment = following
@@ -358,6 +361,6 @@ class ReplyController:
             self._request(tag, correspondent, correspondent.demand, now, actions)
 
     def _abandon(self, correspondent: _Correspondent, actions: ReplyActions) -> None:
-        while (following := correspondent.next_waiting()) is not None:
+        while (following := correspondent.next_waiting(actions.dropped)) is not None:
             actions.abandoned.append(following[1])
         correspondent.rerequests = 0

@@ -1,0 +1,167 @@
+"""Getting a client connected: keys, topology, gateway choice, registration or authentication.
+
+The start-up sequence of nym-client-core 1.21.6 (src/init/mod.rs, src/client/base_client/mod.rs)
+with one connection instead of two.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nymproxy.address import NymAddress
+from nymproxy.errors import NetworkError
+from nymproxy.mixnet.directory import choose_gateway, gateway_urls
+from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayLink, GatewayListener
+from nymproxy.mixnet.storage import (
+    ClientKeys,
+    ClientStorage,
+    DirectoryStorage,
+    EphemeralStorage,
+    GatewayRegistration,
+    StoredClient,
+)
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from nymproxy.address import NodeIdentity
+    from nymproxy.mixnet.directory import DirectoryClient, Node
+    from nymproxy.mixnet.randomness import RandomBytes
+
+_logger = logging.getLogger("nymproxy.client")
+
+LISTENER_LIFETIME_NS: Final = 7 * 24 * 3600 * 1_000_000_000
+"""After this time a gateway's URLs are looked up again, as Rust clients do."""
+
+
+def open_storage(storage: str | os.PathLike[str] | ClientStorage | None) -> ClientStorage:
+    """Return the storage that an argument means: a path, an object, or nothing (in memory)."""
+    if storage is None:
+        return EphemeralStorage()
+    if isinstance(storage, (str, os.PathLike)):
+        return DirectoryStorage(storage)
+    return storage
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where time and randomness come from, and what TLS trusts.
+
+    Attributes:
+        clock: monotonic seconds.
+        unix_time: wall-clock seconds.
+        random_bytes: source of everything random.
+        ssl_context: for gateways behind ``wss``.
+    """
+
+    clock: Callable[[], float]
+    unix_time: Callable[[], float]
+    random_bytes: RandomBytes
+    ssl_context: ssl.SSLContext | None = None
+
+    def unix_ns(self) -> int:
+        """Return the wall clock in nanoseconds."""
+        return int(self.unix_time() * 1e9)
+
+
+async def load_client(storage: ClientStorage, random_bytes: RandomBytes) -> StoredClient:
+    """Return the stored client, with new keys if there is none.
+
+    Raises:
+        StorageError: the storage cannot be used.
+    """
+    stored = await storage.load()
+    if stored is None:
+        keys = ClientKeys.generate(random_bytes)
+        await storage.save_keys(keys)
+        stored = StoredClient(keys, None, 0)
+    return stored
+
+
+def address_of(keys: ClientKeys, gateway: NodeIdentity) -> NymAddress:
+    """Return the address of a client at a gateway."""
+    return NymAddress(keys.identity_public, keys.encryption_public, gateway)
+
+
+async def find_gateway(
+    stored: StoredClient,
+    requested: NodeIdentity | None,
+    directory: DirectoryClient,
+    environment: Environment,
+) -> GatewayRegistration:
+    """Return the gateway to use, without a shared key if the client has to register.
+
+    The stored one is used if none or the same is requested, so that the address stays. Its URLs
+    are looked up again when they are old; if that fails the old ones are tried.
+
+    Raises:
+        DirectoryUnavailable: a gateway has to be looked up, and no directory answers.
+        UnknownGateway: the requested one is not listed.
+        TopologyUnavailable: none is listed.
+    """
+    registration = stored.registration
+    if registration is not None and requested in (None, registration.identity):
+        if environment.unix_ns() < registration.expiry_ns:
+            return registration
+        try:
+            nodes = await directory.fetch_gateways()
+            node = choose_gateway(nodes, registration.identity, environment.random_bytes)
+        except NetworkError as error:
+            _logger.warning("the gateway's addresses could not be renewed: %s", error)
+            return registration
+        return _registration(node, environment, registration)
+    nodes = await directory.fetch_gateways()
+    node = choose_gateway(nodes, requested, environment.random_bytes)
+    return _registration(node, environment, None)
+
+
+def _registration(
+    node: Node, environment: Environment, old: GatewayRegistration | None
+) -> GatewayRegistration:
+    url, fallback = gateway_urls(node)
+    return GatewayRegistration(
+        node.identity,
+        None if old is None else old.shared_key,
+        url,
+        fallback,
+        environment.unix_ns() + LISTENER_LIFETIME_NS,
+        0 if old is None else old.registered_ns,
+    )
+
+
+def make_link(
+    stored: StoredClient,
+    registration: GatewayRegistration,
+    storage: ClientStorage,
+    environment: Environment,
+) -> GatewayLink:
+    """Make the link to the gateway; it keeps what it learns in the storage."""
+
+    async def on_registered(shared_key: bytes) -> None:
+        await storage.save_registration(
+            GatewayRegistration(
+                registration.identity,
+                shared_key,
+                registration.listener,
+                registration.fallback,
+                registration.expiry_ns,
+                registration.registered_ns,
+            )
+        )
+
+    return GatewayLink(
+        GatewayListener(registration.identity, registration.listener, registration.fallback),
+        ClientIdentityKey(stored.keys.identity_seed),
+        shared_key=registration.shared_key,
+        last_authentication=stored.last_authentication,
+        clock=environment.clock,
+        unix_time=environment.unix_time,
+        random_bytes=environment.random_bytes,
+        on_registered=on_registered,
+        on_authenticating=storage.save_last_authentication,
+        ssl_context=environment.ssl_context,
+    )

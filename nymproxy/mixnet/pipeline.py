@@ -1,0 +1,256 @@
+"""From a fragment to a packet ready to leave: route, delays, ack, encryption, Sphinx. No I/O.
+
+The whole path is described in nym-sphinx 1.21.6 (src/preparer/mod.rs). A packet is built when it
+leaves, not when its message is accepted: a retransmission or a long message then always uses the
+present topology, and a packet and its ack always the same one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nymproxy.address import SenderTag
+from nymproxy.errors import TopologyUnavailable, UsageError
+from nymproxy.mixnet.messages import (
+    COVER_FRAGMENT_ID,
+    AckKey,
+    FragmentId,
+    MixPacket,
+    ReplySurb,
+    build_ack,
+    build_cover_plaintext,
+    seal_fragment,
+    seal_reply_fragment,
+)
+from nymproxy.mixnet.randomness import exponential_delay_ns, uniform_fraction
+from nymproxy.mixnet.sphinx import (
+    HeaderMaterial,
+    HeaderPool,
+    KeyRotation,
+    PreparedHeader,
+    build_header,
+    build_packet,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nymproxy.address import NodeIdentity, NymAddress
+    from nymproxy.mixnet.directory import Topology
+    from nymproxy.mixnet.randomness import RandomBytes
+    from nymproxy.mixnet.sphinx import PacketSize
+    from nymproxy.mixnet.traffic import OutgoingFragment, TrafficProfile
+
+_NANOSECOND = 1e-9
+_FIRST_POOL_TARGET = 8
+_MIX_HOPS = 3
+
+
+class PacketBuilder:
+    """Builds packets, acks, covers and reply SURBs from the present topology.
+
+    Headers do not depend on what they carry, so some are prepared in idle time
+    (:meth:`prepare_one`), in a pool that is emptied when the topology changes. How many are kept
+    for a recipient grows with how often the pool is found empty, so that a client that sends
+    little prepares little.
+
+    Args:
+        address: our own address.
+        ack_key: the key of our acks.
+        profile: mean delays, packet sizes and the size of the pool.
+        random_bytes: source of routes, delays and keys.
+        on_pool_wanted: called when the pool has something to prepare again.
+    """
+
+    def __init__(
+        self,
+        address: NymAddress,
+        ack_key: AckKey,
+        profile: TrafficProfile,
+        random_bytes: RandomBytes,
+        on_pool_wanted: Callable[[], None],
+    ) -> None:
+        self._address = address
+        self._ack_key = ack_key
+        self._profile = profile
+        self._random = random_bytes
+        self._on_pool_wanted = on_pool_wanted
+        self._topology: Topology | None = None
+        self._previous: Topology | None = None
+        self._pool = HeaderPool()
+        self._pool_targets: dict[object, int] = {}
+        self._reply_forward_seconds = _MIX_HOPS * profile.packet_delay_seconds
+
+    @property
+    def topology(self) -> Topology:
+        """The present topology.
+
+        Raises:
+            TopologyUnavailable: there is none.
+        """
+        if self._topology is None:
+            raise TopologyUnavailable("there is no usable topology now; it is fetched again")
+        return self._topology
+
+    def use_topology(self, topology: Topology | None) -> None:
+        """Build from this topology from now on; what was prepared from another one is dropped."""
+        if topology == self._topology:
+            return
+        if self._topology is not None and (
+            topology is None or topology.rotation_id != self._topology.rotation_id
+        ):
+            self._previous = self._topology
+        self._topology = topology
+        self._pool.clear()
+        self._on_pool_wanted()
+
+    def check_gateway(self, gateway: NodeIdentity) -> None:
+        """Make sure that messages can be sent to clients of a gateway.
+
+        Raises:
+            UnknownGateway: it is not in the topology.
+            TopologyUnavailable: there is no topology.
+        """
+        self.topology.egress(gateway)
+
+    def build(self, fragment: OutgoingFragment) -> MixPacket:
+        """Build the packet that carries a fragment, and set the fragment's expected delay.
+
+        Raises:
+            TopologyUnavailable, UnknownGateway: there is no route now.
+            SphinxError: a node of the route, or the SURB, cannot be used.
+            AddressError: nothing can be encrypted to the recipient.
+        """
+        if fragment.surb is not None:
+            return self._build_reply(fragment, fragment.surb)
+        to = fragment.message.to
+        if isinstance(to, SenderTag):
+            raise UsageError("a fragment to a sender tag needs a reply SURB")
+        ack = build_ack(
+            self._ack_header(), self._ack_key, FragmentId(fragment.fragment_id), self._random
+        )
+        plaintext = seal_fragment(fragment.data, ack, to.encryption, self._random)
+        header = self._header_to(to)
+        fragment.expected_seconds = (header.delay_ns + ack.delay_ns) * _NANOSECOND
+        packet = build_packet(header, plaintext, fragment.size)
+        return MixPacket(header.first_hop, header.rotation, packet)
+
+    def build_cover(self) -> MixPacket:
+        """Build a packet to ourselves that looks like any other.
+
+        Raises:
+            TopologyUnavailable, UnknownGateway, SphinxError: as :meth:`build`.
+        """
+        size = self._cover_size()
+        ack = build_ack(self._ack_header(), self._ack_key, COVER_FRAGMENT_ID, self._random)
+        plaintext = build_cover_plaintext(size, ack, self._address.encryption, self._random)
+        header = self._header_to(self._address)
+        return MixPacket(header.first_hop, header.rotation, build_packet(header, plaintext, size))
+
+    def create_surb(self, topology: Topology) -> ReplySurb:
+        """Make a reply SURB to ourselves from a topology: the same one for all of a message.
+
+        Raises:
+            UnknownGateway, TopologyUnavailable, SphinxError: as :meth:`build`.
+        """
+        if topology is self._topology:
+            header = self._header_to(self._address)
+        else:
+            delay = self._profile.packet_delay_seconds
+            header = self._make_header(topology, self._address, delay)
+        material = header.material if isinstance(header, PreparedHeader) else header
+        return ReplySurb.create(material, self._random)
+
+    def prepare_one(self) -> bool:
+        """Prepare one header; False when there is nothing to prepare for now."""
+        return self._topology is not None and self._pool.fill_one()
+
+    # Inside.
+
+    def _build_reply(self, fragment: OutgoingFragment, surb: ReplySurb) -> MixPacket:
+        ack = build_ack(
+            self._reply_ack_header(surb.rotation),
+            self._ack_key,
+            FragmentId(fragment.fragment_id),
+            self._random,
+        )
+        plaintext = seal_reply_fragment(fragment.data, ack, surb.encryption_key)
+        # The delays of the SURB's route are its creator's secret.
+        fragment.expected_seconds = self._reply_forward_seconds + ack.delay_ns * _NANOSECOND
+        return MixPacket(surb.first_hop, surb.rotation, surb.surb.use(plaintext, fragment.size))
+
+    def _reply_ack_header(self, rotation: KeyRotation) -> HeaderMaterial | PreparedHeader:
+        """Return a header for an ack that travels under the rotation of a received SURB.
+
+        The recipient's gateway sends the ack off under the marker of the packet. After a rotation
+        that is the previous one for a while, so such an ack needs the nodes' previous keys.
+        """
+        if (
+            self._previous is not None
+            and rotation is self._previous.rotation
+            and rotation is not self.topology.rotation
+            and rotation is not KeyRotation.UNKNOWN
+        ):
+            delay = self._profile.ack_delay_seconds
+            return self._make_header(self._previous, self._address, delay)
+        return self._ack_header()
+
+    def _ack_header(self) -> HeaderMaterial | PreparedHeader:
+        return self._header("ack", self._address, self._profile.ack_delay_seconds)
+
+    def _header_to(self, recipient: NymAddress) -> HeaderMaterial | PreparedHeader:
+        return self._header(recipient, recipient, self._profile.packet_delay_seconds)
+
+    def _header(
+        self, purpose: object, recipient: NymAddress, mean_seconds: float
+    ) -> HeaderMaterial | PreparedHeader:
+        topology = self.topology
+        prepared = self._pool.take(purpose)
+        limit = self._profile.header_pool_size
+        if prepared is not None:
+            self._on_pool_wanted()
+            return prepared
+        if limit:
+            target = min(limit, 2 * self._pool_targets.get(purpose, _FIRST_POOL_TARGET // 2))
+            self._want(purpose, recipient, mean_seconds, target)
+        return self._make_header(topology, recipient, mean_seconds)
+
+    def _want(
+        self, purpose: object, recipient: NymAddress, mean_seconds: float, target: int
+    ) -> None:
+        if self._pool_targets.get(purpose) == target and len(self._pool_targets) < 64:
+            return
+        if len(self._pool_targets) >= 64:
+            self._pool_targets.clear()  # forgetting how often each was used costs little
+
+        def build() -> PreparedHeader:
+            material = self._make_header(self.topology, recipient, mean_seconds)
+            return PreparedHeader.from_material(material)
+
+        self._pool_targets[purpose] = target
+        self._pool.register(purpose, build, target=target)
+        self._on_pool_wanted()
+
+    def _make_header(
+        self, topology: Topology, recipient: NymAddress, mean_seconds: float
+    ) -> HeaderMaterial:
+        route = topology.route_to(recipient.gateway, self._random)
+        if mean_seconds:
+            delays = [exponential_delay_ns(self._random, mean_seconds) for _ in route]
+        else:
+            delays = [0] * len(route)
+        return build_header(
+            route,
+            delays,
+            recipient.identity,
+            rotation=topology.rotation,
+            random_bytes=self._random,
+        )
+
+    def _cover_size(self) -> PacketSize:
+        profile = self._profile
+        if profile.secondary_packet_size is None:
+            return profile.primary_packet_size
+        if uniform_fraction(self._random) <= profile.cover_primary_ratio:
+            return profile.primary_packet_size
+        return profile.secondary_packet_size

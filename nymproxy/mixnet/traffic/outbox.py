@@ -1,0 +1,301 @@
+"""The sending side as one machine: lanes, SURBs, ack timers and window around the same records.
+
+It is told what the application sends, what left, which acks and SURBs came and what time it is;
+it says which fragment is next. Building packets and writing them is the caller's part. The way of
+a fragment, after nym-client-core 1.21.6 (src/client/real_messages_control)::
+
+    submit ─► (waits for a SURB) ─► lane ─► next_fragment ─► tracked ─► left ─► acknowledged
+                     ▲                ▲                                   │
+                     └────────────────┴──────── timer fired ◄─────────────┘
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from nymproxy.address import SenderTag
+from nymproxy.errors import DeliveryAbandoned
+from nymproxy.mixnet.messages import SurbRequest, encode_message, split_message
+from nymproxy.mixnet.sphinx import PacketSize
+from nymproxy.mixnet.traffic.lanes import Lanes, Room
+from nymproxy.mixnet.traffic.outgoing import (
+    ControlLane,
+    OutgoingFragment,
+    OutgoingMessage,
+    PacketKind,
+)
+from nymproxy.mixnet.traffic.pending import PendingAcks
+from nymproxy.mixnet.traffic.replies import ReplyController
+from nymproxy.mixnet.traffic.window import CongestionWindow
+from nymproxy.mixnet.transport import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from nymproxy.address import NymAddress
+    from nymproxy.errors import NymError
+    from nymproxy.mixnet.messages import FragmentId, ReplySurb
+    from nymproxy.mixnet.randomness import RandomBytes
+    from nymproxy.mixnet.sphinx import KeyRotation
+    from nymproxy.mixnet.traffic.outgoing import Lane
+    from nymproxy.mixnet.traffic.profile import TrafficProfile
+    from nymproxy.mixnet.traffic.replies import ReplyActions, SurbRequestPlan
+
+_logger = logging.getLogger("nymproxy.traffic")
+
+_SURB_REQUEST_RETRANSMISSIONS = 10
+
+
+class Outbox:
+    """Everything that was accepted and is neither acknowledged nor given up.
+
+    Args:
+        profile: rates, limits and bounds.
+        address: our own address, which SURB requests carry.
+        rotation: the key rotation marker of the present topology.
+        random_bytes: source of fragment set ids.
+        on_work: called when something new may leave (:meth:`sendable` may have grown).
+        on_timer: called when a timer was started that fires before :attr:`alarm`.
+    """
+
+    def __init__(
+        self,
+        profile: TrafficProfile,
+        address: NymAddress,
+        rotation: KeyRotation,
+        random_bytes: RandomBytes,
+        *,
+        on_work: Callable[[], None],
+        on_timer: Callable[[], None],
+    ) -> None:
+        self._address = address
+        self._random = random_bytes
+        self._on_work = on_work
+        self._on_timer = on_timer
+        self._lanes: Lanes[OutgoingFragment] = Lanes()
+        self._messages: dict[Lane, dict[OutgoingMessage, None]] = {}
+        self._pending = PendingAcks(profile)
+        self._window = (
+            CongestionWindow(profile.window) if profile.sending_delay_seconds is None else None
+        )
+        self.replies = ReplyController(profile.surbs, rotation)
+        """The SURBs in hand. Feed it through :meth:`surbs_received`, not directly."""
+        self.lane_room = Room(profile.lane_packets, profile.total_packets)
+        """Room by lane. Reserve before :meth:`submit`."""
+        self.tag_room = Room(profile.surbs.maximum_waiting, profile.total_packets)
+        """Room by sender tag, for what waits for SURBs. Reserve before :meth:`submit`."""
+        self.alarm = float("-inf")
+        """When the caller will call :meth:`expire` next."""
+        self.retransmissions = 0
+        """Packets that were queued again because no ack came in time."""
+        self.given_up: Counter[str] = Counter()
+        """Messages that were given up, by the code of the error."""
+        self.unknown_acks = 0
+        """Acks of nothing we wait for: second acks, mostly."""
+
+    # What the application does.
+
+    def submit(
+        self, message: OutgoingMessage, fragments: Sequence[OutgoingFragment], now: float
+    ) -> None:
+        """Take a message for which room was reserved (control lanes need none)."""
+        self._messages.setdefault(message.lane, {})[message] = None
+        is_callers = not isinstance(message.lane, ControlLane)
+        is_reply = isinstance(message.to, SenderTag)
+        for fragment in fragments:
+            fragment.holds_lane_room = is_callers
+            fragment.holds_tag_room = is_callers and is_reply
+        if isinstance(message.to, SenderTag):
+            self._apply(self.replies.queue(message.to, message.lane, fragments, now), now)
+        else:
+            for fragment in fragments:
+                self._lanes.push(message.lane, fragment)
+            self._on_work()
+
+    def discard_lane(self, lane: Lane) -> None:
+        """Give up everything of a lane, waiting or in flight."""
+        error = DeliveryAbandoned("the lane of the message was discarded")
+        tags = set()
+        for message in list(self._messages.get(lane, ())):
+            if isinstance(message.to, SenderTag):
+                tags.add(message.to)
+            self.give_up(message, error)
+        for fragment in self._lanes.discard(lane):
+            self._release(fragment)
+        for tag in tags:
+            for fragment in self.replies.discard(tag, lane):
+                self._release(fragment)
+
+    def give_up(self, message: OutgoingMessage, error: NymError) -> None:
+        """Fail one message; its fragments are dropped where they are met."""
+        if not message.delivery.is_settled:
+            self.given_up[error.code] += 1
+        self._settle(message)
+        message.give_up(error)
+
+    def give_up_all(self, error: NymError) -> None:
+        """Fail everything, because the client ends."""
+        for messages in list(self._messages.values()):
+            for message in list(messages):
+                self.give_up(message, error)
+
+    # What the sender does.
+
+    def sendable(self) -> int:
+        """Return how many packets may leave now (some may turn out to be done)."""
+        waiting = len(self._lanes)
+        return waiting if self._window is None else min(waiting, self._window.room)
+
+    def next_fragment(self) -> OutgoingFragment | None:
+        """Take the fragment that leaves next, tracked for its ack; ``None`` if nothing waits."""
+        while (popped := self._lanes.pop()) is not None:
+            fragment = popped[1]
+            self._release(fragment)
+            if not fragment.is_done:
+                self._pending.track(fragment)
+                return fragment
+            self._pending.forget(fragment)
+        return None
+
+    def left(self, fragment: OutgoingFragment, now: float) -> None:
+        """Record that the packet of a fragment was handed to the gateway."""
+        fragment.surb = None
+        fragment.mark_left()
+        self.start_timer(fragment, now)
+
+    def start_timer(self, fragment: OutgoingFragment, now: float) -> None:
+        """Start the timer without a packet: it could not be built now, and is tried again."""
+        if fragment.is_done:
+            self._pending.forget(fragment)
+            return
+        self._pending.start(fragment, now)
+        if self._window is not None:
+            self._window.sent()
+        if fragment.deadline < self.alarm:
+            self._on_timer()
+
+    # What the network does.
+
+    def acknowledged(self, fragment_id: FragmentId, now: float) -> None:
+        """Take an ack."""
+        fragment = self._pending.acknowledge(fragment_id, now)
+        if fragment is None:
+            self.unknown_acks += 1
+            return
+        if fragment.in_flight:
+            fragment.in_flight = False
+            if self._window is not None:
+                self._window.acknowledged(fragment.excess_seconds(now))
+                self._on_work()
+        fragment.mark_acknowledged()
+        if fragment.message.unacknowledged == 0:
+            self._settle(fragment.message)
+
+    def surbs_received(
+        self, tag: SenderTag, surbs: Iterable[ReplySurb], now: float, *, additional: bool
+    ) -> None:
+        """Take SURBs of a sender."""
+        self._apply(self.replies.receive(tag, surbs, now, additional=additional), now)
+
+    def rotated(self, rotation: KeyRotation, overlap_seconds: float, now: float) -> None:
+        """Take a change of the key rotation; see :meth:`ReplyController.rotate`."""
+        self._apply(self.replies.rotate(rotation, overlap_seconds, now), now)
+
+    # What the clock does.
+
+    def next_timer(self) -> float | None:
+        """Return when the next ack timer fires."""
+        return self._pending.next_deadline()
+
+    def expire(self, now: float, stalled_seconds: float = 0.0) -> None:
+        """Queue again what was not acknowledged in time; see :meth:`PendingAcks.expire`."""
+        for fragment in self._pending.expire(now, stalled_seconds):
+            if self._window is not None:
+                self._window.lost(fragment.sent_at or 0.0, now)
+            if fragment.is_done:
+                self._pending.forget(fragment)
+            elif fragment.retransmissions >= fragment.message.maximum_retransmissions:
+                self._pending.forget(fragment)
+                self._give_up_unacknowledged(fragment, now)
+            else:
+                self._retransmit(fragment, now)
+        if self._window is not None:
+            self._on_work()
+
+    def tick(self, now: float) -> None:
+        """Do the periodic part of the reply control; see :meth:`ReplyController.tick`."""
+        self._apply(self.replies.tick(now), now)
+
+    # Inside.
+
+    def _give_up_unacknowledged(self, fragment: OutgoingFragment, now: float) -> None:
+        message = fragment.message
+        tries = fragment.retransmissions + 1
+        error = f"a packet was not acknowledged by the recipient's gateway in {tries} tries"
+        self.give_up(message, DeliveryAbandoned(error))
+        if message.kind is PacketKind.SURB_REQUEST and isinstance(message.to, SenderTag):
+            self._apply(self.replies.request_failed(message.to, message.surbs, now), now)
+
+    def _retransmit(self, fragment: OutgoingFragment, now: float) -> None:
+        fragment.retransmissions += 1
+        self.retransmissions += 1
+        message = fragment.message
+        if isinstance(message.to, SenderTag):
+            any_surb = message.kind is PacketKind.SURB_REQUEST
+            actions = self.replies.retransmit(message.to, fragment, now, any_surb=any_surb)
+            self._apply(actions, now)
+        else:
+            self._lanes.push(ControlLane.RETRANSMISSION, fragment)
+            self._on_work()
+
+    def _apply(self, actions: ReplyActions, now: float) -> None:
+        for lane, fragment in actions.ready:
+            self._release_tag_room(fragment)
+            self._lanes.push(lane, fragment)
+        for plan in actions.requests:
+            self._request(plan, now)
+        for fragment in actions.dropped:
+            self._release(fragment)
+        for fragment in actions.abandoned:
+            self._release(fragment)
+            error = DeliveryAbandoned("the recipient sent no more reply SURBs in time")
+            self.give_up(fragment.message, error)
+        if actions.ready or actions.requests:
+            self._on_work()
+
+    def _request(self, plan: SurbRequestPlan, now: float) -> None:
+        encoded = encode_message(SurbRequest(self._address, plan.amount))
+        [piece] = split_message(encoded, PacketSize.REGULAR, self._random)
+        message = OutgoingMessage(
+            Delivery(1),
+            PacketKind.SURB_REQUEST,
+            plan.tag,
+            ControlLane.SURB_REQUEST,
+            _SURB_REQUEST_RETRANSMISSIONS,
+            surbs=plan.amount,
+        )
+        fragment = OutgoingFragment(message, piece.id, piece.to_bytes(), PacketSize.REGULAR)
+        fragment.surb = plan.surb
+        self._messages.setdefault(message.lane, {})[message] = None
+        self._lanes.push(ControlLane.SURB_REQUEST, fragment)
+        _logger.debug("asking for %d more reply SURBs", plan.amount)
+
+    def _settle(self, message: OutgoingMessage) -> None:
+        messages = self._messages.get(message.lane)
+        if messages is not None:
+            messages.pop(message, None)
+            if not messages:
+                del self._messages[message.lane]
+
+    def _release(self, fragment: OutgoingFragment) -> None:
+        if fragment.holds_lane_room:
+            fragment.holds_lane_room = False
+            self.lane_room.release(fragment.message.lane)
+        self._release_tag_room(fragment)
+
+    def _release_tag_room(self, fragment: OutgoingFragment) -> None:
+        if fragment.holds_tag_room:
+            fragment.holds_tag_room = False
+            self.tag_room.release(fragment.message.to)
