@@ -128,6 +128,8 @@ class ChannelMachine:
         else:
             error = StreamReset(f"the peer reset the channel ({detail})", segment.reset_code)
         self._fail(error, None)
+        if segment.reset_code is ResetCode.UNKNOWN_STREAM and self.inbound.has_ended:
+            return  # it finished and wants no more from us: what it said before is whole
         self.inbound.discard()
 
     # From the application.
@@ -347,16 +349,13 @@ class ChannelMachine:
         """Return when :meth:`tick` is due; ``math.inf``: when the channel is over."""
         if self.is_over or self.error is not None:
             return math.inf
-        deadlines = [
-            self.inbound.deadline,
-            self.outbound.deadline(now),
-            self._liveness.deadline,
-            self.outbound.window.probe_at,
-            self._quiet()[0],
-        ]
-        if self.profile.flow_control is None:
-            deadlines.append(self._negotiation_ends)
-        return min(deadlines)
+        # What tick settles may be due already. What next_outgoing settles counts only while it
+        # lies ahead: it may be held up by the transport, and a past time would tick for ever.
+        due = min(self.inbound.deadline, self._quiet()[0], self.outbound.deadline(now))
+        for sends_at in (self._liveness.deadline, self.outbound.window.probe_at):
+            if sends_at > now:
+                due = min(due, sends_at)
+        return min(due, self._negotiation_ends) if self.profile.flow_control is None else due
 
     def tick(self, now: float) -> None:
         """Do what is due by time."""
@@ -364,6 +363,7 @@ class ChannelMachine:
             return
         self._apply(self.inbound.tick(now))
         if self.profile.flow_control is None and now >= self._negotiation_ends:
+            self._negotiation_ends = math.inf
             self.profile.negotiation_timed_out()
         if self._liveness.is_dead(now):
             self._fail(StreamIdleTimeout("the peer does not answer"), ResetCode.IDLE_TIMEOUT)

@@ -111,6 +111,11 @@ class OutboundDirection:
         return self._queue.size
 
     @property
+    def next_index(self) -> int:
+        """How many numbered messages there were."""
+        return self._next_index
+
+    @property
     def next_sequence(self) -> int:
         """The number of the next message."""
         return self._sequence(self._next_index)
@@ -295,16 +300,23 @@ class OutboundDirection:
     # Time.
 
     def deadline(self, now: float) -> float:
-        """Return when a message becomes due by itself; ``math.inf``: not by time alone."""
-        due = self._repeat_at
+        """Return when a message becomes due by time; ``math.inf``: not by time alone.
+
+        What is due already is not counted: it waits for :meth:`take_due`, not for the time.
+        """
+        due = self._repeat_at if self._repeat_at > now else math.inf
         if self.end_handed_over:
             return due
-        if self._wakes_up:
+        if self._wakes_up and self._wake_up_at > now:
             due = min(due, self._wake_up_at)
-        if self._queue.size or self._empty_due or self.end_requested:
+        if self._has_waiting(now):
             held = self._held_until(now)
-            if held > now:
-                due = min(due, held)
-            elif self._queue.size:
-                due = min(due, self._merging_until if self._merging_until > now else math.inf)
+            due = min(due, held if held > now else self._merges_until(now))
         return due
+
+    def _has_waiting(self, now: float) -> bool:
+        wakes_up = self._wakes_up and now >= self._wake_up_at
+        return bool(self._queue.size) or self._empty_due or self.end_requested or wakes_up
+
+    def _merges_until(self, now: float) -> float:
+        return self._merging_until if self._queue.size and self._merging_until > now else math.inf

@@ -85,10 +85,13 @@ class StreamPeer(PeerProfile):
         self._peer = peer
         self._memory = memory
         self._shown: Capability | None = None
+        self.is_negotiated = False
+        """True once the peer has shown the extension on this stream."""
+        self.capabilities = Capability.NONE
+        """What both sides understand, as far as shown."""
         self._assumed_plain = self._own is None or (
             peer is not None and memory.recall(peer) == Capability.NONE
         )
-        self._has_heard = False
         self._liveness = False
         self._surbs_used = 0
 
@@ -96,20 +99,25 @@ class StreamPeer(PeerProfile):
 
     def segment_received(self, segment: Segment) -> None:
         """Learn the peer's capabilities, and what its answer cost in SURBs."""
-        self._has_heard = True
         self._surbs_used += 1 + math.ceil(len(segment.payload) / _PACKET_BYTES)
         if segment.kind in _SHOWS_LIVENESS:
             self._liveness = True
         if segment.capabilities is not None:
-            self._shown = segment.capabilities
-            self._remember(segment.capabilities)
+            if segment.capabilities != self._shown:
+                self._show(segment.capabilities)
         elif self._shown is None and segment.kind is SegmentKind.DATA:
             self._assume_plain()
 
+    def _show(self, capabilities: Capability) -> None:
+        self._shown = capabilities
+        self._remember(capabilities)
+        if self._own is not None:
+            self.is_negotiated = True
+            self.capabilities = self._own & capabilities
+
     def negotiation_timed_out(self) -> None:
         """Take a silent peer for one without the extension, until it shows otherwise."""
-        if not self._has_heard:
-            self._assume_plain()
+        self._assume_plain()
 
     def _assume_plain(self) -> None:
         self._assumed_plain = True
@@ -118,18 +126,6 @@ class StreamPeer(PeerProfile):
     def _remember(self, capabilities: Capability) -> None:
         if self._peer is not None and self._own is not None:
             self._memory.remember(self._peer, capabilities)
-
-    @property
-    def capabilities(self) -> Capability:
-        """What both sides understand, as far as shown."""
-        if self._own is None or self._shown is None:
-            return Capability.NONE
-        return self._own & self._shown
-
-    @property
-    def is_negotiated(self) -> bool:
-        """True once the peer has shown the extension on this stream."""
-        return self._own is not None and self._shown is not None
 
     def accepts(self, kind: SegmentKind) -> bool:
         """Without the extension its frames mean nothing, as to a Rust peer."""
