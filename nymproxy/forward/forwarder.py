@@ -69,8 +69,10 @@ class ForwardEnd(enum.Enum):
     """The socket broke: the app or the upstream went away."""
     CHANNEL_FAILED = "channel-failed"
     """The channel was reset or lost; the socket was reset."""
+    STOPPED = "stopped"
+    """We were asked to stop; the channel was told, the socket was reset."""
     CANCELLED = "cancelled"
-    """We were stopped; the socket was reset."""
+    """We were cancelled; the channel was aborted, the socket was reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +104,24 @@ class Forwarding:
         socket: the TCP stream; anything that is an anyio byte stream works.
         channel: the channel.
         read_bytes: the largest piece read from the socket at once.
+        flush_when_stopped: :meth:`stop` ends the channel after what was read from the socket,
+            where the protocol has no way to tell an abort; otherwise it aborts it.
     """
 
     def __init__(
-        self, socket: ByteStream, channel: ByteChannel, *, read_bytes: int = READ_BYTES
+        self,
+        socket: ByteStream,
+        channel: ByteChannel,
+        *,
+        read_bytes: int = READ_BYTES,
+        flush_when_stopped: bool = False,
     ) -> None:
         self._socket = socket
         self._channel = channel
         self._read_bytes = read_bytes
+        self._flush_when_stopped = flush_when_stopped
         self._scope = anyio.CancelScope()
+        self._stopped = False
         self._failure: tuple[ForwardEnd, Exception] | None = None
         self.bytes_to_channel = 0
         self.bytes_to_socket = 0
@@ -123,7 +134,10 @@ class Forwarding:
                 async with anyio.create_task_group() as directions:
                     directions.start_soon(self._socket_to_channel)
                     directions.start_soon(self._channel_to_socket)
-            end = self._failure[0] if self._failure else ForwardEnd.FINISHED
+            if self._failure is not None:
+                end = self._failure[0]
+            else:
+                end = ForwardEnd.STOPPED if self._stopped else ForwardEnd.FINISHED
         finally:
             with anyio.move_on_after(_CLEANUP_SECONDS, shield=True):
                 await self._close(end)
@@ -133,6 +147,11 @@ class Forwarding:
             self.bytes_to_socket,
             self._failure[1] if self._failure else None,
         )
+
+    def stop(self) -> None:
+        """End both directions soon; :meth:`run` returns when the peer has been told."""
+        self._stopped = True
+        self._scope.cancel()
 
     async def _socket_to_channel(self) -> None:
         while True:
@@ -188,7 +207,8 @@ class Forwarding:
             return
         # The socket first: the app must not wait for our peer to hear of it.
         await reset_stream(self._socket)
-        if end is ForwardEnd.CHANNEL_FAILED:
+        flushes = end is ForwardEnd.STOPPED and self._flush_when_stopped
+        if end is ForwardEnd.CHANNEL_FAILED or flushes:
             await self._channel.aclose()
         elif end is ForwardEnd.SOCKET_FAILED:
             self._channel.abort(ResetCode.CANCELLED, "the TCP connection broke")

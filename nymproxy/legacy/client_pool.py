@@ -150,6 +150,19 @@ class ClientPool:
             raise self._last_error
         return await self._wait_for_client()
 
+    async def wait_ready(self) -> None:
+        """Wait until a client can be taken without waiting; it stays in the pool.
+
+        Raises:
+            NymError: as :meth:`acquire`.
+        """
+        pooled = await self.acquire()
+        if self._scope is None:
+            pooled.release()
+        else:
+            self._ready.appendleft(pooled)
+            self._wake.set()
+
     async def __aenter__(self) -> Self:
         self._own_tasks = anyio.create_task_group()
         await self._own_tasks.__aenter__()
@@ -317,7 +330,7 @@ class ClientPool:
     def _drop_unfit(self) -> None:
         oldest = anyio.current_time() - self._max_age_seconds
         for pooled in list(self._ready):
-            if pooled.created_at <= oldest or not pooled.client.is_connected:
+            if pooled.created_at <= oldest or not pooled.client.status.is_ready:
                 self._ready.remove(pooled)
                 pooled.release()
                 self._wake.set()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
+import anyio.abc
 
 from nymproxy.channel import ChannelMux
+from nymproxy.legacy._errors import without_group
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.transport import MessageTransport
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity
     from nymproxy.channel import ChannelProtocol
     from nymproxy.mixnet.randomness import RandomBytes
+    from nymproxy.mixnet.status import ClientStatus
 
 FLUSH_SECONDS = 10.0
 """How long a proxy that stops may take to flush what it has accepted."""
@@ -28,8 +32,8 @@ class ProxyClient(MessageTransport, Protocol):
     """A connected client. It works, reconnecting by itself, while its ``async with`` lasts."""
 
     @property
-    def is_connected(self) -> bool:
-        """Whether its gateway connection stands now."""
+    def status(self) -> ClientStatus:
+        """Whether it can carry traffic now."""
         ...
 
     async def __aenter__(self) -> Self:
@@ -58,6 +62,19 @@ class ClientFactory(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class RunningMux:
+    """The channels of a transport, running.
+
+    Attributes:
+        mux: the channels.
+        ended: set when the transport has ended.
+    """
+
+    mux: ChannelMux
+    ended: anyio.Event
+
+
 @asynccontextmanager
 async def running_mux(
     transport: MessageTransport,
@@ -65,14 +82,22 @@ async def running_mux(
     *,
     random_bytes: RandomBytes = system_random_bytes,
     flush_seconds: float = FLUSH_SECONDS,
-) -> AsyncIterator[ChannelMux]:
-    """Run the channels of a transport; leaving flushes them, in vain if the transport has ended."""
-    mux = ChannelMux(transport, protocols, random_bytes=random_bytes)
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(mux.run)
+) -> AsyncIterator[RunningMux]:
+    """Run the channels of a transport. Leaving closes and flushes them, cancelled or not."""
+    running = RunningMux(ChannelMux(transport, protocols, random_bytes=random_bytes), anyio.Event())
+
+    async def run(*, task_status: anyio.abc.TaskStatus[None]) -> None:
         try:
-            yield mux
+            await running.mux.run(task_status=task_status)
         finally:
-            with anyio.CancelScope(shield=True):
-                await mux.aclose(flush_seconds)
-            tasks.cancel_scope.cancel()
+            running.ended.set()
+
+    with without_group():
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(run)
+            try:
+                yield running
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await running.mux.aclose(flush_seconds)
+                tasks.cancel_scope.cancel()

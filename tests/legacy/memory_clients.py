@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from nymproxy.errors import GatewayUnreachable
+from nymproxy.mixnet.status import ClientStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,8 +35,9 @@ class MemoryClient:
         return self.endpoint.packet_rate
 
     @property
-    def is_connected(self) -> bool:
-        return not self.closed and self.endpoint.is_connected
+    def status(self) -> ClientStatus:
+        is_ready = self.entered and not self.closed and self.endpoint.is_connected
+        return ClientStatus(1.0 if is_ready else 0.0, is_ready, self.closed, "in memory")
 
     async def send(
         self, to: NymAddress | SenderTag, payload: bytes, *, surbs: int = 0, lane: int = 0

@@ -68,7 +68,7 @@ async def test_a_taken_client_is_disconnected_by_its_block(network: MemoryNetwor
     factory = MemoryFactory(network)
     async with ClientPool(0, factory) as pool:
         async with await pool.acquire() as client:
-            assert client.is_connected
+            assert client.status.is_ready
             assert factory.clients[0].entered
         assert factory.clients[0].closed
     assert len(factory.clients) == 1
@@ -192,13 +192,13 @@ async def test_d25_those_who_wait_are_told_when_connecting_keeps_failing(
         factory.failures = 0
         await anyio.sleep(10)
         async with await pool.acquire() as client:
-            assert client.is_connected
+            assert client.status.is_ready
 
 
 async def test_a_single_failure_is_retried_for_those_who_wait(network: MemoryNetwork) -> None:
     factory = MemoryFactory(network, failures=1)
     async with ClientPool(0, factory) as pool, await pool.acquire() as client:
-        assert client.is_connected
+        assert client.status.is_ready
     assert len(factory.attempts) == 2
 
 

@@ -1,0 +1,266 @@
+"""Under which sender identity each TCP connection goes: a fresh one, one of a few, or the only one.
+
+What that links is the user's decision. The server knows a client by its sender tag: connections
+that share an identity are linkable by the server, and share a gateway.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+import anyio
+import anyio.abc
+
+from nymproxy.errors import ConfigurationError, NymError
+from nymproxy.legacy._errors import without_group
+from nymproxy.legacy.backoff import Backoff
+from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS, ClientPool
+from nymproxy.legacy.clients import FLUSH_SECONDS, ClientFactory, running_mux
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from nymproxy.channel import Channel, ChannelMux
+    from nymproxy.legacy.pooled_client import PooledClient
+    from nymproxy.legacy.wire import Destination
+
+logger = logging.getLogger("nymproxy.legacy")
+
+IdentityMode: TypeAlias = Literal["per-connection", "pool", "shared"]
+
+
+class Identities(Protocol):
+    """Gives each connection a channel to the server."""
+
+    async def run(
+        self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Keep clients connected until :meth:`stop`; started when the first one is.
+
+        Raises:
+            NymError: the first one cannot be connected.
+        """
+        ...
+
+    def channel(self) -> AbstractAsyncContextManager[Channel]:
+        """Open a channel; leaving ends it, and whatever identity was for it alone.
+
+        Raises:
+            NymError: no client can be connected, or it cannot reach the server.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Disconnect, once all channels have been left."""
+        ...
+
+
+class FreshIdentities:
+    """Every connection takes a new identity from a reserve, and throws it away.
+
+    Args:
+        factory: connects one client.
+        destination: the server.
+        reserve: clients kept ready; 0 for none.
+        max_concurrent_connects: clients being connected at once.
+    """
+
+    def __init__(
+        self,
+        factory: ClientFactory,
+        destination: Destination,
+        *,
+        reserve: int,
+        max_concurrent_connects: int = MAX_CONCURRENT_CONNECTS,
+    ) -> None:
+        self._destination = destination
+        self.pool = ClientPool(reserve, factory, max_concurrent_connects=max_concurrent_connects)
+
+    async def run(
+        self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """See :class:`Identities`. Without a reserve nothing is connected before it is needed."""
+        with without_group():
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self.pool.start)
+                if self.pool.get_pool_reserve():
+                    await self.pool.wait_ready()
+                task_status.started()
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[Channel]:
+        """See :class:`Identities`."""
+        pooled = await self._take()
+        async with pooled as client:
+            protocol = self._destination.protocol(client.packet_rate)
+            async with running_mux(client, [protocol]) as running:
+                channel = await running.mux.open(protocol, self._destination.address)
+                yield channel
+                # The client goes with the channel: a second Close may still have to leave.
+                with anyio.move_on_after(FLUSH_SECONDS):
+                    await channel.wait_closed()
+
+    async def stop(self) -> None:
+        """See :class:`Identities`."""
+        await self.pool.disconnect_pool()
+
+    async def _take(self) -> PooledClient:
+        pooled = await self.pool.get_mixnet_client()
+        if pooled is not None:
+            logger.debug("Grabbed client %r from pool", pooled.client.address)
+            return pooled
+        if self.pool.get_pool_reserve():
+            logger.info("Not enough clients in pool, creating ephemeral client")
+        pooled = await self.pool.acquire()
+        logger.debug(
+            "Using %r for the moment, created outside of the connection pool",
+            pooled.client.address,
+        )
+        return pooled
+
+
+@dataclass(eq=False, slots=True)
+class _Slot:
+    """One long-lived identity."""
+
+    mux: ChannelMux | None = None
+    channels: int = 0
+    error: NymError | OSError | None = None
+
+
+class LastingIdentities:
+    """Connections share a few identities, each on the one with the fewest connections.
+
+    A client that is lost for good is replaced, by another identity.
+
+    Args:
+        factory: connects one client.
+        destination: the server.
+        count: identities, 1 or more.
+        max_concurrent_connects: clients being connected at once.
+    """
+
+    def __init__(
+        self,
+        factory: ClientFactory,
+        destination: Destination,
+        *,
+        count: int,
+        max_concurrent_connects: int = MAX_CONCURRENT_CONNECTS,
+    ) -> None:
+        if count < 1:
+            raise ConfigurationError("at least one identity is needed")
+        self._factory = factory
+        self._destination = destination
+        self._slots = [_Slot() for _ in range(count)]
+        self._connecting = anyio.Semaphore(max_concurrent_connects)
+        self._changed = anyio.Event()
+        self._scope: anyio.CancelScope | None = None
+        self._stopped = anyio.Event()
+
+    async def run(
+        self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """See :class:`Identities`."""
+        try:
+            with anyio.CancelScope() as self._scope, without_group():
+                async with anyio.create_task_group() as tasks:
+                    for slot in self._slots:
+                        tasks.start_soon(self._keep, slot)
+                    await self._least_busy()
+                    task_status.started()
+        finally:
+            self._stopped.set()
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[Channel]:
+        """See :class:`Identities`."""
+        slot, mux = await self._least_busy()
+        slot.channels += 1
+        try:
+            protocol = self._destination.protocol(mux.transport.packet_rate)
+            channel = await mux.open(protocol, self._destination.address)
+            try:
+                yield channel
+            except BaseException:
+                channel.abort()
+                raise
+        finally:
+            slot.channels -= 1
+
+    async def stop(self) -> None:
+        """See :class:`Identities`."""
+        if self._scope is not None:
+            self._scope.cancel()
+            await self._stopped.wait()
+
+    async def _least_busy(self) -> tuple[_Slot, ChannelMux]:
+        while True:
+            usable = [(slot.channels, index) for index, slot in enumerate(self._slots) if slot.mux]
+            if usable:
+                slot = self._slots[min(usable)[1]]
+                assert slot.mux is not None
+                return slot, slot.mux
+            errors = [slot.error for slot in self._slots]
+            if all(errors) and errors[0] is not None:
+                raise errors[0]
+            await self._changed.wait()
+
+    async def _keep(self, slot: _Slot) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                async with self._connecting:
+                    client = await self._factory()
+            except (NymError, OSError) as error:
+                self._update(slot, None, error)
+                pause = backoff.failed()
+                logger.warning("Error creating client: %s, will retry in %.1f s", error, pause)
+                await anyio.sleep(pause)
+                continue
+            backoff.succeeded()
+            async with client:
+                protocol = self._destination.protocol(client.packet_rate)
+                async with running_mux(client, [protocol]) as running:
+                    self._update(slot, running.mux, None)
+                    try:
+                        await running.ended.wait()
+                    finally:
+                        self._update(slot, None, None)
+            logger.warning("A mixnet client was lost; connecting another one")
+
+    def _update(
+        self, slot: _Slot, mux: ChannelMux | None, error: NymError | OSError | None
+    ) -> None:
+        slot.mux, slot.error = mux, error
+        self._changed.set()
+        self._changed = anyio.Event()
+
+
+def make_identities(
+    mode: IdentityMode, factory: ClientFactory, destination: Destination, *, amount: int
+) -> Identities:
+    """Return the identities of a mode.
+
+    Args:
+        mode: ``per-connection`` (as the old module: a fresh identity for each connection),
+            ``pool`` (``amount`` identities, reused) or ``shared`` (one).
+        factory: connects one client.
+        destination: the server.
+        amount: the reserve, or the size of the pool.
+
+    Raises:
+        ConfigurationError: no such mode, or an amount that does not fit.
+    """
+    if mode == "per-connection":
+        return FreshIdentities(factory, destination, reserve=amount)
+    if mode == "pool":
+        return LastingIdentities(factory, destination, count=amount)
+    if mode == "shared":
+        return LastingIdentities(factory, destination, count=1)
+    raise ConfigurationError(
+        f"there is no identity mode {mode!r}; choose per-connection, pool or shared"
+    )

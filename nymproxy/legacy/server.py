@@ -1,0 +1,300 @@
+"""The proxy server: a Nym address whose sessions come out at one TCP upstream, in both protocols.
+
+Names and parameters of ``NymProxyServer`` of nym-sdk 1.21.6, src/tcp_proxy/tcp_proxy_server.rs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from contextlib import contextmanager
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+import anyio
+import anyio.abc
+from anyio.from_thread import start_blocking_portal
+
+from nymproxy.errors import (
+    ClientDisconnected,
+    ConfigurationError,
+    ResetCode,
+    StreamRefused,
+    UsageError,
+)
+from nymproxy.forward import TcpEndpoint, connect_upstream
+from nymproxy.forward.sockets import CONNECT_SECONDS
+from nymproxy.legacy._errors import without_group
+from nymproxy.legacy.background import RunningServer
+from nymproxy.legacy.clients import running_mux
+from nymproxy.legacy.factory import mixnet_client_factory
+from nymproxy.legacy.session import Session, SessionSnapshot, session_name
+from nymproxy.legacy.upstream_header import AllowList, read_header
+from nymproxy.legacy.wire import WireSettings, check_wire
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, Self
+
+    from anyio.abc import SocketStream
+
+    from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+    from nymproxy.channel import Channel, ChannelAcceptor, ChannelProtocol
+    from nymproxy.forward import ByteChannel
+    from nymproxy.legacy.clients import ClientFactory, ProxyClient, RunningMux
+    from nymproxy.legacy.wire import Wire
+    from nymproxy.mixnet.directory import NetworkDetails
+    from nymproxy.mixnet.traffic import TrafficProfile
+
+logger = logging.getLogger("nymproxy.legacy")
+
+MAX_SESSIONS = 1024
+
+
+class SessionKey(NamedTuple):
+    """What tells sessions apart: the same id under another sender tag is another session."""
+
+    protocol: str
+    session_id: str
+    peer: NymAddress | SenderTag
+
+
+class DisconnectSignal:
+    """Stops a server when it is sent."""
+
+    def __init__(self, event: anyio.Event) -> None:
+        self._event = event
+
+    def send(self) -> None:
+        """Ask the server to stop; returns at once. Call it in the server's event loop."""
+        self._event.set()
+
+
+class NymProxyServer:
+    """Accepts sessions of both protocols at one Nym address, and carries each to the upstream.
+
+    Made by :meth:`create`, which connects; then :meth:`run`. The address stays the same as long as
+    ``config_dir`` does.
+    """
+
+    def __init__(
+        self,
+        client: ProxyClient,
+        upstream: TcpEndpoint,
+        *,
+        accept: Sequence[Wire],
+        settings: WireSettings,
+        max_sessions: int,
+        connect_timeout: float,
+        allowed_upstreams: AllowList | None,
+    ) -> None:
+        self._client = client
+        self._upstream = upstream
+        self._accept = accept
+        self._settings = settings
+        self._max_sessions = max_sessions
+        self._connect_timeout = connect_timeout
+        self._allowed_upstreams = allowed_upstreams
+        self._numbers = itertools.count(1)
+        self._sessions: dict[SessionKey, Session] = {}
+        self._stop = anyio.Event()
+        self._ended = anyio.Event()
+        self._was_run = False
+        self._is_lost = False
+
+    @classmethod
+    async def create(
+        cls,
+        upstream_address: str,
+        config_dir: str | os.PathLike[str] | None,
+        env: str | os.PathLike[str] | None = None,
+        gateway: NodeIdentity | str | None = None,
+        *,
+        accept: Sequence[str] = ("legacy", "stream"),
+        profile: TrafficProfile | str = "default",
+        network: NetworkDetails | None = None,
+        settings: WireSettings | None = None,
+        max_sessions: int = MAX_SESSIONS,
+        connect_timeout: float = CONNECT_SECONDS,
+        allowed_upstreams: Sequence[str] | None = None,
+        client_factory: ClientFactory | None = None,
+    ) -> Self:
+        """Connect to the mixnet; :meth:`run` then serves.
+
+        Args:
+            upstream_address: ``host:port``, resolved and connected anew for every session.
+            config_dir: directory with the keys, and so with the address; ``None``: a new address.
+            env: env file that describes the network; mainnet without one.
+            gateway: entry gateway to ask for.
+            accept: the protocols.
+            profile: traffic profile, by name or as an object.
+            network: the network itself, in place of ``env``.
+            settings: of both protocols, idle limits among them.
+            max_sessions: more sessions are refused.
+            connect_timeout: seconds for connecting to the upstream.
+            allowed_upstreams: ``host:port`` or ``host:*``: sessions may ask for these with an
+                ``UPSTREAM:host:port`` line (the dialect of nym-rpc). Off without it.
+            client_factory: connects the mixnet client, in place of everything about it above.
+
+        Raises:
+            ConfigurationError: a value that cannot work.
+            NymError: the storage cannot be used, or the mixnet not be reached.
+        """
+        upstream = TcpEndpoint.parse(upstream_address)
+        wires = tuple(check_wire(name) for name in dict.fromkeys(accept))
+        if not wires or max_sessions < 1:
+            raise ConfigurationError("a server accepts at least one protocol and one session")
+        allowed = None if allowed_upstreams is None else AllowList.parse(allowed_upstreams)
+        factory = client_factory or mixnet_client_factory(
+            network=network, env=env, profile=profile, gateway=gateway, storage=config_dir
+        )
+        logger.info("Creating client")
+        client = await factory()
+        logger.info("Client created: %s", client.address)
+        return cls(
+            client,
+            upstream,
+            accept=wires,
+            settings=settings or WireSettings(),
+            max_sessions=max_sessions,
+            connect_timeout=connect_timeout,
+            allowed_upstreams=allowed,
+        )
+
+    @classmethod
+    @contextmanager
+    def in_background(
+        cls,
+        upstream_address: str,
+        config_dir: str | os.PathLike[str] | None,
+        *arguments: Any,  # noqa: ANN401  (those of create, which checks them)
+        backend: str = "asyncio",
+        **options: Any,  # noqa: ANN401
+    ) -> Iterator[RunningServer]:
+        """Create a server and run it in a thread for the length of the ``with`` block.
+
+        Takes the arguments of :meth:`create`.
+        """
+        with start_blocking_portal(backend) as portal:
+            create = partial(cls.create, upstream_address, config_dir, *arguments, **options)
+            server = portal.call(create)
+            future, _ = portal.start_task(server.run)
+            try:
+                yield RunningServer(portal, server.nym_address(), server.session_map)
+            finally:
+                portal.call(server.disconnect)
+                future.result()
+
+    def nym_address(self) -> NymAddress:
+        """Return what clients are given."""
+        return self._client.address
+
+    def session_map(self) -> Mapping[SessionKey, SessionSnapshot]:
+        """Return the sessions that are running now."""
+        return MappingProxyType(
+            {key: session.snapshot() for key, session in self._sessions.items()}
+        )
+
+    def disconnect_signal(self) -> DisconnectSignal:
+        """Return what stops the server when it is sent."""
+        return DisconnectSignal(self._stop)
+
+    async def disconnect(self) -> None:
+        """Stop accepting, tell all sessions, flush at most 10 s, disconnect."""
+        self._stop.set()
+        if self._was_run:
+            await self._ended.wait()
+        else:
+            await self._client.aclose()
+
+    async def run_with_shutdown(self) -> None:
+        """Serve until the disconnect signal; the old module's name of :meth:`run`."""
+        await self.run()
+
+    async def run(
+        self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Serve until :meth:`disconnect`, the disconnect signal, or cancelled.
+
+        Raises:
+            UsageError: it was run before.
+            ClientDisconnected: the mixnet client lost its gateway for good.
+        """
+        if self._was_run:
+            raise UsageError("this proxy server was run before; create another one")
+        self._was_run = True
+        try:
+            with without_group():
+                async with self._client as client:
+                    rate = client.packet_rate
+                    protocols = [self._settings.protocol(wire, rate) for wire in self._accept]
+                    async with running_mux(client, protocols) as running:
+                        await self._serve_all(running, protocols, task_status)
+        finally:
+            self._ended.set()
+        if self._is_lost:
+            raise ClientDisconnected("the proxy server lost its gateway for good; start it again")
+
+    async def _serve_all(
+        self,
+        running: RunningMux,
+        protocols: Sequence[ChannelProtocol],
+        task_status: anyio.abc.TaskStatus[None],
+    ) -> None:
+        acceptors = [running.mux.listen(protocol) for protocol in protocols]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._stop_when_lost, running)
+            async with anyio.create_task_group() as sessions:
+                for acceptor in acceptors:
+                    tasks.start_soon(self._accept_all, acceptor, sessions)
+                task_status.started()
+                await self._stop.wait()
+                for acceptor in acceptors:
+                    await acceptor.aclose()
+                for session in list(self._sessions.values()):
+                    session.stop()
+                # Each tells its client, in bounded time; the group waits for them.
+            tasks.cancel_scope.cancel()
+
+    async def _stop_when_lost(self, running: RunningMux) -> None:
+        await running.ended.wait()
+        logger.error("The mixnet client has ended; stopping")
+        self._is_lost = True
+        self._stop.set()
+
+    async def _accept_all(self, acceptor: ChannelAcceptor, sessions: anyio.abc.TaskGroup) -> None:
+        while True:
+            try:
+                channel = await acceptor.accept()
+            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                return
+            if len(self._sessions) >= self._max_sessions:
+                logger.warning("A session was refused: %d are running", len(self._sessions))
+                channel.abort(ResetCode.REFUSED, "too many sessions")
+                continue
+            key = SessionKey(channel.protocol, session_name(channel), channel.peer)
+            session = self._sessions[key] = Session(next(self._numbers), channel)
+            sessions.start_soon(self._serve, key, session)
+
+    async def _serve(self, key: SessionKey, session: Session) -> None:
+        """Carry one session. Whatever goes wrong ends it, and nothing else."""
+        logger.debug("Spawned a new session handler: %s", key.session_id)
+        try:
+            with session.starting:
+                stream, channel = await self._connect(session.channel)
+                await session.run(stream, channel)
+        except StreamRefused as error:
+            logger.warning("Session %d was refused: %s", session.number, error)
+            session.channel.abort(ResetCode.REFUSED, "the upstream cannot be reached")
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            logger.warning("Session %d ended at once: %s", session.number, error.__cause__)
+        finally:
+            del self._sessions[key]
+
+    async def _connect(self, channel: Channel) -> tuple[SocketStream, ByteChannel]:
+        if self._allowed_upstreams is None:
+            return await connect_upstream(self._upstream, timeout=self._connect_timeout), channel
+        upstream, rest = await read_header(channel, self._upstream, self._allowed_upstreams)
+        return await connect_upstream(upstream, timeout=self._connect_timeout), rest
