@@ -1,0 +1,37 @@
+"""What a scan is asked to do; every finder gets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Target = Literal["legacy", "stream"]
+
+DEFAULT_SIZE_LIMIT = 2 * 1024 * 1024
+"""Larger files (in bytes) are data, not deployments; a scan leaves them alone and says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """Options of a scan.
+
+    Attributes:
+        docs: look into fenced blocks of Markdown, too.
+        to: the wire of rewritten clients; ``"stream"`` counts only where both ends are known.
+        decisions: choices taken with ``--decide CODE=choice``, by code.
+        program: what the old program names become.
+        size_limit: largest file to read, in bytes.
+        stream_servers: Nym addresses whose server is known to speak the stream protocol.
+        whole_system: the scan has seen the one server that all of its clients use.
+    """
+
+    docs: bool = False
+    to: Target = "legacy"
+    decisions: Mapping[str, str] = field(default_factory=dict)
+    program: str = "nymproxy"
+    size_limit: int = DEFAULT_SIZE_LIMIT
+    stream_servers: frozenset[str] = frozenset()
+    whole_system: bool = False

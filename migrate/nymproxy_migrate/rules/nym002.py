@@ -1,0 +1,23 @@
+"""Commands that start the old server become ``nymproxy server``."""
+
+from __future__ import annotations
+
+from nymproxy_migrate.model import Action, Kind, Safety
+from nymproxy_migrate.rules._rule import Rule
+
+RULE = Rule(
+    code="NYM002",
+    kind=Kind.COMMAND_SERVER,
+    title="an old proxy server is started here",
+    why=(
+        "`nymproxy server` serves old and new clients at the same Nym address, so clients can "
+        "move one by one. The old binary glued its config directory to $HOME; the new command "
+        "names the effective directory, or the address would change."
+    ),
+    next="Apply it with `nymproxy-migrate rewrite --write`; migrate servers before their clients.",
+    example_before="nym-proxy-server -u 127.0.0.1:22 -c /srv/nym",
+    example_after='nymproxy server --accept legacy,stream -u 127.0.0.1:22 -c "$HOME/srv/nym"',
+    safety=Safety.SAFE,
+    action=Action.REWRITE,
+    needs_human=False,
+)

@@ -1,0 +1,17 @@
+"""Comments ``nymproxy: ignore[...]`` without an effect."""
+
+from __future__ import annotations
+
+from nymproxy_migrate.model import Action, Kind
+from nymproxy_migrate.rules._rule import Rule
+
+RULE = Rule(
+    code="NYM091",
+    kind=Kind.DOCS,
+    title="a suppression that suppresses nothing",
+    why="A comment that hides no finding hides the next one by accident.",
+    next="Remove the comment.",
+    example_before="echo hello  # nymproxy: ignore[NYM001]",
+    action=Action.INFO,
+    needs_human=False,
+)
