@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
+import ssl
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,7 +30,6 @@ from nymproxy.mixnet.gateway.websocket import (
 )
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Callable, Iterable
 
     from nymproxy.address import NodeIdentity
@@ -119,6 +121,9 @@ def _reason(error: BaseException) -> str:
     """Name the innermost cause: anyio wraps what the system said."""
     while error.__cause__ is not None:
         error = error.__cause__
+    has_own_text = isinstance(error, (ssl.SSLError, socket.gaierror))
+    if isinstance(error, OSError) and error.errno and not has_own_text:
+        return os.strerror(error.errno)
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
