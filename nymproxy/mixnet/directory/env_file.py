@@ -81,7 +81,8 @@ def read_env_file_leniently(text: str | None, environ: Mapping[str, str]) -> Net
         return _details(variables, (_FILE_NOT_LOADED,))
     from_file = _load(text, variables, apply=True)
     warnings = [_unquoted_json(key) for key in unquoted if key not in environ]
-    if from_file & {"NYM_API", "API_VALIDATOR"} and "NYM_APIS" not in variables:
+    names_one = from_file & {"NYM_API", "API_VALIDATOR"}
+    if names_one and any(map(variables.get, names_one)) and "NYM_APIS" not in variables:
         variables["NYM_APIS"] = ""
         warnings.append(_NYM_API_SHADOWED)
     return _details(variables, tuple(warnings))

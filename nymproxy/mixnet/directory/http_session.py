@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import zlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx
+
+_GZIP_FORMAT = 16 + zlib.MAX_WBITS
 
 # A directory on this machine is never asked through a proxy from the environment.
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
@@ -63,25 +66,78 @@ class HttpSession:
             raise DirectoryUnavailable(
                 f"no complete answer within {self._timeout_seconds:g} seconds"
             ) from error
-        except httpx.DecodingError as error:
-            raise DirectoryFormatError("an answer whose compression is damaged") from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise DirectoryUnavailable(f"no usable URL ({error})") from error
 
     async def _read(self, response: httpx.Response) -> bytes:
+        import httpx
+
         if not response.is_success:
             raise DirectoryUnavailable(f"the answer was HTTP {response.status_code}")
         kind = response.headers.get("content-type", "")
         if kind.startswith("application/bincode"):
             raise DirectoryFormatError("an answer in bincode, although JSON was asked for")
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > self._max_body_bytes:
-                raise DirectoryFormatError(f"an answer of more than {self._max_body_bytes} bytes")
-        if not body:
+        body = BoundedBody(response.headers.get("content-encoding", ""), self._max_body_bytes)
+        problem: DirectoryFormatError | None = None
+        try:
+            async for chunk in response.aiter_raw():
+                if problem is None:
+                    problem = body.feed(chunk)
+                if problem is not None:
+                    # Closing ends the iteration. Leaving it would leave a chain of asynchronous
+                    # generators to the garbage collector, which trio complains of.
+                    await response.aclose()
+        except httpx.HTTPError:
+            if problem is None:
+                raise
+        if problem is not None:
+            raise problem
+        return body.finish()
+
+
+class BoundedBody:
+    """Collects a body, decompressing it on the way, up to a limit. No I/O."""
+
+    def __init__(self, encoding: str, max_bytes: int) -> None:
+        self._encoding = encoding.strip().lower()
+        self._max_bytes = max_bytes
+        self._body = bytearray()
+        self._inflater = zlib.decompressobj(_GZIP_FORMAT)
+
+    def feed(self, chunk: bytes) -> DirectoryFormatError | None:
+        """Take the next bytes, and return what is wrong with them, if anything."""
+        if self._encoding in ("", "identity"):
+            self._body += chunk
+        elif self._encoding in ("gzip", "x-gzip"):
+            try:
+                self._inflate(chunk)
+            except zlib.error:
+                return DirectoryFormatError("an answer whose compression is damaged")
+        else:
+            return DirectoryFormatError("an answer in a compression that was not asked for")
+        if len(self._body) > self._max_bytes:
+            return DirectoryFormatError(f"an answer of more than {self._max_bytes} bytes")
+        return None
+
+    def finish(self) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            DirectoryFormatError: it is empty, or its compressed form is cut off.
+        """
+        if not self._body:
             raise DirectoryFormatError("an empty answer")
-        return bytes(body)
+        if self._encoding.endswith("gzip") and not self._inflater.eof:
+            raise DirectoryFormatError("an answer whose compression is cut off")
+        return bytes(self._body)
+
+    def _inflate(self, chunk: bytes) -> None:
+        while chunk and len(self._body) <= self._max_bytes:
+            if self._inflater.eof:  # a gzip file may have several members
+                self._inflater = zlib.decompressobj(_GZIP_FORMAT)
+            room = self._max_bytes + 1 - len(self._body)
+            self._body += self._inflater.decompress(chunk, room)
+            chunk = self._inflater.unused_data or self._inflater.unconsumed_tail
 
 
 @asynccontextmanager
@@ -99,7 +155,11 @@ async def http_session(
 
     async with httpx.AsyncClient(
         verify=context,
-        headers={"Accept": "application/json", "User-Agent": "nymproxy"},
+        headers={
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": "nymproxy",
+        },
         timeout=timeout_seconds,
         follow_redirects=False,
         mounts=dict.fromkeys(_LOOPBACK),

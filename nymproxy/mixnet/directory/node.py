@@ -198,7 +198,8 @@ def gateway_urls(
         The primary URL and the fallback, if there is one.
 
     Raises:
-        UnknownGateway: the node is no gateway, or offers no TLS although it was asked for.
+        UnknownGateway: the node is no gateway, has no address, or offers no TLS although it was
+            asked for.
     """
     entry = node.entry
     if entry is None:
@@ -210,6 +211,8 @@ def gateway_urls(
     hosts = [] if no_hostname or entry.hostname is None else [entry.hostname]
     hosts += [f"[{ip}]" if ip.version == 6 else str(ip) for ip in entry.ip_addresses]
     urls = [f"ws://{host}:{entry.ws_port}" for host in hosts[:2]]
+    if not urls:
+        raise UnknownGateway("the gateway announces no address: choose another gateway")
     return urls[0], urls[1] if len(urls) > 1 else None
 
 
