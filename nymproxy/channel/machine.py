@@ -240,9 +240,10 @@ class ChannelMachine:
     def _delivery_failed(self, outgoing: Outgoing, error: NymError) -> None:
         if outgoing.index is None and outgoing.segment.kind is not SegmentKind.OPEN:
             return  # a control message: the next one says the same, or the peer asks
-        if isinstance(error, ClientDisconnected):
-            self.transport_failed(error)
-            return
+        for reason in (error, error.__cause__):
+            if isinstance(reason, ClientDisconnected):
+                self.transport_failed(reason)
+                return
         lost = StreamDataLost("a message of ours was given up; the peer waits for it in vain")
         lost.__cause__ = error
         self._fail(lost, ResetCode.DATA_LOST)

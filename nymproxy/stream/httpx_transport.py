@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.stream.background import StreamClient
+    from nymproxy.stream.stream import MixnetStream
 
 
 class StreamHTTPTransport(httpx.AsyncBaseTransport):
@@ -185,8 +186,11 @@ class _StreamBackend(httpcore.AsyncNetworkBackend):
 
 
 class _HTTPStream(httpcore.AsyncNetworkStream):
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
+    """One connection: the stream itself, or TLS on it."""
+
+    def __init__(self, bottom: MixnetStream, wrapped: ByteStream | None = None) -> None:
+        self._bottom = bottom
+        self._stream = bottom if wrapped is None else wrapped
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with (
@@ -225,12 +229,12 @@ class _HTTPStream(httpcore.AsyncNetworkStream):
                 standard_compatible=False,
                 server_side=False,
             )
-        return _HTTPStream(wrapped)
+        return _HTTPStream(self._bottom, wrapped)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's signature
         if info == "ssl_object":
             return self._stream.extra(TLSAttribute.ssl_object, None)
         if info == "is_readable":
-            # Asked of idle connections: a stream that failed must not serve the next request.
-            return getattr(self._stream, "error", None) is not None
+            # Asked of idle connections: one that has ended must not serve the next request.
+            return self._bottom.is_at_end or self._bottom.error is not None
         return None

@@ -73,6 +73,11 @@ class MixnetStream(ByteStream):
         return self._channel.error
 
     @property
+    def is_at_end(self) -> bool:
+        """True when the peer's direction has ended and everything was received."""
+        return self._channel.is_at_end
+
+    @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
         """See :class:`StreamAttribute`; what is not known (yet) is absent."""
         channel = self._channel

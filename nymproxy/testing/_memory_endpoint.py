@@ -175,6 +175,7 @@ class MemoryEndpoint:
             return
         self._error = error
         abandoned = DeliveryAbandoned("the client was closed before the message was delivered")
+        abandoned.__cause__ = error
         for outgoing in tuple(self._outstanding):
             self._abandon(outgoing, abandoned)
         for place in self._lanes.values():

@@ -28,9 +28,6 @@ from tests.stream.support import (
     with_rules,
 )
 
-KIB = 1024
-
-
 # S1: a stream exists from its Open on, not from accept().
 
 
