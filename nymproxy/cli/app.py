@@ -233,6 +233,7 @@ def address(
     typer.echo(json.dumps({"address": text}) if json_output else text)
 
 
+app.command()(local_commands.localnet)
 app.command()(local_commands.demo)
 
 

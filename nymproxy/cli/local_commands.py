@@ -10,6 +10,69 @@ import typer
 from nymproxy.cli.choices import Profile
 
 
+def localnet(
+    mixes_per_layer: Annotated[int, typer.Option(min=1, help="Mix nodes in each layer.")] = 1,
+    gateways: Annotated[int, typer.Option(min=1, help="Gateways.")] = 2,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes that share the nodes' work.")
+    ] = 1,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep keys, ports and the gateways' clients here from run to run.",
+        ),
+    ] = None,
+    env_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write the env file for clients."),
+    ] = None,
+    base_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="First port; the nodes take those after it."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Make all keys predictable (for tests).")] = None,
+    epoch_seconds: Annotated[
+        float,
+        typer.Option(
+            min=1.0,
+            help="Length of an epoch. Rust clients refresh every 300 s: keep it much longer.",
+        ),
+    ] = 30 * 24 * 3600.0,
+    epochs_per_rotation: Annotated[
+        int, typer.Option(min=2, help="Epochs between two rotations of the nodes' keys.")
+    ] = 24,
+    faults: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A fault plan (JSON, docs/localnet.md)."),
+    ] = None,
+    json_logs: Annotated[
+        bool, typer.Option("--json", help="Logs as JSON lines on stderr.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks of our own bugs.")] = False,
+) -> None:
+    """Run a mixnet on this machine: directory, mix nodes and gateways, on loopback sockets."""
+    from nymproxy.cli import localnet as command
+    from nymproxy.localnet.config import LocalnetConfig
+    from nymproxy.localnet.faults import FaultPlan
+
+    command.run(
+        LocalnetConfig(
+            mixes_per_layer=mixes_per_layer,
+            gateways=gateways,
+            processes=processes,
+            state_dir=state_dir,
+            env_file=env_file,
+            base_port=base_port,
+            seed=seed,
+            epoch_seconds=epoch_seconds,
+            epochs_per_rotation=epochs_per_rotation,
+            fault_plan=FaultPlan() if faults is None else FaultPlan.from_json(faults.read_text()),
+        ),
+        json_logs=json_logs,
+    )
+
+
 def demo(
     profile: Annotated[Profile, typer.Option(help="Traffic profile.")] = Profile.BARE,
     json_output: Annotated[

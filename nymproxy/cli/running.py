@@ -14,14 +14,16 @@ import signal
 import socket
 import sys
 import tempfile
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
+
+    from anyio.abc import TaskStatus
 
 logger = logging.getLogger("nymproxy.cli")
 
@@ -59,40 +61,62 @@ def announced(ready: dict[str, object], address_file: Path | None) -> Iterator[N
     try:
         yield
     finally:
-        notify_service_manager("STOPPING=1")
         if address_file is not None:
             address_file.unlink(missing_ok=True)
 
 
-async def until_told_to_end(
-    work: Callable[[], Awaitable[None]],
+class Service(Protocol):
+    """Work that says when it has started (``TaskGroup.start``)."""
+
+    async def __call__(self, *, task_status: TaskStatus[None]) -> None: ...
+
+
+async def serve_until_told_to_end(
+    service: Service,
     drain: Callable[[], Awaitable[None]],
+    ready: Callable[[], dict[str, object]],
+    *,
+    address_file: Path | None,
     grace_period_seconds: float,
 ) -> None:
-    """Run ``work`` until it ends by itself, or until a signal; then ``drain`` within the period.
+    """Run a service, announced while it runs, until it ends by itself or a signal comes.
 
-    ``drain`` should make ``work`` return. What has not ended after the period, or at a second
-    signal, is cancelled.
+    A signal asks for ``drain``, which should make the service return. What has not ended after
+    the grace period, or at a second signal, is cancelled. A signal that comes while the service
+    still starts ends it at once.
     """
-    async with anyio.create_task_group() as tasks:
+    started = False
 
-        async def on_signals() -> None:
-            with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                async for number in signals:
-                    logger.info("%s: closing sessions", signal.Signals(number).name)
-                    tasks.start_soon(drain_within_period)
-                    break
-                async for _ in signals:
-                    logger.warning("second signal: ending at once")
-                    tasks.cancel_scope.cancel()
+    async def serve() -> None:
+        nonlocal started
+        with ExitStack() as announcement:
+            async with anyio.create_task_group() as running:
+                await running.start(service)
+                started = True
+                announcement.enter_context(announced(ready(), address_file))
 
-        async def drain_within_period() -> None:
-            with anyio.move_on_after(grace_period_seconds) as scope:
-                await drain()
-            if scope.cancelled_caught:
-                logger.warning("not everything could be flushed in %g s", grace_period_seconds)
-            tasks.cancel_scope.cancel()
+    async def drain_within_period() -> None:
+        notify_service_manager("STOPPING=1")
+        if not started:
+            everything.cancel_scope.cancel()
+            return
+        with anyio.move_on_after(grace_period_seconds) as scope:
+            await drain()
+        if scope.cancelled_caught:
+            logger.warning("not everything could be flushed in %g s", grace_period_seconds)
+            everything.cancel_scope.cancel()
 
-        tasks.start_soon(on_signals)
-        await work()
-        tasks.cancel_scope.cancel()
+    async def on_signals() -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async for number in signals:
+                logger.info("%s: closing sessions", number.name)
+                everything.start_soon(drain_within_period)
+                break
+            async for _ in signals:
+                logger.warning("second signal: ending at once")
+                everything.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as everything:
+        everything.start_soon(on_signals)
+        await serve()
+        everything.cancel_scope.cancel()

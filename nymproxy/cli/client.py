@@ -1,0 +1,71 @@
+"""``nymproxy client``: a local TCP port whose connections come out at a proxy server's upstream."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy.cli.logs import set_up_logging
+from nymproxy.cli.running import serve_until_told_to_end
+from nymproxy.legacy import IdentityMode, NymProxyClient, Wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What the flags say."""
+
+    server_address: str
+    listen_address: str
+    listen_port: int
+    close_timeout_seconds: float
+    env_path: Path | None
+    client_pool_reserve: int
+    wire: Wire
+    identity_mode: IdentityMode
+    profile: str
+    address_file: Path | None
+    grace_period_seconds: float
+    json_logs: bool
+
+
+async def _serve(settings: ClientSettings) -> None:
+    client = NymProxyClient(
+        settings.server_address,
+        settings.listen_address,
+        settings.listen_port,
+        settings.close_timeout_seconds,
+        settings.env_path,
+        settings.client_pool_reserve,
+        wire=settings.wire,
+        identity_mode=settings.identity_mode,
+        profile=settings.profile,
+    )
+
+    def ready() -> dict[str, object]:
+        host, port = client.local_address
+        return {
+            "event": "ready",
+            "local_address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "wire": settings.wire,
+            "identity_mode": settings.identity_mode,
+        }
+
+    await serve_until_told_to_end(
+        client.run,
+        client.disconnect,
+        ready,
+        address_file=settings.address_file,
+        grace_period_seconds=settings.grace_period_seconds,
+    )
+
+
+def run(settings: ClientSettings) -> None:
+    """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
+    set_up_logging(as_json=settings.json_logs, rust_log=os.environ.get("RUST_LOG"))
+    anyio.run(_serve, settings)
