@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nymproxy.address import NodeIdentity, NymAddress, SenderTag
 from nymproxy.channel import ChannelId, ChannelRules, PeerMemory, Segment, SegmentKind
@@ -46,11 +46,11 @@ class Bench:
         is_dialer: bool = True,
         options: StreamOptions | None = None,
         memory: PeerMemory | None = None,
-        **rules: float | None,
+        **rules: Any,
     ) -> None:
         options = options or StreamOptions()
         if rules:
-            options = replace(options, rules=replace(options.rules, **rules))  # type: ignore[arg-type]
+            options = replace(options, rules=replace(options.rules, **rules))
         self.protocol = StreamProtocol(options, memory or PeerMemory())
         self.now = 0.0
         self.sent: list[Outgoing] = []

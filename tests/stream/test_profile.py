@@ -75,9 +75,7 @@ def test_a_peer_that_stops_showing_it_stays_negotiated() -> None:
         (Capability.NONE, EndSignal.EMPTY_DATA, False),
     ],
 )
-def test_only_what_both_sides_know_is_used(
-    shown: Capability, end: EndSignal, is_flow: bool
-) -> None:
+def test_only_what_both_know_is_used(shown: Capability, end: EndSignal, is_flow: bool) -> None:
     peer = dialer()
     peer.segment_received(replace(PLAIN, capabilities=shown))
     assert peer.end_signal is end
