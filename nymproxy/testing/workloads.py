@@ -45,7 +45,7 @@ class WorkloadResult:
         problem: what was wrong, if anything.
         payload_bytes: payload moved, both directions together.
         first_byte_seconds: from the connection's start to the first byte of the answer, of the
-            slowest connection.
+            slowest connection; ``None`` for uploads.
         seconds: from the first connection's start to the last one's end.
         connections: how many connections the workload made.
         ends_of_data: how many of them saw the answer's end of data.
@@ -159,6 +159,7 @@ async def _upload_once(target: Target, exchange: _Exchange, seed: int, length: i
         tasks.start_soon(send_body)
         status, _, body = await _read_http_response(stream, exchange)
     exchange.payload_bytes = length
+    exchange.first_byte_seconds = None  # the answer begins when the upload has ended
     expected = {"length": length, "sha256": payload_digest(seed, length)}
     if status != 200:
         exchange.problem = f"status {status}"

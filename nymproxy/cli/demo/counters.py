@@ -58,7 +58,7 @@ async def network_totals(client: httpx.AsyncClient, counters_url: str) -> Networ
         packets_from_clients=sum(size["packets"] for size in from_clients),
         bytes_from_clients=sum(size["bytes"] for size in from_clients),
         packets_dropped=sum(total.get("dropped", {}).values()),
-        registrations=total.get("events", {}).get("registrations", 0),
+        registrations=total.get("events", {}).get("clients_registered", 0),
     )
 
 

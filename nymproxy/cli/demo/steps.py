@@ -64,11 +64,14 @@ class PairRun:
         wire: ``legacy`` or ``stream``.
         steps: the steps, in order.
         upstream: what the upstream saw meanwhile.
+        identities: identities that the pair's clients registered from their start on, those
+            that are in reserve at the end included.
     """
 
     wire: str
     steps: tuple[Step, ...]
     upstream: UpstreamTotals
+    identities: int
 
     @property
     def ok(self) -> bool:
@@ -134,8 +137,10 @@ async def run_step(scene: Scene, work: Work) -> Step:
     )
 
 
-async def run_pair(wire: str, scene: Scene, on_step: Callable[[Step], None]) -> PairRun:
-    """Do all the work through one pair."""
+async def run_pair(
+    wire: str, scene: Scene, before_clients: NetworkTotals, on_step: Callable[[Step], None]
+) -> PairRun:
+    """Do all the work through one pair; ``before_clients`` is from before its clients started."""
     before = await upstream_totals(scene.http_client, scene.upstream)
     steps = []
     for work in WORK:
@@ -143,4 +148,5 @@ async def run_pair(wire: str, scene: Scene, on_step: Callable[[Step], None]) -> 
         on_step(step)
         steps.append(step)
     after = await upstream_totals(scene.http_client, scene.upstream)
-    return PairRun(wire, tuple(steps), after - before)
+    identities = (await _network(scene) - before_clients).registrations
+    return PairRun(wire, tuple(steps), after - before, identities)

@@ -7,17 +7,18 @@ import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from nymproxy.cli.demo.counters import network_totals
 from nymproxy.cli.demo.report import as_json, as_table
 from nymproxy.cli.demo.steps import PairRun, Scene, Step, run_pair
 from nymproxy.testing.processes import Child, child_process
 from nymproxy.testing.workloads import Target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     import httpx
 
@@ -78,10 +79,10 @@ def _describe(step: Step) -> str:
     result = step.result
     if not result.ok:
         return f"    {result.name}: FAILED, {result.problem}"
-    rate = step.goodput_bytes_per_second / 1000
+    connections = f"{result.connections} connections, " if result.connections > 1 else ""
     return (
-        f"    {result.name}: {result.payload_bytes / 1000:,.1f} kB right in {result.seconds:.2f} s"
-        f" ({rate:,.0f} kB/s)"
+        f"    {result.name}: {connections}{result.payload_bytes:,} bytes, all right,"
+        f" in {result.seconds:.2f} s"
     )
 
 
@@ -95,43 +96,60 @@ async def _logs_directory(keep: Path | None) -> AsyncIterator[Path]:
         yield Path(name)
 
 
-async def _scenes(
-    stage: _Stage, http_client: httpx.AsyncClient, say: Callable[[str], None]
-) -> dict[str, Scene]:
-    say("starting the local mixnet: directory, 3 mix nodes, 2 gateways")
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What both pairs share: the network, the upstream, and two servers for both protocols."""
+
+    localnet: dict[str, Any]
+    upstream: dict[str, Any]
+    http_server: str
+    greeter_server: str
+
+
+async def _prepare(stage: _Stage) -> _Ground:
+    _say("starting a local mixnet: directory, 3 mix nodes, 2 gateways")
     localnet = (await stage.start("localnet", "nymproxy", "localnet")).ready
     upstream = (await stage.start("upstream", "nymproxy.testing.upstream")).ready
-    say("starting two proxy servers, each for both protocols at one Nym address")
+    _say("starting two proxy servers, each for both protocols at one Nym address")
     env_file = str(localnet["env_file"])
-    http_server = await stage.server("server-http", env_file, str(upstream["http"]))
-    greeter_server = await stage.server("server-greeter", env_file, str(upstream["greeter"]))
-    scenes = {}
-    for wire in WIRES:
-        say(f"starting the {wire} clients")
-        scenes[wire] = Scene(
-            http=await stage.client(f"{wire}-http", env_file, http_server, wire),
-            greeter=await stage.client(f"{wire}-greeter", env_file, greeter_server, wire),
-            counters_url=str(localnet["counters_url"]),
-            upstream=str(upstream["http"]),
-            children=stage.children,
-            http_client=http_client,
-        )
-    return scenes
+    return _Ground(
+        localnet,
+        upstream,
+        http_server=await stage.server("server-http", env_file, str(upstream["http"])),
+        greeter_server=await stage.server("server-greeter", env_file, str(upstream["greeter"])),
+    )
+
+
+async def _run_wire(
+    wire: str, stage: _Stage, ground: _Ground, http_client: httpx.AsyncClient
+) -> PairRun:
+    """Start the clients of one wire, and do all the work through them."""
+    counters_url, env_file = str(ground.localnet["counters_url"]), str(ground.localnet["env_file"])
+    before = await network_totals(http_client, counters_url)
+    _say(f"starting the {wire} clients")
+    scene = Scene(
+        http=await stage.client(f"{wire}-http", env_file, ground.http_server, wire),
+        greeter=await stage.client(f"{wire}-greeter", env_file, ground.greeter_server, wire),
+        counters_url=counters_url,
+        upstream=str(ground.upstream["http"]),
+        children=stage.children,
+        http_client=http_client,
+    )
+    _say(f"working through the {wire} pair")
+    return await run_pair(wire, scene, before, lambda step: _say(_describe(step)))
 
 
 async def _run(settings: DemoSettings) -> list[PairRun]:
     import httpx
 
-    runs = []
     async with (
         _logs_directory(settings.keep_logs) as logs,
         httpx.AsyncClient(timeout=10) as http_client,
         AsyncExitStack() as stack,
     ):
         stage = _Stage(stack, logs, settings)
-        for wire, scene in (await _scenes(stage, http_client, _say)).items():
-            _say(f"working through the {wire} pair")
-            runs.append(await run_pair(wire, scene, lambda step: _say(_describe(step))))
+        ground = await _prepare(stage)
+        runs = [await _run_wire(wire, stage, ground, http_client) for wire in WIRES]
         _say("stopping everything")
     return runs
 
