@@ -6,6 +6,7 @@ extension; this module moves its bytes, bounds its buffers and gives every wait 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
 from dataclasses import dataclass
@@ -191,6 +192,8 @@ class WebSocketStream:
             raise GatewayProtocolError(
                 f"the websocket peer broke the protocol: {type(self._protocol.parser_exc).__name__}"
             ) from self._protocol.parser_exc
+        if self._protocol.close_rcvd is not None:
+            raise anyio.EndOfStream
         if self._lost is not None:
             raise anyio.BrokenResourceError from self._lost
         if self._protocol.state in (State.CLOSING, State.CLOSED):
@@ -216,7 +219,9 @@ class WebSocketStream:
         self._collect()
         if self._buffered > _FLOODED_BYTES:
             self._lose(GatewayProtocolError("the websocket peer asks for pongs it does not read"))
-        await self._write_or_wake()
+        # A peer that is gone takes no answer, but what it said before still counts.
+        with contextlib.suppress(anyio.BrokenResourceError):
+            await self._write_or_wake()
 
     def _take(self, event: object) -> None:
         if isinstance(event, Request):
