@@ -32,6 +32,12 @@ def test_malformed_nodes_are_left_out_and_counted() -> None:
     assert page.entry_count == page.total == 5
 
 
+def test_lists_longer_than_any_network_are_refused() -> None:
+    for entries, total in (([node(1)], 100_001), ([None] * 100_001, 1)):
+        with pytest.raises(DirectoryFormatError, match="more than 100000 nodes"):
+            parse_nodes_page(encode(Network().page(entries, total)))  # type: ignore[arg-type]
+
+
 def test_unreadable_refresh_times_count_as_1970() -> None:
     body = Network().page([node(1)])
     body["metadata"]["refreshed_at"] = "yesterday"

@@ -194,7 +194,7 @@ async def test_key_rotation_times_are_not_waited_for_long(
 
 
 async def test_run_refreshes_on_schedule_and_tells_of_changes() -> None:
-    kept = keeper(Source(TOPOLOGY, Network().topology(), ERROR, OTHER), refresh_seconds=0.5)
+    kept = keeper(Source(TOPOLOGY, Network().topology(), ERROR, OTHER), refresh_seconds=0.02)
     async with anyio.create_task_group() as group:
         group.start_soon(kept.run)
         with anyio.fail_after(10):

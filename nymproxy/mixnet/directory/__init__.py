@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from nymproxy.mixnet.directory.client import DirectoryClient
 from nymproxy.mixnet.directory.details import ApiUrl, NetworkDetails, NetworkWarning
-from nymproxy.mixnet.directory.env_file import read_env_file
+from nymproxy.mixnet.directory.env_file import read_env_file, read_env_file_leniently
 from nymproxy.mixnet.directory.keeper import TopologyKeeper, TopologySource
 from nymproxy.mixnet.directory.node import (
     EntryDetails,
@@ -36,4 +36,5 @@ __all__ = [
     "choose_gateway",
     "gateway_urls",
     "read_env_file",
+    "read_env_file_leniently",
 ]

@@ -111,14 +111,15 @@ def parse_nodes_page(body: bytes) -> NodesPage:
     nodes = expect_object(fields.get("nodes"))
     pagination = expect_object(nodes.get("pagination"))
     entries = expect_list(nodes.get("data"))
-    if len(entries) > _MAX_NODES:
-        raise DirectoryFormatError(f"a list of {len(entries)} nodes, more than any network has")
+    total = integer(pagination, "total", bits=64)
+    if max(total, len(entries)) > _MAX_NODES:
+        raise DirectoryFormatError(f"a list of more than {_MAX_NODES} nodes")
     parsed = [node for entry in entries if (node := _node_or_none(entry)) is not None]
     return NodesPage(
         metadata=_parse_metadata(expect_object(fields.get("metadata"))),
         nodes=tuple(parsed),
         malformed_count=len(entries) - len(parsed),
-        total=integer(pagination, "total", bits=32),
+        total=total,
     )
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING, NoReturn, TypeVar
-from urllib.parse import urlsplit
 
 from nymproxy.errors import ConfigurationError
 from nymproxy.mixnet.directory.details import MAINNET, ApiUrl, NetworkDetails, NetworkWarning
 from nymproxy.mixnet.directory.dotenv import Assignment, assignments
+from nymproxy.mixnet.directory.url_text import normalise_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _DEPRECATED = {"NYMD_VALIDATOR": "NYXD", "API_VALIDATOR": "NYM_API"}
-_DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 _U32 = re.compile(r"\+?0*[0-9]{1,10}")
 _UNQUOTED_LIST = re.compile(
     r"""(?P<head>\s*(?:export\s+)?(?P<key>NYM_APIS|NYM_VPN_APIS)\s*=\s*)"""
@@ -239,30 +238,3 @@ def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
-
-
-def normalise_url(text: str) -> str:
-    """Write a URL as a URL parser prints it: default port dropped, ``/`` for an empty path.
-
-    Raises:
-        ConfigurationError: no absolute URL.
-    """
-    stripped = text.strip("".join(map(chr, range(0x21))))
-    try:
-        parts = urlsplit(stripped)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigurationError("NYM_API is no valid URL") from error
-    scheme = parts.scheme.lower()
-    if not scheme or (scheme in _DEFAULT_PORTS and not host):
-        raise ConfigurationError("NYM_API is no valid URL: it needs a scheme and a host")
-    if scheme not in _DEFAULT_PORTS or host is None:
-        return stripped
-    user, at, _ = parts.netloc.rpartition("@")
-    if ":" in host:
-        host = f"[{host}]"
-    if port is not None and port != _DEFAULT_PORTS[scheme]:
-        host = f"{host}:{port}"
-    return parts._replace(
-        scheme=scheme, netloc=f"{user}{at}{host}", path=parts.path or "/"
-    ).geturl()

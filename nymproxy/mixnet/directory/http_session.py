@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import logging
 import zlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx
+
+_logger = logging.getLogger("nymproxy.mixnet.directory")
 
 _GZIP_FORMAT = 16 + zlib.MAX_WBITS
 
@@ -48,8 +51,8 @@ class HttpSession:
 
         try:
             return await self._get_once(url)
-        except httpx.TransportError:
-            pass
+        except httpx.TransportError as error:
+            _logger.debug("asking once more after a lost connection: %s", type(error).__name__)
         try:
             return await self._get_once(url)
         except httpx.TransportError as error:
