@@ -153,7 +153,7 @@ class ChannelTable:
     def close_listener(self, listener: Listener, now: float) -> list[ChannelKey]:
         """Refuse from now on; returns the waiting channels, which were aborted."""
         listener.is_closed = True
-        refused = list(listener.waiting)
+        refused = [key for key in listener.waiting if key in self.channels]
         listener.waiting.clear()
         for key in refused:
             self.channels[key].abort(ResetCode.REFUSED, "nobody accepts")

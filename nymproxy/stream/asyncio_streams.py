@@ -63,21 +63,24 @@ async def asyncio_streams(
     transport = _StreamTransport(stream, protocol)
     writer = asyncio.StreamWriter(transport, protocol, reader, loop)
     protocol.connection_made(transport)
+    failure: Exception | None = None
     try:
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(transport.read_all)
             task_group.start_soon(transport.write_all)
             try:
                 yield reader, writer
-            except BaseException:
-                transport.abort()
-                raise
-            transport.close()
-            with anyio.move_on_after(CLOSE_TIMEOUT_SECONDS):
-                await transport.finished.wait()
+            except Exception as error:
+                failure = error  # raised below, outside of the task group that would wrap it
+            else:
+                transport.close()
+                with anyio.move_on_after(CLOSE_TIMEOUT_SECONDS):
+                    await transport.finished.wait()
             task_group.cancel_scope.cancel()
     finally:
         transport.abort()
+    if failure is not None:
+        raise failure
 
 
 class _StreamTransport(asyncio.Transport):

@@ -78,13 +78,15 @@ class StreamEndpoint:
         traceback: TracebackType | None,
     ) -> bool | None:
         assert self._task_group is not None
-        with anyio.CancelScope(shield=True):
-            await self.mux.aclose(self._grace_seconds if exc_value is None else 0)
-        self._task_group.cancel_scope.cancel()
-        if isinstance(exc_value, anyio.get_cancelled_exc_class()):
-            return await self._task_group.__aexit__(exc_type, exc_value, traceback)
-        # The body's own exception is not for the task group, which would wrap it.
-        await self._task_group.__aexit__(None, None, None)
+        try:
+            with anyio.CancelScope(shield=True):
+                await self.mux.aclose(self._grace_seconds if exc_value is None else 0)
+        finally:
+            self._task_group.cancel_scope.cancel()
+            if not isinstance(exc_value, anyio.get_cancelled_exc_class()):
+                # The body's own exception is not for the task group, which would wrap it.
+                exc_type = exc_value = traceback = None
+            await self._task_group.__aexit__(exc_type, exc_value, traceback)
         return False
 
     async def open_stream(

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.errors import ClientDisconnected, StreamDataLost, StreamIdleTimeout
@@ -82,7 +82,6 @@ async def test_a_megabyte_both_ways_under_loss_duplication_and_reordering(
         assert any(len(message.delivered_at) == 2 for message in log)
 
 
-@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32),
     sizes=st.tuples(st.integers(0, 150_000), st.integers(0, 150_000)),
