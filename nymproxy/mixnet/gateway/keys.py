@@ -69,7 +69,13 @@ def signature_is_valid(public_key: bytes, message: bytes, signature: bytes) -> b
 
 
 def x25519_public(private_key: bytes) -> bytes:
-    """Return the public key (32 bytes) of an X25519 private key."""
+    """Return the public key (32 bytes) of an X25519 private key.
+
+    Raises:
+        ConfigurationError: the private key has not 32 bytes.
+    """
+    if len(private_key) != 32:
+        raise ConfigurationError(f"an X25519 private key has 32 bytes, not {len(private_key)}")
     return crypto_scalarmult_base(private_key)
 
 
@@ -102,9 +108,12 @@ class SharedKey:
         Raises:
             GatewayProtocolError: the peer's key is of low order, or no key at all.
         """
+        # The binding hands the bytes to libsodium without looking at their length.
+        if len(private_key) != 32 or len(peer_public_key) != 32:
+            raise GatewayProtocolError("the peer's ephemeral key is unusable: it has not 32 bytes")
         try:
             shared_secret = crypto_scalarmult(private_key, peer_public_key)
-        except (CryptoError, ValueError, TypeError) as error:
+        except (CryptoError, ValueError) as error:
             raise GatewayProtocolError("the peer's ephemeral key is unusable") from error
         extracted = hmac.new(salt, shared_secret, blake3).digest()  # type: ignore[arg-type]
         return cls(hmac.new(extracted, b"\x01", blake3).digest())  # type: ignore[arg-type]
