@@ -260,7 +260,7 @@ class Channel:
                 is_flushed = True
         finally:
             if not is_flushed:
-                logger.warning("a channel was closed before everything sent was acknowledged")
+                logger.info("a channel was closed before everything sent was acknowledged")
                 self.abort(ResetCode.CANCELLED, "closed before everything was acknowledged")
 
     def abort(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:

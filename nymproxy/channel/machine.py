@@ -264,7 +264,8 @@ class ChannelMachine:
             return
         self.error = error
         self.outbound.abandon()
-        if code is not None and not self._is_first:
+        is_unknown_to_peer = self.is_dialer and self._is_first
+        if code is not None and not is_unknown_to_peer:
             self._abort = (code, reason)
 
     # What to send.
