@@ -336,6 +336,7 @@ class MessageClient:
                 await self._storage.close()
             if self._tasks is not None:
                 self._tasks.cancel()
+            self._receiver.close()
         await anyio.lowlevel.checkpoint()
 
     # Running.
@@ -360,7 +361,13 @@ class MessageClient:
         try:
             await self.aclose()
         finally:
-            leave = await self._supervisor.__aexit__(kind, error, traceback)
+            try:
+                leave = await self._supervisor.__aexit__(kind, error, traceback)
+            except BaseExceptionGroup as group:
+                # What the block raised goes on as it is, not wrapped in a group.
+                if error is None or group.exceptions != (error,):
+                    raise
+                leave = False
         return leave
 
     async def _run(self) -> None:
@@ -469,7 +476,7 @@ class MessageClient:
 
     def _show_state(self) -> None:
         status = self._link.status
-        if self._keeper.current is None:
+        if not self._builder.has_topology:
             self._board.show(ClientStatus(0.5, False, False, "waiting for a topology"))
         elif status.state is LinkState.CONNECTED:
             self._board.show(READY)

@@ -82,6 +82,11 @@ class PacketBuilder:
         self._reply_forward_seconds = _MIX_HOPS * profile.packet_delay_seconds
 
     @property
+    def has_topology(self) -> bool:
+        """True while packets can be built."""
+        return self._topology is not None
+
+    @property
     def topology(self) -> Topology:
         """The present topology.
 

@@ -158,6 +158,10 @@ class Receiver:
             return now - self._unblocked_at + self._last_block_seconds
         return 0.0
 
+    def close(self) -> None:
+        """Let go of the link's stream, also if :meth:`run` never ran. Idempotent."""
+        self._pushed.close()
+
     async def run(self) -> None:
         """Receive until the link ends, or until cancelled."""
         with self._pushed:

@@ -116,8 +116,6 @@ class Sender:
                 self._add_cover(batch, PacketKind.LOOP_COVER)
             await self._write(batch)
             waited = self._clock() - now
-            if loop_cover is not None:
-                loop_cover.skip_due(self._clock())
             schedule.multiplier = pressure.written(self._clock(), waited / mean_seconds)
 
     async def _sleep_until(self, deadline: float) -> None:

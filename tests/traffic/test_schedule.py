@@ -69,15 +69,6 @@ def test_the_limit_of_one_batch_leaves_the_rest_due() -> None:
     assert schedule.deadline <= 0.9
 
 
-def test_skipped_deadlines_are_not_made_up_for() -> None:
-    schedule = ExponentialSchedule(MEAN, seeded(), 0.0)
-    schedule.skip_due(0.9)
-    assert schedule.deadline > 0.9
-    before = schedule.deadline
-    schedule.skip_due(0.9)
-    assert schedule.deadline == before
-
-
 def test_the_multiplier_stretches_the_gaps() -> None:
     schedule = ExponentialSchedule(MEAN, seeded(5), 0.0)
     schedule.multiplier = 6

@@ -96,7 +96,8 @@ class OutgoingFragment:
         has_left: it has left at least once.
         in_flight: it has left and its timer runs.
         is_acknowledged: its ack came.
-        sent_at: when it left last, in the clock's seconds; ``None`` before the first time.
+        sent_at: when it left last, in the clock's seconds; ``None`` before the first time, and
+            while its packet is being written.
         expected_seconds: delays of its last packet and of that packet's ack.
         deadline: when its timer fires; only meaningful in flight.
     """

@@ -73,7 +73,12 @@ class PendingAcks:
         return len(self._by_id)
 
     def track(self, fragment: OutgoingFragment) -> None:
-        """Accept acks of a fragment from now on; its timer does not run yet."""
+        """Accept acks of a fragment from now on; its timer does not run yet.
+
+        An ack that comes before the timer starts proves no delay: it may be that of the packet
+        that is just being written, or of an earlier one.
+        """
+        fragment.sent_at = None
         self._by_id[fragment.fragment_id] = fragment
 
     def start(self, fragment: OutgoingFragment, sent_at: float) -> None:

@@ -53,11 +53,6 @@ class ExponentialSchedule:
             count += 1
         return count
 
-    def skip_due(self, now: float) -> None:
-        """Drop what is due instead of catching up (loop cover while the gateway is busy)."""
-        if self.deadline <= now:
-            self.deadline = now + self._sample()
-
 
 class BackPressure:
     """The multiplier 1..6 on the mean sending delay, by how the gateway connection keeps up.
