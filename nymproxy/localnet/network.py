@@ -372,13 +372,20 @@ class Localnet:
             await host.set_schedule(self._epochs.schedule)
 
     async def _run_events(self, events: tuple[FaultEvent, ...], scope: anyio.CancelScope) -> None:
+        """Let each node's events happen in their order; no node waits for another's."""
         start = anyio.current_time()
-        with scope:
-            for event in sorted(events, key=lambda event: event.at_seconds):
+
+        async def run(name: str, own: list[FaultEvent]) -> None:
+            for event in own:
                 await anyio.sleep_until(start + event.at_seconds)
+                await self._do(event, name)
+
+        with scope:
+            async with anyio.create_task_group() as task_group:
                 for name in self._specs:
-                    if fnmatchcase(name, event.node):
-                        await self._do(event, name)
+                    own = [event for event in events if fnmatchcase(name, event.node)]
+                    own.sort(key=lambda event: event.at_seconds)
+                    task_group.start_soon(run, name, own)
 
     async def _do(self, event: FaultEvent, name: str) -> None:
         logger.info("fault plan: %s %s", event.action.value, name)

@@ -67,9 +67,8 @@ class WorkerHost:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._group.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
-            await self._stream.aclose()
+            await self._stream.aclose()  # Both tasks, and the worker, end of this.
             with anyio.move_on_after(EXIT_SECONDS):
                 await self._process.wait()
             if self._process.returncode is None:
@@ -77,6 +76,7 @@ class WorkerHost:
             await self._process.aclose()
             self._outgoing.close()
             self._to_send.close()
+        self._group.cancel_scope.cancel()
         await self._group.__aexit__(None, None, None)
 
     async def ports(self) -> dict[str, int]:

@@ -37,7 +37,7 @@ from nymproxy.mixnet.sphinx import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from nymproxy.address import NodeIdentity
     from nymproxy.localnet import GatewayInfo, Localnet
@@ -53,6 +53,15 @@ async def websocket_to(gateway: GatewayInfo) -> AsyncIterator[WebSocketStream]:
     stream = await anyio.connect_tcp(uri.host, uri.port)
     async with stream:
         yield await WebSocketStream.connect(stream, uri)
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait for what no event announces."""
+    for _ in range(int(seconds / 0.005)):
+        if condition():
+            return
+        await anyio.sleep(0.005)
+    raise TimeoutError("what was waited for did not happen")
 
 
 class Client:

@@ -1,0 +1,95 @@
+"""A localnet as a process of its own: one ready line, and an end in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from nymproxy.localnet import LocalnetConfig, serve_localnet
+config = LocalnetConfig(seed=1, processes=int(sys.argv[2]), state_dir=Path(sys.argv[3]))
+serve_localnet(
+    config,
+    ready=lambda description: print(json.dumps(description), flush=True),
+    backend=sys.argv[1],
+)
+"""
+
+
+@contextmanager
+def _process(
+    tmp_path: Path, backend: str = "asyncio", processes: int = 1
+) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Start a localnet, and wait for its ready line; whatever happens, it ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", PROGRAM, backend, str(processes), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        with process:
+            yield process, json.loads(process.stdout.readline())
+            process.kill()
+    finally:
+        process.kill()
+
+
+def _children(process: subprocess.Popen[str]) -> list[int]:
+    pid = process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or dead and waiting for its new parent to notice."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z"
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(tmp_path: Path, backend: str, number: signal.Signals) -> None:
+    with _process(tmp_path, backend) as (process, ready):
+        assert set(ready) >= {"directory_url", "env_file", "gateways", "counters_url", "fault_plan"}
+        assert [set(gateway) for gateway in ready["gateways"]] == [{"name", "identity", "url"}] * 2
+        assert ready["directory_url"] in Path(ready["env_file"]).read_text()
+        counters = httpx.get(ready["counters_url"], trust_env=False).json()
+        assert set(counters["nodes"]) == {*ready["mix_nodes"], "gateway-0", "gateway-1"}
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert (output, errors) == ("", "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -> None:
+    with _process(tmp_path, processes=3) as (process, _):
+        workers = _children(process)
+        assert len(workers) == 2
+        os.kill(process.pid, number)
+        process.wait(timeout=20)
+        for _ in range(400):
+            if all(_has_ended(pid) for pid in workers):
+                break
+            time.sleep(0.01)
+        assert all(_has_ended(pid) for pid in workers)
