@@ -191,6 +191,7 @@ class CommandContext:
         home: HOME of the command.
         binary: where its program comes from.
         environment: variables that the container sets, literal values only.
+        computed: variables set to what something prints or to a list, with the source text.
         prefix: words before the command that stay (``exec``, ``nohup``, ``env A=b``), for messages.
     """
 
@@ -198,4 +199,5 @@ class CommandContext:
     home: Home = field(default_factory=lambda: Home(HomeSource.UNKNOWN))
     binary: BinarySource = BinarySource.PATH
     environment: tuple[tuple[str, str], ...] = ()
+    computed: tuple[tuple[str, str], ...] = ()
     prefix: tuple[str, ...] = ()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+from nymproxy_migrate import suppressions, walk
+from nymproxy_migrate.finders import FINDERS, FinderEntry
+from nymproxy_migrate.model import Action, Finding, Kind, SourceFile, Span, Unparsable
+from nymproxy_migrate.options import ScanOptions
+from nymproxy_migrate.rules import RULES
 
-    from nymproxy_migrate.model import Finding, SourceFile
-    from nymproxy_migrate.options import ScanOptions
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_logger = logging.getLogger("nymproxy.migrate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +46,66 @@ def scan(
         options: what to look for.
         root: what paths are relative to; by default the folder that all of ``paths`` share.
     """
-    raise NotImplementedError
+    options = options or ScanOptions()
+    root = Path.absolute(root) if root is not None else walk.common_root(paths)
+    if options.to == "stream":
+        from nymproxy_migrate import stream_targets
+
+        options = stream_targets.look(paths, options, root)
+    findings: list[Finding] = []
+    sources: dict[str, SourceFile] = {}
+    files_read = 0
+    for found in walk.walk(paths, root, options.size_limit):
+        if isinstance(found, walk.Unreadable):
+            findings.append(_unreadable(found))
+            continue
+        files_read += 1
+        in_file = scan_source(found, options)
+        if in_file:
+            findings += in_file
+            sources[found.path] = found
+    findings.sort(key=_order)
+    return ScanResult(root, tuple(findings), sources, files_read)
+
+
+def scan_source(source: SourceFile, options: ScanOptions) -> list[Finding]:
+    """Return the findings of one file."""
+    entries = [entry for entry in FINDERS if entry.wants(source)]
+    if not entries and suppressions.MARK not in source.data:
+        return []
+    unique: dict[tuple[str, Span, str], Finding] = {}
+    for entry in entries:
+        for finding in _ask(entry, source, options):
+            # An anchor in YAML shows the same bytes twice.
+            unique.setdefault((finding.code, finding.span, finding.message), finding)
+    return sorted(suppressions.apply(source, unique.values()), key=_order)
+
+
+def _ask(entry: FinderEntry, source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
+    try:
+        yield from entry.load()(source, options)
+    except Unparsable as error:
+        yield _unparsable(source, str(error), error.offset)
+    except (ValueError, LookupError, RecursionError, TypeError, AttributeError) as error:
+        # A parser's own failure on a strange file must not end the scan of all others.
+        _logger.debug("%s fails on %s", entry.module, source.path, exc_info=True)
+        yield _unparsable(source, f"it cannot be judged ({type(error).__name__})", 0)
+
+
+def _unparsable(source: SourceFile, message: str, offset: int) -> Finding:
+    place = min(offset, len(source.data))
+    return RULES["NYM090"].finding(source, Span(place, place), message)
+
+
+def _unreadable(found: walk.Unreadable) -> Finding:
+    rule = RULES["NYM092"]
+    message = f"not searched: {found.reason}"
+    if found.too_large:
+        return rule.finding(
+            found.path, Span(0, 0), message, action=Action.INFO, needs_human=False, kind=Kind.DOCS
+        )
+    return rule.finding(found.path, Span(0, 0), message)
+
+
+def _order(finding: Finding) -> tuple[str, Span, str, str]:
+    return finding.path, finding.span, finding.code, finding.message

@@ -8,6 +8,7 @@ tree have nothing to do with this tool, and a search for a few names is all they
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -19,27 +20,16 @@ if TYPE_CHECKING:
 
     Find = Callable[[SourceFile, ScanOptions], Iterable[Finding]]
 
-COMMAND_NEEDLES = (
-    b"nym-proxy-",
-    b"nym_proxy_",
-    b"proxy_client",
-    b"proxy_server",
-    b"server-address",
-    b"server_address",
-    b"upstream-tcp-address",
-    b"upstream_tcp_address",
-    b"upstream-address",
-    b"client-pool-reserve",
-    b"client_pool_reserve",
-    b"standalone-tcp-proxies",
-    b"cargo install",
-    b"nymtech/nym",
-    b"nym",
+COMMAND_PATTERN = (
+    rb"nym(?!ous|i[sz]|ity|s\b)|proxy_client|proxy_server|(?:server|upstream|upstream-tcp)-address"
+    rb"|(?:server|upstream|upstream_tcp)_address|client[-_]pool[-_]reserve"
 )
-"""Any of these may belong to an old command: every name, and every flag that names one.
+"""What an old command has: a name, a folder of its own for a generic name, or a flag."""
 
-``nym`` alone covers programs with a generic name in a folder of their own.
-"""
+_COMMAND_NEEDLES = (
+    b"nym", b"proxy_client", b"proxy_server", b"-address", b"_address", b"-pool-reserve",
+    b"_pool_reserve",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +40,28 @@ class FinderEntry:
         module: its module in this package.
         needles: bytes of which at least one must occur in the file.
         suffixes: ends of file names that it reads; empty for any file.
+        pattern: a regular expression that must match besides, to tell ``nym`` from ``synonym``.
     """
 
     module: str
     needles: tuple[bytes, ...]
     suffixes: tuple[str, ...] = ()
+    pattern: bytes = b""
 
     def wants(self, source: SourceFile) -> bool:
         """Tell whether the file may hold something for this finder."""
         if self.suffixes and not source.name.endswith(self.suffixes):
             return False
-        return any(needle in source.data for needle in self.needles)
+        if not any(needle in source.data for needle in self.needles):
+            return False
+        return not self.pattern or re.search(self.pattern, source.data) is not None
 
     def load(self) -> Find:
         """Import the finder and return its function."""
         return cast("Find", importlib.import_module(f"{__name__}.{self.module}").find)
 
 
-FINDERS: tuple[FinderEntry, ...] = (FinderEntry("commands", COMMAND_NEEDLES),)
+FINDERS: tuple[FinderEntry, ...] = (
+    FinderEntry("commands", _COMMAND_NEEDLES, pattern=COMMAND_PATTERN),
+)
 """In the order in which they run; each new finder adds its line."""

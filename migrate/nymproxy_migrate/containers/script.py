@@ -1,0 +1,23 @@
+"""Script files of the shell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate.containers import shell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.containers.commands import Found
+    from nymproxy_migrate.containers.text import Text
+
+
+def find(text: Text, path: str) -> Iterator[Found]:
+    """Yield the commands of a script; cloud-init's user data may be YAML instead."""
+    if text.data.startswith(b"#cloud-config"):
+        from nymproxy_migrate.containers import yaml_commands
+
+        yield from yaml_commands.find(text, path)
+    else:
+        yield from shell.find(text)

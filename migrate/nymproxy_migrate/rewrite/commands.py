@@ -1,0 +1,251 @@
+"""Old commands become ``nymproxy client`` and ``nymproxy server`` with the same meaning.
+
+Only the words that differ change: the program, a flag that the old parser rejects or that ours
+reads differently (``-s=VALUE``), and the config directory, which the old server appended to HOME
+as text (nym-sdk src/tcp_proxy/bin/proxy_server.rs).
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate.judged import OldFlag, OldInvocation, Role
+from nymproxy_migrate.model import Edit, Home, HomeSource, Span
+from nymproxy_migrate.words import Piece, PieceKind, Word
+
+if TYPE_CHECKING:
+    from nymproxy_migrate.options import ScanOptions
+
+DEFAULT_CONFIG_DIR = "/tmp/nym-tcp-proxy-server"
+"""The old server's default, before HOME is put in front of it."""
+
+
+class CannotRewrite(Exception):
+    """The new command cannot be written in this place."""
+
+
+class UnknownHome(CannotRewrite):
+    """The config directory is relative to a HOME that nobody knows here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """The edits that turn one old command into a new one.
+
+    Attributes:
+        edits: sorted, without overlap.
+        text: the new command as it will stand in the file.
+        notes: what was repaired on the way, for the message.
+        wire: what a client speaks; empty for servers.
+    """
+
+    edits: tuple[Edit, ...]
+    text: str
+    notes: tuple[str, ...]
+    wire: str = ""
+
+
+def rewrite(invocation: OldInvocation, data: bytes, options: ScanOptions) -> Rewrite:
+    """Return the edits for a command that the old parser would take.
+
+    Args:
+        invocation: the command, as judged.
+        data: the content of its file.
+        options: what the new command should look like.
+
+    Raises:
+        UnknownHome: where the config directory is depends on an unknown HOME.
+        CannotRewrite: the place cannot hold the new words.
+    """
+    edits: list[Edit] = []
+    notes: list[str] = []
+    only_help = invocation.flag("help") is not None
+    added: list[tuple[Piece, ...]] = []
+    wire = ""
+    if invocation.role is Role.CLIENT and not only_help:
+        wire = wire_of(invocation.flag("server-address"), options)
+        added += [_literal("--wire"), _literal(wire)]
+        mode = options.decisions.get("NYM060")
+        if mode in {"shared", "pool"}:
+            added += [_literal("--identity-mode"), _literal(mode)]
+    try:
+        for flag in invocation.flags:
+            edits += _spelling(flag, invocation, data, notes)
+        if invocation.role is Role.SERVER and not only_help:
+            added += [_literal("--accept"), _literal("legacy,stream")]
+            edits += _config_dir(invocation, data, added)
+        edits.append(_program(invocation, added, options))
+    except ValueError as error:
+        raise CannotRewrite(str(error)) from error
+    merged = _merged(edits)
+    return Rewrite(merged, _preview(invocation, data, merged), tuple(notes), wire)
+
+
+def wire_of(address: OldFlag | None, options: ScanOptions) -> str:
+    """Return the wire for a client: stream only when its server is known to speak it."""
+    if options.to != "stream":
+        return "legacy"
+    known = address is not None and address.text in options.stream_servers
+    return "stream" if known or options.whole_system else "legacy"
+
+
+def effective_config_dir(invocation: OldInvocation) -> str | None:
+    """Return the directory that the old server really uses, as far as it is known here.
+
+    ``$HOME`` and other variables stand in the result as they would in a shell.
+    """
+    home = home_pieces(invocation.command.context.home)
+    if home is None:
+        return None
+    return _shown((*home, *_config_value(invocation.flag("config-dir"))))
+
+
+def home_pieces(home: Home) -> tuple[Piece, ...] | None:
+    """Return HOME as pieces of a word, or None when nobody knows it."""
+    if home.value is not None:
+        return _literal(home.value)
+    if home.source in {HomeSource.SHELL, HomeSource.USER}:
+        return (Piece(PieceKind.VARIABLE, "HOME"),)
+    return None
+
+
+def _program(
+    invocation: OldInvocation, added: list[tuple[Piece, ...]], options: ScanOptions
+) -> Edit:
+    quoting = invocation.command.quoting
+    words = [_literal(options.program), _literal(invocation.role.value), *added]
+    span = Span(invocation.program[0].span.start, invocation.program[-1].span.end)
+    return Edit(span, quoting.separator().join(quoting.word(word, b"") for word in words))
+
+
+def _spelling(
+    flag: OldFlag, invocation: OldInvocation, data: bytes, notes: list[str]
+) -> list[Edit]:
+    """Repair a flag that the old parser rejects, or whose value ours would read differently."""
+    attached_equals = flag.value is flag.flag_word and flag.value_at == 3
+    short_equals = attached_equals and not flag.spelled.startswith("--")
+    if not flag.repaired and not short_equals:
+        return []
+    right = f"--{flag.name}"
+    if flag.repaired:
+        notes.append(f"{flag.spelled} is repaired to {right}")
+    raw = flag.flag_word.span.of(data)
+    at = _literal_at(raw, flag.spelled)
+    if at is not None:
+        start = flag.flag_word.span.start + at
+        return [Edit(Span(start, start + len(flag.spelled)), right.encode())]
+    literal = flag.flag_word.literal
+    if literal is None:
+        raise CannotRewrite(f"{flag.spelled} is written in a way that cannot be changed alone")
+    word = _literal(right + literal[len(flag.spelled) :])
+    return [Edit(flag.flag_word.span, invocation.command.quoting.word(word, raw))]
+
+
+def _config_dir(
+    invocation: OldInvocation, data: bytes, added: list[tuple[Piece, ...]]
+) -> list[Edit]:
+    home = home_pieces(invocation.command.context.home)
+    if home is None:
+        raise UnknownHome("HOME is not known here")
+    flag = invocation.flag("config-dir")
+    try:
+        if flag is None or flag.value is None:
+            added += [_literal("--config-dir"), _joined(home, _literal(DEFAULT_CONFIG_DIR))]
+            for word in added[-1:]:
+                invocation.command.quoting.word(word, b"")
+            return []
+        return [_with_home(flag, flag.value, home, invocation, data)]
+    except ValueError as error:
+        if home[0].kind is PieceKind.VARIABLE:
+            raise UnknownHome(str(error)) from error
+        raise
+
+
+def _with_home(
+    flag: OldFlag,
+    value: Word,
+    home: tuple[Piece, ...],
+    invocation: OldInvocation,
+    data: bytes,
+) -> Edit:
+    quoting = invocation.command.quoting
+    raw = value.span.of(data)
+    variables = {piece.text for piece in value.pieces if piece.kind is PieceKind.VARIABLE}
+    rebuildable = variables <= {"HOME"} and all(
+        piece.kind is not PieceKind.OPAQUE for piece in value.pieces
+    )
+    if value is not flag.flag_word:
+        if rebuildable:
+            return Edit(value.span, quoting.word(_joined(home, value.pieces), raw))
+        at = 1 if raw[:1] == b'"' else 0
+    else:
+        found = _literal_at(raw, value.leading_literal[: flag.value_at])
+        if found is None and rebuildable:
+            pieces = _inserted(value.pieces, flag.value_at, home)
+            return Edit(value.span, quoting.word(pieces, raw))
+        if found is None:
+            raise CannotRewrite(f"{flag.spelled} is written in a way that cannot be changed alone")
+        at = found + flag.value_at
+        at += raw[at : at + 1] == b'"' and found == 0
+    place = value.span.start + at
+    return Edit(Span(place, place), quoting.insertion(home, raw, at))
+
+
+def _literal_at(raw: bytes, text: str) -> int | None:
+    """Return where a word's raw bytes spell a text, behind nothing but its opening quote."""
+    at = raw.find(text.encode("utf-8", "surrogateescape"))
+    if at < 0 or raw[:at].strip(b"\\'\"$"):
+        return None
+    return at
+
+
+def _inserted(pieces: tuple[Piece, ...], at: int, home: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    first = pieces[0].text
+    return _joined(_joined(_literal(first[:at]), home), (_literal(first[at:])[0], *pieces[1:]))
+
+
+def _joined(left: tuple[Piece, ...], right: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """Put pieces together; two literals in a row become one."""
+    if left[-1].kind is PieceKind.LITERAL and right[0].kind is PieceKind.LITERAL:
+        middle = Piece(PieceKind.LITERAL, left[-1].text + right[0].text)
+        return (*left[:-1], middle, *right[1:])
+    return (*left, *right)
+
+
+def _config_value(flag: OldFlag | None) -> tuple[Piece, ...]:
+    if flag is None or flag.value is None:
+        return _literal(DEFAULT_CONFIG_DIR)
+    first, *rest = flag.value.pieces
+    return (Piece(first.kind, first.text[flag.value_at :]), *rest)
+
+
+def _literal(text: str) -> tuple[Piece, ...]:
+    return (Piece(PieceKind.LITERAL, text),)
+
+
+def _shown(pieces: tuple[Piece, ...]) -> str:
+    return "".join(
+        "$" + piece.text if piece.kind is PieceKind.VARIABLE else piece.text for piece in pieces
+    )
+
+
+def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
+    """Sort the edits; those that touch the same word anew would contradict each other."""
+    ordered = sorted(edits)
+    for left, right in itertools.pairwise(ordered):
+        if left.span.overlaps(right.span):
+            raise CannotRewrite("two changes meet in one word")
+    return tuple(ordered)
+
+
+def _preview(invocation: OldInvocation, data: bytes, edits: tuple[Edit, ...]) -> str:
+    span = invocation.command.span
+    parts = []
+    position = span.start
+    for edit in edits:
+        parts += [data[position : edit.span.start], edit.replacement]
+        position = edit.span.end
+    parts.append(data[position : span.end])
+    return b"".join(parts).decode("utf-8", "replace")
