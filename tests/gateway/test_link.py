@@ -35,7 +35,9 @@ from nymproxy.mixnet.gateway import (
     PhaseLimits,
     RequestKind,
 )
+from nymproxy.mixnet.gateway import connection as connection_module
 from nymproxy.mixnet.gateway import link as link_module
+from nymproxy.mixnet.gateway import websocket as websocket_module
 from nymproxy.mixnet.gateway.responses import ErrorResponse
 from nymproxy.mixnet.sphinx import KeyRotation
 from tests.gateway.fake_gateway import (
@@ -54,6 +56,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 IDENTITY = ClientIdentityKey(Random(7).randbytes(32))
+
+
+@pytest.fixture(autouse=True)
+def short_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several tests end with a gateway that answers nothing any more."""
+    for module in (connection_module, websocket_module):
+        monkeypatch.setattr(module, "CLOSE_SECONDS", 0.1)
 
 
 @pytest.fixture

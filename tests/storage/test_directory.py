@@ -8,6 +8,7 @@ import sys
 from random import Random
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 
 from nymproxy.address import NymAddress
@@ -144,6 +145,17 @@ async def test_lock_within_a_process(tmp_path: Path) -> None:
     with pytest.raises(StorageLocked):
         await first.save_keys(KEYS)
     await second.close()
+
+
+async def test_close_in_a_cancelled_scope(tmp_path: Path) -> None:
+    storage = DirectoryStorage(tmp_path)
+    await storage.load()
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await storage.close()
+    again = DirectoryStorage(tmp_path)
+    await again.load()
+    await again.close()
 
 
 async def test_lock_between_processes(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import logging
-import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,8 +12,6 @@ import anyio
 
 from nymproxy.errors import (
     ClientDisconnected,
-    ClientNotRegistered,
-    ClockSkew,
     GatewayProtocolError,
     GatewayRefused,
     GatewayUnreachable,
@@ -28,19 +25,15 @@ from nymproxy.mixnet.gateway.connection import (
     CONNECTION_LOST,
     GatewayConnection,
     GatewayListener,
-    open_listener,
 )
+from nymproxy.mixnet.gateway.establishing import Establisher
 from nymproxy.mixnet.gateway.events import (
-    Authenticating,
     BandwidthChanged,
     GatewayEvent,
     Pushed,
-    Registered,
 )
 from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey
 from nymproxy.mixnet.gateway.limits import PhaseLimits
-from nymproxy.mixnet.gateway.protocol import GatewayClientProtocol
-from nymproxy.mixnet.gateway.refusals import RefusalKind
 from nymproxy.mixnet.randomness import system_random_bytes
 
 if TYPE_CHECKING:
@@ -62,9 +55,6 @@ MAX_REFUSALS = 10
 
 STABLE_SECONDS = 10.0
 """A connection that lived so long was a good one: the next loss starts with short waits again."""
-
-MAX_SECOND_WAIT = 5.0
-"""How long to wait for a second that was not used before; longer means the clock was set back."""
 
 
 class LinkState(enum.Enum):
@@ -127,24 +117,27 @@ class GatewayLink:
         limits: PhaseLimits | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
-        self.listener = listener
-        """Where to connect; may be replaced (same identity) when the directory has news."""
-        self._identity = identity
-        self._key = None if shared_key is None else SharedKey(shared_key)
-        self._last_second = last_authentication
+        self._establisher = Establisher(
+            listener=listener,
+            identity=identity,
+            key=None if shared_key is None else SharedKey(shared_key),
+            last_second=last_authentication,
+            store_key=on_registered,
+            store_second=on_authenticating,
+            clock=clock,
+            unix_time=unix_time,
+            random_bytes=random_bytes,
+            sleep=sleep,
+            limits=limits or PhaseLimits(),
+            ssl_context=ssl_context,
+        )
         self._clock = clock
         self._unix_time = unix_time
-        self._random_bytes = random_bytes
-        self._store_key = on_registered
-        self._store_second = on_authenticating
-        self._ssl_context = ssl_context
-        self._limits = limits or PhaseLimits()
         self._sleep = sleep
         self._backoff = Backoff(random_bytes)
         self._connection: GatewayConnection | None = None
         self._connected_at = 0.0
         self._backlog: list[bytes] = []
-        self._refusal: RefusalKind | None = None
         self._status = LinkStatus(LinkState.IDLE)
         self._changed = anyio.Event()
         self._run_scope: anyio.CancelScope | None = None
@@ -156,6 +149,15 @@ class GatewayLink:
         self._pushed_taken = False
 
     # What the owner sees.
+
+    @property
+    def listener(self) -> GatewayListener:
+        """Where to connect; set it (same identity) when the directory has news."""
+        return self._establisher.listener
+
+    @listener.setter
+    def listener(self, listener: GatewayListener) -> None:
+        self._establisher.listener = listener
 
     @property
     def pushed(self) -> MemoryObjectReceiveStream[bytes]:
@@ -176,12 +178,13 @@ class GatewayLink:
     @property
     def shared_key(self) -> bytes | None:
         """The current shared key, None before the first registration."""
-        return None if self._key is None else self._key.to_bytes()
+        key = self._establisher.key
+        return None if key is None else key.to_bytes()
 
     @property
     def last_authentication(self) -> int:
         """The latest Unix second that must not be used again."""
-        return self._last_second
+        return self._establisher.last_second
 
     @property
     def available_bandwidth(self) -> int:
@@ -210,13 +213,7 @@ class GatewayLink:
             raise UsageError("a link connects once: make a new one")
         self._set_status(LinkState.CONNECTING)
         try:
-            try:
-                await self._establish()
-            except GatewayRefused:
-                if self._refusal is not RefusalKind.REUSED_SECOND:
-                    raise
-                await self._sleep(1.0)
-                await self._establish()
+            await self._adopt(self._establisher.establish_first())
             if self._closing:
                 await self._drop_connection()
                 raise ClientDisconnected("the link was closed while it was connecting")
@@ -227,70 +224,13 @@ class GatewayLink:
             self._set_status(LinkState.IDLE)
             raise
 
-    async def _establish(self) -> None:
-        """Connect; when the gateway has lost us, register again with it, once."""
-        try:
-            await self._establish_once()
-        except ClientNotRegistered as error:
-            if self._key is None:
-                raise
-            _log.warning("%s; doing so", error)
-            old_key, self._key = self._key, None
-            try:
-                await self._establish_once()
-            finally:
-                self._key = self._key or old_key
-
-    async def _establish_once(self) -> None:
-        if self._key is not None:
-            await self._await_unused_second()
-        protocol = GatewayClientProtocol(
-            self._identity,
-            self.listener.identity,
-            shared_key=self._key,
-            random_bytes=self._random_bytes,
-            limits=self._limits,
-        )
-        websocket = await open_listener(
-            self.listener, limit_seconds=self._limits.connect, ssl_context=self._ssl_context
-        )
-        connection = GatewayConnection(
-            websocket, protocol, clock=self._clock, unix_time=self._unix_time
-        )
-        try:
-            self._backlog += await connection.establish(
-                on_registered=self._registered, on_authenticating=self._authenticating
-            )
-        except BaseException:
-            self._refusal = protocol.refusal
-            await connection.aclose()
-            raise
+    async def _adopt(self, attempt: Awaitable[tuple[GatewayConnection, list[bytes]]]) -> None:
+        """Wait for a connection and make it the current one."""
+        connection, backlog = await attempt
         self._connection = connection
+        self._backlog += backlog
         self._connected_at = self._clock()
         self._set_status(LinkState.CONNECTED)
-
-    async def _await_unused_second(self) -> None:
-        """Wait until no earlier authentication carries the current second.
-
-        Gateways accept each second once, forever; a future second must not be invented.
-        """
-        while (wait := self._last_second + 1 - self._unix_time()) > 0:
-            if wait > MAX_SECOND_WAIT:
-                raise ClockSkew(
-                    f"the last authentication lies {math.ceil(wait)} s in the future: this "
-                    "machine's clock was set back; set it right, or wait"
-                )
-            await self._sleep(wait)
-
-    async def _registered(self, event: Registered) -> None:
-        await self._store_key(event.shared_key.to_bytes())
-        self._key = event.shared_key
-        self._last_second = max(self._last_second, event.unix_second)
-        await self._store_second(self._last_second)
-
-    async def _authenticating(self, event: Authenticating) -> None:
-        self._last_second = max(self._last_second, event.unix_second)
-        await self._store_second(self._last_second)
 
     # Running.
 
@@ -385,7 +325,7 @@ class GatewayLink:
         while True:
             await self._sleep(self._backoff.next_delay())
             try:
-                await self._establish()
+                await self._adopt(self._establisher.establish())
                 return
             except GatewayRefused as error:
                 refusals += 1

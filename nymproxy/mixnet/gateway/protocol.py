@@ -36,6 +36,7 @@ from nymproxy.mixnet.gateway.handshake import ClientHandshake
 from nymproxy.mixnet.gateway.handshake_texts import HandshakeText, parse_handshake_text
 from nymproxy.mixnet.gateway.keys import NONCE_BYTES, ClientIdentityKey, SharedKey
 from nymproxy.mixnet.gateway.limits import PhaseLimits
+from nymproxy.mixnet.gateway.liveness import Liveness
 from nymproxy.mixnet.gateway.refusals import RefusalKind, explain_refusal
 from nymproxy.mixnet.gateway.requests import ClaimFreeTestnetBandwidth, SupportedProtocolRequest
 from nymproxy.mixnet.gateway.versions import (
@@ -104,9 +105,7 @@ class GatewayClientProtocol:
         self._handshake: ClientHandshake | None = None
         self._outgoing: list[str] = []
         self._phase_deadline: float | None = None
-        self._last_heard = 0.0
-        self._pinged_at: float | None = None
-        self._ping_wanted = False
+        self._liveness = Liveness(self._limits.idle, self._limits.pong)
         self.allowance = Allowance()
         """What we know of our bandwidth."""
         self.phase = Phase.NEW
@@ -127,10 +126,7 @@ class GatewayClientProtocol:
         """When to call :meth:`time_out`, on the clock of ``now``; None before the start."""
         if self.phase is not Phase.STREAMING:
             return self._phase_deadline
-        if self._pinged_at is not None:
-            silence_ends = self._pinged_at + self._limits.pong
-        else:
-            silence_ends = self._last_heard + self._limits.idle
+        silence_ends = self._liveness.deadline
         if self.allowance.claimed_at is not None:
             return min(silence_ends, self.allowance.claimed_at + self._limits.claim)
         if self.allowance.next_claim_at is not None:
@@ -144,27 +140,23 @@ class GatewayClientProtocol:
 
     def take_ping(self) -> bool:
         """Tell, once, whether a ping is to be sent."""
-        wanted, self._ping_wanted = self._ping_wanted, False
-        return wanted
+        return self._liveness.take_ping()
 
     # What the driver tells.
 
     def start(self, now: float) -> None:
         """Begin, on a fresh connection."""
-        self._last_heard = now
+        self._liveness.hear(now)
         self._outgoing.append(SupportedProtocolRequest().encode())
         self._enter(Phase.ASKING_VERSION, now + self._limits.version)
 
     def receive_pong(self, now: float) -> None:
         """Take any sign of life that is no message."""
-        self._last_heard = now
-        self._pinged_at = None
+        self._liveness.hear(now)
 
     def postpone(self, seconds: float) -> None:
         """Move the deadlines: for so long the driver did not read, so silence meant nothing."""
-        self._last_heard += seconds
-        if self._pinged_at is not None:
-            self._pinged_at += seconds
+        self._liveness.postpone(seconds)
         if self.allowance.claimed_at is not None:
             self.allowance.claimed_at += seconds
 
@@ -185,12 +177,7 @@ class GatewayClientProtocol:
         if claimed_at is not None and now >= claimed_at + self._limits.claim:
             raise PhaseTimeout("the gateway did not answer a bandwidth claim in time")
         self.renew_bandwidth(now, unix_time)
-        if self._pinged_at is None:
-            if now >= self._last_heard + self._limits.idle:
-                self._pinged_at = now
-                self._ping_wanted = True
-        elif now >= self._pinged_at + self._limits.pong:
-            raise PhaseTimeout("the gateway has gone silent: it answers no ping")
+        self._liveness.time_out(now)
 
     def receive_text(self, text: str, now: float, unix_time: float) -> _Events:
         """Take one text message.
@@ -302,10 +289,6 @@ class GatewayClientProtocol:
             raise GatewayRefused(
                 f"the gateway speaks protocol version {version} and we need "
                 f"{LOWEST_PROTOCOL_VERSION} or later: choose another gateway"
-            )
-        if not carries_key_rotation(version):
-            _log.warning(
-                "the gateway speaks protocol version %d: its packets carry no key rotation", version
             )
         self.protocol_version = version
         if self._key is None:
@@ -419,6 +402,11 @@ class GatewayClientProtocol:
         return self._start_streaming()
 
     def _start_streaming(self) -> _Events:
+        if not carries_key_rotation(self.protocol_version):
+            _log.warning(
+                "the gateway speaks protocol version %d: our packets carry no key rotation",
+                self.protocol_version,
+            )
         self.phase = Phase.STREAMING
         self._phase_deadline = None
         return [BandwidthChanged(self.allowance.available), Streaming()]

@@ -105,10 +105,11 @@ class DirectoryStorage:
         await self._call(self._change, write_state, self.path, OwnState(unix_second))
 
     async def close(self) -> None:
-        """Release the lock. Idempotent."""
-        async with self._serial:
-            self._lock.release()
-            self._is_prepared = False
+        """Release the lock, also in a cancelled scope. Idempotent."""
+        with anyio.CancelScope(shield=True):  # what runs before us is a few writes to the disk
+            async with self._serial:
+                self._lock.release()
+                self._is_prepared = False
 
     # In a thread, one at a time.
 
