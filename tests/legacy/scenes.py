@@ -1,0 +1,69 @@
+"""Our side of a session at the level of channels, for tests against modelled peers."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy.legacy.clients import running_mux
+from nymproxy.legacy.protocol import LegacyProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from nymproxy.address import NymAddress
+    from nymproxy.channel import Channel, ChannelAcceptor, PeerMemory
+    from nymproxy.legacy.profile import LegacySettings
+    from nymproxy.testing import MemoryNetwork
+    from tests.legacy.old_server import OldServer
+
+DEFAULT_RATE = 50.0
+
+
+@asynccontextmanager
+async def dialed(
+    network: MemoryNetwork,
+    to: NymAddress,
+    *,
+    settings: LegacySettings | None = None,
+    memory: PeerMemory | None = None,
+    name: str = "client",
+) -> AsyncIterator[Channel]:
+    """A session of our client with ``to``, under an identity of its own."""
+    endpoint = network.endpoint(name)
+    protocol = LegacyProtocol(settings, packet_rate=endpoint.packet_rate, memory=memory)
+    async with running_mux(endpoint, [protocol], flush_seconds=0) as running:
+        yield await running.mux.open(protocol, to)
+    await endpoint.aclose()
+
+
+@asynccontextmanager
+async def accepting(
+    network: MemoryNetwork, *, settings: LegacySettings | None = None
+) -> AsyncIterator[tuple[NymAddress, ChannelAcceptor]]:
+    """Our server's side: its address, and the sessions that arrive."""
+    endpoint = network.endpoint("server")
+    protocol = LegacyProtocol(settings, packet_rate=endpoint.packet_rate)
+    async with running_mux(endpoint, [protocol], flush_seconds=0) as running:
+        yield endpoint.address, running.mux.listen(protocol)
+
+
+@asynccontextmanager
+async def old_server(network: MemoryNetwork, server: OldServer) -> AsyncIterator[OldServer]:
+    """Run an old server for the length of the block."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.run)
+        yield server
+        tasks.cancel_scope.cancel()
+
+
+async def read_to_end(channel: Channel) -> bytes:
+    """Everything until the end of the stream."""
+    received = bytearray()
+    while True:
+        try:
+            received += await channel.receive()
+        except anyio.EndOfStream:
+            return bytes(received)
