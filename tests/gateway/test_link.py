@@ -651,7 +651,7 @@ async def test_time_limits(gateway: FakeGateway, phase: str) -> None:
 
 async def test_silent_connection_is_replaced(gateway: FakeGateway) -> None:
     """No FIN ever comes from a dead peer: an unanswered ping ends the connection."""
-    limits = PhaseLimits(idle=0.05, pong=0.05)
+    limits = PhaseLimits(idle=0.05, pong=0.5)
     link = make_link(gateway, "", limits=limits, clock=anyio.current_time)
     async with gateway.serve() as url:
         link.listener = GatewayListener(gateway.node, url)

@@ -47,6 +47,11 @@ async def connected(
     await far.aclose()
 
 
+@pytest.fixture(autouse=True)
+def short_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_module, "CLOSE_SECONDS", 0.1)
+
+
 def frame(opcode: Opcode, data: bytes, *, fin: bool = True, mask: bool = False) -> bytes:
     return Frame(opcode, data, fin).serialize(mask=mask)
 
