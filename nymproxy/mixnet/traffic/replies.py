@@ -319,13 +319,17 @@ class ReplyController:
         if not correspondent.is_waiting and not ahead:
             return
         wanted = min(policy.maximum_held, correspondent.demand + policy.reserve + ahead)
-        # Looking ahead can wait until a request of some size is worth its own SURB.
-        least = 1 if correspondent.is_waiting else max(policy.minimum_request, ahead // 4)
+        # Each request costs a SURB itself: unless what waits depends on it, it has some size.
+        if not correspondent.is_waiting:
+            least = max(policy.minimum_request, ahead // 4)
+        elif correspondent.pending < policy.maximum_request:
+            least = 1
+        else:
+            least = max(policy.minimum_request, policy.maximum_request // 2)
         while True:
             missing = wanted - correspondent.pending - correspondent.stock.fresh
             if missing < least or not self._request(tag, correspondent, missing, now, actions):
                 return
-            # The requests cost SURBs themselves; that alone is no reason for one more.
             least = max(least, policy.minimum_request)
 
     def _request(
