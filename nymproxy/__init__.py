@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.transport import Delivery as Delivery
     from nymproxy.mixnet.transport import MessageTransport as MessageTransport
     from nymproxy.mixnet.transport import Received as Received
+    from nymproxy.stream.client import MixnetClient as MixnetClient
     from nymproxy.stream.endpoint import StreamEndpoint as StreamEndpoint
     from nymproxy.stream.listener import MixnetListener as MixnetListener
     from nymproxy.stream.profile import StreamOptions as StreamOptions
@@ -95,6 +96,7 @@ __all__ = (
     "MessageFormatError",
     "MessageTooLarge",
     "MessageTransport",
+    "MixnetClient",
     "MixnetListener",
     "MixnetStream",
     "NetworkDetails",
@@ -142,6 +144,7 @@ _NAMES_OF_MODULE = {
     "nymproxy.mixnet.directory.details": "NetworkDetails",
     "nymproxy.mixnet.traffic.profile": "PROFILES TrafficProfile",
     "nymproxy.mixnet.transport": "Delivery MessageTransport Received",
+    "nymproxy.stream.client": "MixnetClient",
     "nymproxy.stream.endpoint": "StreamEndpoint",
     "nymproxy.stream.listener": "MixnetListener",
     "nymproxy.stream.profile": "StreamOptions",

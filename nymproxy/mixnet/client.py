@@ -411,7 +411,9 @@ class MessageClient:
             _logger.error("%s", reason)
         self._ended = ClientDisconnected(reason)
         self._ended.__cause__ = cause
-        self._outbox.give_up_all(DeliveryAbandoned(reason))
+        abandoned = DeliveryAbandoned(reason)
+        abandoned.__cause__ = self._ended  # channels tell this from a message that was lost
+        self._outbox.give_up_all(abandoned)
         self._inbox.close(None if cause is None else self._ended)
         for admission in list(self._admissions):
             admission.abort(self._ended)

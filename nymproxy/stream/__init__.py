@@ -7,6 +7,7 @@ callers), ``asyncio_streams`` and ``httpx_transport``.
 
 from __future__ import annotations
 
+from nymproxy.stream.client import MixnetClient as MixnetClient
 from nymproxy.stream.endpoint import StreamEndpoint as StreamEndpoint
 from nymproxy.stream.listener import MixnetListener as MixnetListener
 from nymproxy.stream.profile import StreamOptions as StreamOptions

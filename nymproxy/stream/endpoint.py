@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from anyio.abc import TaskGroup
+    from anyio.abc import TaskGroup, TaskStatus
 
     from nymproxy.address import NymAddress
     from nymproxy.channel import ChannelProtocol, PeerMemory
@@ -55,6 +55,7 @@ class StreamEndpoint:
         self._transport = transport
         self._grace_seconds = grace_seconds
         self._task_group: TaskGroup | None = None
+        self._has_started = anyio.Event()
         self.mux = ChannelMux(
             transport, (self._protocol, *more_protocols), random_bytes=random_bytes
         )
@@ -65,10 +66,24 @@ class StreamEndpoint:
         """The address that peers dial."""
         return self._transport.address
 
+    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Run until the transport ends or :meth:`aclose`. Call once; ``async with`` does it."""
+        try:
+            async with anyio.create_task_group() as task_group:
+                await task_group.start(self.mux.run)
+                self._has_started.set()
+                task_status.started()
+        finally:
+            self._has_started.set()
+
+    async def aclose(self, grace_seconds: float = 0.0) -> None:
+        """Refuse new streams and end all, flushing at most ``grace_seconds``."""
+        await self.mux.aclose(grace_seconds)
+
     async def __aenter__(self) -> Self:
         self._task_group = anyio.create_task_group()
         await self._task_group.__aenter__()
-        await self._task_group.start(self.mux.run)
+        await self._task_group.start(self.run)
         return self
 
     async def __aexit__(
@@ -80,7 +95,7 @@ class StreamEndpoint:
         assert self._task_group is not None
         try:
             with anyio.CancelScope(shield=True):
-                await self.mux.aclose(self._grace_seconds if exc_value is None else 0)
+                await self.aclose(self._grace_seconds if exc_value is None else 0)
         finally:
             self._task_group.cancel_scope.cancel()
             if not isinstance(exc_value, anyio.get_cancelled_exc_class()):
@@ -118,6 +133,7 @@ class StreamEndpoint:
         if reply_surbs is not None:
             options = replace(protocol.options, open_surbs=reply_surbs)
             protocol = replace(protocol, options=options)
+        await self._has_started.wait()
         return MixnetStream(await self.mux.open(protocol, recipient, wait=wait, timeout=timeout))
 
     def listener(self, *, backlog: int = 128) -> MixnetListener:

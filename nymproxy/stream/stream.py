@@ -38,7 +38,7 @@ class StreamAttribute(TypedAttributeSet):
     stream_id: int = typed_attribute()
     """64 bits, drawn by the dialer."""
     reply_surbs_in_hand: int = typed_attribute()
-    """Reply SURBs that we hold for the dialer; only on accepted streams."""
+    """Packets that the dialer's reply SURBs let us send at once; only on accepted streams."""
     round_trip_seconds: float = typed_attribute()
     """From our first message to the peer's first one; only after that."""
 

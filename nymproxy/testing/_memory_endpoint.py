@@ -21,6 +21,7 @@ from nymproxy.errors import (
 from nymproxy.mixnet.transport import DEFAULT_LANE, MAX_MESSAGE_BYTES, Delivery, Received
 from nymproxy.testing._memory_lane import Lane, Outgoing
 from nymproxy.testing._memory_model import (
+    SURB_RESERVE,
     MemoryFaults,
     MemoryMessage,
     MessageFate,
@@ -141,9 +142,9 @@ class MemoryEndpoint:
         place.wake()
 
     def reply_surbs_in_hand(self, tag: SenderTag) -> int:
-        """Return the number of usable reply SURBs that we hold for ``tag``."""
+        """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""
         shelf = self._shelves.get(tag)
-        return 0 if shelf is None else shelf.in_hand
+        return 0 if shelf is None else max(0, shelf.in_hand - SURB_RESERVE)
 
     async def aclose(self) -> None:
         """Close at once: what is still queued fails with ``DeliveryAbandoned``. Idempotent."""

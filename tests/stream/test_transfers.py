@@ -22,7 +22,7 @@ FAST_FAULTS = MemoryFaults(
     jitter_seconds=0.02,
     loss=0.05,
     retransmission_seconds=0.03,
-    duplication=0.05,
+    duplication=0.2,
     reordering=0.1,
     reordering_seconds=0.05,
 )

@@ -115,13 +115,13 @@ async def test_replies_carry_no_tag_and_use_one_surb_for_each_packet() -> None:
     async with MemoryNetwork() as network:
         alice, bob = network.endpoint("alice"), network.endpoint("bob")
         tag = await tag_of(alice, bob, 20)
-        assert bob.reply_surbs_in_hand(tag) == 20
+        assert bob.reply_surbs_in_hand(tag) == 10
         delivery = await bob.send(tag, b"r" * 4000)
         assert delivery.packet_count == 3
         (received,) = await take(alice)
         assert received.payload == b"r" * 4000
         assert received.sender_tag is None
-        assert bob.reply_surbs_in_hand(tag) == 17
+        assert bob.reply_surbs_in_hand(tag) == 7
         assert network.messages(MessageKind.SURB_REQUEST) == []
 
 
@@ -134,7 +134,7 @@ async def test_ten_surbs_allow_no_direct_reply_but_a_request() -> None:
         (request,) = network.messages(MessageKind.SURB_REQUEST)
         (answer,) = network.messages(MessageKind.SURBS)
         assert request.surbs == answer.surbs == 10
-        assert bob.reply_surbs_in_hand(tag) == 10 - 1 + 10 - 1
+        assert bob.reply_surbs_in_hand(tag) == 10 - 1 + 10 - 1 - 10
 
 
 async def test_a_long_reply_is_topped_up_until_it_is_through() -> None:

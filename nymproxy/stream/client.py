@@ -1,0 +1,281 @@
+"""The public client: messages, or streams.
+
+The counterpart of ``MixnetClient`` in nym-sdk 1.21.6 (src/mixnet/native_client.rs). As there, the
+first stream or listener turns a client for good from a client of messages into one of streams.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, TypedDict
+
+import anyio
+
+from nymproxy.channel import PeerMemory
+from nymproxy.errors import StreamModeActive
+from nymproxy.mixnet.client import MessageClient
+from nymproxy.mixnet.transport import DEFAULT_LANE
+from nymproxy.stream.background import BackgroundClient, in_background
+from nymproxy.stream.endpoint import StreamEndpoint
+
+if TYPE_CHECKING:
+    import os
+    import ssl
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from types import TracebackType
+    from typing import Self, Unpack
+
+    from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+    from nymproxy.mixnet.directory import NetworkDetails
+    from nymproxy.mixnet.randomness import RandomBytes
+    from nymproxy.mixnet.storage import ClientStorage
+    from nymproxy.mixnet.traffic import TrafficProfile
+    from nymproxy.mixnet.transport import Delivery, Received
+    from nymproxy.stream.listener import MixnetListener
+    from nymproxy.stream.profile import StreamOptions
+    from nymproxy.stream.stream import MixnetStream
+
+CLOSE_SECONDS = 10.0
+"""How long leaving the client may flush its streams."""
+
+_PEERS = PeerMemory()
+"""What the clients of this process have learned about addresses."""
+
+
+class ConnectArguments(TypedDict, total=False):
+    """The optional arguments of :meth:`MessageClient.connect`, documented there."""
+
+    storage: str | os.PathLike[str] | ClientStorage | None
+    gateway: NodeIdentity | None
+    profile: TrafficProfile | str
+    clock: Callable[[], float]
+    unix_time: Callable[[], float]
+    random_bytes: RandomBytes
+    ssl_context: ssl.SSLContext | None
+
+
+class MixnetClient(MessageClient):
+    """A client of the mixnet that opens and accepts streams.
+
+    ::
+
+        async with await MixnetClient.connect(network, storage="state") as client:
+            stream = await client.open_stream(address)
+
+    Until the first :meth:`open_stream` or :meth:`listener` it sends and receives messages; from
+    then on its inbound messages belong to the streams, and message calls raise
+    ``StreamModeActive``. Leaving the block flushes the streams for at most ten seconds.
+    """
+
+    stream_options: StreamOptions | None = None
+    """Settings of the streams; read when the first one is opened."""
+    _streams: StreamEndpoint | None = None
+    _reading: _Reading | None = None
+
+    @classmethod
+    async def connect(
+        cls,
+        network: NetworkDetails,
+        *,
+        stream_options: StreamOptions | None = None,
+        **arguments: Unpack[ConnectArguments],
+    ) -> Self:
+        """Connect as :meth:`MessageClient.connect`, whose other arguments and errors these are.
+
+        Args:
+            network: where the directory is.
+            stream_options: settings of the streams.
+            arguments: see :meth:`MessageClient.connect`.
+        """
+        client = await super().connect(network, **arguments)
+        client.stream_options = stream_options
+        return client
+
+    @classmethod
+    @contextmanager
+    def in_background(
+        cls,
+        network: NetworkDetails,
+        *,
+        stream_options: StreamOptions | None = None,
+        backend: str = "asyncio",
+        **arguments: Unpack[ConnectArguments],
+    ) -> Iterator[BackgroundClient]:
+        """Run a client in a thread of its own, for blocking callers.
+
+        Args:
+            network: where the directory is.
+            stream_options: settings of the streams.
+            backend: of the thread's event loop: ``"asyncio"`` or ``"trio"``.
+            arguments: see :meth:`MessageClient.connect`.
+
+        Yields:
+            The client, for blocking calls.
+        """
+        connect = partial(cls.connect, network, stream_options=stream_options, **arguments)
+        with in_background(connect, backend=backend) as client:
+            yield client
+
+    # Streams.
+
+    @property
+    def is_in_stream_mode(self) -> bool:
+        """True from the first stream or listener on."""
+        return self._streams is not None
+
+    async def open_stream(
+        self,
+        recipient: NymAddress,
+        reply_surbs: int | None = None,
+        *,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> MixnetStream:
+        """Open a stream; see :meth:`StreamEndpoint.open_stream` for arguments and errors."""
+        streams = self._enter_stream_mode()
+        return await streams.open_stream(recipient, reply_surbs, wait=wait, timeout=timeout)
+
+    def listener(self, *, backlog: int = 128) -> MixnetListener:
+        """Accept streams; once for each client.
+
+        Args:
+            backlog: streams that may wait for :meth:`MixnetListener.accept`; more are refused.
+
+        Raises:
+            ListenerAlreadyTaken: there was a listener already.
+            ClientDisconnected: the client has ended.
+        """
+        return self._enter_stream_mode().listener(backlog=backlog)
+
+    def _enter_stream_mode(self) -> StreamEndpoint:
+        self._check_running()
+        if self._streams is None:
+            assert self._supervisor is not None
+            self._streams = StreamEndpoint(
+                _BelowStreams(self), options=self.stream_options, memory=_PEERS
+            )
+            self._supervisor.start_soon(self._run_streams, self._streams)
+        return self._streams
+
+    async def _run_streams(self, streams: StreamEndpoint) -> None:
+        if self._reading is not None:
+            await self._reading.end()
+        await streams.run()
+
+    # Messages.
+
+    async def send(
+        self,
+        to: NymAddress | SenderTag,
+        payload: bytes,
+        *,
+        surbs: int = 0,
+        lane: int = DEFAULT_LANE,
+    ) -> Delivery:
+        """Accept one message; see :meth:`MessageClient.send`.
+
+        Raises:
+            StreamModeActive: the client is in stream mode.
+        """
+        self._check_message_mode()
+        return await super().send(to, payload, surbs=surbs, lane=lane)
+
+    async def send_plain(
+        self, to: NymAddress, payload: bytes, *, lane: int = DEFAULT_LANE
+    ) -> Delivery:
+        """Accept one message without sender tag; see :meth:`MessageClient.send_plain`.
+
+        Raises:
+            StreamModeActive: the client is in stream mode.
+        """
+        self._check_message_mode()
+        return await super().send_plain(to, payload, lane=lane)
+
+    def receive(self) -> AsyncIterator[Received]:
+        """Iterate over arriving messages until the client is closed or enters stream mode.
+
+        Raises:
+            StreamModeActive: the client is in stream mode.
+        """
+        self._check_message_mode()
+        return _Messages(self, super().receive())
+
+    def _check_message_mode(self) -> None:
+        if self.is_in_stream_mode:
+            raise StreamModeActive("the client is in stream mode: use a second client for messages")
+
+    # The end.
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        if self._streams is not None:
+            with anyio.CancelScope(shield=True):
+                await self._streams.aclose(CLOSE_SECONDS if exc_value is None else 0)
+        return await super().__aexit__(exc_type, exc_value, traceback)
+
+
+class _BelowStreams:
+    """The client's transport as its own streams see it: message calls go on in stream mode."""
+
+    def __init__(self, client: MixnetClient) -> None:
+        self._client = client
+        self.send = partial(MessageClient.send, client)
+        self.receive = partial(MessageClient.receive, client)
+        self.discard_lane = client.discard_lane
+        self.reply_surbs_in_hand = client.reply_surbs_in_hand
+        self.aclose = client.aclose
+
+    @property
+    def address(self) -> NymAddress:
+        return self._client.address
+
+    @property
+    def packet_rate(self) -> float | None:
+        return self._client.packet_rate
+
+
+class _Reading:
+    """One wait for a message, which stream mode ends."""
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope()
+        self.over = anyio.Event()
+
+    async def end(self) -> None:
+        """Cancel the wait and let its task leave the inbox."""
+        self.scope.cancel()
+        await self.over.wait()
+
+
+class _Messages:
+    """The iterator that :meth:`MixnetClient.receive` returns."""
+
+    def __init__(self, client: MixnetClient, inbox: AsyncIterator[Received]) -> None:
+        self._client = client
+        self._inbox = inbox
+
+    def __aiter__(self) -> _Messages:
+        return self
+
+    async def __anext__(self) -> Received:
+        client = self._client
+        if client.is_in_stream_mode:
+            raise StopAsyncIteration
+        if client._reading is not None:
+            raise anyio.BusyResourceError("receiving messages from")
+        client._reading = reading = _Reading()
+        received: Received | None = None
+        try:
+            with reading.scope:
+                received = await anext(self._inbox)
+        finally:
+            client._reading = None
+            reading.over.set()
+        if received is None:
+            raise StopAsyncIteration
+        return received
