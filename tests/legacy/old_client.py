@@ -5,6 +5,7 @@ From nym-sdk 1.21.6 src/tcp_proxy/tcp_proxy_client.rs. Its app is a stub in memo
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import anyio
@@ -72,23 +73,25 @@ class OldClientSession:
     async def run(self) -> None:
         """Receive until ``close_timeout`` after the app's end; then the app sees the end."""
         buffer = OldMessageBuffer()
-        messages = self._endpoint.receive()
-        inbox_in, inbox = anyio.create_memory_object_stream[bytes](10_000)
+        inbox: deque[bytes] = deque()
+        arrived = anyio.Event()
 
         async def pump() -> None:
-            async for received in messages:
-                inbox_in.send_nowait(received.payload)
+            async for received in self._endpoint.receive():
+                inbox.append(received.payload)
+                arrived.set()
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(pump)
             while True:
                 in_phase_2 = self._app_has_ended.is_set()
-                payload: bytes | None = None
-                with anyio.move_on_after(self._close_timeout if in_phase_2 else TICK_MS / 1000):
-                    payload = await inbox.receive()
+                if not inbox:
+                    arrived = anyio.Event()
+                    with anyio.move_on_after(self._close_timeout if in_phase_2 else TICK_MS / 1000):
+                        await arrived.wait()
                 now = anyio.current_time()
-                if payload is not None:
-                    message = ProxiedMessage.decode(payload)
+                if inbox:
+                    message = ProxiedMessage.decode(inbox.popleft())
                     self.arrivals.append(message)
                     data = message.message.data if isinstance(message.message, Data) else None
                     buffer.push(message.message_id, data, now * 1000)
@@ -97,7 +100,5 @@ class OldClientSession:
                 written, _ = buffer.tick(now * 1000)  # a Close changes nothing here
                 self.to_app += [(now, data) for data in written if data]
             tasks.cancel_scope.cancel()
-        inbox_in.close()
-        inbox.close()
         self.app_eof_at = anyio.current_time()
         await self._endpoint.aclose()

@@ -245,7 +245,7 @@ async def test_r11_no_wake_up_when_the_app_speaks_in_time(
         await anyio.sleep(0.9)
         await channel.send(b"in time")
         await anyio.sleep(5)
-    assert [message.message for _, message in server.arrivals] == [Data(b"in time")]
+        assert [message.message for _, message in server.arrivals] == [Data(b"in time")]
 
 
 async def test_r7_without_a_close_the_app_sees_the_end_after_the_close_timeout(
