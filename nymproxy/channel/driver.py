@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nymproxy.channel")
 
 ABORT_SECONDS = 5.0
-"""How long the message that tells an abort may take to leave."""
+"""How long the message that tells an abort may take to leave, and to be acknowledged."""
 
 
 class Signal:
@@ -164,7 +164,7 @@ class ChannelDriver:
                 delivery.subscribe(listener)
             listener(delivery)
             if is_abort:
-                await _wait_sent(delivery)
+                await _wait_acknowledged(delivery)
         self.changed(now)
 
     def _delivery_changed(self, outgoing: Outgoing, delivery: Delivery) -> None:
@@ -180,10 +180,10 @@ class ChannelDriver:
             self.changed(now)
 
 
-async def _wait_sent(delivery: Delivery) -> None:
-    """Give an abort the time to leave, since the client may be closed right after it."""
+async def _wait_acknowledged(delivery: Delivery) -> None:
+    """Give an abort the time to arrive, since the client may be closed right after it."""
     with anyio.move_on_after(ABORT_SECONDS):
         try:
-            await delivery.sent()
+            await delivery.acknowledged()
         except NymError as error:
             logger.debug("an abort could not be told: %s", error.code)

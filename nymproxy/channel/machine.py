@@ -210,7 +210,8 @@ class ChannelMachine:
 
     def handed_over(self, outgoing: Outgoing, packet_count: int, now: float) -> None:
         """Note that the transport took a message."""
-        self._idle.sent(now)
+        if outgoing.index is not None or outgoing.segment.kind is SegmentKind.OPEN:
+            self._idle.sent(now)  # not for probes and pings: they would keep a dead peer alive
         if self.first_handed_over_at is None:
             self.first_handed_over_at = now
         if outgoing.index is not None:

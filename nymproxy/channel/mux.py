@@ -179,6 +179,8 @@ class ChannelMux:
         try:
             await driver.run()
         finally:
+            if not driver.machine.is_over:  # cancelled, and that is only when the mux ends
+                self._end(None)
             self._timers.cancel(driver)
             self._drivers.pop(driver.key, None)
             self._table.remove(driver.key, driver.peer, anyio.current_time())

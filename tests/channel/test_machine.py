@@ -516,6 +516,25 @@ class TestIdle:
         assert isinstance(failure(bench), StreamIdleTimeout)
         assert [each.segment.reset_code for each in bench.sent] == [ResetCode.IDLE_TIMEOUT]
 
+    def test_probes_alone_do_not_keep_a_channel_alive(self) -> None:
+        bench = negotiated(send_window_bytes=4 * MIB)
+        bench.write(bytes(2 * MIB))
+        bench.pump()
+        bench.acknowledge()
+        bench.pass_time(1801)
+        assert isinstance(failure(bench), StreamIdleTimeout)
+        assert [each.segment.kind for each in bench.sent].count(SegmentKind.PROBE) > 20
+
+    def test_a_peer_that_answers_probes_stays(self) -> None:
+        bench = negotiated(send_window_bytes=4 * MIB)
+        bench.write(bytes(2 * MIB))
+        for _ in range(60):
+            bench.pump()
+            bench.acknowledge()
+            bench.pass_time(60)
+            bench.receive(control(SegmentKind.WINDOW, limit=MIB))
+        assert failure(bench) is None
+
     def test_an_answer_that_does_not_come_ends_the_channel(self) -> None:
         bench = opened(answer_timeout_seconds=60.0)
         bench.machine.app_finished()
