@@ -190,16 +190,14 @@ class FakeSession:
     async def answer(self, response: responses.GatewayResponse) -> None:
         await self.websocket.send(response.encode())
 
-    async def push(self, message: bytes) -> None:
+    async def push(self, *messages: bytes) -> None:
+        """Push messages, in one write."""
         assert self.client is not None
-        await self.websocket.send(
-            seal_frame(
-                self.client.key,
-                ResponseKind.PUSHED_MIX_MESSAGE,
-                message,
-                self.gateway.random.randbytes(12),
-            )
-        )
+        kind, random = ResponseKind.PUSHED_MIX_MESSAGE, self.gateway.random
+        frames = [
+            seal_frame(self.client.key, kind, message, random.randbytes(12)) for message in messages
+        ]
+        await self.websocket.send(*frames)
 
     async def reset(self) -> None:
         await anyio.aclose_forcefully(self.stream)

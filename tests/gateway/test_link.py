@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections import deque
 from contextlib import asynccontextmanager
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 import trustme
 
@@ -219,6 +221,42 @@ async def test_full_queue_stops_reading_and_loses_nothing(
         with link.pushed as pushed:
             for message in messages:
                 assert await pushed.receive() == message
+
+
+async def test_connection_lost_while_the_queue_is_full(
+    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the gateway handed over is handed on, though its connection is gone meanwhile."""
+    monkeypatch.setattr(link_module, "PUSHED_QUEUE_MESSAGES", 2)
+    messages = [bytes([number]) for number in range(20)]
+    async with gateway.serve() as url, running(make_link(gateway, url)) as link:
+        await gateway.sessions[0].push(*messages)
+        while link._backlog == deque() or link.pushed.statistics().tasks_waiting_send == 0:
+            await anyio.lowlevel.checkpoint()
+        await gateway.sessions[0].reset()
+        while len(gateway.sessions) == 1:  # a write is the first to notice
+            with anyio.move_on_after(0.1):
+                await link.send([PACKET])
+        with link.pushed as pushed:
+            received = [await pushed.receive()]
+            while received[-1] != messages[-1]:
+                received.append(await pushed.receive())
+    assert sorted(set(received)) == messages
+
+
+async def test_stored_messages_survive_a_failed_claim(gateway: FakeGateway) -> None:
+    """The gateway has forgotten them by then, so they wait for the next connection."""
+    async with gateway.serve() as url, running(make_link(gateway, url)) as link:
+        client = gateway.clients[IDENTITY.public_key]
+        client.stored = [b"first", b"second"]
+        client.available = 0
+        gateway.gives_free_bandwidth = False
+        await gateway.sessions[0].reset()
+        await until(link, lambda: isinstance(link.status.error, GatewayRefused))
+        assert client.stored == []
+        gateway.gives_free_bandwidth = True
+        with link.pushed as pushed:
+            assert [await pushed.receive(), await pushed.receive()] == [b"first", b"second"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ The other end is a script that compares and replays; it knows nothing of our cod
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -133,10 +134,10 @@ async def test_registration(case: dict[str, Any]) -> None:
 
     async def drive(connection: GatewayConnection) -> None:
         if "shared_key" in case:
-            await connection.establish(on_registered=keep, on_authenticating=nothing)
+            await connection.establish(deque(), on_registered=keep, on_authenticating=nothing)
             return
         with pytest.raises(GatewayProtocolError):
-            await connection.establish(on_registered=keep, on_authenticating=nothing)
+            await connection.establish(deque(), on_registered=keep, on_authenticating=nothing)
         await connection.flush()
 
     if "shared_key" in case:
@@ -194,8 +195,9 @@ async def test_authentication_pushes_and_packets(case: dict[str, Any]) -> None:
         seconds.append(event.unix_second)
 
     async def drive(connection: GatewayConnection) -> None:
-        backlog = await connection.establish(on_registered=nothing, on_authenticating=keep)
-        assert backlog == wanted
+        backlog: deque[bytes] = deque()
+        await connection.establish(backlog, on_registered=nothing, on_authenticating=keep)
+        assert list(backlog) == wanted
         await connection.send_packets(packets)
         seen: list[bytes] = []
         while len(seen) < len(wanted):

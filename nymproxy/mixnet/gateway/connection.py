@@ -30,6 +30,7 @@ from nymproxy.mixnet.gateway.websocket import (
 )
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Awaitable, Callable, Iterable
 
     from nymproxy.address import NodeIdentity
@@ -173,26 +174,25 @@ class GatewayConnection:
 
     async def establish(
         self,
+        backlog: deque[bytes],
         *,
         on_registered: Callable[[Registered], Awaitable[None]],
         on_authenticating: Callable[[Authenticating], Awaitable[None]],
-    ) -> list[bytes]:
+    ) -> None:
         """Register or authenticate, and claim bandwidth if needed.
 
         Args:
+            backlog: takes the messages that the gateway had stored for us. It has forgotten them
+                then, so they are there also when this fails later.
             on_registered: stores the new key before anything else happens.
             on_authenticating: called before the request is sent.
-
-        Returns:
-            The messages that the gateway had stored for us.
 
         Raises:
             GatewayUnreachable: the connection ended meanwhile.
             GatewayRefused, OutOfBandwidth, PhaseTimeout, GatewayProtocolError: as the state
                 machine raises them.
         """
-        backlog: list[bytes] = []
-        room = MAX_BACKLOG_BYTES
+        room = MAX_BACKLOG_BYTES - sum(map(len, backlog))
         self.protocol.start(self._clock())
         while not self.protocol.is_streaming:
             try:
@@ -217,7 +217,6 @@ class GatewayConnection:
                     case _:
                         pass
         await self.flush()
-        return backlog
 
     async def receive(self) -> list[GatewayEvent]:
         """Send what is due, then wait for messages and return what they mean (maybe nothing).
@@ -275,6 +274,11 @@ class GatewayConnection:
             await self._websocket.send(*texts)
         if self.protocol.take_ping():
             await self._websocket.ping()
+
+    @property
+    def is_writable(self) -> bool:
+        """False once nothing can be sent any more."""
+        return self._websocket.is_writable
 
     async def send_packets(self, packets: Iterable[MixPacket]) -> None:
         """Seal packets and write them together, in pieces of some 64 KiB.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ class Establisher:
         limits: time limits of the phases.
         ssl_context: for ``wss`` URLs.
         refusal: why the gateway said no last.
+        backlog: messages that the gateway has handed over and nobody has taken yet.
     """
 
     listener: GatewayListener
@@ -60,12 +62,13 @@ class Establisher:
     limits: PhaseLimits
     ssl_context: ssl.SSLContext | None
     refusal: RefusalKind | None = field(default=None, init=False)
+    backlog: deque[bytes] = field(default_factory=deque, init=False)
 
-    async def establish(self) -> tuple[GatewayConnection, list[bytes]]:
+    async def establish(self) -> GatewayConnection:
         """Connect; when the gateway has lost us, register again with it, once.
 
         Returns:
-            A connection that is streaming, and the messages the gateway had stored for us.
+            A connection that is streaming.
 
         Raises:
             NymError: as :meth:`GatewayConnection.establish` and the callbacks raise them.
@@ -82,7 +85,7 @@ class Establisher:
         finally:
             self.key = self.key or old_key
 
-    async def establish_first(self) -> tuple[GatewayConnection, list[bytes]]:
+    async def establish_first(self) -> GatewayConnection:
         """Connect for the first time: wait if somebody has used this very second, once."""
         try:
             return await self.establish()
@@ -92,7 +95,7 @@ class Establisher:
         await self.sleep(1.0)
         return await self.establish()
 
-    async def _try_once(self) -> tuple[GatewayConnection, list[bytes]]:
+    async def _try_once(self) -> GatewayConnection:
         self.refusal = None
         if self.key is not None:
             await self._await_unused_second()
@@ -110,14 +113,16 @@ class Establisher:
             websocket, protocol, clock=self.clock, unix_time=self.unix_time
         )
         try:
-            backlog = await connection.establish(
-                on_registered=self._registered, on_authenticating=self._authenticating
+            await connection.establish(
+                self.backlog,
+                on_registered=self._registered,
+                on_authenticating=self._authenticating,
             )
         except BaseException:
             self.refusal = protocol.refusal
             await connection.aclose()
             raise
-        return connection, backlog
+        return connection
 
     async def _await_unused_second(self) -> None:
         """Wait until no earlier authentication carries the current second.

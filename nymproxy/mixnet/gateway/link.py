@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 
 from nymproxy.errors import (
     ClientDisconnected,
@@ -137,7 +138,7 @@ class GatewayLink:
         self._backoff = Backoff(random_bytes)
         self._connection: GatewayConnection | None = None
         self._connected_at = 0.0
-        self._backlog: list[bytes] = []
+        self._backlog = self._establisher.backlog
         self._status = LinkStatus(LinkState.IDLE)
         self._changed = anyio.Event()
         self._run_scope: anyio.CancelScope | None = None
@@ -224,11 +225,9 @@ class GatewayLink:
             self._set_status(LinkState.IDLE)
             raise
 
-    async def _adopt(self, attempt: Awaitable[tuple[GatewayConnection, list[bytes]]]) -> None:
+    async def _adopt(self, attempt: Awaitable[GatewayConnection]) -> None:
         """Wait for a connection and make it the current one."""
-        connection, backlog = await attempt
-        self._connection = connection
-        self._backlog += backlog
+        self._connection = await attempt
         self._connected_at = self._clock()
         self._set_status(LinkState.CONNECTED)
 
@@ -290,16 +289,23 @@ class GatewayLink:
         self._set_status(LinkState.RECONNECTING, reason)
 
     async def _read(self, connection: GatewayConnection) -> None:
-        while self._backlog:
-            await self._push(connection, self._backlog.pop(0))
-        while True:
-            for event in await connection.receive():
-                await self._handle(connection, event)
+        """Take in what arrives, and hand messages on in order.
 
-    async def _handle(self, connection: GatewayConnection, event: GatewayEvent) -> None:
+        Nobody sends a message again that the gateway has handed over. So each stays in the
+        backlog until it is handed on, even if the connection ends while the queue is full; in the
+        worst case it is handed on twice.
+        """
+        while True:
+            while self._backlog:
+                await self._push(connection, self._backlog[0])
+                self._backlog.popleft()
+            for event in await connection.receive():
+                self._handle(event)
+
+    def _handle(self, event: GatewayEvent) -> None:
         match event:
             case Pushed(message=message):
-                await self._push(connection, message)
+                self._backlog.append(message)
             case BandwidthChanged():
                 self._announce_change()
             case _:
@@ -365,6 +371,8 @@ class GatewayLink:
             await connection.send_packets(packets)
         except CONNECTION_LOST:
             _log.debug("the connection broke while %d packets were written", len(packets))
+        # Room in the buffer means no wait: a loop of sends must still let others run.
+        await anyio.lowlevel.cancel_shielded_checkpoint()
 
     async def _ready_connection(self) -> GatewayConnection:
         """Wait for a connection with bandwidth, claiming some when it is due."""
@@ -375,7 +383,8 @@ class GatewayLink:
                     "the link to the gateway is closed"
                 ) from self._status.error
             connection = self._connection
-            if connection is not None:
+            # One that broke is dropped by run() in a moment, which announces it.
+            if connection is not None and connection.is_writable:
                 protocol = connection.protocol
                 may_send = protocol.renew_bandwidth(self._clock(), self._unix_time())
                 try:

@@ -291,6 +291,11 @@ class WebSocketStream:
         await self._write_or_wake()
 
     @property
+    def is_writable(self) -> bool:
+        """False once nothing can be sent any more."""
+        return not self._closed and self._lost is None and self._protocol.state is State.OPEN
+
+    @property
     def buffered_bytes(self) -> int:
         """What was accepted and is not yet written."""
         return self._buffered
