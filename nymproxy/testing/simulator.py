@@ -280,8 +280,13 @@ class _Side:
         fate = self.link.send(len(payload), now)
         self.machine.handed_over(outgoing, self.link.packet_count(len(payload)), now)
         for arrival in fate.arrivals:
-            self.clock.at(arrival, partial(self.peer.message_arrived, payload))
+            self.clock.at(arrival, partial(self._arrive, payload, fate.sent_at))
         self._schedule_deliveries(outgoing, fate)
+
+    def _arrive(self, payload: bytes, sent_at: float) -> None:
+        dies_at = self.workload.dies_at
+        if dies_at is None or sent_at < dies_at:  # what had not left dies with its sender
+            self.peer.message_arrived(payload)
 
     def _schedule_deliveries(self, outgoing: Outgoing, fate: Fate) -> None:
         times = [
