@@ -134,8 +134,9 @@ class SurbShelf:
     """The reply SURBs that one holder has of one sender tag.
 
     The rules of nym-client-core 1.21.6 src/client/replies/reply_controller, in short: a new packet
-    takes a SURB above the reserve, a retransmission takes any. Whenever the SURBs in hand and on
-    their way do not cover what is queued, one SURB is spent on a request for more.
+    takes a SURB above the reserve, a retransmission one down to it, so that requests never starve.
+    Whenever the SURBs in hand and on their way do not cover what is queued, one SURB is spent on a
+    request for more.
     """
 
     __slots__ = ("in_hand", "pending", "queued_packets", "tag")
@@ -148,7 +149,7 @@ class SurbShelf:
 
     def may_take(self, *, retransmission: bool) -> bool:
         """Tell whether a packet could leave now."""
-        return self.in_hand > (0 if retransmission else SURB_RESERVE)
+        return self.in_hand >= SURB_RESERVE + (0 if retransmission else 1)
 
     def take(self) -> None:
         """Use up one SURB for one packet that was queued."""

@@ -402,3 +402,16 @@ async def test_leaving_the_network_closes_its_endpoints() -> None:
     assert alice.is_closed
     with pytest.raises(ClientDisconnected):
         await alice.send(bob.address, b"")
+
+
+def test_retransmissions_leave_the_reserve_for_requests() -> None:
+    async def main() -> None:
+        async with MemoryNetwork(faults=MemoryFaults(loss=0.5)) as network:
+            alice, bob = network.endpoint("alice"), network.endpoint("bob")
+            tag = await tag_of(alice, bob, 12)
+            delivery = await bob.send(tag, b"r" * 300_000)
+            with anyio.fail_after(3600):
+                await delivery.acknowledged()
+            assert len((await take(alice))[0].payload) == 300_000
+
+    on_virtual_time(main)
