@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nymproxy import _base58
 from nymproxy.address import NodeIdentity
-from nymproxy.errors import GatewayProtocolError, GatewayRefused
+from nymproxy.errors import GatewayProtocolError, GatewayRefused, MessageFormatError
 from nymproxy.mixnet.gateway import encrypted_texts, requests, responses
+from nymproxy.mixnet.gateway.allowance import LOW_BANDWIDTH_BYTES
 from nymproxy.mixnet.gateway.authentication import (
     address_ciphertext_is_valid,
     build_authentication,
@@ -20,13 +21,13 @@ from nymproxy.mixnet.gateway.handshake import ClientHandshake, GatewayHandshake
 from nymproxy.mixnet.gateway.handshake_texts import HandshakePayload, parse_handshake_text
 from nymproxy.mixnet.gateway.keys import (
     NONCE_BYTES,
-    SIGNATURE_BYTES,
-    TAG_BYTES,
     ClientIdentityKey,
     SharedKey,
     x25519_public,
 )
 from nymproxy.mixnet.gateway.versions import CURRENT_PROTOCOL_VERSION
+from nymproxy.mixnet.messages import MixPacket
+from nymproxy.mixnet.sphinx import PacketSize
 from tests.vectors.files import load
 
 if TYPE_CHECKING:
@@ -171,6 +172,48 @@ def test_binary_requests(case: dict[str, Any]) -> None:
     assert (opened.kind, opened.plaintext) == (kind, plaintext)
 
 
+def decode_packet(kind: RequestKind, plaintext: bytes) -> MixPacket:
+    decode = MixPacket.decode_v2 if kind is RequestKind.FORWARD_SPHINX_V2 else MixPacket.decode_v1
+    return decode(plaintext)
+
+
+@cases("binary_requests")
+def test_packets_of_binary_requests(case: dict[str, Any]) -> None:
+    plaintext = bytes.fromhex(case["plaintext"])
+    kind = REQUEST_KINDS[case["kind"]]
+    packet = decode_packet(kind, plaintext)
+    assert packet.packet.hex() == case["sphinx_packet"]
+    assert packet.rotation == case["key_rotation"]
+    assert str(packet.first_hop) == case["next_hop"]
+    is_v2 = kind is RequestKind.FORWARD_SPHINX_V2
+    assert (packet.encode_v2() if is_v2 else packet.encode_v1()) == plaintext
+
+
+@cases("binary_request_parsing")
+def test_binary_request_parsing(case: dict[str, Any]) -> None:
+    raw = bytes.fromhex(case["raw"])
+    if not case["ok"]:
+        with pytest.raises((GatewayProtocolError, MessageFormatError)):
+            parse_binary_request(raw)
+        return
+    opened = open_frame(KEY, raw, RequestKind, allow_unencrypted=True)
+    packet = decode_packet(opened.kind, opened.plaintext)
+    assert len(packet.packet) == case["packet_len"]
+    assert packet.rotation == case["key_rotation"]
+    assert str(packet.first_hop) == case["next_hop"]
+    if raw[1] == 0:
+        with pytest.raises(GatewayProtocolError):
+            parse_binary_request(raw)
+    else:
+        assert opened.plaintext.hex() == case["plaintext"]
+        assert parse_binary_request(raw) == packet
+
+
+def parse_binary_request(raw: bytes) -> MixPacket:
+    opened = open_frame(KEY, raw, RequestKind)
+    return decode_packet(opened.kind, opened.plaintext)
+
+
 @cases("binary_responses")
 def test_binary_responses(case: dict[str, Any]) -> None:
     message = bytes.fromhex(case["message"])
@@ -273,5 +316,14 @@ def test_ecash_credential() -> None:
 def test_constants() -> None:
     constants = VECTORS["constants"]
     assert constants["current_protocol_version"] == CURRENT_PROTOCOL_VERSION
-    assert SIGNATURE_BYTES + TAG_BYTES == 80
-    assert json.loads(VECTORS["text_requests"][0]["json"])["type"] == "supportedProtocol"
+    assert constants["default_bandwidth_threshold"] == LOW_BANDWIDTH_BYTES
+    for wanted in constants["packet_sizes"]:
+        size = PacketSize.from_tag(wanted["tag"])
+        assert size.name == wanted["name"].upper()
+        assert size.packet_length == wanted["size"]
+        assert size.payload_length == wanted["payload"]
+        assert size.plaintext_length == wanted["plaintext"]
+
+
+def test_shared_key_in_base58() -> None:
+    assert _base58.encode(KEY.to_bytes()) == VECTORS["shared_key_base58"]
