@@ -56,8 +56,10 @@ if TYPE_CHECKING:
     from nymproxy.errors import UnknownGateway as UnknownGateway
     from nymproxy.errors import UnsafePermissions as UnsafePermissions
     from nymproxy.errors import UsageError as UsageError
+    from nymproxy.legacy.client import NymProxyClient as NymProxyClient
     from nymproxy.legacy.client_pool import ClientPool as ClientPool
     from nymproxy.legacy.message import ProxiedMessage as ProxiedMessage
+    from nymproxy.legacy.server import NymProxyServer as NymProxyServer
     from nymproxy.mixnet.directory.details import NetworkDetails as NetworkDetails
     from nymproxy.mixnet.traffic.profile import PROFILES as PROFILES
     from nymproxy.mixnet.traffic.profile import TrafficProfile as TrafficProfile
@@ -105,6 +107,8 @@ __all__ = (
     "NodeIdentity",
     "NymAddress",
     "NymError",
+    "NymProxyClient",
+    "NymProxyServer",
     "OutOfBandwidth",
     "PhaseTimeout",
     "ProxiedMessage",
@@ -139,8 +143,10 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 # All other names are errors.
 _NAMES_OF_MODULE = {
     "nymproxy.address": "NodeIdentity NymAddress SenderTag",
+    "nymproxy.legacy.client": "NymProxyClient",
     "nymproxy.legacy.client_pool": "ClientPool",
     "nymproxy.legacy.message": "ProxiedMessage",
+    "nymproxy.legacy.server": "NymProxyServer",
     "nymproxy.mixnet.directory.details": "NetworkDetails",
     "nymproxy.mixnet.traffic.profile": "PROFILES TrafficProfile",
     "nymproxy.mixnet.transport": "Delivery MessageTransport Received",
