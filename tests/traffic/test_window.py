@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nymproxy.mixnet.traffic import CongestionWindow, WindowLimits
 
-LIMITS = WindowLimits(initial=10, minimum=4, maximum=40, decrease=0.5)
+LIMITS = WindowLimits(initial=10, minimum=4, maximum=40, decrease=0.5, queueing_target_seconds=0.3)
 
 
 def _use_fully(window: CongestionWindow) -> None:

@@ -79,7 +79,7 @@ class WindowLimits:
     minimum: int = 32
     maximum: int = 512
     decrease: float = 0.7
-    queueing_target_seconds: float = 0.3
+    queueing_target_seconds: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 < self.minimum <= self.initial <= self.maximum:

@@ -1,0 +1,259 @@
+"""The sending side as a whole: acks at any time, room given back, giving up, SURB requests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nymproxy.address import NodeIdentity, NymAddress
+from nymproxy.errors import DeliveryAbandoned
+from nymproxy.mixnet.messages import FragmentId
+from nymproxy.mixnet.sphinx import KeyRotation
+from nymproxy.mixnet.traffic import (
+    BARE,
+    DEFAULT,
+    Lane,
+    Outbox,
+    OutgoingFragment,
+    OutgoingMessage,
+    PacketKind,
+    TrafficProfile,
+    WindowLimits,
+)
+from nymproxy.mixnet.transport import Delivery
+from tests.traffic.helpers import TAG, make_fragments, make_surbs, seeded
+
+_POINT = bytes([0x58] + [0x66] * 31)
+ADDRESS = NymAddress(_POINT, bytes(32), NodeIdentity(_POINT))
+
+
+class Bench:
+    """An outbox with counters for its callbacks, and short ways to use it."""
+
+    def __init__(self, profile: TrafficProfile = BARE) -> None:
+        self.work = 0
+        self.timers = 0
+        self.outbox = Outbox(
+            profile,
+            ADDRESS,
+            KeyRotation.EVEN,
+            seeded(),
+            on_work=self._on_work,
+            on_timer=self._on_timer,
+        )
+
+    def _on_work(self) -> None:
+        self.work += 1
+
+    def _on_timer(self) -> None:
+        self.timers += 1
+
+    def submit(self, packets: int, *, lane: Lane = 0, is_reply: bool = False) -> OutgoingMessage:
+        to = TAG if is_reply else ADDRESS
+        kind = PacketKind.REPLY if is_reply else PacketKind.DATA
+        message = OutgoingMessage(Delivery(packets), kind, to, lane, 2)
+        assert self.outbox.lane_room.reserve(lane, packets, lambda: None).granted
+        if is_reply:
+            assert self.outbox.tag_room.reserve(TAG, packets, lambda: None).granted
+        self.outbox.submit(message, make_fragments(message), 0.0)
+        return message
+
+    def take(self) -> OutgoingFragment:
+        fragment = self.outbox.next_fragment()
+        assert fragment is not None
+        return fragment
+
+    def ack(self, fragment: OutgoingFragment, now: float = 0.1) -> None:
+        self.outbox.acknowledged(FragmentId(fragment.fragment_id), now)
+
+
+class TestDelivery:
+    def test_sent_then_acknowledged(self) -> None:
+        bench = Bench()
+        delivery = bench.submit(2).delivery
+        fragments = [bench.take(), bench.take()]
+        assert bench.outbox.next_fragment() is None
+        states = []
+        delivery.subscribe(lambda d: states.append((d.is_sent, d.is_acknowledged)))
+        for fragment in fragments:
+            bench.outbox.left(fragment, 0.0)
+        for fragment in fragments:
+            bench.ack(fragment)
+        assert states == [(True, False), (True, True)]
+
+    def test_an_ack_that_comes_before_the_write_returns(self) -> None:
+        bench = Bench()
+        delivery = bench.submit(1).delivery
+        fragment = bench.take()
+        bench.ack(fragment)
+        bench.outbox.left(fragment, 0.2)
+        assert delivery.is_acknowledged
+        assert bench.outbox.next_timer() is None
+        assert bench.outbox.sendable() == 0
+
+    def test_a_second_ack_is_only_counted(self) -> None:
+        bench = Bench()
+        bench.submit(1)
+        fragment = bench.take()
+        bench.outbox.left(fragment, 0.0)
+        bench.ack(fragment)
+        bench.ack(fragment)
+        assert bench.outbox.unknown_acks == 1
+
+    def test_retransmissions_up_to_the_limit_and_then_failure(self) -> None:
+        bench = Bench()
+        delivery = bench.submit(1).delivery
+        now = 0.0
+        for _ in range(3):  # once and two retransmissions
+            bench.outbox.left(bench.take(), now)
+            now += 100.0
+            bench.outbox.expire(now)
+        assert bench.outbox.next_fragment() is None
+        assert isinstance(delivery.error, DeliveryAbandoned)
+        assert bench.outbox.retransmissions == 2
+        assert bench.outbox.given_up == {"delivery-abandoned": 1}
+
+    def test_an_ack_spares_the_queued_retransmission(self) -> None:
+        bench = Bench()
+        delivery = bench.submit(1).delivery
+        fragment = bench.take()
+        bench.outbox.left(fragment, 0.0)
+        bench.outbox.expire(10.0)
+        bench.ack(fragment, 10.1)
+        assert delivery.is_acknowledged
+        assert bench.outbox.next_fragment() is None
+
+    def test_a_packet_that_cannot_be_built_is_tried_again(self) -> None:
+        bench = Bench()
+        delivery = bench.submit(1).delivery
+        fragment = bench.take()
+        bench.outbox.start_timer(fragment, 0.0)
+        assert not delivery.is_sent
+        bench.outbox.expire(10.0)
+        bench.outbox.left(bench.take(), 10.0)
+        assert delivery.is_sent
+
+    def test_everything_fails_at_the_end(self) -> None:
+        bench = Bench()
+        deliveries = [bench.submit(3, lane=lane).delivery for lane in range(3)]
+        bench.outbox.left(bench.take(), 0.0)
+        bench.outbox.give_up_all(DeliveryAbandoned("closed"))
+        assert all(isinstance(delivery.error, DeliveryAbandoned) for delivery in deliveries)
+        assert bench.outbox.next_fragment() is None
+
+
+class TestWindow:
+    def test_it_bounds_what_is_in_flight_and_opens_with_acks_and_losses(self) -> None:
+        window = WindowLimits(initial=2, minimum=1, maximum=2)
+        bench = Bench(replace(BARE, window=window))
+        bench.submit(5)
+        first, second = bench.take(), bench.take()
+        bench.outbox.left(first, 0.0)
+        bench.outbox.left(second, 0.0)
+        assert bench.outbox.sendable() == 0
+        bench.ack(first)
+        assert bench.outbox.sendable() == 1
+        bench.outbox.expire(50.0)
+        assert bench.outbox.sendable() == 1  # shrunk to one, the retransmission among what waits
+
+    def test_a_schedule_has_none(self) -> None:
+        bench = Bench(DEFAULT)
+        bench.submit(100)
+        for _ in range(50):
+            bench.outbox.left(bench.take(), 0.0)
+        assert bench.outbox.sendable() == 50
+
+
+class TestAlarm:
+    def test_only_an_earlier_timer_wakes(self) -> None:
+        bench = Bench()
+        bench.submit(2)
+        bench.outbox.alarm = 1.0
+        bench.outbox.left(bench.take(), 0.0)
+        assert bench.timers == 0
+        bench.outbox.alarm = 5.0
+        bench.outbox.left(bench.take(), 0.0)
+        assert bench.timers == 1
+
+
+class TestReplies:
+    def test_a_request_leaves_with_our_address_and_a_surb(self) -> None:
+        bench = Bench()
+        bench.outbox.surbs_received(TAG, make_surbs(10), 0.0, additional=False)
+        bench.submit(1, is_reply=True)
+        request = bench.take()
+        assert request.message.kind is PacketKind.SURB_REQUEST
+        assert request.surb is not None
+        assert ADDRESS.to_bytes() in request.data
+        assert bench.outbox.next_fragment() is None
+
+    def test_a_lost_reply_takes_another_surb(self) -> None:
+        bench = Bench()
+        bench.outbox.surbs_received(TAG, make_surbs(15), 0.0, additional=False)
+        bench.submit(1, is_reply=True)
+        fragment = bench.take()
+        first = fragment.surb
+        bench.outbox.left(fragment, 0.0)
+        bench.outbox.expire(10.0)
+        again = bench.take()
+        assert again is fragment
+        assert again.surb not in (None, first)
+
+    def test_a_request_that_is_given_up_is_made_again(self) -> None:
+        bench = Bench()
+        bench.outbox.surbs_received(TAG, make_surbs(10), 0.0, additional=False)
+        bench.submit(1, is_reply=True)
+        bench.outbox.surbs_received(TAG, make_surbs(1), 0.0, additional=False)
+        request = bench.take()
+        request.retransmissions = 10
+        bench.outbox.left(request, 0.0)
+        bench.outbox.expire(100.0)
+        assert bench.take().message.kind is PacketKind.SURB_REQUEST
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["data", "reply", "surbs", "send", "ack", "expire", "discard", "fail"]),
+            st.integers(0, 3),
+        ),
+        max_size=60,
+    )
+)
+def test_room_is_given_back_exactly_once(steps: list[tuple[str, int]]) -> None:
+    bench = Bench(replace(BARE, lane_packets=10_000, total_packets=100_000))
+    outbox = bench.outbox
+    outbox.surbs_received(TAG, make_surbs(12), 0.0, additional=False)
+    flying: list[OutgoingFragment] = []
+    messages: list[OutgoingMessage] = []
+    now = 0.0
+    for action, number in steps:
+        now += 0.3
+        if action == "data":
+            messages.append(bench.submit(number + 1, lane=number))
+        elif action == "reply" and outbox.replies.knows(TAG):
+            messages.append(bench.submit(number + 1, lane=number, is_reply=True))
+        elif action == "surbs":
+            outbox.surbs_received(TAG, make_surbs(number * 5), now, additional=True)
+        elif action == "send" and outbox.sendable() and (fragment := outbox.next_fragment()):
+            outbox.left(fragment, now)
+            flying.append(fragment)
+        elif action == "ack" and flying:
+            outbox.acknowledged(FragmentId(flying.pop().fragment_id), now)
+        elif action == "expire":
+            now += 5.0
+            outbox.expire(now)
+        elif action == "discard":
+            outbox.discard_lane(number)
+        elif action == "fail" and messages:
+            outbox.give_up(messages.pop(), DeliveryAbandoned("test"))
+    outbox.give_up_all(DeliveryAbandoned("end"))
+    while outbox.next_fragment() is not None:
+        pass
+    outbox.surbs_received(TAG, make_surbs(200), now, additional=True)  # meets all that waits
+    assert outbox.lane_room.total == 0
+    assert outbox.tag_room.total == 0
+    outbox.expire(now + 1000)
+    assert all(message.delivery.is_settled for message in messages)
