@@ -98,6 +98,7 @@ class ChannelMachine:
         self._liveness.heard(segment, now)
         self._idle.received(now, is_data=segment.is_numbered)
         if segment.is_numbered:
+            self.outbound.answered()
             self._apply(
                 self.inbound.receive(segment, now, enforce_window=self.profile.flow_control is True)
             )

@@ -135,6 +135,11 @@ class OutboundDirection:
         """Do not wait for more bytes to merge with those that are queued."""
         self._flushing = bool(self._queue.size)
 
+    def answered(self) -> None:
+        """Note data from the peer: what is written next answers it, and need not be merged with
+        what was sent before."""
+        self._merge_until = -math.inf
+
     def request_end(self) -> None:
         """End the direction after what was written."""
         self.end_requested = True

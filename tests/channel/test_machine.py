@@ -90,6 +90,14 @@ class TestSending:
         bench.now += 0.0101
         assert payloads(bench.pump()) == [9]
 
+    def test_an_answer_ends_the_merging(self) -> None:
+        bench = opened()
+        bench.write(b"a")
+        bench.pump()
+        bench.receive(data(0))
+        bench.write(b"b")
+        assert payloads(bench.pump()) == [1]
+
     def test_merging_never_waits_for_more_than_a_frame(self) -> None:
         bench = opened()
         bench.write(b"a")
