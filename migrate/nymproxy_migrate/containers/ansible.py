@@ -12,9 +12,8 @@ from nymproxy_migrate.model import CommandContext, Home, HomeSource
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ruamel.yaml.nodes import Node
-
     from nymproxy_migrate.containers.commands import Found
+    from nymproxy_migrate.containers.yaml_nodes import YamlNode as Node
 
 _COLLECTIONS = ("", "ansible.builtin.", "ansible.legacy.")
 _SHELL = tuple(f"{prefix}{name}" for prefix in _COLLECTIONS for name in ("shell", "raw"))

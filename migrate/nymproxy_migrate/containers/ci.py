@@ -11,9 +11,8 @@ from nymproxy_migrate.model import CommandContext, Unparsable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ruamel.yaml.nodes import Node
-
     from nymproxy_migrate.containers.commands import Found
+    from nymproxy_migrate.containers.yaml_nodes import YamlNode as Node
 
 SCRIPT_KEYS = frozenset(
     {

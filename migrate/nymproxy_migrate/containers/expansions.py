@@ -1,4 +1,4 @@
-"""What container tools replace before a command runs: compose's ``$VAR``, Kubernetes' ``$(VAR)``."""
+"""What container tools replace in a command: compose ``$VAR``, Kubernetes ``$(VAR)``."""
 
 from __future__ import annotations
 

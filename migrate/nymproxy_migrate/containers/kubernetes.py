@@ -16,9 +16,8 @@ from nymproxy_migrate.words import Command, Piece, PieceKind, Word
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ruamel.yaml.nodes import Node
-
     from nymproxy_migrate.containers.commands import Found
+    from nymproxy_migrate.containers.yaml_nodes import YamlNode as Node
 
 
 def is_container(node: Node) -> bool:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def find(text: Text, path: str) -> Iterator[Found]:
     """Yield the commands of a script; cloud-init's user data may be YAML instead."""
     if text.data.startswith(b"#cloud-config"):
-        from nymproxy_migrate.containers import yaml_commands
+        from nymproxy_migrate.containers.yaml_commands import find as find_in_yaml
 
-        yield from yaml_commands.find(text, path)
+        yield from find_in_yaml(text, path)
     else:
         yield from shell.find(text)

@@ -110,7 +110,7 @@ def find(text: Text, path: str) -> Iterator[Found]:
             yield Unparsable(f"{setting.key}= does not parse: {error}", offset)
             continue
         for command in _separate(words):
-            command = _without_prefixes(command)
+            command = without_prefixes(command)
             if command:
                 yield from commands_of(command, context, quoting)
 
@@ -127,7 +127,7 @@ def _separate(words: list[Word]) -> Iterator[list[Word]]:
     yield command
 
 
-def _without_prefixes(words: list[Word]) -> list[Word]:
+def without_prefixes(words: list[Word]) -> list[Word]:
     """Take ``-@:+!`` off the program; they stay where they are.
 
     With ``@`` the word behind the program is its argv[0], not an argument: it goes with the

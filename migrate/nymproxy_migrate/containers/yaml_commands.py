@@ -12,10 +12,9 @@ from nymproxy_migrate.model import Unparsable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ruamel.yaml.nodes import Node
-
     from nymproxy_migrate.containers.commands import Found
     from nymproxy_migrate.containers.text import Text
+    from nymproxy_migrate.containers.yaml_nodes import YamlNode as Node
 
 
 def find(text: Text, path: str) -> Iterator[Found]:

@@ -7,7 +7,7 @@ the bytes again, style by style, so that each byte of it has a place; both readi
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nymproxy_migrate.containers import templates
 from nymproxy_migrate.containers.split import lines
@@ -17,7 +17,8 @@ from nymproxy_migrate.model import Unparsable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
+YamlNode = Any
+"""A node of ruamel.yaml, whose classes carry no types."""
 
 _HIGH_BYTES = bytes(byte if byte < 0x80 else ord("X") for byte in range(256))
 _PROPERTIES = re.compile(rb"(?:[&!][^\s]*[ \t]+)*")
@@ -39,7 +40,7 @@ class Document:
     def __init__(self, text: Text) -> None:
         self.text = templates.mask(text)
 
-    def roots(self) -> Iterator[Node]:
+    def roots(self) -> Iterator[YamlNode]:
         """Yield the root node of each document.
 
         Raises:
@@ -62,7 +63,7 @@ class Document:
         except (YAMLError, ValueError) as error:
             raise Unparsable("not valid YAML") from error
 
-    def scalar(self, node: ScalarNode, *, flow: bool = False) -> Text:
+    def scalar(self, node: YamlNode, *, flow: bool = False) -> Text:
         """Return the text of a scalar.
 
         Raises:
@@ -147,12 +148,12 @@ class Document:
         return bool(self.text.data[first:last].strip())
 
 
-def get(node: MappingNode, *keys: str) -> Node | None:
+def get(node: YamlNode, *keys: str) -> YamlNode | None:
     """Return the value of the first key that a mapping has, merges included."""
-    merged = []
+    merged: list[YamlNode] = []
     for key, value in node.value:
         if key.value in keys:
-            found: Node = value
+            found: YamlNode = value
             return found
         if key.value == "<<":
             merged += value.value if value.id == "sequence" else [value]
@@ -164,7 +165,7 @@ def get(node: MappingNode, *keys: str) -> Node | None:
     return None
 
 
-def text_value(node: Node | None) -> str | None:
+def text_value(node: YamlNode | None) -> str | None:
     """Return a scalar's value, or None."""
     return str(node.value) if node is not None and node.id == "scalar" else None
 

@@ -17,9 +17,8 @@ from nymproxy_migrate.containers.yaml_nodes import PLAIN, Document
 from nymproxy_migrate.model import CommandContext, Home, HomeSource, Unparsable
 
 if TYPE_CHECKING:
-    from ruamel.yaml.nodes import Node
-
     from nymproxy_migrate.containers.commands import Found, WordReader
+    from nymproxy_migrate.containers.yaml_nodes import YamlNode as Node
     from nymproxy_migrate.words import Word
 
 Expand = Callable[[Text], Text]
