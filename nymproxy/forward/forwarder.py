@@ -20,12 +20,18 @@ from nymproxy.forward.sockets import reset_stream
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
+    from nymproxy.errors import NymError
+
 logger = logging.getLogger("nymproxy.forward")
 
 READ_BYTES = 64 * 1024
 """Most that is read from the socket before the channel has accepted it: the only buffer here."""
-_CLEANUP_SECONDS = 15.0
-"""Bound of everything done after the end; a channel's own close flushes for at most ten."""
+_CLEANUP_SECONDS = 5.0
+"""Bound of everything done after the end, so that a proxy that stops does so in ten seconds: the
+channel may take as long again to tell its peer that it was aborted."""
+
+_LAST_BYTES_SECONDS = 1.0
+"""What came before a failure of the channel may take so long to go into the socket."""
 
 
 class ByteChannel(Protocol):
@@ -53,6 +59,15 @@ class ByteChannel(Protocol):
 
     async def aclose(self) -> None:
         """End both directions."""
+        ...
+
+    @property
+    def error(self) -> NymError | None:
+        """Why the channel failed, if it did."""
+        ...
+
+    async def wait_closed(self) -> None:
+        """Wait until the channel is over, or has failed."""
         ...
 
     def abort(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:
@@ -131,9 +146,12 @@ class Forwarding:
         end = ForwardEnd.CANCELLED
         try:
             with self._scope:
-                async with anyio.create_task_group() as directions:
-                    directions.start_soon(self._socket_to_channel)
-                    directions.start_soon(self._channel_to_socket)
+                async with anyio.create_task_group() as watch:
+                    watch.start_soon(self._watch_channel)
+                    async with anyio.create_task_group() as directions:
+                        directions.start_soon(self._socket_to_channel)
+                        directions.start_soon(self._channel_to_socket)
+                    watch.cancel_scope.cancel()
             if self._failure is not None:
                 end = self._failure[0]
             else:
@@ -194,6 +212,15 @@ class Forwarding:
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
             # On trio the shutdown of a socket whose peer has reset it is a bare OSError.
             self._fail(ForwardEnd.SOCKET_FAILED, error)
+
+    async def _watch_channel(self) -> None:
+        """Notice a failure while both directions wait for the socket, which may be for ever."""
+        await self._channel.wait_closed()
+        if self._channel.error is not None:
+            await anyio.sleep(_LAST_BYTES_SECONDS)
+            error = anyio.BrokenResourceError()
+            error.__cause__ = self._channel.error
+            self._fail(ForwardEnd.CHANNEL_FAILED, error)
 
     def _fail(self, end: ForwardEnd, error: Exception) -> None:
         if self._failure is None:

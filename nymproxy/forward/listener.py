@@ -11,7 +11,7 @@ from anyio.abc import SocketAttribute
 from anyio.streams.stapled import MultiListener
 
 from nymproxy.errors import ConfigurationError
-from nymproxy.forward.sockets import TcpEndpoint, reset_stream
+from nymproxy.forward.sockets import TcpEndpoint, read_on_demand, reset_stream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,6 +45,7 @@ class TcpListener:
         self._listeners = listeners
         self._slots = anyio.Semaphore(max_connections) if max_connections is not None else None
         self._accept_pause_seconds = accept_pause_seconds
+        self._local_endpoint: TcpEndpoint | None = None
 
     @classmethod
     async def bind(
@@ -65,14 +66,18 @@ class TcpListener:
             raise ConfigurationError(
                 f"cannot listen on {endpoint}: {error}; choose another address or port"
             ) from error
-        return cls(list(listener.listeners), max_connections=max_connections)
+        bound = cls(list(listener.listeners), max_connections=max_connections)
+        assert bound.local_endpoint  # remembered, since a closed socket cannot tell it
+        return bound
 
     @property
     def local_endpoint(self) -> TcpEndpoint:
-        """Where the first of the sockets listens."""
-        first = self._listeners[0]
-        host = str(first.extra(SocketAttribute.local_address)[0])
-        return TcpEndpoint(host, first.extra(SocketAttribute.local_port))
+        """Where the first of the sockets listens (or listened, once it is closed)."""
+        if self._local_endpoint is None:
+            first = self._listeners[0]
+            host = str(first.extra(SocketAttribute.local_address)[0])
+            self._local_endpoint = TcpEndpoint(host, first.extra(SocketAttribute.local_port))
+        return self._local_endpoint
 
     async def serve(self, handler: ConnectionHandler, task_group: TaskGroup) -> None:
         """Accept until closed or cancelled; handlers run in ``task_group``."""
@@ -115,6 +120,7 @@ class TcpListener:
                 )
                 await anyio.sleep(self._accept_pause_seconds)
             else:
+                read_on_demand(stream)
                 return stream
 
     async def _handle(self, handler: ConnectionHandler, stream: SocketStream) -> None:

@@ -76,6 +76,17 @@ async def connect_upstream(
         raise StreamRefused(f"the upstream {endpoint} cannot be reached: {error}") from error
 
 
+def read_on_demand(stream: SocketStream) -> None:
+    """Make an accepted stream read its socket only while ``receive`` waits.
+
+    anyio 4.16 does so for streams that it connected; on asyncio those that it accepted read all
+    that comes into memory, until a ``receive`` has had to wait, which may be never.
+    """
+    transport = getattr(stream, "_transport", None)  # trio streams have none, and need nothing
+    if transport is not None:
+        transport.pause_reading()
+
+
 async def reset_stream(stream: ByteStream) -> None:
     """Close a TCP stream with a reset instead of an orderly end; unsent bytes are dropped.
 

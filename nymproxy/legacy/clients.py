@@ -11,6 +11,7 @@ import anyio.abc
 
 from nymproxy.channel import ChannelMux
 from nymproxy.legacy._errors import without_group
+from nymproxy.legacy.settling import SettlingTransport
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.transport import MessageTransport
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.status import ClientStatus
 
-FLUSH_SECONDS = 10.0
-"""How long a proxy that stops may take to flush what it has accepted."""
+FLUSH_SECONDS = 5.0
+"""How long one step of stopping may take: flushing a session, and then what is left of all."""
 
 
 class ProxyClient(MessageTransport, Protocol):
@@ -83,8 +84,10 @@ async def running_mux(
     random_bytes: RandomBytes = system_random_bytes,
     flush_seconds: float = FLUSH_SECONDS,
 ) -> AsyncIterator[RunningMux]:
-    """Run the channels of a transport. Leaving closes and flushes them, cancelled or not."""
-    running = RunningMux(ChannelMux(transport, protocols, random_bytes=random_bytes), anyio.Event())
+    """Run the channels of a transport. Leaving closes and flushes them, cancelled or not, and
+    waits for the acknowledgement of what was sent, both within ``flush_seconds``."""
+    settling = SettlingTransport(transport)
+    running = RunningMux(ChannelMux(settling, protocols, random_bytes=random_bytes), anyio.Event())
 
     async def run(*, task_status: anyio.abc.TaskStatus[None]) -> None:
         try:
@@ -98,6 +101,9 @@ async def running_mux(
             try:
                 yield running
             finally:
+                deadline = anyio.current_time() + flush_seconds
                 with anyio.CancelScope(shield=True):
                     await running.mux.aclose(flush_seconds)
+                    with anyio.CancelScope(deadline=deadline):
+                        await settling.settled()
                 tasks.cancel_scope.cancel()

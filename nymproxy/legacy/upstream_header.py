@@ -17,6 +17,7 @@ from nymproxy.forward import TcpEndpoint
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nymproxy.errors import NymError
     from nymproxy.forward import ByteChannel
 
 PREFIX = b"UPSTREAM:"
@@ -89,6 +90,15 @@ class UnreadChannel:
     async def aclose(self) -> None:
         """See :class:`~nymproxy.forward.ByteChannel`."""
         await self._channel.aclose()
+
+    @property
+    def error(self) -> NymError | None:
+        """See :class:`~nymproxy.forward.ByteChannel`."""
+        return self._channel.error
+
+    async def wait_closed(self) -> None:
+        """See :class:`~nymproxy.forward.ByteChannel`."""
+        await self._channel.wait_closed()
 
     def abort(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:
         """See :class:`~nymproxy.forward.ByteChannel`."""

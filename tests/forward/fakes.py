@@ -9,6 +9,7 @@ import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
 from nymproxy.errors import ResetCode, StreamDataLost, StreamReset
+from nymproxy.forward.sockets import read_on_demand
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,6 +75,14 @@ class MemoryChannel:
             self._check()
             await self._changed.wait()
 
+    @property
+    def error(self) -> StreamReset | StreamDataLost | None:
+        return self.lost
+
+    async def wait_closed(self) -> None:
+        while not self.closed and self.lost is None:
+            await self._changed.wait()
+
     async def aclose(self) -> None:
         self.closed = True
         self._notify()
@@ -104,6 +113,7 @@ async def tcp_pair() -> AsyncIterator[tuple[SocketStream, SocketStream]]:
         port = first.extra(SocketAttribute.local_port)
         app = await anyio.connect_tcp("127.0.0.1", port)
         ours: SocketStream = await first.accept()  # type: ignore[attr-defined]
+        read_on_demand(ours)
     async with app, ours:
         yield app, ours
 
@@ -115,3 +125,15 @@ async def receive_all(stream: SocketStream | MemoryChannel) -> bytes:
             received += await stream.receive(65536)
     except anyio.EndOfStream:
         return bytes(received)
+
+
+async def send_until_it_stalls(stream: SocketStream | MemoryChannel) -> int:
+    """Send zeros until nothing has moved for a while; return how many bytes were taken."""
+    taken = 0
+    while taken < 100_000_000:
+        with anyio.move_on_after(0.3) as waited:
+            await stream.send(bytes(65536))
+            taken += 65536
+        if waited.cancelled_caught:
+            return taken
+    raise AssertionError("nothing holds the sender back")

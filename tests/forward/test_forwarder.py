@@ -10,7 +10,13 @@ import pytest
 
 from nymproxy.errors import ResetCode, StreamDataLost, StreamReset
 from nymproxy.forward import ForwardEnd, Forwarding, ForwardResult, forward, reset_stream
-from tests.forward.fakes import MemoryChannel, memory_channels, receive_all, tcp_pair
+from tests.forward.fakes import (
+    MemoryChannel,
+    memory_channels,
+    receive_all,
+    send_until_it_stalls,
+    tcp_pair,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,6 +106,16 @@ async def test_a_broken_channel_resets_the_socket(
     assert str(error) in str(result)
 
 
+async def test_a_broken_channel_is_noticed_while_the_app_neither_reads_nor_writes(
+    scene: Scene,
+) -> None:
+    await send_until_it_stalls(scene.far)
+    scene.near.lose(StreamReset("aborted", ResetCode.CANCELLED))
+    assert (await scene.result()).end is ForwardEnd.CHANNEL_FAILED
+    with pytest.raises(anyio.BrokenResourceError):
+        await receive_all(scene.app)
+
+
 async def test_a_reset_after_the_apps_own_end_is_seen_as_well(scene: Scene) -> None:
     await scene.app.send_eof()
     assert await receive_all(scene.far) == b""
@@ -142,11 +158,7 @@ async def test_cancelling_resets_the_socket_and_aborts_the_channel(scene: Scene)
 
 async def test_an_app_that_does_not_read_stops_the_channel_and_not_more(scene: Scene) -> None:
     """Back-pressure towards the mixnet: nothing is read ahead of what the socket takes."""
-    accepted = 0
-    with anyio.move_on_after(0.3):
-        while True:
-            await scene.far.send(b"x" * 65536)
-            accepted += 65536
+    accepted = await send_until_it_stalls(scene.far)
     assert 0 < scene.near.most_unread <= scene.near.window
     received = 0
     with anyio.fail_after(5):
@@ -156,14 +168,7 @@ async def test_an_app_that_does_not_read_stops_the_channel_and_not_more(scene: S
 
 async def test_a_channel_that_does_not_accept_stops_the_app(scene: Scene) -> None:
     """Back-pressure towards the app: its send blocks once the socket buffers are full."""
-    sent = 0
-    blocked = True
-    with anyio.move_on_after(0.3):
-        while sent < 64_000_000:
-            await scene.app.send(b"x" * 65536)
-            sent += 65536
-        blocked = False
-    assert blocked
+    sent = await send_until_it_stalls(scene.app)
     assert len(scene.far.unread) <= scene.far.window
     received = 0
     with anyio.fail_after(5):

@@ -11,7 +11,7 @@ import pytest
 
 from nymproxy.errors import ConfigurationError
 from nymproxy.forward import TcpEndpoint, TcpListener
-from tests.forward.fakes import receive_all
+from tests.forward.fakes import receive_all, send_until_it_stalls
 
 if TYPE_CHECKING:
     from anyio.abc import SocketStream
@@ -128,3 +128,19 @@ async def test_the_connection_limit_queues_and_does_not_refuse() -> None:
             await listener.aclose()
     assert sorted(answers) == [b"%d" % number for number in range(10)]
     assert most == 2
+
+
+async def test_an_accepted_connection_is_not_read_before_its_handler_reads() -> None:
+    """While a connection waits for a mixnet client, its upload waits in the app."""
+    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, hold, tasks)
+        async with await anyio.connect_tcp("127.0.0.1", listener.local_endpoint.port) as app:
+            assert await send_until_it_stalls(app) < 20_000_000
+        await listener.aclose()
+        tasks.cancel_scope.cancel()
+
+
+async def hold(stream: SocketStream) -> None:
+    async with stream:
+        await anyio.sleep_forever()

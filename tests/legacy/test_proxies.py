@@ -1,0 +1,542 @@
+"""Both proxies over a mixnet in memory, with real sockets at both ends."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from anyio.abc import SocketAttribute, SocketStream
+
+from nymproxy.errors import (
+    AddressError,
+    ClientDisconnected,
+    ConfigurationError,
+    GatewayUnreachable,
+    UsageError,
+)
+from nymproxy.forward import reset_stream
+from nymproxy.forward.sockets import read_on_demand
+from nymproxy.legacy import LegacySettings, NymProxyClient, NymProxyServer, WireSettings
+from nymproxy.legacy.clients import running_mux
+from nymproxy.testing import MemoryFaults, MemoryNetwork
+from tests.legacy.addresses import some_address
+from tests.legacy.memory_clients import MemoryFactory
+from tests.legacy.proxies import (
+    echo,
+    free_port,
+    proxies,
+    read_all,
+    running_server,
+    until,
+    upstream,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+WIRES = pytest.mark.parametrize("wire", ["legacy", "stream"])
+
+
+@pytest.fixture
+async def network() -> AsyncIterator[MemoryNetwork]:
+    async with MemoryNetwork(faults=MemoryFaults(delay_seconds=0.002)) as network:
+        yield network
+
+
+@pytest.fixture
+def hasty_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a server give up at once on clients that it cannot tell that it stops."""
+    for module in ("driver", "mux"):
+        monkeypatch.setattr(f"nymproxy.channel.{module}.ABORT_SECONDS", 0.1)
+    monkeypatch.setattr("nymproxy.forward.forwarder._CLEANUP_SECONDS", 0.1)
+    hasty = partial(running_mux, flush_seconds=0.1)
+    monkeypatch.setattr("nymproxy.legacy.server.running_mux", hasty)
+
+
+@WIRES
+async def test_request_half_close_response(network: MemoryNetwork, wire: str) -> None:
+    async with proxies(network, wire=wire) as both, await both.connect() as app:
+        await app.send(b"hello")
+        assert await app.receive() == b"hello"
+        await app.send(b", world")
+        await app.send_eof()
+        assert await read_all(app) == b", world"
+
+
+@WIRES
+@pytest.mark.parametrize("identity_mode", ["per-connection", "pool", "shared"])
+async def test_twenty_connections_at_once(
+    network: MemoryNetwork, wire: str, identity_mode: str
+) -> None:
+    answers: dict[int, bytes] = {}
+    async with proxies(network, wire=wire, identity_mode=identity_mode) as both:
+
+        async def one(number: int) -> None:
+            async with await both.connect() as app:
+                body = bytes([number]) * (1000 * number + 1)
+                await app.send(body)
+                await app.send_eof()
+                answers[number] = await read_all(app)
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                for number in range(20):
+                    tasks.start_soon(one, number)
+        identities = {"per-connection": 20, "pool": 2, "shared": 1}[identity_mode]
+        made = len(both.factory.clients)
+        assert identities <= made <= identities + 2  # and the reserve
+        if identity_mode == "per-connection":
+            assert both.factory.most_connecting <= 4  # D36
+    assert answers == {number: bytes([number]) * (1000 * number + 1) for number in range(20)}
+    assert all(client.closed for client in both.factory.clients)
+
+
+@WIRES
+async def test_a_megabyte_each_way(network: MemoryNetwork, wire: str) -> None:
+    network.faults = MemoryFaults(delay_seconds=0.002, jitter_seconds=0.005, duplication=0.1)
+    body = bytes(range(256)) * 4096
+    async with proxies(network, wire=wire) as both, await both.connect() as app:
+
+        async def upload() -> None:
+            await app.send(body)
+            await app.send_eof()
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(upload)
+                assert await read_all(app) == body
+
+
+@WIRES
+async def test_d12_the_server_speaks_first(network: MemoryNetwork, wire: str) -> None:
+    async def greeter(stream: SocketStream) -> None:
+        await stream.send(b"220 ready\r\n")
+        await echo(stream)
+
+    settings = WireSettings(legacy=LegacySettings(wake_up_after_seconds=0.05))
+    async with (
+        proxies(network, greeter, wire=wire, settings=settings) as both,
+        await both.connect() as app,
+    ):
+        with anyio.fail_after(3):
+            assert await app.receive() == b"220 ready\r\n"
+        await app.send(b"QUIT\r\n")
+        assert await app.receive() == b"QUIT\r\n"
+
+
+async def test_d10_the_upstreams_end_reaches_the_app(network: MemoryNetwork) -> None:
+    """An app that reads until the end, and does not end itself."""
+
+    async def http(stream: SocketStream) -> None:
+        await stream.receive()
+        await stream.send(b"HTTP/1.0 200 OK\r\n\r\nthe page")
+        await stream.aclose()
+
+    async with proxies(network, http) as both, await both.connect() as app:
+        await app.send(b"GET / HTTP/1.0\r\n\r\n")
+        with anyio.fail_after(3):
+            assert await read_all(app) == b"HTTP/1.0 200 OK\r\n\r\nthe page"
+
+
+@WIRES
+async def test_d11_an_upstream_that_is_down_is_seen_at_once(
+    network: MemoryNetwork, wire: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = f"127.0.0.1:{await free_port()}"
+    async with proxies(network, address, wire=wire) as both, await both.connect() as app:
+        with anyio.fail_after(3):
+            await app.send(b"anybody there?")
+            if wire == "legacy":  # has no other word for it than the end
+                assert await read_all(app) == b""
+            else:
+                with pytest.raises(anyio.BrokenResourceError):
+                    await read_all(app)
+        assert "cannot be reached" in caplog.text
+
+
+async def test_d18_session_map_is_live(network: MemoryNetwork) -> None:
+    async with proxies(network) as both:
+        assert both.server.session_map() == {}
+        async with await both.connect() as app:
+            await app.send(b"12345")
+            assert await app.receive() == b"12345"
+            ((key, session),) = both.server.session_map().items()
+            assert (key.protocol, session.protocol) == ("legacy", "legacy")
+            assert (session.bytes_from_peer, session.bytes_to_peer) == (5, 5)
+            assert session.session_id == key.session_id
+            assert session.seconds >= 0
+            await app.send_eof()
+            assert await read_all(app) == b""
+        await until(lambda: not (both.server.session_map()))
+
+
+@WIRES
+async def test_d14_d17_many_sessions_one_after_the_other_leave_nothing(
+    network: MemoryNetwork, wire: str
+) -> None:
+    async with proxies(network, wire=wire, identity_mode="shared") as both:
+        for number in range(30):
+            async with await both.connect() as app:
+                await app.send(b"%d" % number)
+                await app.send_eof()
+                assert await read_all(app) == b"%d" % number
+        await until(lambda: not (both.server.session_map() or both.client.session_count))
+
+
+async def test_d25_a_client_that_cannot_be_made_resets_the_connection(
+    network: MemoryNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    factory = MemoryFactory(network)
+    async with (
+        running_server(network, "127.0.0.1:9") as server,
+        NymProxyClient(
+            server.nym_address(),
+            listen_port=0,
+            identity_mode="shared",
+            client_factory=factory,
+        ) as client,
+    ):
+        factory.failures = 1e6
+        factory.clients[0].endpoint.lose_gateway()
+        await anyio.sleep(0.05)
+        async with await anyio.connect_tcp(*client.local_address) as app:
+            with pytest.raises(anyio.BrokenResourceError), anyio.fail_after(3):
+                await read_all(app)
+        assert "could not be carried: the gateway does not answer" in caplog.text
+
+
+@WIRES
+async def test_d34_an_app_that_goes_away_ends_the_session_on_both_sides(
+    network: MemoryNetwork, wire: str, hasty_stop: None
+) -> None:
+    ended = anyio.Event()
+
+    async def endless(stream: SocketStream) -> None:
+        try:
+            while True:
+                await stream.send(b"x" * 65536)
+        finally:
+            ended.set()
+
+    # A legacy client can only say that its app has ended; that nobody listens shows by itself.
+    limits = WireSettings(legacy=LegacySettings(half_closed_timeout_seconds=0.5))
+    async with proxies(network, endless, wire=wire, server={"settings": limits}) as both:
+        app = await both.connect()
+        await app.send(b"go")
+        await app.receive()
+        await reset_stream(app)
+        await until(lambda: not both.client.session_count)
+        await until(lambda: any(client.closed for client in both.factory.clients))
+        with anyio.fail_after(5):
+            await ended.wait()
+
+
+@WIRES
+async def test_d34_an_upstream_that_resets_ends_the_session(
+    network: MemoryNetwork, wire: str
+) -> None:
+    async def rude(stream: SocketStream) -> None:
+        await stream.receive()
+        await reset_stream(stream)
+
+    async with proxies(network, rude, wire=wire) as both, await both.connect() as app:
+        await app.send(b"hello")
+        with anyio.fail_after(3):
+            if wire == "legacy":
+                assert await read_all(app) == b""
+            else:
+                with pytest.raises(anyio.BrokenResourceError):
+                    await read_all(app)
+
+
+async def connect_with_small_buffer(address: tuple[str, int]) -> SocketStream:
+    """An app that takes little before it reads, so that the test need not send much."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+    raw.setblocking(False)
+    with suppress(BlockingIOError):
+        raw.connect(address)
+    stream = await SocketStream.from_socket(raw)
+    read_on_demand(stream)
+    return stream
+
+
+async def test_d27_an_app_that_does_not_read_stops_the_upstream(network: MemoryNetwork) -> None:
+    """On streams, where the receiver grants what may be sent."""
+    sent = 0
+
+    async def fast(stream: SocketStream) -> None:
+        nonlocal sent
+        stream.extra(SocketAttribute.raw_socket).setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, 16384
+        )
+        while sent < 50_000_000:
+            await stream.send(bytes(65536))
+            sent += 65536
+
+    async with (
+        proxies(network, fast, wire="stream") as both,
+        await connect_with_small_buffer(both.client.local_address) as app,
+    ):
+        await app.send(b"go")
+        before = -1
+        with anyio.fail_after(10):
+            while sent != before:
+                before = sent
+                await anyio.sleep(0.3)
+        assert 0 < sent < 50_000_000
+
+
+async def test_r13_an_app_that_does_not_read_loses_its_session_and_no_other(
+    network: MemoryNetwork, hasty_stop: None
+) -> None:
+    """Legacy messages cannot be held back: beyond the limit the session is aborted."""
+
+    async def many(stream: SocketStream) -> None:
+        if await stream.receive() == b"much":
+            while True:
+                await stream.send(bytes(65536))
+        await echo(stream)
+
+    settings = WireSettings(legacy=LegacySettings(reorder_limit_bytes=200_000))
+    async with (
+        proxies(network, many, identity_mode="shared", settings=settings) as both,
+        await both.connect() as other,
+        await connect_with_small_buffer(both.client.local_address) as app,
+    ):
+        await other.send(b"little")
+        await app.send(b"much")
+        await until(lambda: both.client.session_count == 2)
+        await until(lambda: both.client.session_count == 1, seconds=10)
+        await other.send(b"still here")
+        assert await other.receive() == b"still here"
+        with pytest.raises(anyio.BrokenResourceError):
+            await read_all(app)
+
+
+@WIRES
+async def test_d30_stopping_the_server_tells_the_sessions(
+    network: MemoryNetwork, wire: str
+) -> None:
+    async with upstream(echo) as address, running_server(network, address) as server:
+        client = NymProxyClient(
+            server.nym_address(),
+            listen_port=0,
+            client_factory=MemoryFactory(network),
+            wire=wire,  # type: ignore[arg-type]
+        )
+        async with client, await anyio.connect_tcp(*client.local_address) as app:
+            await app.send(b"hello")
+            assert await app.receive() == b"hello"
+            with anyio.fail_after(10):
+                server.disconnect_signal().send()
+                if wire == "legacy":
+                    assert await read_all(app) == b""
+                else:
+                    with pytest.raises(anyio.BrokenResourceError):
+                        await read_all(app)
+
+
+async def test_stopping_the_client_tells_the_server(network: MemoryNetwork) -> None:
+    ended: list[bytes] = []
+
+    async def record(stream: SocketStream) -> None:
+        ended.append(await read_all(stream))
+
+    async with upstream(record) as address, running_server(network, address) as server:
+        client = NymProxyClient(
+            server.nym_address(), listen_port=0, client_factory=MemoryFactory(network)
+        )
+        async with client:
+            app = await anyio.connect_tcp(*client.local_address)
+            await app.send(b"half an upload")
+            await until(lambda: server.session_map())
+        with pytest.raises(anyio.BrokenResourceError):
+            await read_all(app)
+        await app.aclose()
+        await until(lambda: ended)
+    assert ended == [b"half an upload"]
+
+
+async def test_d15_a_server_whose_client_is_lost_stops_with_an_error(
+    network: MemoryNetwork,
+) -> None:
+    factory = MemoryFactory(network, name="server")
+    server = await NymProxyServer.create("127.0.0.1:9", None, client_factory=factory)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+
+            async def lose() -> None:
+                await anyio.sleep(0.05)
+                factory.clients[0].endpoint.lose_gateway()
+
+            tasks.start_soon(lose)
+            with pytest.raises(ClientDisconnected):
+                await server.run_with_shutdown()
+
+
+async def test_d31_another_sender_cannot_write_into_a_session(network: MemoryNetwork) -> None:
+    """The same session id under another tag is a session of its own."""
+    received: list[bytes] = []
+
+    async def record(stream: SocketStream) -> None:
+        async with stream:
+            received.append(await read_all(stream))
+
+    async with proxies(network, record) as both, await both.connect() as app:
+        await app.send(b"mine")
+        await until(lambda: both.server.session_map())
+        message = next(
+            record.payload for record in network.messages() if record.recipient == "server"
+        )
+        thief = network.endpoint("thief")
+        await thief.send(both.server.nym_address(), message, surbs=20)
+        await until(lambda: len(both.server.session_map()) == 2)
+        await app.send_eof()
+        assert await read_all(app) == b""
+        assert received == [b"mine"]
+
+
+async def test_one_address_serves_both_protocols_at_once(network: MemoryNetwork) -> None:
+    async with upstream(echo) as address, running_server(network, address) as server:
+        options: dict[str, Any] = {"listen_port": 0, "client_factory": MemoryFactory(network)}
+        to = server.nym_address()
+        async with (
+            NymProxyClient(to, wire="legacy", **options) as legacy,
+            NymProxyClient(to, wire="stream", **options) as stream,
+            await anyio.connect_tcp(*legacy.local_address) as legacy_app,
+            await anyio.connect_tcp(*stream.local_address) as stream_app,
+        ):
+            for app in (legacy_app, stream_app):
+                await app.send(b"hello")
+                assert await app.receive() == b"hello"
+            assert {key.protocol for key in server.session_map()} == {"legacy", "stream"}
+
+
+async def test_a_server_can_accept_one_protocol_only(network: MemoryNetwork) -> None:
+    async with (
+        proxies(network, wire="stream", server={"accept": ("legacy",)}) as both,
+        await both.connect() as app,
+    ):
+        await app.send(b"hello")
+        with anyio.move_on_after(0.3) as waited:
+            await app.receive()
+        assert waited.cancelled_caught
+        assert both.server.session_map() == {}
+
+
+async def test_max_sessions_refuses_more(
+    network: MemoryNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        proxies(network, server={"max_sessions": 1}) as both,
+        await both.connect() as first,
+        await both.connect() as second,
+    ):
+        await first.send(b"1")
+        assert await first.receive() == b"1"
+        await second.send(b"2")
+        with anyio.fail_after(3):
+            assert await read_all(second) == b""
+    assert "was refused" in caplog.text
+
+
+async def test_the_log_has_the_lines_that_scripts_read_and_no_session_ids(
+    network: MemoryNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "nymproxy.legacy")
+    async with proxies(network) as both, await both.connect() as app:
+        await app.send(b"hello")
+        assert await app.receive() == b"hello"
+        ((key, _),) = both.server.session_map().items()
+        await app.send_eof()
+        assert await read_all(app) == b""
+    assert f"Client created: {both.server.nym_address()}" in caplog.messages
+    shown = [record for record in caplog.records if record.levelno > logging.DEBUG]
+    assert any(record.getMessage().startswith("Starting session: ") for record in shown)
+    assert not any(key.session_id in record.getMessage() for record in shown)
+    debug = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith(f"Starting session: {key.session_id}") for line in debug)
+    assert "hello" not in caplog.text
+
+
+def test_blocking_code_runs_both_in_background_threads() -> None:
+    """The names and the order of the old module, from a program without event loop."""
+    address = some_address()
+    client = NymProxyClient(address, "127.0.0.1", "0", 60, None, 0, client_factory=_never)
+    with (
+        client.in_background() as running,
+        socket.create_connection(running.local_address, timeout=5) as app,
+    ):
+        assert app.getpeername()[1] == running.local_address[1]
+
+
+async def _never(gateway: object = None) -> Any:
+    raise GatewayUnreachable("no gateway in this test")
+
+
+async def test_a_failure_at_the_start_is_raised_as_it_is(network: MemoryNetwork) -> None:
+    factory = MemoryFactory(network, failures=1e6)
+    client = NymProxyClient(
+        some_address(), listen_port=0, identity_mode="shared", client_factory=factory
+    )
+    with pytest.raises(GatewayUnreachable):
+        await client.run()
+    with pytest.raises(UsageError, match="was run before"):
+        await client.run()
+
+
+async def test_a_port_in_use_is_a_configuration_error(network: MemoryNetwork) -> None:
+    async with proxies(network) as both:
+        port = both.client.local_address[1]
+        other = NymProxyClient(some_address(), listen_port=port, client_factory=both.factory)
+        with pytest.raises(ConfigurationError, match=str(port)):
+            async with other:
+                pass
+
+
+def test_d33_wrong_values_are_errors_with_a_message() -> None:
+    with pytest.raises(AddressError):
+        NymProxyClient("x")
+    address = some_address()
+    for options in (
+        {"listen_port": "http"},
+        {"wire": "carrier-pigeon"},
+        {"identity_mode": "none"},
+        {"close_timeout": -1},
+        {"env": "/does/not/exist.env"},
+        {"profile": "turbo"},
+        {"default_client_amount": -1},
+        {"upstream_header": "nowhere"},
+    ):
+        with pytest.raises(ConfigurationError):
+            NymProxyClient(address, **options)
+    with pytest.raises(AddressError):
+        NymProxyClient(address, gateway="not a key")
+
+
+async def test_d33_the_server_checks_its_values_before_it_connects() -> None:
+    for arguments, options in (
+        (("upstream", None), {}),
+        (("host:1", None), {"accept": ("morse",)}),
+        (("host:1", None), {"accept": ()}),
+        (("host:1", None), {"max_sessions": 0}),
+        (("host:1", None, "/does/not/exist.env"), {}),
+        (("host:1", None), {"allowed_upstreams": ["no port"]}),
+    ):
+        with pytest.raises(ConfigurationError):
+            await NymProxyServer.create(*arguments, **options)
+
+
+def test_d29_the_defaults_of_the_library() -> None:
+    client = NymProxyClient.new_with_defaults(str(some_address()))
+    assert str(client._endpoint) == "127.0.0.1:8080"
+    destination = client._identities._destination  # type: ignore[attr-defined]
+    assert destination.settings.legacy.close_timeout_seconds == 60
+    assert client._identities.pool.get_pool_reserve() == 2  # type: ignore[attr-defined]
