@@ -187,13 +187,12 @@ async def test_our_gateway_link_connects_and_reconnects() -> None:
     async with network() as localnet:
         via = await routes(localnet)
         info = localnet.gateways[0]
-        link = GatewayLink(
-            GatewayListener(info.identity, info.url, None), ClientIdentityKey.generate(os.urandom)
-        )
+        identity = ClientIdentityKey.generate(os.urandom)
+        link = GatewayLink(GatewayListener(info.identity, info.url, None), identity)
         await link.connect()
         async with connected(localnet, 1) as bob, anyio.create_task_group() as task_group:
             task_group.start_soon(link.run)
-            block = _block_for(via, link, info.identity)
+            block = _block_for(via, identity, info.identity)
             await link.send([packet_to(via, bob, b"through the link", block)])
             assert (await bob.message()).rstrip(b"\0") == b"through the link"
             async with link.pushed as pushed:
@@ -202,11 +201,11 @@ async def test_our_gateway_link_connects_and_reconnects() -> None:
             task_group.cancel_scope.cancel()
 
 
-def _block_for(via: Routes, link: GatewayLink, gateway: Any) -> bytes:
+def _block_for(via: Routes, identity: ClientIdentityKey, gateway: Any) -> bytes:
     header = build_header(
         via.to(gateway),
         [0] * 4,
-        link._identity.public_key,
+        identity.public_key,
         rotation=via.rotation,
         random_bytes=os.urandom,
     )

@@ -1,0 +1,66 @@
+"""The README's quick start is the files in examples/, and these do what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio.abc import SocketAttribute, SocketStream
+
+from nymproxy.localnet import Localnet, LocalnetConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+QUICK_START = ["quickstart_server.py", "quickstart_client.py"]
+
+
+def test_the_blocks_are_the_files() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks == [(EXAMPLES / name).read_text() for name in QUICK_START]
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+async def _echo(stream: SocketStream) -> None:
+    async with stream:
+        async for data in stream:
+            await stream.send(data)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_quick_start_works(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    async with (
+        Localnet(LocalnetConfig(state_dir=tmp_path / "net")) as localnet,
+        await anyio.create_tcp_listener(local_host="127.0.0.1") as upstream,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(upstream.serve, _echo)
+        where = f"127.0.0.1:{upstream.extra(SocketAttribute.local_port)}"
+        env = str(localnet.env_file)
+        server_command = [sys.executable, str(EXAMPLES / QUICK_START[0])]
+        async with await anyio.open_process(
+            [*server_command, where, str(tmp_path / "keys"), env],
+            env=environment,
+            stderr=subprocess.DEVNULL,
+        ) as server:
+            assert server.stdout is not None
+            with anyio.fail_after(30):
+                address = (await server.stdout.receive()).decode().strip()
+                client = await anyio.run_process(
+                    [sys.executable, str(EXAMPLES / QUICK_START[1]), address, env],
+                    env=environment,
+                )
+            server.terminate()
+        assert client.stdout.decode().strip() == "hello through the mixnet"
+        tasks.cancel_scope.cancel()
