@@ -63,5 +63,15 @@ class FinderEntry:
 
 FINDERS: tuple[FinderEntry, ...] = (
     FinderEntry("commands", _COMMAND_NEEDLES, pattern=COMMAND_PATTERN),
+    FinderEntry(
+        "installs",
+        (b"nym-sdk", b"nymtech/", b"nym-proxy-", b"standalone-tcp-proxies", b"proxy_"),
+        pattern=rb"nym-sdk|nymtech/|nym-proxy-|standalone-tcp-proxies|proxy_(?:client|server)",
+    ),
+    FinderEntry(
+        "service_hints",
+        (b"nym-proxy-", b"proxy_server", b"proxy_client", b"nymproxy", b"nym-tcp-proxy-server"),
+        (".service", ".conf", ".yml", ".yaml"),
+    ),
 )
 """In the order in which they run; each new finder adds its line."""

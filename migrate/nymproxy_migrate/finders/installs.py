@@ -1,0 +1,70 @@
+"""Steps that install or build the old programs: cargo, git clone, downloads, images."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import containers, names
+from nymproxy_migrate.model import Finding, Kind, SourceFile, Unparsable
+from nymproxy_migrate.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.options import ScanOptions
+    from nymproxy_migrate.words import Command
+
+_REPOSITORY = re.compile(r"nymtech/(?:standalone-tcp-proxies|nym-zcash-grpc-demo|nym)(?:\.git)?/?$")
+_OLD_SOURCES = re.compile(r"standalone-tcp-proxies|nym-zcash-grpc-demo")
+_CARGO_SUBCOMMANDS = frozenset({"install", "build", "b"})
+_COPIES = frozenset({"cp", "install", "mv", "ln", "rsync", "scp"})
+
+
+def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
+    """Yield the steps of a file; one that does not parse is the business of another finder."""
+    try:
+        for command in containers.find_commands(source):
+            message = _installs(command)
+            if message is not None:
+                yield RULES["NYM006"].finding(source, command.span, message, kind=_kind(command))
+    except Unparsable:
+        return
+
+
+def _installs(command: Command) -> str | None:
+    words = [word.literal or "" for word in command.words]
+    program, rest = words[0].rpartition("/")[2], words[1:]
+    if program == "cargo" and rest and rest[0].startswith("+"):
+        rest = rest[1:]
+    if program == "cargo" and rest and rest[0] in _CARGO_SUBCOMMANDS:
+        if any(_names_old_crate(word) for word in rest[1:]):
+            return f"cargo {rest[0]} makes the old programs here"
+    elif program == "git" and "clone" in rest[:3]:
+        if any(_REPOSITORY.search(word) for word in rest):
+            return "the source of the old programs is fetched here"
+    elif program in {"curl", "wget"}:
+        if any(names.mentions_program(word) for word in rest):
+            return "the old program is downloaded here"
+    elif program in _COPIES and any(
+        names.mentions_program(word.rpartition("/")[2]) for word in rest
+    ):
+        return "the old program is put in place here"
+    return None
+
+
+def _names_old_crate(word: str) -> bool:
+    crate = word.partition("@")[0]
+    return (
+        crate in {"nym-sdk", "nym_sdk"}
+        or names.mentions_program(crate.rpartition("/")[2])
+        or _OLD_SOURCES.search(word) is not None
+        or _REPOSITORY.search(word) is not None
+    )
+
+
+def _kind(command: Command) -> Kind:
+    role = next(
+        filter(None, (names.mentioned_role(word.literal or "") for word in command.words)), ""
+    )
+    return Kind.COMMAND_SERVER if role == "server" else Kind.COMMAND_CLIENT
