@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,8 @@ from nymproxy.legacy.pacing import FIRST_GAP_SECONDS, LegacyPacing
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress
     from nymproxy.legacy.session_id import SessionIdVersion
+
+logger = logging.getLogger("nymproxy.legacy")
 
 MIN_FIRST_SURBS = 20
 """Ten are reserved by the receiver for its own requests, so fewer leave nothing to answer with."""
@@ -103,6 +107,11 @@ class LegacySettings:
                 raise ConfigurationError(f"the {name} cannot be {value}")
 
 
+def _described(segment: Segment) -> str:
+    session_id = uuid.UUID(int=segment.channel_id)
+    return f"id {segment.sequence} for session {session_id} of {len(segment.payload)} bytes"
+
+
 def _shared_rules(settings: LegacySettings) -> ChannelRules:
     return ChannelRules(
         sequence_modulus=MESSAGE_ID_MODULUS,
@@ -180,6 +189,12 @@ class ServerProfile(PeerProfile):
         """Ids wrap only towards a server that can order them."""
         return None if self.is_modern else LAST_MESSAGE_ID - self._first_id
 
+    def stamp(self, segment: Segment) -> Segment:
+        """Write the old client's log line."""
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("Sent message with %s", _described(segment))
+        return segment
+
     def surbs(self, segment: Segment, *, first: bool) -> int:
         """Many with the first message; then the server asks for what it needs."""
         return self._settings.surbs_initial if first else self._settings.surbs_per_message
@@ -237,7 +252,9 @@ class ClientProfile(PeerProfile):
         return None if self.is_modern else LAST_MESSAGE_ID
 
     def stamp(self, segment: Segment) -> Segment:
-        """Show ourselves to clients that look for it."""
+        """Show ourselves to clients that look for it, and write the old server's log line."""
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("Sent reply with %s", _described(segment))
         return replace(segment, capabilities=Capability.SINGLE_CLOSE) if self.is_modern else segment
 
     def may_send(self, kind: SegmentKind) -> bool:

@@ -9,6 +9,7 @@ import pytest
 
 from nymproxy.errors import ChannelFormatError
 from nymproxy.legacy.message import Close, Data, ProxiedMessage, ServerTrailer
+from tests.legacy.machines import MODERN, OLD, Reader, acceptor, close, data, dialer
 from tests.legacy.old_peers import LoopTrace, run_old_loop
 from tests.vectors.files import load
 
@@ -125,3 +126,63 @@ def is_same_writing(trace: LoopTrace, recorded: list[dict[str, Any]]) -> bool:
         and len(surplus) <= TOLERANCE_TICKS
         and all(shared and data == writes[shared - 1][1] for data in surplus)
     )
+
+
+def contiguous(case: dict[str, Any], first_id: int) -> tuple[bytes, bool]:
+    """What may come out of a trace: from the first id as far as it goes, the first copy of each;
+    and whether a Close was reached."""
+    first_of: dict[int, bytes | None] = {}
+    for event in case["events"]:
+        data = bytes.fromhex(event["data"]) if event["kind"] == "data" else None
+        first_of.setdefault(event["message_id"], data)
+    received, message_id = b"", first_id
+    while message_id in first_of:
+        data = first_of[message_id]
+        if data is None:
+            return received, True
+        received += data
+        message_id += 1
+    return received, False
+
+
+@pytest.mark.parametrize("case", APIS["legacy_message_buffer"]["cases"], ids=by_name)
+@pytest.mark.parametrize("is_modern", [True, False])
+def test_what_ours_does_with_the_same_trace(case: dict[str, Any], is_modern: bool) -> None:
+    """At once, in order, each id once, and never past a gap.
+
+    A server takes the trace as a session of our own client (ids from 0), and as one of an old
+    client (ids from 1, a 0 before them only if it comes first); a client counts from 0 always.
+    """
+    session = MODERN if is_modern else OLD
+    is_server = case["side"] == "server"
+    reader = Reader(acceptor(session) if is_server else dialer())
+    for event in case["events"]:
+        if event["kind"] == "data":
+            segment = data(event["message_id"], bytes.fromhex(event["data"]), session)
+        else:
+            segment = close(event["message_id"], session)
+        now = event["at_ms"] / 1000
+        reader.machine.tick(now)
+        reader.take(segment, now)
+    zero_first = case["events"][0]["message_id"] == 0
+    counts_from_1 = is_server and not is_modern and not zero_first
+    expected, is_ended = contiguous(case, 1 if counts_from_1 else 0)
+    assert reader.received == expected
+    assert (reader.end_at is not None) == is_ended
+    assert reader.machine.error is None
+    last_ms = case["events"][-1]["at_ms"]
+    assert all(at <= last_ms / 1000 for at, _ in reader.reads)  # on arrival, never by a timer
+
+
+@pytest.mark.parametrize("case", APIS["framed_read"]["cases"], ids=lambda case: str(case["writes"]))
+def test_any_chunking_of_the_old_client_gives_the_same_bytes(case: dict[str, Any]) -> None:
+    """The chunks are cut by socket timing; only that none exceeds 8192 bytes is sure."""
+    assert sum(case["chunks"]) == sum(case["writes"])
+    assert max(case["chunks"]) <= 8192
+    reader = Reader(acceptor(OLD))
+    body = bytes(number % 251 for number in range(sum(case["chunks"])))
+    start = 0
+    for number, size in enumerate(case["chunks"]):
+        reader.take(data(number + 1, body[start : start + size], OLD), 0.0)
+        start += size
+    assert reader.received == body
