@@ -9,7 +9,9 @@ SERVERS = frozenset({"nym-proxy-server", "nym_proxy_server"})
 GENERIC_CLIENTS = frozenset({"proxy_client", "client"})
 GENERIC_SERVERS = frozenset({"proxy_server", "server"})
 
-_PROGRAM = re.compile(r"(?<![\w-])(?:nym[-_]proxy[-_]|proxy_)(client|server)(?:\.exe)?(?![\w-])")
+_PROGRAM = re.compile(
+    r"(?<!\w)(?<!\w-)(?:nym[-_]proxy[-_]|proxy_)(client|server)(?:\.exe)?(?![\w-])"
+)
 
 
 def mentions_program(text: str) -> bool:

@@ -22,7 +22,8 @@ _FORMATS: tuple[tuple[str, str], ...] = (
     (r"\.(?:sh|bash|zsh|ksh|ash|dash|command|envrc)$|/\.(?:bash|zsh)(?:rc|_profile|_aliases)$"
      r"|/\.profile$|/(?:user-data|userdata|cloud-init)(?:\.txt)?$", "script"),
     (r"\.(?:service|socket|container)$|\.(?:service|socket|container)\.d/[^/]+\.conf$", "systemd"),
-    (r"/(?:Dockerfile|Containerfile)(?:\.[\w.-]+)?$|\.(?:docker|container)file$", "containerfile"),
+    (r"/(?:Dockerfile|Containerfile)(?:\.[\w.-]+)?$|\.[dD]ockerfile$|\.[cC]ontainerfile$",
+     "containerfile"),
     (r"\.ya?ml$", "yaml_commands"),
     (r"/Procfile[\w.-]*$", "procfile"),
     (r"/(?:GNU)?[Mm]akefile(?:\.\w+)?$|\.mk$|\.mak$", "makefile"),

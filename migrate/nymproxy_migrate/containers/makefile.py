@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nymproxy_migrate.containers.commands import Found
     from nymproxy_migrate.containers.text import Text
 
+_SIGILS = re.compile(rb"[@+ \t-]*")
 _DOLLAR = re.compile(rb"\$\$|\$\([^()]*(?:\([^()]*\)[^()]*)*\)|\$\{[^{}]*\}|\$.")
 _ASSIGNMENT = re.compile(
     rb"^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*[:?+]{0,2}=[ \t]*(.*?)[ \t]*\r?$", re.M
@@ -42,7 +43,8 @@ def find(text: Text, path: str) -> Iterator[Found]:
 
 def _shell_text(text: Text, start: int, end: int) -> Text:
     builder = TextBuilder(text)
-    position = start
+    sigils = _SIGILS.match(text.data, start, end)
+    position = start = sigils.end() if sigils else start
     for found in _DOLLAR.finditer(text.data, start, end):
         builder.copy(position, found.start())
         position = found.end()

@@ -159,11 +159,10 @@ class Stripped:
 def strip(words: Sequence[Word], context: CommandContext) -> Stripped:
     """Count the words in front of the program, and follow what they change."""
     position = 0
+    while position < len(words) and _is_assignment(words[position]):
+        context = _assign(words[position], context)
+        position += 1
     while position < len(words):
-        if _is_assignment(words[position]) and position == 0:
-            context = _assign(words[position], context)
-            position += 1
-            continue
         literal = words[position].literal
         name = "" if literal is None else literal.rpartition("/")[2]
         length = 1
