@@ -25,7 +25,7 @@ from nymproxy.legacy import LegacySettings, NymProxyClient, NymProxyServer, Wire
 from nymproxy.legacy.clients import running_mux
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.addresses import some_address
-from tests.legacy.memory_clients import MemoryFactory
+from tests.legacy.memory_clients import MemoryClient, MemoryFactory
 from tests.legacy.proxies import (
     echo,
     free_port,
@@ -475,6 +475,20 @@ def test_blocking_code_runs_both_in_background_threads() -> None:
         socket.create_connection(running.local_address, timeout=5) as app,
     ):
         assert app.getpeername()[1] == running.local_address[1]
+
+
+def test_blocking_code_runs_a_server_in_a_background_thread() -> None:
+    async def connect(gateway: object = None) -> MemoryClient:
+        return MemoryClient(MemoryNetwork().endpoint("server"))
+
+    with NymProxyServer.in_background("127.0.0.1:9", None, client_factory=connect) as running:
+        assert "@" in str(running.nym_address)
+        assert running.session_map() == {}
+    with (
+        pytest.raises(GatewayUnreachable),
+        NymProxyServer.in_background("127.0.0.1:9", None, client_factory=_never),
+    ):
+        raise AssertionError("it has started without a client")
 
 
 async def _never(gateway: object = None) -> Any:
