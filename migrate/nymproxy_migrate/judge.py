@@ -33,6 +33,9 @@ _DISTINCTIVE = {
     Role.CLIENT: frozenset({"server-address", "close-timeout", "client-pool-reserve"}),
     Role.SERVER: frozenset({"upstream-tcp-address"}),
 }
+_LAUNCHERS = frozenset(
+    {"start-stop-daemon", "daemonize", "daemon", "pm2", "tmux", "xargs", "parallel", "watch"}
+)
 _CARGO_OPTIONS_WITH_VALUE = frozenset(
     [
         "--bin",
@@ -63,6 +66,8 @@ def judge(command: Command) -> OldInvocation | UnreadableCommand | None:
         return _judge_unreadable(command)
     if name == "eval":
         return _judge_eval(command)
+    if name in _LAUNCHERS:
+        return _judge_launcher(name, command)
     if name == "cargo":
         return _judge_cargo(command)
     role = _role_of(name)
@@ -162,6 +167,16 @@ def _judge_cargo(command: Command) -> OldInvocation | None:
     if role is None:
         return None
     return _judge_named(role, name, command, words[:position], words[position:], manifest)
+
+
+def _judge_launcher(name: str, command: Command) -> UnreadableCommand | None:
+    """A launcher that puts program and arguments together in its own way."""
+    for word in command.words[1:]:
+        started = (word.literal or "").lstrip().partition(" ")[0].rpartition("/")[2]
+        role = _role_of(started)
+        if role is not None and started not in {"client", "server"}:
+            return UnreadableCommand(role, command, f"{name} starts it")
+    return None
 
 
 def _judge_eval(command: Command) -> UnreadableCommand | None:

@@ -15,7 +15,7 @@ from nymproxy_migrate.containers.commands import Found, commands_of
 from nymproxy_migrate.containers.lists import FixedQuoting, Item, ListQuoting, Write, word_of
 from nymproxy_migrate.containers.split import split
 from nymproxy_migrate.containers.text import Hole, Recode, Text, TextBuilder
-from nymproxy_migrate.model import BinarySource, CommandContext, Home, HomeSource
+from nymproxy_migrate.model import BinarySource, CommandContext, Home, HomeSource, Unparsable
 from nymproxy_migrate.words import Command
 
 if TYPE_CHECKING:
@@ -168,7 +168,11 @@ def _shell(value: Strings, context: CommandContext) -> Iterator[Found]:
 
 def _unit_command(value: Strings, context: CommandContext) -> Iterator[Found]:
     text = value.item.text
-    words, quoting = split(text, 0, len(text.data), systemd.DIALECT)
+    try:
+        words, quoting = split(text, 0, len(text.data), systemd.DIALECT)
+    except ValueError as error:
+        yield Unparsable(f"the unit's command does not parse: {error}", text.span(0, 0).start)
+        return
     yield from commands_of(systemd.without_prefixes(words), context, quoting)
 
 

@@ -137,6 +137,7 @@ PREFIXES: dict[str, Prefix] = {
         home="unknown",
     ),
     "systemd-cat": Prefix(short="tp", long=frozenset({"--identifier", "--priority"})),
+    "screen": Prefix(short="cehpsStT"),
     "unbuffer": Prefix(),
     "strace": Prefix(short="oesp"),
     "docker run": _CONTAINER_RUN,

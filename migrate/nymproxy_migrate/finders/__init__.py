@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Find = Callable[[SourceFile, ScanOptions], Iterable[Finding]]
 
 COMMAND_PATTERN = (
-    rb"nym(?!ous|i[sz]|ity|s\b)|proxy_client|proxy_server|(?:server|upstream|upstream-tcp)-address"
+    rb"(?<!o)nym|proxy_client|proxy_server|(?:server|upstream|upstream-tcp)-address"
     rb"|(?:server|upstream|upstream_tcp)_address|client[-_]pool[-_]reserve"
 )
 """What an old command has: a name, a folder of its own for a generic name, or a flag."""

@@ -134,7 +134,10 @@ def _readable(
             next="Write the new command by hand; `nymproxy-migrate explain` shows an example.",
         )
     else:
-        message = "; ".join((f"{what}; it becomes: {_one_line(new.text)}", *new.notes))
+        notes = list(new.notes)
+        if options.to == "stream" and new.wire == "legacy":
+            notes.append("it keeps the legacy wire: its server is not known to speak stream")
+        message = "; ".join((f"{what}; it becomes: {_one_line(new.text)}", *notes))
         yield rule.finding(source, span, message, edits=new.edits)
     yield from _details(invocation, source, options)
 

@@ -1,0 +1,114 @@
+"""Which files are read: ignored, vendored, linked and binary ones are not."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nymproxy_migrate.model import SourceFile
+from nymproxy_migrate.walk import Unreadable, common_root, walk
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIMIT = 1000
+
+
+def _write(root: Path, *names: str, data: bytes = b"x\n") -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def _names(root: Path, *paths: Path) -> list[str]:
+    return [found.path for found in walk(paths or (root,), root, LIMIT)]
+
+
+def test_order_is_stable_and_each_file_comes_once(tmp_path: Path) -> None:
+    _write(tmp_path, "b.sh", "a/c.sh", "a.sh")
+    assert _names(tmp_path, tmp_path, tmp_path / "a", tmp_path / "b.sh") == [
+        "a/c.sh",
+        "a.sh",
+        "b.sh",
+    ]
+
+
+def test_ignored_files_and_nested_rules(tmp_path: Path) -> None:
+    _write(tmp_path, "keep.sh", "x.log", "sub/x.log", "sub/y.sh", "out/a.sh", "sub/out/a.sh")
+    (tmp_path / ".gitignore").write_text("*.log\n/out/\n")
+    (tmp_path / "sub/.gitignore").write_text("!x.log\ny.sh\n")
+    assert _names(tmp_path) == [
+        ".gitignore",
+        "keep.sh",
+        "sub/.gitignore",
+        "sub/out/a.sh",
+        "sub/x.log",
+    ]
+    assert _names(tmp_path, tmp_path / "x.log") == ["x.log"]  # named, so read
+
+
+def test_rules_of_the_repository_above_count(tmp_path: Path) -> None:
+    _write(tmp_path, "sub/a.sh", "sub/b.log")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    assert _names(tmp_path, tmp_path / "sub") == ["sub/a.sh"]
+
+
+@pytest.mark.parametrize("folder", ["node_modules", ".git", "vendor", ".venv", ".nymproxy-migrate"])
+def test_vendored_trees(tmp_path: Path, folder: str) -> None:
+    _write(tmp_path, f"{folder}/a.sh", f"sub/{folder}/b.sh", "c.sh")
+    assert _names(tmp_path) == ["c.sh"]
+
+
+def test_cargo_targets_but_not_any_target(tmp_path: Path) -> None:
+    _write(tmp_path, "target/a.sh", "sub/target/CACHEDIR.TAG", "sub/target/b.sh")
+    assert _names(tmp_path) == ["target/a.sh"]
+
+
+def test_links_are_left_alone(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    root = tmp_path / "root"
+    _write(outside, "a.sh")
+    _write(root, "b.sh")
+    (root / "in.sh").symlink_to(root / "b.sh")
+    (root / "out.sh").symlink_to(outside / "a.sh")
+    (root / "out").symlink_to(outside)
+    (root / "loop").symlink_to(root)
+    assert _names(root) == ["b.sh"]
+    named = list(walk([root / "out.sh"], root, LIMIT))
+    assert named == [Unreadable("out.sh", "it is a link out of the tree")]
+
+
+def test_binaries_pipes_and_large_files(tmp_path: Path) -> None:
+    _write(tmp_path, "bin", data=b"nym-proxy-client\0")
+    _write(tmp_path, "large.sh", data=b"x" * (LIMIT + 1))
+    _write(tmp_path, "large.bin", data=b"\0" * (LIMIT + 1))
+    os.mkfifo(tmp_path / "pipe")
+    found = list(walk([tmp_path], tmp_path, LIMIT))
+    assert found == [Unreadable("large.sh", f"larger than {LIMIT} bytes", too_large=True)]
+    assert list(walk([tmp_path / "pipe"], tmp_path, LIMIT)) == []
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
+def test_unreadable_files_are_said(tmp_path: Path) -> None:
+    _write(tmp_path, "a.sh")
+    (tmp_path / "a.sh").chmod(0)
+    assert list(walk([tmp_path], tmp_path, LIMIT)) == [Unreadable("a.sh", "Permission denied")]
+
+
+def test_missing_files_are_said(tmp_path: Path) -> None:
+    found = list(walk([tmp_path / "no.sh"], tmp_path, LIMIT))
+    assert found == [Unreadable("no.sh", "No such file or directory")]
+
+
+def test_mode_and_root(tmp_path: Path) -> None:
+    _write(tmp_path, "a/x.sh", "b/y.sh")
+    (tmp_path / "a/x.sh").chmod(0o755)
+    first, second = walk([tmp_path], tmp_path, LIMIT)
+    assert isinstance(first, SourceFile)
+    assert isinstance(second, SourceFile)
+    assert (first.executable, second.executable) == (True, False)
+    assert common_root([tmp_path / "a/x.sh", tmp_path / "b"]) == tmp_path
