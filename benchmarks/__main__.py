@@ -1,0 +1,91 @@
+"""``python -m benchmarks``: measure, print a Markdown table, write JSON lines; or compare files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import anyio
+
+from benchmarks.cells import PROFILES, WORKLOADS, Selection
+from benchmarks.compare import compare, comparison_table
+from benchmarks.records import RecordError, read_records, write_records
+from benchmarks.runner import run, unknown_workloads
+from benchmarks.table import report
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("it must be 1 or more")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures nymproxy on a local mixnet. Exit code 1: a byte was wrong.",
+        epilog="python -m benchmarks compare BASELINE.jsonl NEW.jsonl compares two results.",
+    )
+    parser.add_argument(
+        "--only", metavar="W1,W3", help=f"workloads, of {', '.join(WORKLOADS)} (default: all)"
+    )
+    parser.add_argument("--profile", choices=PROFILES, help="one traffic profile only")
+    parser.add_argument("--quick", action="store_true", help="few runs, within a minute")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw samples there")
+    parser.add_argument("--runs", type=_positive, help="runs of each cell")
+    parser.add_argument("--seed", type=int, default=1, help="of payloads and of the order")
+    parser.add_argument(
+        "--processes", type=_positive, default=1, help="processes that share the nodes' work"
+    )
+    return parser
+
+
+def _compare_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks compare",
+        description="Exit code 1: a packet costs over 10 % more CPU time than in the baseline.",
+    )
+    parser.add_argument("baseline", type=Path)
+    parser.add_argument("new", type=Path)
+    return parser
+
+
+def _compare(arguments: list[str]) -> int:
+    options = _compare_parser().parse_args(arguments)
+    try:
+        found = compare(read_records(options.baseline), read_records(options.new))
+    except (OSError, RecordError) as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
+    if not found:
+        sys.stderr.write("the files have no CPU times in common: run W3 or W15 in both\n")
+        return EXIT_USAGE
+    sys.stdout.write(comparison_table(found))
+    return EXIT_FAILED if any(one.is_regression for one in found) else EXIT_OK
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
+    if arguments[:1] == ["compare"]:
+        return _compare(arguments[1:])
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    only = WORKLOADS if options.only is None else tuple(options.only.upper().split(","))
+    if unknown := unknown_workloads(only):
+        parser.error(f"no such workload: {', '.join(unknown)}")
+    selection = Selection(
+        only=only, profile=options.profile, quick=options.quick, runs=options.runs
+    )
+    records = anyio.run(lambda: run(selection, seed=options.seed, processes=options.processes))
+    if options.json is not None:
+        write_records(options.json, records)
+    sys.stdout.write(report(records))
+    return EXIT_OK if all(record.ok for record in records) else EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,192 @@
+"""Measures one run of one cell and records it: W1, W2, W3, W7, W12 and W15."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from benchmarks import micro
+from benchmarks.bulk import move
+from benchmarks.echo import echo
+from benchmarks.stage import PARTIES, Stage
+from benchmarks.startup import import_times, ready_times
+from nymproxy.testing import workloads
+
+if TYPE_CHECKING:
+    from benchmarks.bulk import Moved
+    from benchmarks.cells import Cell
+    from benchmarks.results import Results
+    from benchmarks.stage import Pair, Spent
+
+LATER_CONNECTION = 10
+_numbers = itertools.count(1)
+
+
+async def warm_up(cell: Cell, stage: Stage) -> None:
+    """Do a little of the same, unrecorded: connections, routes and prepared headers exist then."""
+    if cell.workload in ("W1", "W3"):
+        pair = await stage.pair(cell.wire)
+        await workloads.download(pair.target, 20_000)
+        await workloads.upload(pair.target, 20_000)
+
+
+async def measure(cell: Cell, stage: Stage, results: Results, directory: Path, seed: int) -> None:
+    """Do one run of a cell."""
+    if cell.workload == "W1":
+        await _echo(cell, await stage.pair(cell.wire), results, seed)
+    elif cell.workload == "W2":
+        await _first_byte(cell, stage, results)
+    elif cell.workload == "W3":
+        await _bulk(cell, await stage.pair(cell.wire), results, seed)
+    elif cell.workload == "W7":
+        await _profiled(cell, results, directory, seed)
+    elif cell.workload == "W12":
+        await _start_up(cell, stage, results, directory)
+    else:
+        await anyio.to_thread.run_sync(measure_micro, cell, results, seed)
+
+
+async def _echo(cell: Cell, pair: Pair, results: Results, seed: int) -> None:
+    params = cell.params
+    await pair.begin()
+    run = await echo(
+        pair.target,
+        seed=seed,
+        size=params["size"],
+        rate=params["rate"],
+        requests=params["requests"],
+    )
+    spent = await pair.spent()
+    if run.problem is not None:
+        results.fail(cell, "rtt", run.problem)
+        return
+    for seconds in run.seconds:
+        results.add(cell, "rtt", "s", seconds)
+    results.add(cell, "lost", "requests", run.lost)
+    results.add(cell, "schedule_missed", "s", run.late_seconds)
+    results.add(cell, "cpu_per_request", "s", spent.cpu_total / run.sent)
+    if spent.network.packets_from_clients:
+        per_request = spent.network.packets_from_clients / run.sent
+        results.add(cell, "packets_per_request", "packets", per_request)
+
+
+async def _first_byte(cell: Cell, stage: Stage, results: Results) -> None:
+    if cell.wire == "tcp":
+        pair = await stage.pair("tcp")
+        await _connections(cell, pair, results)
+        return
+    async with stage.fresh_client(cell.wire, next(_numbers)) as pair:
+        await _connections(cell, pair, results)
+
+
+async def _connections(cell: Cell, pair: Pair, results: Results) -> None:
+    """Connect ten times, one after the other; the first and the tenth count."""
+    for number in range(1, LATER_CONNECTION + 1):
+        await pair.begin()
+        result = await workloads.first_byte(pair.target)
+        spent = await pair.spent()
+        if number not in (1, LATER_CONNECTION):
+            continue
+        metric = f"first_byte_{number}"
+        if not result.ok or result.first_byte_seconds is None:
+            results.fail(cell, metric, result.problem or "no byte")
+            return
+        results.add(cell, metric, "s", result.first_byte_seconds)
+        results.add(cell, f"cpu_connection_{number}", "s", spent.cpu_total)
+
+
+async def _bulk(cell: Cell, pair: Pair, results: Results, seed: int) -> None:
+    await pair.begin()
+    moved = await move(pair.target, cell.params["direction"], cell.params["bytes"], seed)
+    spent = await pair.spent()
+    if moved.problem is not None:
+        results.fail(cell, "goodput", moved.problem)
+        return
+    results.add(cell, "goodput", "MB/s", moved.goodput)
+    if cell.wire != "tcp":
+        record_costs(cell, results, moved, spent)
+
+
+def record_costs(cell: Cell, results: Results, moved: Moved, spent: Spent) -> None:
+    """Record what a transfer cost, by party, by MB and by packet."""
+    megabytes = moved.payload_bytes / 1e6
+    packets = spent.network.packets_from_clients
+    for party in PARTIES:
+        results.add(cell, f"cpu_{party}", "s/MB", spent.cpu_of(party) / megabytes)
+        results.add(cell, f"rss_{party}", "MB", spent.peak_memory_bytes[party] / 1e6)
+        queued = spent.queued_of(party) / moved.seconds
+        results.add(cell, f"queued_{party}", "share", queued)
+    busiest = max(spent.cpu_by_process)
+    cores = os.cpu_count() or 1
+    seconds = max(spent.cpu_total / cores, busiest)
+    results.add(cell, "cpu_bound", "MB/s", megabytes / seconds if seconds else 0.0)
+    wire_bytes = spent.network.bytes_from_clients / moved.payload_bytes
+    results.add(cell, "wire_bytes", "per byte", wire_bytes)
+    results.add(cell, "packets", "packets", packets)
+    results.add(cell, "dropped", "packets", spent.network.packets_dropped)
+    if packets:
+        for party in PARTIES:
+            cost = spent.cpu_of(party) / packets * 1000
+            results.add(cell, f"cpu_per_packet_{party}", "ms", cost)
+        results.add(cell, "cpu_per_packet", "ms", spent.cpu_total / packets * 1000)
+
+
+async def _profiled(cell: Cell, results: Results, directory: Path, seed: int) -> None:
+    """Move some bytes with the sampling profiler in every process, and record what it saw."""
+    with tempfile.TemporaryDirectory(dir=directory) as name:
+        output = Path(name)
+        async with Stage(cell.profile, output, sample_into=output) as stage:
+            pair = await stage.pair(cell.wire)
+            await workloads.upload(pair.target, 100_000)
+            pair.forget_profile()
+            await pair.begin()
+            moved = await move(pair.target, cell.params["direction"], cell.params["bytes"], seed)
+            spent = await pair.spent()
+        if moved.problem is not None:
+            results.fail(cell, "area", moved.problem)
+            return
+        packets = max(1, spent.network.packets_from_clients)
+        files = {"client": f"client-{cell.wire}", "server": "server", "nodes": "localnet"}
+        for party, file in files.items():
+            report = json.loads((output / f"{file}.json").read_text())
+            milliseconds = spent.cpu_of(party) / packets * 1000
+            for area, share in report["areas"].items():
+                results.add(cell, f"area_{party}", "ms", share * milliseconds, area=area)
+            for function, share in report["functions"].items():
+                results.add(cell, f"function_{party}", "share", share, function=function)
+
+
+async def _start_up(cell: Cell, stage: Stage, results: Results, directory: Path) -> None:
+    state = cell.params["state"]
+    if state == "import":
+        wall, cpu = await anyio.to_thread.run_sync(import_times)
+    else:
+        config_dir = directory / f"{state}-{next(_numbers)}"
+        if state == "existing":
+            await ready_times(stage, config_dir, directory)
+        wall, cpu = await ready_times(stage, config_dir, directory)
+    results.add(cell, "ready", "s", wall)
+    results.add(cell, "cpu", "s", cpu)
+
+
+def measure_micro(cell: Cell, results: Results, seed: int) -> None:
+    """Time all operations of W15, and the primitives that bound them."""
+    bench = micro.Bench(seed)
+    divisor = cell.params["divisor"]
+    for operation in (*micro.operations(bench), *micro.scalar_multiplications(bench)):
+        trials = max(20, operation.trials // divisor)
+        for value in micro.time_operation(operation, trials):
+            results.add(
+                cell,
+                "cpu",
+                "us",
+                value,
+                wire=micro.WIRE_OF.get(operation.name),
+                operation=operation.name,
+            )

@@ -1,0 +1,77 @@
+"""Runs the jobs of all profiles, one after the other, with fresh processes for each profile."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.cells import WORKLOADS, Cell, Selection, plan, shuffled_jobs
+from benchmarks.environment import environment_record
+from benchmarks.measure import measure, warm_up
+from benchmarks.results import Results, say
+from benchmarks.stage import Stage
+from benchmarks.usage import load_average
+from nymproxy.errors import NymError
+
+if TYPE_CHECKING:
+    from benchmarks.records import Record
+
+PAYLOAD_SEEDS = 1_000_000
+
+
+async def run(selection: Selection, *, seed: int, processes: int) -> list[Record]:
+    """Measure what was selected and return the records, the ``env`` line first.
+
+    Args:
+        selection: workloads, profile and scale.
+        seed: of payloads and of the order.
+        processes: of the nodes.
+    """
+    jobs = shuffled_jobs(plan(selection), seed)
+    results = Results(
+        environment_record(
+            seed=seed,
+            scale="quick" if selection.quick else "full",
+            processes=processes,
+            runs=selection.runs or 0,
+        )
+    )
+    for profile, listed in jobs.items():
+        with tempfile.TemporaryDirectory(prefix="nymproxy-bench-") as name:
+            directory = Path(name)
+            async with Stage(profile, directory, node_processes=processes) as stage:
+                await _run_profile(listed, stage, results, directory, seed)
+    return results.records
+
+
+async def _run_profile(
+    jobs: list[Cell], stage: Stage, results: Results, directory: Path, seed: int
+) -> None:
+    warm: list[Cell] = []
+    # What needs no processes goes first, and the profiled run, with processes of its own, last.
+    jobs = sorted(jobs, key=lambda cell: (cell.workload != "W15", cell.workload == "W7"))
+    for index, cell in enumerate(jobs, start=1):
+        started = time.perf_counter()
+        try:
+            if cell not in warm:
+                warm.append(cell)
+                await warm_up(cell, stage)
+            await measure(cell, stage, results, directory, seed + index * PAYLOAD_SEEDS)
+        except NymError as error:
+            results.fail(cell, "run", str(error))
+        say(
+            f"  {cell.workload} {cell.profile} {cell.wire} {_words(cell)}:"
+            f" {time.perf_counter() - started:.1f} s, load {load_average():.1f}"
+            f" ({index} of {len(jobs)})"
+        )
+
+
+def _words(cell: Cell) -> str:
+    return " ".join(str(value) for value in cell.params.values())
+
+
+def unknown_workloads(names: tuple[str, ...]) -> list[str]:
+    """Return the names that are no workloads here."""
+    return [name for name in names if name not in WORKLOADS]
