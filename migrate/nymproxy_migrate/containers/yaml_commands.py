@@ -33,6 +33,12 @@ class _Walker:
         self._document = document
         services = get(root, "services") if root.id == "mapping" else None
         self._is_compose = services is not None and services.id == "mapping"
+        # An override file names services without their image.
+        self._services = (
+            {id(value) for _, value in services.value if value.id == "mapping"}
+            if services is not None and self._is_compose
+            else set()
+        )
         self._path = path
         self._seen: set[int] = set()
 
@@ -54,7 +60,11 @@ class _Walker:
             stack += [value for _, value in reversed(node.value)]
 
     def _mapping(self, node: Node) -> Iterator[Found]:
-        has_image = get(node, "image") is not None or get(node, "build") is not None
+        has_image = (
+            id(node) in self._services
+            or get(node, "image") is not None
+            or get(node, "build") is not None
+        )
         if self._is_compose and has_image:
             yield from compose.find(self._document, node)
         elif kubernetes.is_container(node):

@@ -62,6 +62,11 @@ def test_a_program_of_an_image_is_for_a_human(where: str) -> None:
     assert "NYM005" in codes("compose.yaml", text, decided)
 
 
+def test_an_override_does_not_name_the_image() -> None:
+    text = "services:\n  a:\n    command: nym-proxy-client -s A\n"
+    check_noop("docker-compose.override.yml", text, "NYM005")
+
+
 def test_an_image_that_is_the_program() -> None:
     text = "services:\n  a:\n    image: me/nym-proxy-client:2\n    command: [-s, A]\n"
     check_noop("compose.yaml", text, "NYM005")
