@@ -25,11 +25,11 @@ def find(text: Text, path: str) -> Iterator[Found]:
     """
     document = Document(text)
     for root in document.roots():
-        yield from _Walker(document, root, path).walk(root)
+        yield from _Walker(document, root).walk(root)
 
 
 class _Walker:
-    def __init__(self, document: Document, root: Node, path: str) -> None:
+    def __init__(self, document: Document, root: Node) -> None:
         self._document = document
         services = get(root, "services") if root.id == "mapping" else None
         self._is_compose = services is not None and services.id == "mapping"
@@ -39,7 +39,6 @@ class _Walker:
             if services is not None and self._is_compose
             else set()
         )
-        self._path = path
         self._seen: set[int] = set()
 
     def walk(self, root: Node) -> Iterator[Found]:
