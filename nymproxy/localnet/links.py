@@ -50,6 +50,7 @@ class Link:
         self._filled = anyio.Event()
         self._connection_scope: anyio.CancelScope | None = None
         self._timed_out_attempts = 0
+        self._is_used = False
 
     def offer(self, frame: Frame) -> None:
         """Queue a packet; when the queue is full it is dropped and counted."""
@@ -86,7 +87,8 @@ class Link:
                 self._connection_scope = task_group.cancel_scope
                 try:
                     task_group.start_soon(self._watch_for_end, stream, task_group.cancel_scope)
-                    await self._write_while_used(stream)
+                    task_group.start_soon(self._close_when_idle, task_group.cancel_scope)
+                    await self._write_batches(stream)
                     task_group.cancel_scope.cancel()
                 finally:
                     self._connection_scope = None
@@ -110,13 +112,11 @@ class Link:
             return stream
         return None
 
-    async def _write_while_used(self, stream: ByteStream) -> None:
-        """Write batches until the link was idle for a while or the connection is lost."""
+    async def _write_batches(self, stream: ByteStream) -> None:
+        """Write batches until the connection is lost."""
         while True:
-            with anyio.move_on_after(IDLE_SECONDS):
-                await self._wait_for_packets()
-            if not self._queue:
-                return
+            await self._wait_for_packets()
+            self._is_used = True
             batch = self._take_batch()
             sent = False
             try:
@@ -138,6 +138,17 @@ class Link:
             room -= len(frame.packet)
             batch.append(frame)
         return batch
+
+    async def _close_when_idle(self, scope: anyio.CancelScope) -> None:
+        """End the connection once nothing was sent for a whole interval.
+
+        A timer for each wait of the writer would cost as much as the wait itself.
+        """
+        self._is_used = True
+        while self._is_used:
+            self._is_used = False
+            await anyio.sleep(IDLE_SECONDS)
+        scope.cancel()
 
     async def _watch_for_end(self, stream: ByteStream, scope: anyio.CancelScope) -> None:
         """Read, only to notice that the peer has closed; what it sends means nothing."""

@@ -351,7 +351,7 @@ class Localnet:
             spec.layer,
             self._ports.get(f"{spec.name}/clients"),
             # Every second gateway is an exit, so that both roles occur.
-            is_exit=spec.is_gateway and spec.name.endswith(("1", "3", "5", "7", "9")),
+            is_exit=spec.is_gateway and int(spec.name.rpartition("-")[2]) % 2 == 1,
         )
 
     def _identity(self, name: str) -> NodeIdentity:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from nymproxy.localnet import FaultPlan, LinkFaults
+from nymproxy.localnet import FaultPlan, LinkFaults, links
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
 from nymproxy.localnet.fault_gates import FaultGates
 from nymproxy.localnet.framing import Frame, FrameDecoder, FrameVersion
@@ -36,6 +36,7 @@ class Peer:
         self.address = NodeAddress.parse("127.0.0.1", self.port.number)
         self.frames: list[Frame] = []
         self.connections = 0
+        self.ended = 0
         self._changed = anyio.Event()
 
     @asynccontextmanager
@@ -56,6 +57,7 @@ class Peer:
                     self.frames += decoder.receive_data(await stream.receive())
                     self._changed.set()
             except (anyio.EndOfStream, anyio.BrokenResourceError):
+                self.ended += 1
                 self._changed.set()
 
     async def numbers(self, count: int) -> list[int]:
@@ -156,6 +158,20 @@ async def test_disconnect_aborts_and_the_next_packet_connects() -> None:
         sender.outbox.send(peer.address, _frame(1))
         assert await peer.numbers(2) == [0, 1]
     assert peer.connections == 2
+    peer.port.close()
+
+
+async def test_an_idle_link_is_closed_and_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "IDLE_SECONDS", 0.05)
+    peer, sender = Peer(), Sender()
+    async with peer.listening(), sender.running():
+        sender.outbox.send(peer.address, _frame(0))
+        await peer.numbers(1)
+        await eventually(lambda: peer.ended == 1)
+        sender.outbox.send(peer.address, _frame(1))
+        assert await peer.numbers(2) == [0, 1]
+    assert peer.connections == 2
+    assert sender.counters.dropped(DropReason.CONNECTION_LOST) == 0
     peer.port.close()
 
 
