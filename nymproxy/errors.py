@@ -30,7 +30,7 @@ what to do next. No message holds payload bytes, keys, sender tags or a peer's f
      │    │    └── ClockSkew
      │    └── OutOfBandwidth
      ├── DeliveryError               one message was not, or will not be, delivered
-     │    ├── NoReplySurbs           no reply SURB was ever received from this sender tag
+     │    ├── NoReplySurbs           nothing was ever received from this sender tag
      │    └── DeliveryAbandoned      given up: retransmission limit, lane dropped, client closed
      ├── ClientDisconnected          the client was closed, or lost its gateway for good
      ├── StreamError                 one stream or legacy session ended badly
@@ -229,7 +229,7 @@ class DeliveryError(NymError):
 
 
 class NoReplySurbs(DeliveryError):
-    """No reply SURB was ever received from this sender tag."""
+    """Nothing was ever received from this sender tag, so no reply SURBs are on their way."""
 
     code = "no-reply-surbs"
     retry = RetryAdvice.NEVER

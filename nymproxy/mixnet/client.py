@@ -288,7 +288,7 @@ class MessageClient:
         Raises:
             UnknownGateway: the recipient's gateway is not in the topology.
             TopologyUnavailable: there is no topology now.
-            NoReplySurbs: no SURB was ever received from this tag.
+            NoReplySurbs: nothing was received from this tag (recently).
             MessageTooLarge: over the limit.
             UsageError: an empty reply, or SURBs for a reply.
             ClientDisconnected: closed, or the gateway is lost for good.
@@ -303,7 +303,7 @@ class MessageClient:
             if not payload or surbs:
                 raise UsageError("a reply has at least one byte, and carries no reply SURBs")
             if not self._outbox.replies.knows(to):
-                raise NoReplySurbs("no reply SURBs were received from this sender (recently)")
+                raise NoReplySurbs("nothing was received from this sender tag (recently)")
             message, fragments = self._composer.reply(to, payload, lane)
         else:
             if surbs < 0:

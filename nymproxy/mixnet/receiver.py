@@ -198,7 +198,11 @@ class Receiver:
     async def _deliver(self, event: MessageReceived) -> None:
         self._tally.messages_received += 1
         self._tally.bytes_received += len(event.data)
-        message = Received(event.data, event.sender_tag)
+        tag = event.sender_tag
+        if tag is not None and not self._outbox.replies.knows(tag):
+            # Its SURBs may come with a message that this one overtook: replies wait for them.
+            self._outbox.surbs_received(tag, (), self._clock(), additional=False)
+        message = Received(event.data, tag)
         if not self._inbox.is_full:
             await self._inbox.put(message)
             return

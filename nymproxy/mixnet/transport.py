@@ -172,7 +172,9 @@ class MessageTransport(Protocol):
 
         Raises:
             UnknownGateway: the recipient's gateway is not in the topology.
-            NoReplySurbs: no SURB was ever received from this tag.
+            NoReplySurbs: nothing was ever received from this tag, so that no SURBs can be on
+                their way. When messages came and their SURBs did not, the delivery fails after
+                about a minute: messages overtake each other.
             MessageTooLarge: over the limit.
             ClientDisconnected: closed, or the gateway is lost for good.
         """

@@ -204,8 +204,8 @@ class MemoryEndpoint:
             return
         shelf = self._shelves.get(tag)
         if shelf is None:
-            if count == 0:
-                return
+            # A message without SURBs makes the sender known too: it may have overtaken the one
+            # that carries them.
             shelf = self._shelves[tag] = SurbShelf(tag)
         shelf.add(count, requested=requested)
         self._emit()
@@ -245,7 +245,7 @@ class MemoryEndpoint:
             )
         if isinstance(to, SenderTag):
             if to not in self._shelves:
-                raise NoReplySurbs("no reply SURB was ever received from this sender tag")
+                raise NoReplySurbs("nothing was ever received from this sender tag")
             if surbs or not payload:
                 raise UsageError("a reply carries at least one byte and no reply SURBs")
         else:

@@ -127,15 +127,22 @@ class TestRefusals:
             with pytest.raises(UnknownGateway):
                 await alice.send_plain(address, b"x")
 
-    async def test_a_tag_without_surbs(self) -> None:
+    async def test_a_tag_that_nothing_came_from(self) -> None:
         network = PaperNetwork()
-        async with network.client() as alice, network.client() as bob:
+        async with network.client() as bob:
             with pytest.raises(NoReplySurbs):
                 await bob.send(SenderTag(bytes(16)), b"x")
-            await alice.send(bob.address, b"no surbs")
+
+    async def test_a_reply_waits_for_surbs_that_were_overtaken(self) -> None:
+        network = PaperNetwork()
+        async with network.client() as alice, network.client() as bob:
+            await alice.send(bob.address, b"overtook the message with the SURBs")
             tag = await receive_tag(bob)
-            with pytest.raises(NoReplySurbs):
-                await bob.send(tag, b"x")
+            delivery = await bob.send(tag, b"reply")
+            assert not delivery.is_sent
+            await alice.send(bob.address, b"with SURBs", surbs=20)
+            assert (await receive_one(alice)).payload == b"reply"
+            await delivery.acknowledged()
 
     async def test_an_empty_reply_and_surbs_in_a_reply(self) -> None:
         network = PaperNetwork()

@@ -148,14 +148,18 @@ async def test_a_long_reply_is_topped_up_until_it_is_through() -> None:
         assert len(network.messages(MessageKind.SURB_REQUEST)) >= 160 // 50
 
 
-async def test_a_reply_without_any_surb_raises() -> None:
+async def test_a_reply_needs_a_sender_that_was_heard_of() -> None:
     async with MemoryNetwork() as network:
         alice, bob = network.endpoint("alice"), network.endpoint("bob")
         tag = await tag_of(alice, bob, 0)
         with pytest.raises(NoReplySurbs):
-            await bob.send(tag, b"reply")
-        with pytest.raises(NoReplySurbs):
             await bob.send(SenderTag(bytes(16)), b"reply")
+        # A message came, so SURBs may be on their way: the reply waits for them.
+        delivery = await bob.send(tag, b"reply")
+        assert not delivery.is_sent
+        await alice.send(bob.address, b"with SURBs", surbs=20)
+        assert (await take(alice))[0].payload == b"reply"
+        await delivery.acknowledged()
 
 
 async def test_a_reply_waits_while_the_tags_owner_cannot_answer_requests() -> None:

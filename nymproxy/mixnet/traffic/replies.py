@@ -128,7 +128,7 @@ class ReplyController:
         return len(self._correspondents)
 
     def knows(self, tag: SenderTag) -> bool:
-        """Tell whether SURBs of this sender ever arrived (and it is not forgotten)."""
+        """Tell whether anything of this sender ever arrived (and it is not forgotten)."""
         return tag in self._correspondents
 
     def held(self, tag: SenderTag) -> int:
