@@ -56,7 +56,8 @@ def packets_for(payload: int, wire: str, *, reply: bool = False, surbs: int = 0)
     """Return the packets of one message that carries ``payload`` application bytes."""
     overhead = (_REPLY_OVERHEAD if reply else _DATA_OVERHEAD) + _FRAME_OVERHEAD[wire]
     length = payload + overhead + surbs * SURB_BYTES
-    return fragments_needed(length, fragment_length(PacketSize.REGULAR) - 1)[0]
+    # One more byte, for the padding has at least its marker.
+    return fragments_needed(length + 1, fragment_length(PacketSize.REGULAR)).fragments
 
 
 def sending_rate_bound(profile: str, wire: str, frame_bytes: int, *, reply: bool) -> Bound | None:

@@ -1,9 +1,9 @@
-"""Runs a module as ``python -m`` would, and looks every few milliseconds of CPU time at what it does.
+"""Runs a module as ``python -m`` would, and looks every few milliseconds at what it is doing.
 
 ``python -m benchmarks.sampler OUT.json module arguments...``: the figures are written when the
 module ends. The clock is the process's own CPU time (``ITIMER_PROF``), so waiting does not count,
-and the cost is a few per cent, where a tracing profiler doubles the cost of every call. A look happens
-when the interpreter gets to it, so that a call into C may count as the Python code after it.
+and the cost is a few per cent, where a tracing profiler doubles the cost of every call. A look
+happens when the interpreter gets to it, so a call into C may count as the Python code after it.
 """
 
 from __future__ import annotations

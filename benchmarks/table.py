@@ -172,6 +172,6 @@ def _conditions(record: Record) -> str:
     return (
         f"Commit {facts['commit']}, Python {facts['python']}, {facts['cpu']},"
         f" {facts['cores']} cores, Linux {facts['kernel']}, {facts['backend']},"
-        f" {facts['node_kind']} in {facts['node_processes']} process(es), seed {facts['seed']}, load average"
-        f" {facts['load_average']:.1f} at the start.\n"
+        f" {facts['node_kind']} in {facts['node_processes']} process(es),"
+        f" seed {facts['seed']}, load average {facts['load_average']:.1f} at the start.\n"
     )
