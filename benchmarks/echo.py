@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 30.0
 """How long after the last request answers may come."""
 WARM_UP_REQUESTS = 6
+HEAD_START_SECONDS = 0.1
+"""Between connecting and the first request."""
 
 
 @dataclass(slots=True)
@@ -98,42 +100,41 @@ async def _read(stream: SocketStream, answers: _Answers, run: EchoRun) -> None:
             return
 
 
+async def _exchange(stream: SocketStream, run: EchoRun, seed: int, size: int, rate: float) -> None:
+    start = time.perf_counter() + HEAD_START_SECONDS
+    total = run.sent
+
+    def due(index: int) -> float:
+        return start + index / rate
+
+    async def send() -> None:
+        payload = Payload(seed)
+        await stream.send(_request(total * size))
+        for index in range(total):
+            await anyio.sleep(max(0.0, due(index) - time.perf_counter()))
+            if index >= WARM_UP_REQUESTS:
+                run.late_seconds = max(run.late_seconds, time.perf_counter() - due(index))
+            await stream.send(payload.take(size))
+
+    answers = _Answers(size, due)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(send)
+        await _read(stream, answers, run)
+    run.seconds = answers.seconds[WARM_UP_REQUESTS:]
+    if run.problem is None and answers.digest.hexdigest() != payload_digest(seed, total * size):
+        run.problem = "another SHA-256"
+
+
 async def echo(target: Target, *, seed: int, size: int, rate: float, requests: int) -> EchoRun:
     """Send ``requests`` of ``size`` bytes at ``rate`` a second, after a few that do not count."""
     run = EchoRun(requests)
-    total = requests + WARM_UP_REQUESTS
-    payload = Payload(seed)
-    limit = total / rate + ANSWER_SECONDS
+    limit = run.sent / rate + ANSWER_SECONDS
     with anyio.move_on_after(limit) as scope:
-        async with await anyio.connect_tcp(target.host, target.port) as stream:
-            # The warm-up has a head start: it sets up the path, and must be over by then.
-            start = time.perf_counter() + 0.1
-
-            def due(index: int) -> float:
-                return start + index / rate
-
-            answers = _Answers(size, due)
-
-            async def send() -> None:
-                await stream.send(_request(total * size))
-                for index in range(total):
-                    await anyio.sleep(max(0.0, due(index) - time.perf_counter()))
-                    if index >= WARM_UP_REQUESTS:
-                        late = time.perf_counter() - due(index)
-                        run.late_seconds = max(run.late_seconds, late)
-                    await stream.send(payload.take(size))
-
-            try:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(send)
-                    await _read(stream, answers, run)
-            except* (OSError, anyio.BrokenResourceError, h11.RemoteProtocolError) as group:
-                run.problem = f"the connection failed ({type(group.exceptions[0]).__name__})"
-            run.seconds = answers.seconds[WARM_UP_REQUESTS:]
-            if run.problem is None and answers.digest.hexdigest() != payload_digest(
-                seed, total * size
-            ):
-                run.problem = "another SHA-256"
+        try:
+            async with await anyio.connect_tcp(target.host, target.port) as stream:
+                await _exchange(stream, run, seed, size, rate)
+        except* (OSError, anyio.BrokenResourceError, h11.RemoteProtocolError) as group:
+            run.problem = f"the connection failed ({type(group.exceptions[0]).__name__})"
     if scope.cancelled_caught:
         run.problem = f"not done within {limit:g} s"
     return run

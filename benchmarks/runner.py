@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
+
 from benchmarks.cells import WORKLOADS, Cell, Selection, plan, shuffled_jobs
 from benchmarks.environment import environment_record
 from benchmarks.measure import measure, warm_up
@@ -59,8 +61,8 @@ async def _run_profile(
                 warm.append(cell)
                 await warm_up(cell, stage)
             await measure(cell, stage, results, directory, seed + index * PAYLOAD_SEEDS)
-        except NymError as error:
-            results.fail(cell, "run", str(error))
+        except (NymError, httpx.HTTPError) as error:
+            results.fail(cell, "run", str(error) or type(error).__name__)
         say(
             f"  {cell.workload} {cell.profile} {cell.wire} {_words(cell)}:"
             f" {time.perf_counter() - started:.1f} s, load {load_average():.1f}"

@@ -100,6 +100,14 @@ async def test_a_wrong_echo_is_found() -> None:
     assert run.problem == "another SHA-256"
 
 
+async def test_an_echo_without_a_peer_says_so() -> None:
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        port = listener.extra(SocketAttribute.local_port)
+    run = await echo(Target("127.0.0.1", port), seed=3, size=10, rate=200.0, requests=5)
+    assert run.problem is not None
+    assert run.lost == 5
+
+
 @pytest.mark.parametrize("direction", DIRECTIONS)
 async def test_transfers_are_checked_both_ways(direction: str) -> None:
     async with serve_upstream() as upstream:
