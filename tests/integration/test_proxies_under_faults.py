@@ -1,0 +1,179 @@
+"""Real TCP connections through both proxies and the embedded mixnet, while things go wrong.
+
+Every transfer is checked byte for byte at both ends by :mod:`nymproxy.testing.workloads`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from nymproxy.localnet import FaultPlan, LinkFaults, Localnet, LocalnetConfig
+from nymproxy.testing import workloads
+from nymproxy.testing.processes import child_process
+from nymproxy.testing.upstream import serve_upstream
+from nymproxy.testing.workloads import Target
+from tests.integration.proxies import pair, proxy_client, proxy_server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nymproxy.legacy import Wire
+
+WIRES: list[Wire] = ["legacy", "stream"]
+MEGABYTE = 1_000_000
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    # The layers below run on both backends in their own tests.
+    return "asyncio"
+
+
+def _plan(faults: LinkFaults) -> FaultPlan:
+    return FaultPlan(seed=11, links=(replace(faults, source="mix-2-*", target="mix-3-*"),))
+
+
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize(
+    "plan",
+    [
+        pytest.param(_plan(LinkFaults(loss=0.05)), id="loss"),
+        pytest.param(_plan(LinkFaults(duplicate=0.2)), id="duplication"),
+        pytest.param(_plan(LinkFaults(reorder=0.2, reorder_seconds=0.2)), id="reordering"),
+    ],
+)
+async def test_a_megabyte_each_way(wire: Wire, plan: FaultPlan) -> None:
+    async with Localnet(LocalnetConfig(seed=1)) as localnet:
+        async with pair(str(localnet.env_file), wire) as proxies:
+            await localnet.set_faults(plan)
+            download = await workloads.download(proxies.target, MEGABYTE)
+            upload = await workloads.upload(proxies.target, MEGABYTE)
+            await localnet.set_faults(FaultPlan())
+        injected = (await localnet.counters())["total"]["injected"]
+    assert download.ok, download.problem
+    assert upload.ok, upload.problem
+    assert sum(injected.values()) > 10, "the faults did not happen"
+
+
+@pytest.mark.parametrize(
+    ("wire", "victim", "direction"),
+    [
+        ("legacy", "client's gateway", "download"),
+        ("legacy", "server's gateway", "upload"),
+        ("stream", "client's gateway", "upload"),
+        ("stream", "server's gateway", "download"),
+    ],
+)
+async def test_a_gateway_goes_and_comes_back(wire: Wire, victim: str, direction: str) -> None:
+    async with Localnet(LocalnetConfig(seed=2)) as localnet:
+        gateways = [info.identity for info in localnet.gateways]
+        index = 0 if victim == "client's gateway" else 1
+        results = []
+        async with pair(
+            str(localnet.env_file), wire, client_gateway=gateways[0], server_gateway=gateways[1]
+        ) as proxies:
+
+            async def transfer() -> None:
+                work = workloads.download if direction == "download" else workloads.upload
+                results.append(await work(proxies.target, 3 * MEGABYTE))
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(transfer)
+                await anyio.sleep(0.7)  # well into the transfer, which takes several seconds
+                await localnet.kill_gateway(index)
+                await anyio.sleep(0.5)
+                await localnet.start_gateway(index)
+    assert results[0].ok, results[0].problem
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_keys_rotate_during_a_transfer(wire: Wire) -> None:
+    async with Localnet(LocalnetConfig(seed=3)) as localnet:
+        results = []
+        async with pair(str(localnet.env_file), wire) as proxies:
+
+            async def transfer() -> None:
+                results.append(await workloads.download(proxies.target, 2 * MEGABYTE))
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(transfer)
+                await anyio.sleep(0.7)
+                await localnet.rotate_now()
+            again = await workloads.download(proxies.target, 50_000)
+    assert results[0].ok, results[0].problem
+    assert again.ok, again.problem
+
+
+async def test_one_server_serves_both_kinds_of_clients_at_once() -> None:
+    async with (
+        Localnet(LocalnetConfig(seed=4)) as localnet,
+        serve_upstream() as upstream,
+        proxy_server(str(localnet.env_file), upstream.http) as server,
+        proxy_client(str(localnet.env_file), server, "legacy") as legacy,
+        proxy_client(str(localnet.env_file), server, "stream") as stream,
+    ):
+        protocols: set[str] = set()
+        results = {}
+
+        async def transfer(name: str, target: Target) -> None:
+            results[name] = await workloads.download(target, 300_000)
+
+        async def greeted(target: Target) -> None:
+            # Held open while both transfers run, so that sessions of both kinds are there at once.
+            async with await anyio.connect_tcp(target.host, target.port) as held:
+                await held.send(b"GET ")
+                protocols.update(key.protocol for key in server.session_map())
+                await both_transferred.wait()
+                protocols.update(key.protocol for key in server.session_map())
+
+        both_transferred = anyio.Event()
+        targets = {
+            "legacy": Target(*legacy.local_address),
+            "stream": Target(*stream.local_address),
+        }
+        async with anyio.create_task_group() as holding:
+            for target in targets.values():
+                holding.start_soon(greeted, target)
+            async with anyio.create_task_group() as tasks:
+                for name, target in targets.items():
+                    tasks.start_soon(transfer, name, target)
+            both_transferred.set()
+    assert results["legacy"].ok, results["legacy"].problem
+    assert results["stream"].ok, results["stream"].problem
+    assert protocols == {"legacy", "stream"}
+
+
+@pytest.mark.parametrize("wire", WIRES)
+async def test_a_killed_network_loses_nothing_silently(wire: Wire, tmp_path: Path) -> None:
+    """SIGKILL of all gateways and mixes: all bytes after their restart, or a visible error."""
+    arguments = ["nymproxy", "localnet", "--state-dir", str(tmp_path / "net")]
+    results = []
+    async with (
+        child_process("first", arguments, log_directory=tmp_path) as first,
+        pair(str(first.ready["env_file"]), wire) as proxies,
+    ):
+        done = anyio.Event()
+
+        async def transfer() -> None:
+            results.append(await workloads.download(proxies.target, 3 * MEGABYTE))
+            done.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(transfer)
+            await anyio.sleep(0.7)
+            first.kill()
+            await first.process.wait()
+            async with child_process("second", arguments, log_directory=tmp_path):
+                await done.wait()  # at the latest when the workload's own time is up
+    result = results[0]
+    # Wrong bytes would be "another SHA-256", missing ones an end of data in the wrong place.
+    failed_visibly = result.problem is not None and result.problem.startswith(
+        ("the connection failed", "not done")
+    )
+    assert result.ok or failed_visibly, result
