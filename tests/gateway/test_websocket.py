@@ -110,6 +110,15 @@ async def test_ping_and_pong() -> None:
         frame(Opcode.BINARY, b"masked", mask=True),
         b"\xf2\x00",
     ],
+    ids=[
+        "too-long",
+        "too-long-in-pieces",
+        "no-utf-8",
+        "no-utf-8-in-pieces",
+        "continuation-first",
+        "masked",
+        "reserved-bits",
+    ],
 )
 async def test_violations(data: bytes) -> None:
     """What arrived before still counts; then the error; nothing more can be sent."""
