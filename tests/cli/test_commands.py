@@ -1,0 +1,151 @@
+"""The commands as an operator meets them: one-line errors, ready lines, and an end in order."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from pathlib import Path
+
+import anyio
+import pytest
+
+from nymproxy.cli.app import run
+from nymproxy.cli.server import effective_config_dir
+from nymproxy.errors import ConfigurationError
+from nymproxy.localnet import Localnet, LocalnetConfig
+from nymproxy.mixnet.storage import nym_address_of
+from nymproxy.testing.processes import child_process
+from nymproxy.testing.upstream import GREETING, serve_upstream
+from tests.vectors.files import load
+
+ADDRESS: str = load("pipeline.json")["recipients"][0]["text"]
+
+# A directory that refuses connections: port 9 of loopback.
+DEAD_ENV = 'NETWORK_NAME=x\nNYM_APIS=\'[{"url":"http://127.0.0.1:9/api/"}]\'\n'
+
+
+@pytest.fixture
+def dead_env(tmp_path: Path) -> str:
+    path = tmp_path / "dead.env"
+    path.write_text(DEAD_ENV)
+    return str(path)
+
+
+def _only_line(capsys: pytest.CaptureFixture[str]) -> str:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = [line for line in captured.err.splitlines() if line.startswith("nymproxy: ")]
+    assert len(lines) == 1
+    assert "Traceback" not in captured.err
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["client", "-s", "nonsense"], 2, "identity.encryption@gateway"),
+        (["client", "-s", ADDRESS, "-e", "/nonexistent.env"], 2, "/nonexistent.env"),
+        (["client", "-s", ADDRESS, "-s", ADDRESS], 2, "given twice"),
+        (["server", "-u", "no-port", "-c", "/nonexistent", "-e", "DEAD"], 2, "host:port"),
+        (["server", "-u", "h:1", "-c", "/nonexistent", "-e", "DEAD", "-g", "x"], 2, "identity"),
+        (["server", "-u", "127.0.0.1:1", "-c", "DEAD", "-e", "DEAD"], 2, "no directory"),
+        (["server", "-u", "127.0.0.1:1", "-c", "NEW", "-e", "DEAD"], 1, "directory"),
+        (["address", "/nonexistent"], 2, "/nonexistent"),
+        (["localnet", "--faults", "/nonexistent"], 2, "/nonexistent"),
+        (["localnet", "--base-port", "65535"], 2, "65535"),
+    ],
+)
+def test_one_line_says_what_is_wrong(
+    arguments: list[str],
+    code: int,
+    text: str,
+    dead_env: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places = {"DEAD": dead_env, "NEW": str(tmp_path / "new")}
+    assert run([places.get(argument, argument) for argument in arguments]) == code
+    assert text in _only_line(capsys)
+
+
+def test_a_taken_port_is_named(dead_env: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert run(["client", "-s", ADDRESS, "-e", dead_env, "--listen-port", port]) == 2
+    assert port in _only_line(capsys)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["client"], ["server"], ["client", "--unknown"], ["nothing"]]
+)
+def test_usage_errors_are_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in ("client", "server", "localnet"))])
+def test_help_is_there(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*command, "-h"]) == 0
+    assert "--help" in capsys.readouterr().out
+
+
+class TestConfigDir:
+    def test_d20_the_path_is_as_given(self) -> None:
+        assert effective_config_dir("/srv/x", compat=False, home="/home/u") == Path("/srv/x")
+
+    def test_d20_the_switch_glues_it_to_home_as_text(self) -> None:
+        assert effective_config_dir("data", compat=True, home="/home/u") == Path("/home/udata")
+        assert effective_config_dir("/srv/x", compat=True, home="/home/u") == Path("/home/u/srv/x")
+
+    def test_the_default_is_where_the_old_binary_kept_its_keys(self) -> None:
+        assert effective_config_dir(None, compat=False, home="/home/u") == Path(
+            "/home/u/tmp/nym-tcp-proxy-server"
+        )
+
+    def test_without_home_it_must_be_said(self) -> None:
+        with pytest.raises(ConfigurationError, match="--config-dir"):
+            effective_config_dir(None, compat=False, home=None)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_ready_and_an_end_in_order(tmp_path: Path) -> None:
+    """d30: SIGTERM tells every session, in both directions, and the process ends with 0."""
+    address_file = tmp_path / "address.json"
+    async with (
+        Localnet(LocalnetConfig(seed=5)) as localnet,
+        serve_upstream() as upstream,
+        child_process(
+            "server",
+            [
+                *("nymproxy", "server", "-u", upstream.greeter, "-c", str(tmp_path / "keys")),
+                *("-e", str(localnet.env_file), "--profile", "bare"),
+                *("--address-file", str(address_file)),
+            ],
+            log_directory=tmp_path,
+        ) as server,
+        child_process(
+            "client",
+            [
+                *("nymproxy", "client", f"-s={server.ready['address']}", "--listen-port=0"),
+                *("-e", str(localnet.env_file), "--profile", "bare"),
+            ],
+            log_directory=tmp_path,
+        ) as client,
+    ):
+        assert json.loads(await anyio.Path(address_file).read_text()) == server.ready
+        assert "Client created: " + server.ready["address"] in server.log.read_text()
+        host, _, port = client.ready["local_address"].rpartition(":")
+        async with await anyio.connect_tcp(host, int(port)) as app:
+            assert await app.receive(len(GREETING)) == GREETING
+            server.process.send_signal(signal.SIGTERM)
+            with anyio.fail_after(20), pytest.raises(anyio.EndOfStream):
+                await app.receive()
+        with anyio.fail_after(20):
+            assert await server.process.wait() == 0
+        assert not await anyio.Path(address_file).exists()
+        client.process.send_signal(signal.SIGINT)
+        with anyio.fail_after(20):
+            assert await client.process.wait() == 0
+    # After the end the directory tells the same address, offline.
+    assert str(nym_address_of(tmp_path / "keys")) == server.ready["address"]
