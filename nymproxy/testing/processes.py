@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from anyio.abc import Process
 
 STOP_TIMEOUT_SECONDS = 15.0
+PYTHON_MODULE = (sys.executable, "-m")
 _MAX_READY_LINE_BYTES = 1 << 20
 
 
@@ -86,10 +87,11 @@ async def child_process(
     arguments: Sequence[str],
     *,
     log_directory: Path,
+    program: Sequence[str] = PYTHON_MODULE,
     ready_timeout_seconds: float = 30.0,
     environment: dict[str, str] | None = None,
 ) -> AsyncIterator[Child]:
-    """Run ``python -m arguments...`` for the time of the block, from ready to ended.
+    """Run ``program arguments...`` for the time of the block, from ready to ended.
 
     Raises:
         ChildFailed: it ended, or printed something else, before it was ready.
@@ -98,7 +100,7 @@ async def child_process(
     log = log_directory / f"{name}.log"
     with log.open("wb") as log_file:
         process = await anyio.open_process(
-            [sys.executable, "-m", *arguments],
+            [*program, *arguments],
             stdin=subprocess.DEVNULL,
             stderr=log_file,
             env={**os.environ, **(environment or {})},

@@ -28,11 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a workload connects to, and how long it may take."""
+    """Where a workload connects to, and how long it may take.
+
+    Attributes:
+        host: of the proxy client.
+        port: of the proxy client.
+        timeout_seconds: for the whole workload.
+        end_of_data_seconds: how long to wait for the end of data once the answer is complete, for
+            peers that cannot tell it; its absence is then no problem. ``None`` insists on it.
+    """
 
     host: str
     port: int
     timeout_seconds: float = 60.0
+    end_of_data_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,9 @@ async def _connected(target: Target) -> AsyncIterator[SocketStream]:
         yield stream
 
 
-async def _read_http_response(stream: SocketStream, exchange: _Exchange) -> tuple[int, str, bytes]:
+async def _read_http_response(
+    target: Target, stream: SocketStream, exchange: _Exchange
+) -> tuple[int, str, bytes]:
     """Read a response to its end of data: status, SHA-256, and the first 4 KiB of the body."""
     protocol = h11.Connection(h11.CLIENT)
     protocol.send(h11.Request(method="GET", target="/", headers=[("host", "upstream")]))
@@ -107,19 +118,21 @@ async def _read_http_response(stream: SocketStream, exchange: _Exchange) -> tupl
             head = (head + event.data)[:4096] if len(head) < 4096 else head
         elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
             break
-    await _read_end_of_data(stream, exchange)
+    await _read_end_of_data(target, stream, exchange)
     return status, digest.hexdigest(), head
 
 
-async def _read_end_of_data(stream: SocketStream, exchange: _Exchange) -> None:
+async def _read_end_of_data(target: Target, stream: SocketStream, exchange: _Exchange) -> None:
     if exchange.end_of_data:
         return
-    try:
-        await stream.receive(1)
-    except anyio.EndOfStream:
-        exchange.end_of_data = True
-    else:
-        exchange.problem = "bytes after the end of the answer"
+    patience = target.end_of_data_seconds
+    with anyio.move_on_after(float("inf") if patience is None else patience):
+        try:
+            await stream.receive(1)
+        except anyio.EndOfStream:
+            exchange.end_of_data = True
+        else:
+            exchange.problem = "bytes after the end of the answer"
 
 
 def _request(method: str, path: str, body_length: int | None = None) -> bytes:
@@ -136,7 +149,7 @@ async def _download_once(
         await stream.send(_request("GET", f"/payload/{seed}/{length}"))
         if half_close:
             await stream.send_eof()
-        status, digest, _ = await _read_http_response(stream, exchange)
+        status, digest, _ = await _read_http_response(target, stream, exchange)
     if status != 200:
         exchange.problem = f"status {status}"
     elif exchange.payload_bytes != length:
@@ -157,7 +170,7 @@ async def _upload_once(target: Target, exchange: _Exchange, seed: int, length: i
                 rest -= len(piece)
 
         tasks.start_soon(send_body)
-        status, _, body = await _read_http_response(stream, exchange)
+        status, _, body = await _read_http_response(target, stream, exchange)
     exchange.payload_bytes = length
     exchange.first_byte_seconds = None  # the answer begins when the upload has ended
     expected = {"length": length, "sha256": payload_digest(seed, length)}
@@ -167,6 +180,16 @@ async def _upload_once(target: Target, exchange: _Exchange, seed: int, length: i
         exchange.problem = "the upstream got other bytes"
 
 
+async def _echo_once(target: Target, exchange: _Exchange, seed: int, length: int) -> None:
+    async with _connected(target) as stream:
+        await stream.send(_request("POST", "/echo", length) + Payload(seed).take(length))
+        status, digest, _ = await _read_http_response(target, stream, exchange)
+    if status != 200:
+        exchange.problem = f"status {status}"
+    elif digest != payload_digest(seed, length):
+        exchange.problem = "another SHA-256"
+
+
 async def _greeting_once(target: Target, exchange: _Exchange) -> None:
     async with _connected(target) as stream:
         seen = b""
@@ -174,13 +197,12 @@ async def _greeting_once(target: Target, exchange: _Exchange) -> None:
             seen += await stream.receive()
             exchange.saw_bytes()
         await stream.send(b"HELO app\r\n")
-        try:
-            while True:
-                seen += await stream.receive()
-        except anyio.EndOfStream:
-            exchange.end_of_data = True
+        expected = GREETING + b"250 HELO app\r\n"
+        while len(seen) < len(expected):
+            seen += await stream.receive()
+        await _read_end_of_data(target, stream, exchange)
     exchange.payload_bytes = len(seen)
-    if seen != GREETING + b"250 HELO app\r\n":
+    if seen != expected:
         exchange.problem = "another dialogue"
 
 
@@ -232,6 +254,11 @@ async def download(target: Target, length: int, seed: int = 2) -> WorkloadResult
 async def upload(target: Target, length: int, seed: int = 3) -> WorkloadResult:
     """One HTTP upload; the upstream answers with what it got."""
     return await _run("upload", target, lambda one: _upload_once(target, one, seed, length))
+
+
+async def echo(target: Target, length: int = 64, seed: int = 5) -> WorkloadResult:
+    """One small payload there and back."""
+    return await _run("echo", target, lambda one: _echo_once(target, one, seed, length))
 
 
 async def connections_at_once(target: Target, count: int, length: int) -> WorkloadResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -49,6 +50,7 @@ async def test_every_workload_passes_without_a_proxy() -> None:
         http, greeter = _target(upstream.http), _target(upstream.greeter)
         results = [
             await workloads.first_byte(http),
+            await workloads.echo(http),
             await workloads.download(http, 300_000),
             await workloads.upload(http, 300_000),
             await workloads.connections_at_once(http, 5, 10_000),
@@ -62,9 +64,9 @@ async def test_every_workload_passes_without_a_proxy() -> None:
         assert result.ends_of_data == result.connections
         assert (result.first_byte_seconds is None) == (result.name == "upload")
     record = json.loads(answer.text)
-    assert record["connections"] == record["ends_of_data"] == 10
+    assert record["connections"] == record["ends_of_data"] == 11
     assert record["resets"] == 0
-    assert record["bytes_received"] == 300_000 + len(b"HELO app\r\n")
+    assert record["bytes_received"] == 300_000 + 64 + len(b"HELO app\r\n")
 
 
 async def test_a_wrong_byte_is_found() -> None:
@@ -95,15 +97,23 @@ async def test_a_cut_off_answer_is_found(sent: int) -> None:
     assert result.problem == "the answer is cut off"
 
 
-async def test_a_missing_end_of_data_is_found() -> None:
-    async def open_ended(stream: SocketStream) -> None:
-        async with stream:
-            await stream.receive()
-            body = payload_bytes(2, 1000)
-            await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + body)
-            await anyio.sleep(5)
+async def _open_ended(stream: SocketStream) -> None:
+    async with stream:
+        await stream.receive()
+        body = payload_bytes(2, 1000)
+        await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + body)
+        await anyio.sleep(5)
 
-    async with _service(open_ended) as target:
+
+async def test_a_missing_end_of_data_is_no_problem_where_none_is_promised() -> None:
+    async with _service(_open_ended) as target:
+        result = await workloads.download(replace(target, end_of_data_seconds=0.05), 1000)
+    assert result.ok
+    assert result.ends_of_data == 0
+
+
+async def test_a_missing_end_of_data_is_found() -> None:
+    async with _service(_open_ended) as target:
         result = await workloads.download(target, 1000)
     assert not result.ok
     assert result.ends_of_data == 0
