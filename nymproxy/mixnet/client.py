@@ -112,14 +112,18 @@ class MessageClient:
         self._supervisor: TaskGroup | None = None
         self._tasks: anyio.CancelScope | None = None
         self._pool_wanted = anyio.Event()
+        self._topology: Topology = keeper.require()
+        self._assemble(keys, random_bytes)
 
+    def _assemble(self, keys: ClientKeys, random_bytes: RandomBytes) -> None:
+        """Make the parts that the data goes through, and join them."""
+        link, profile, clock = self._link, self._profile, self._clock
         ack_key = AckKey(keys.ack_key)
         reply_keys = ReplyKeyStore()
         tags = SenderTags(random_bytes, profile.surbs.maximum_recipients)
         self._builder = PacketBuilder(
             self._address, ack_key, profile, random_bytes, self._want_pool
         )
-        self._topology: Topology = keeper.require()
         self._builder.use_topology(self._topology)
         self._outbox = Outbox(
             profile,
