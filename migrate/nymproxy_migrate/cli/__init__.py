@@ -1,0 +1,10 @@
+"""The ``nymproxy-migrate`` command."""
+
+from __future__ import annotations
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit code; see :mod:`nymproxy_migrate.cli.app`."""
+    from nymproxy_migrate.cli.app import run
+
+    return run(arguments)

@@ -1,0 +1,136 @@
+"""The subcommands and their flags. What a subcommand needs is imported when it runs."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_DONE = 0
+EXIT_FINDINGS = 1
+EXIT_FAILED = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="nymproxy-migrate",
+    help="Find uses of the old TcpProxy, rewrite their commands, and undo that.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Target(enum.StrEnum):
+    """The wire of rewritten clients."""
+
+    LEGACY = "legacy"
+    STREAM = "stream"
+
+
+Paths = Annotated[
+    list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files and folders; default: here.")
+]
+Docs = Annotated[bool, typer.Option("--docs", help="Fenced blocks of Markdown, too.")]
+To = Annotated[
+    Target, typer.Option(help="'stream' counts only for clients whose server is known, too.")
+]
+Decide = Annotated[
+    list[str] | None, typer.Option("--decide", metavar="CODE=CHOICE", help="Take a decision.")
+]
+
+
+def _version(show: bool) -> None:
+    if show:
+        from nymproxy import __version__
+
+        typer.echo(f"nymproxy-migrate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks of our own bugs.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def scan(
+    paths: Paths = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
+    docs: Docs = False,
+) -> None:
+    """Find every use of the old proxies; changes nothing. Exit code 1 if there is any."""
+    from nymproxy_migrate.cli import commands
+
+    raise typer.Exit(commands.scan(paths or [], as_json=as_json, docs=docs))
+
+
+@app.command()
+def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="NYM001, say.")]) -> None:
+    """Say what a finding means and what to do about it."""
+    from nymproxy_migrate.cli import commands
+
+    commands.explain(code)
+
+
+@app.command()
+def rewrite(
+    paths: Paths = None,
+    docs: Docs = False,
+    to: To = Target.LEGACY,
+    decide: Decide = None,
+) -> None:
+    """Show as a unified diff what would be rewritten; changes nothing."""
+    from nymproxy_migrate.cli import commands
+
+    options = commands.options_of(docs=docs, to=to.value, decide=decide or [])
+    raise typer.Exit(commands.rewrite(paths or [], options))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command with ``arguments`` (default: those of the process) and return its code."""
+    from nymproxy_migrate.refused import Refused
+
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    try:
+        app(arguments, prog_name="nymproxy-migrate")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output is gone; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except Refused as error:
+        return _say(str(error))
+    except OSError as error:
+        return _say(f"{error.filename or 'system'}: {error.strerror or type(error).__name__}")
+    except Exception as error:  # the last line of defence: never a traceback for the operator
+        return _report(error, debug=debug)
+    return EXIT_DONE
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+    if name and name.partition(".")[0] not in {"nymproxy", "nymproxy_migrate"}:
+        return _say(f"the module {name} is missing: pip install 'nymproxy[migrate]'")
+    return _say(f"a bug of nymproxy-migrate: {type(error).__name__}; see it with --debug")
+
+
+def _say(message: str) -> int:
+    sys.stderr.write(f"nymproxy-migrate: {message}\n")
+    return EXIT_FAILED

@@ -1,0 +1,100 @@
+"""What the subcommands do: scan, report, count; returns exit codes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nymproxy import __version__
+from nymproxy_migrate import diff, rules
+from nymproxy_migrate.changes import changes_of, left_for_a_human
+from nymproxy_migrate.model import Action
+from nymproxy_migrate.options import ScanOptions, Target
+from nymproxy_migrate.refused import Refused
+from nymproxy_migrate.report import json as json_report
+from nymproxy_migrate.report import text
+from nymproxy_migrate.scan import ScanResult
+from nymproxy_migrate.scan import scan as scan_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CHOICES = {
+    "NYM005": ("keep", "rewrite"),
+    "NYM060": ("per-connection", "pool", "shared"),
+}
+"""The decisions that can be taken with ``--decide``, and their choices."""
+
+
+def options_of(*, docs: bool, to: Target, decide: Sequence[str]) -> ScanOptions:
+    """Return the options of a scan.
+
+    Raises:
+        Refused: a decision that does not exist.
+    """
+    decisions = {}
+    for decision in decide:
+        code, _, choice = decision.partition("=")
+        choices = CHOICES.get(code.upper())
+        if choices is None:
+            raise Refused(f"--decide {decision}: decisions are {', '.join(CHOICES)}")
+        if choice not in choices:
+            raise Refused(f"--decide {decision}: choices of {code} are {', '.join(choices)}")
+        decisions[code.upper()] = choice
+    return replace(ScanOptions(), docs=docs, to=to, decisions=decisions)
+
+
+def look(paths: Sequence[Path], options: ScanOptions) -> ScanResult:
+    """Scan some paths, by default the current folder.
+
+    Raises:
+        Refused: a path does not exist.
+    """
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise Refused(f"{path}: there is no such file or folder")
+    return scan_paths(paths or [Path()], options)
+
+
+def scan(paths: Sequence[Path], *, as_json: bool, docs: bool) -> int:
+    """Report the findings; 1 if any of them is more than information."""
+    result = look(paths, ScanOptions(docs=docs))
+    sys.stdout.write(json_report.render(result, __version__) if as_json else text.render(result))
+    return int(any(finding.action is not Action.INFO for finding in result.findings))
+
+
+def explain(code: str) -> None:
+    """Print what a rule means.
+
+    Raises:
+        Refused: there is no such rule.
+    """
+    try:
+        sys.stdout.write(rules.explain(code))
+    except KeyError:
+        raise Refused(f"{code}: no such code; there are {', '.join(rules.RULES)}") from None
+
+
+def rewrite(paths: Sequence[Path], options: ScanOptions) -> int:
+    """Show the diff; 1 if there is one, or work left for a human."""
+    result = look(paths, options)
+    changes = changes_of(result)
+    write_bytes(diff.unified(changes))
+    return int(say_what_is_left(result) or bool(changes))
+
+
+def say_what_is_left(result: ScanResult) -> bool:
+    """List on stderr what a human must do or know; tell whether anything is to be done."""
+    left = left_for_a_human(result.findings)
+    decisions = [each for each in result.findings if each.decision and each not in left]
+    sys.stderr.write(text.lines([*left, *decisions], result))
+    return bool(left)
+
+
+def write_bytes(data: bytes) -> None:
+    """Write to stdout what need not be UTF-8."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,130 @@
+"""The command line: what is printed, exit codes, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nymproxy_migrate.cli import app, main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OLD = "#!/bin/sh\n# start\nnym-proxy-client -s A --listen_port 81"
+FIELDS = {
+    "path",
+    "line",
+    "end_line",
+    "column",
+    "code",
+    "kind",
+    "message",
+    "why",
+    "next",
+    "action",
+    "safety",
+    "needs_human",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "a.sh").write_text(OLD)
+    (tmp_path / "b.txt").write_text("prose about nym-proxy-client\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_scan_json(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert set(document) == {"schema_version", "tool_version", "findings"}
+    (found,) = [each for each in document["findings"] if each["code"] == "NYM001"]
+    assert set(found) == FIELDS
+    assert (found["path"], found["line"], found["end_line"], found["column"]) == ("a.sh", 3, 3, 1)
+    assert (found["kind"], found["action"], found["safety"]) == (
+        "command-client",
+        "rewrite",
+        "safe",
+    )
+
+
+def test_scan_text_has_counts(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan"]) == 1
+    out = capsys.readouterr().out
+    assert "a.sh:3:1: NYM001" in out
+    assert out.endswith("need a human\n")
+
+
+def test_nothing_found_is_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.sh").write_text("ls\n")
+    assert main(["scan", str(tmp_path)]) == 0
+    assert main(["rewrite", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("1 files read: 0 to rewrite")
+
+
+def test_rewrite_shows_a_diff_and_changes_nothing(
+    tree: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main(["rewrite"]) == 1
+    out = capfdbinary.readouterr().out
+    assert out.startswith(b"--- a/a.sh\n+++ b/a.sh\n@@ -1,3 +1,3 @@\n #!/bin/sh\n # start\n-nym-")
+    assert b"+nymproxy client --wire legacy -s A --listen-port 81" in out
+    assert out.count(b"\\ No newline at end of file\n") == 2
+    assert (tree / "a.sh").read_text() == OLD
+
+
+def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "nym001"]) == 0
+    assert capsys.readouterr().out.startswith("NYM001: ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["explain", "NYM999"],
+        ["scan", "no-such-folder"],
+        ["rewrite", "--decide", "NYM060=perhaps"],
+        ["rewrite", "--decide", "NYM001=yes"],
+    ],
+)
+def test_errors_are_one_line(
+    tree: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("nymproxy-migrate: ")
+    assert captured.err.count("\n") == 1
+
+
+def test_a_missing_extra_says_how_to_install_it(tree: Path) -> None:
+    code = (
+        "import sys; sys.modules['pathspec'] = None; sys.modules['tree_sitter'] = None\n"
+        "from nymproxy_migrate.cli import main; sys.exit(main(['scan']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'nymproxy[migrate]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (RuntimeError("x"), 2)])
+def test_interrupts_and_bugs(
+    error: BaseException,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise error
+
+    monkeypatch.setattr(app, "app", fail)
+    assert main(["scan"]) == code
+    assert "Traceback" not in capsys.readouterr().err
+    assert main(["--debug", "scan"]) == code
+    assert ("Traceback" in capsys.readouterr().err) == (code == 2)
