@@ -56,6 +56,10 @@ def test_quick_and_full_runs_meet() -> None:
     assert one.change == pytest.approx(-0.1)
 
 
+def test_the_primitives_of_others_are_not_judged() -> None:
+    assert compare(micro("x25519", 30.0), micro("x25519", 60.0)) == []
+
+
 def test_wires_are_not_mixed() -> None:
     assert compare(_packets(1.0, wire="legacy"), _packets(9.0, wire="stream")) == []
 
