@@ -43,6 +43,11 @@ Decide = Annotated[
     list[str] | None, typer.Option("--decide", metavar="CODE=CHOICE", help="Take a decision.")
 ]
 
+StateDir = Annotated[
+    Path | None,
+    typer.Option(help="Where runs are recorded. Default: .nymproxy-migrate at the tree's root."),
+]
+
 
 def _version(show: bool) -> None:
     if show:
@@ -88,12 +93,32 @@ def rewrite(
     docs: Docs = False,
     to: To = Target.LEGACY,
     decide: Decide = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write it; `rollback` takes it back.")
+    ] = False,
+    state_dir: StateDir = None,
 ) -> None:
-    """Show as a unified diff what would be rewritten; changes nothing."""
+    """Show as a unified diff what would be rewritten, or write it with --write."""
     from nymproxy_migrate.cli import commands
 
     options = commands.options_of(docs=docs, to=to.value, decide=decide or [])
+    if write:
+        raise typer.Exit(commands.write(paths or [], options, state_dir))
     raise typer.Exit(commands.rewrite(paths or [], options))
+
+
+@app.command()
+def rollback(
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Default: the last run.")
+    ] = None,
+    root: Annotated[Path, typer.Option(help="The tree that was rewritten.")] = Path(),
+    state_dir: StateDir = None,
+) -> None:
+    """Put back the bytes and modes of all files of a run."""
+    from nymproxy_migrate.cli import commands
+
+    commands.roll_back(run_id, root, state_dir)
 
 
 def run(arguments: list[str] | None = None) -> int:

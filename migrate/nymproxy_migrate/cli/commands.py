@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy import __version__
-from nymproxy_migrate import diff, rules
+from nymproxy_migrate import diff, rollback, rules
+from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
+from nymproxy_migrate.journal import STATE_FOLDER
 from nymproxy_migrate.model import Action
 from nymproxy_migrate.options import ScanOptions, Target
 from nymproxy_migrate.refused import Refused
@@ -20,6 +23,8 @@ from nymproxy_migrate.scan import scan as scan_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from nymproxy_migrate.changes import FileChange
 
 CHOICES = {
     "NYM005": ("keep", "rewrite"),
@@ -83,6 +88,36 @@ def rewrite(paths: Sequence[Path], options: ScanOptions) -> int:
     changes = changes_of(result)
     write_bytes(diff.unified(changes))
     return int(say_what_is_left(result) or bool(changes))
+
+
+def write(paths: Sequence[Path], options: ScanOptions, state: Path | None) -> int:
+    """Write all rewrites; 1 if work is left for a human."""
+    result = look(paths, options)
+    apply_changes(result.root, changes_of(result), state)
+    return int(say_what_is_left(result))
+
+
+def apply_changes(root: Path, changes: Sequence[FileChange], state: Path | None) -> None:
+    """Write changes and say how to undo them."""
+    if not changes:
+        sys.stdout.write("nothing to rewrite\n")
+        return
+    run = apply(root, changes, state or root / STATE_FOLDER)
+    where = f" --root {shlex.quote(str(root))}" if root != Path.cwd() else ""
+    where = f" --state-dir {shlex.quote(str(state))}" if state is not None else where
+    sys.stdout.write("".join(f"rewritten: {change.path}\n" for change in changes))
+    sys.stdout.write(f"undo it with: nymproxy-migrate rollback {run.name}{where}\n")
+
+
+def roll_back(name: str | None, root: Path, state: Path | None) -> None:
+    """Undo a run and say so."""
+    if state is None:
+        # The tree may have been moved with its journal: what counts is where it is now.
+        root = Path.absolute(root)
+        run, restored = rollback.roll_back(root / STATE_FOLDER, name, root=root)
+    else:
+        run, restored = rollback.roll_back(state, name)
+    sys.stdout.write(f"rolled back {run.name}: {restored} files restored\n")
 
 
 def say_what_is_left(result: ScanResult) -> bool:

@@ -1,0 +1,72 @@
+"""Writing changes: everything is checked first, recorded next, and then written file by file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import targets
+from nymproxy_migrate.durable import DurableFiles
+from nymproxy_migrate.journal import Entry, Journal, Run, digest
+from nymproxy_migrate.refused import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from nymproxy_migrate.changes import FileChange
+
+
+def apply(
+    root: Path, changes: Sequence[FileChange], state: Path, files: DurableFiles | None = None
+) -> Run:
+    """Write all changes, each file at once or not at all.
+
+    Args:
+        root: the tree.
+        changes: at most one for each file.
+        state: the folder of the journal.
+        files: what changes the disk.
+
+    Raises:
+        Refused: a file cannot be replaced or is not what was judged. Found before the first
+            write, this leaves everything as it was; found later, the message names the run that
+            ``rollback`` undoes.
+    """
+    files = files or DurableFiles()
+    _check(root, changes)
+    journal = Journal(state, files)
+    with journal.locked():
+        found = _check(root, changes)
+        entries = [
+            Entry(change.path, target.mode, digest(change.before), digest(change.after))
+            for change, target in zip(changes, found, strict=True)
+        ]
+        run = journal.begin(root, entries, [change.before for change in changes])
+        written = 0
+        try:
+            for index, (change, target) in enumerate(zip(changes, found, strict=True)):
+                temporary = run.temporary(index)
+                targets.replace(target, change.after, target.mode, temporary, files)
+                written += 1
+        except (Refused, OSError) as error:
+            reason = error if isinstance(error, Refused) else error.strerror
+            raise Refused(
+                f"stopped after {written} of {len(changes)} files: {reason}; "
+                f"undo it with `nymproxy-migrate rollback {run.name}`"
+            ) from error
+    return run
+
+
+def _check(root: Path, changes: Sequence[FileChange]) -> list[targets.Target]:
+    found, refusals = [], []
+    for change in changes:
+        try:
+            target = targets.look(root, change.path)
+            if target.data != change.before:
+                raise Refused(f"{change.path}: it has changed since it was judged; run it again")
+            found.append(target)
+        except Refused as refusal:
+            refusals.append(str(refusal))
+    if refusals:
+        raise Refused("nothing is written: " + "; ".join(refusals))
+    return found

@@ -1,0 +1,250 @@
+"""Writing and undoing: killed at any point, nothing is lost; refusals leave files alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nymproxy_migrate.apply import apply
+from nymproxy_migrate.changes import FileChange, change, changes_of
+from nymproxy_migrate.cli import main
+from nymproxy_migrate.durable import DurableFiles
+from nymproxy_migrate.model import Edit, Span
+from nymproxy_migrate.refused import Refused
+from nymproxy_migrate.rollback import roll_back
+from nymproxy_migrate.scan import scan
+from tests.migrate import dying
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Snapshot = dict[str, tuple[bytes, int]]
+CONTENT = {
+    "a.sh": (b"nym-proxy-client -s A\r\n# \xe9\r\n", 0o755),
+    "deep/b.sh": (b"exec nym-proxy-client -s A", 0o640),
+    "deep/c.sh": (b"nym-proxy-server -u [::1]:22 -c /x\n", 0o600),
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "tree"
+    for path, (data, mode) in CONTENT.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+        (root / path).chmod(mode)
+    return root
+
+
+def snapshot(root: Path) -> Snapshot:
+    """Return all files outside of the journal, temporary ones included."""
+    return {
+        str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mode & 0o7777)
+        for path in root.rglob("*")
+        if path.is_file() and ".nymproxy-migrate" not in path.parts
+    }
+
+
+def changes(root: Path) -> list[FileChange]:
+    return [
+        change(path, (root / path).read_bytes(), [Edit(Span(0, 3), b"new")]) for path in CONTENT
+    ]
+
+
+def test_write_and_roll_back(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(tree)
+    main(["rewrite", "--write", str(tree)])
+    after = snapshot(tree)
+    assert after["a.sh"] == (b"nymproxy client --wire legacy -s A\r\n# \xe9\r\n", 0o755)
+    assert {path: mode for path, (_, mode) in after.items()} == {
+        path: mode for path, (_, mode) in before.items()
+    }
+    assert (tree / ".nymproxy-migrate/.gitignore").read_text() == "*\n"
+    assert changes_of(scan([tree])) == []
+    assert main(["rollback", "--root", str(tree)]) == 0
+    assert snapshot(tree) == before
+    assert main(["rollback", "--root", str(tree)]) == 2
+    assert "no run to roll back" in capsys.readouterr().err
+
+
+def test_a_state_folder_elsewhere(tree: Path, tmp_path: Path) -> None:
+    before = snapshot(tree)
+    state = tmp_path / "state"
+    main(["rewrite", "--write", str(tree), "--state-dir", str(state)])
+    assert not (tree / ".nymproxy-migrate").exists()
+    assert snapshot(tree) != before
+    assert main(["rollback", "--state-dir", str(state)]) == 0
+    assert snapshot(tree) == before
+
+
+def test_two_runs_are_undone_one_after_the_other(tree: Path, tmp_path: Path) -> None:
+    before = snapshot(tree)
+    first = apply(tree, changes(tree), tmp_path / "state")
+    between = snapshot(tree)
+    apply(tree, [change("a.sh", between["a.sh"][0], [Edit(Span(0, 0), b"#")])], tmp_path / "state")
+    with pytest.raises(Refused, match=r"nothing is restored: a\.sh: it has been changed"):
+        roll_back(tmp_path / "state", first.name)
+    roll_back(tmp_path / "state")
+    assert snapshot(tree) == between
+    assert roll_back(tmp_path / "state")[0] == first
+    assert snapshot(tree) == before
+    with pytest.raises(Refused, match="already"):
+        roll_back(tmp_path / "state", first.name)
+
+
+def roll_back_if_it_wrote(state: Path) -> None:
+    wrote = bool(list(state.glob("runs/*/run.json")))
+    if wrote and not list(state.glob("runs/*/rolled-back")):
+        roll_back(state)
+    else:
+        with pytest.raises(Refused, match="no run to roll back"):
+            roll_back(state)
+
+
+def test_a_write_that_dies_anywhere_can_be_rolled_back(tree: Path, tmp_path: Path) -> None:
+    before = snapshot(tree)
+    for point in count():
+        state = tmp_path / f"state-{point}"
+        try:
+            apply(tree, changes(tree), state, dying.DyingFiles(point, dying.fail))
+        except dying.Died:
+            roll_back_if_it_wrote(state)
+            assert snapshot(tree) == before, point
+        else:
+            break
+    assert point > 3 * len(CONTENT)
+
+
+def test_a_rollback_that_dies_anywhere_can_be_repeated(tree: Path, tmp_path: Path) -> None:
+    before = snapshot(tree)
+    for point in count():
+        state = tmp_path / f"state-{point}"
+        apply(tree, changes(tree), state)
+        try:
+            roll_back(state, files=dying.DyingFiles(point, dying.fail))
+        except dying.Died:
+            roll_back_if_it_wrote(state)
+            assert snapshot(tree) == before, point
+        else:
+            break
+    assert snapshot(tree) == before
+    assert point > 2 * len(CONTENT)
+
+
+@pytest.mark.parametrize("point", [0, 3, 7, 9, 11, 12])
+def test_a_killed_process_can_be_rolled_back(tree: Path, tmp_path: Path, point: int) -> None:
+    before = snapshot(tree)
+    state = tmp_path / "state"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.migrate.dying", str(point), str(tree), str(state)],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    roll_back_if_it_wrote(state)
+    assert snapshot(tree) == before
+
+
+def test_a_full_disk_names_the_run_to_undo(tree: Path, tmp_path: Path) -> None:
+    class Full(DurableFiles):
+        def create(self, path: Path, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+            if path.name.endswith("-1.tmp"):
+                raise OSError(28, "No space left on device")
+            super().create(path, data, mode, owner)
+
+    before = snapshot(tree)
+    with pytest.raises(Refused, match=r"after 1 of 3 files: No space left.*rollback 2"):
+        apply(tree, changes(tree), tmp_path / "state", Full())
+    roll_back(tmp_path / "state")
+    assert snapshot(tree) == before
+
+
+def test_an_editor_that_saves_meanwhile_wins(tree: Path, tmp_path: Path) -> None:
+    class Editor(DurableFiles):
+        def create(self, path: Path, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+            super().create(path, data, mode, owner)
+            if path.name.endswith("-0.tmp"):
+                (tree / "a.sh").write_bytes(b"mine\n")
+
+    with pytest.raises(Refused, match="somebody else has just changed it"):
+        apply(tree, changes(tree), tmp_path / "state", Editor())
+    assert snapshot(tree) == {**CONTENT, "a.sh": (b"mine\n", 0o755)}
+
+
+def read_only(tree: Path) -> None:
+    (tree / "deep/b.sh").chmod(0o444)
+
+
+def symlink(tree: Path) -> None:
+    (tree / "deep/b.sh").rename(tree / "deep/x.sh")
+    (tree / "deep/b.sh").symlink_to("x.sh")
+
+
+def symlinked_folder(tree: Path) -> None:
+    (tree / "deep").rename(tree / "other")
+    (tree / "deep").symlink_to("other")
+
+
+def hard_link(tree: Path) -> None:
+    os.link(tree / "deep/b.sh", tree / "x.sh")
+
+
+def changed(tree: Path) -> None:
+    (tree / "deep/b.sh").write_bytes(b"else")
+
+
+def gone(tree: Path) -> None:
+    (tree / "deep/b.sh").unlink()
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (read_only, "read-only"),
+        (symlink, "symbolic link"),
+        (symlinked_folder, "symbolic link"),
+        (hard_link, "hard links"),
+        (changed, "has changed"),
+        (gone, "No such file"),
+    ],
+)
+def test_refusals_leave_everything_as_it_is(
+    tree: Path, tmp_path: Path, happens: object, reason: str
+) -> None:
+    wanted = changes(tree)
+    assert callable(happens)
+    happens(tree)
+    before = snapshot(tree)
+    with pytest.raises(Refused, match=f"nothing is written: deep/b.sh: .*{reason}"):
+        apply(tree, wanted, tmp_path / "state")
+    assert snapshot(tree) == before
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("path", ["../x.sh", "/etc/passwd"])
+def test_nothing_outside_of_the_tree_is_written(tree: Path, tmp_path: Path, path: str) -> None:
+    with pytest.raises(Refused, match="outside of the tree"):
+        apply(tree, [FileChange(path, b"", (), b"x")], tmp_path / "state")
+
+
+def test_a_damaged_journal_is_refused(tree: Path, tmp_path: Path) -> None:
+    run = apply(tree, changes(tree), tmp_path / "state")
+    after = snapshot(tree)
+    (run.folder / "original-1").write_bytes(b"")
+    with pytest.raises(Refused, match="saved original 1"):
+        roll_back(tmp_path / "state")
+    (run.folder / "run.json").write_text("{}")
+    with pytest.raises(Refused, match="cannot be read"):
+        roll_back(tmp_path / "state")
+    assert snapshot(tree) == after
+
+
+def test_overlapping_edits_are_refused() -> None:
+    with pytest.raises(Refused, match="overlap"):
+        change("a", b"abc", [Edit(Span(0, 2), b""), Edit(Span(1, 3), b"")])
