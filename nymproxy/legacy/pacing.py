@@ -11,6 +11,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nymproxy.address import NymAddress
 
 FIRST_GAP_SECONDS = 1.0
 """After the first message: the server is connecting to its upstream meanwhile."""
@@ -19,6 +23,30 @@ SHORT_MESSAGE_SECONDS = 0.1
 ACKNOWLEDGEMENT_SECONDS = 0.5
 """Without an acknowledgement for so long after the last packet left, a packet was lost, and its
 message will be completed at any moment, perhaps together with another one."""
+
+TURN_SECONDS = 0.1
+"""Between messages of different sessions to one old server: all its sessions share the channel."""
+MAX_TURN_SERVERS = 1024
+
+
+class ServerTurns:
+    """Spreads what the sessions of one process send to the same old server at the same time.
+
+    Share one between the protocols of all clients of a process. The server that was used longest
+    ago is forgotten when there are more than ``MAX_TURN_SERVERS``.
+    """
+
+    def __init__(self, turn_seconds: float = TURN_SECONDS) -> None:
+        self.turn_seconds = turn_seconds
+        self._free_at: dict[NymAddress, float] = {}
+
+    def take(self, server: NymAddress, now: float) -> float:
+        """Reserve the next turn at ``server``; return when it begins."""
+        turn = max(now, self._free_at.pop(server, now))
+        self._free_at[server] = turn + self.turn_seconds
+        if len(self._free_at) > MAX_TURN_SERVERS:
+            del self._free_at[next(iter(self._free_at))]
+        return turn
 
 
 @dataclass(slots=True)
@@ -35,6 +63,8 @@ class LegacyPacing:
         packet_rate: packets a second of the sending schedule, which says what is short; ``None``
             when there is none, and then every message is.
         first_gap_seconds: pause after the first message.
+        turns: shared with the other sessions of the process; ``None``: this one is alone.
+        server: whose turns are taken.
     """
 
     def __init__(
@@ -43,7 +73,12 @@ class LegacyPacing:
         gap_seconds: float,
         packet_rate: float | None,
         first_gap_seconds: float = FIRST_GAP_SECONDS,
+        turns: ServerTurns | None = None,
+        server: NymAddress | None = None,
     ) -> None:
+        self._turns = turns if gap_seconds else None
+        self._server = server
+        self._turn_at: float | None = None
         self._gap_seconds = gap_seconds
         self._first_gap_seconds = first_gap_seconds
         self._short_packets = (
@@ -55,6 +90,18 @@ class LegacyPacing:
 
     def ready_at(self, now: float, *, is_end: bool) -> float:
         """See :class:`~nymproxy.channel.Pacing`."""
+        ready = self._own_ready_at(now, is_end=is_end)
+        return ready if ready > now else self._turn(now)
+
+    def _turn(self, now: float) -> float:
+        if self._turns is None or self._server is None:
+            return now
+        missed = self._turn_at is not None and self._turn_at + self._turns.turn_seconds < now
+        if self._turn_at is None or missed:
+            self._turn_at = self._turns.take(self._server, now)
+        return max(now, self._turn_at)
+
+    def _own_ready_at(self, now: float, *, is_end: bool) -> float:
         if self._last_index is None:
             return now
         if self._last.sent_at is None:
@@ -68,6 +115,7 @@ class LegacyPacing:
     def handed_over(self, index: int, packet_count: int, now: float) -> None:
         """See :class:`~nymproxy.channel.Pacing`."""
         self._last_index = index
+        self._turn_at = None
         self._last = self._unacknowledged[index] = _Message(packet_count)
 
     def sent(self, index: int, now: float) -> None:

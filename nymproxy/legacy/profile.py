@@ -20,7 +20,7 @@ from nymproxy.channel import (
 from nymproxy.channel.protocol import KIB
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.message import MESSAGE_ID_MODULUS
-from nymproxy.legacy.pacing import FIRST_GAP_SECONDS, LegacyPacing
+from nymproxy.legacy.pacing import FIRST_GAP_SECONDS, LegacyPacing, ServerTurns
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress
@@ -137,6 +137,7 @@ class ServerProfile(PeerProfile):
         memory: PeerMemory,
         *,
         packet_rate: float | None,
+        turns: ServerTurns | None = None,
     ) -> None:
         self._first_id = 0 if settings.session_id_version == 8 else 1
         super().__init__(
@@ -163,6 +164,8 @@ class ServerProfile(PeerProfile):
                 gap_seconds=settings.pacing_seconds,
                 first_gap_seconds=settings.first_gap_seconds,
                 packet_rate=packet_rate,
+                turns=turns,
+                server=to,
             )
 
     def segment_received(self, segment: Segment) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nymproxy.channel import ChannelId, PeerMemory
 from nymproxy.legacy.codec import LegacyCodec
+from nymproxy.legacy.pacing import ServerTurns
 from nymproxy.legacy.profile import ClientProfile, LegacySettings, ServerProfile
 from nymproxy.legacy.session_id import is_modern, make_session_id
 
@@ -23,6 +24,7 @@ class LegacyProtocol:
         settings: see :class:`LegacySettings`.
         packet_rate: the transport's, for the pacing towards old servers.
         memory: what was learned about servers; share one between the clients of a process.
+        turns: when which session may send to an old server; share it likewise.
     """
 
     codec: ClassVar[ChannelCodec] = LegacyCodec()
@@ -34,9 +36,11 @@ class LegacyProtocol:
         *,
         packet_rate: float | None = None,
         memory: PeerMemory | None = None,
+        turns: ServerTurns | None = None,
     ) -> None:
         self.settings = settings or LegacySettings()
         self.memory = memory if memory is not None else PeerMemory()
+        self._turns = turns if turns is not None else ServerTurns()
         self._packet_rate = packet_rate
 
     def new_channel_id(self, random_bytes: RandomBytes) -> ChannelId:
@@ -45,7 +49,9 @@ class LegacyProtocol:
 
     def dial(self, channel_id: ChannelId, to: NymAddress) -> ServerProfile:
         """Return what a client knows of the server at an address."""
-        return ServerProfile(self.settings, to, self.memory, packet_rate=self._packet_rate)
+        return ServerProfile(
+            self.settings, to, self.memory, packet_rate=self._packet_rate, turns=self._turns
+        )
 
     def answer(self, segment: Segment) -> ClientProfile:
         """Return what a server knows of the client that sent a session's first message."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from nymproxy.channel import PeerMemory
 from nymproxy.errors import ConfigurationError
+from nymproxy.legacy.pacing import ServerTurns
 from nymproxy.legacy.profile import LegacySettings
 from nymproxy.legacy.protocol import LegacyProtocol
 from nymproxy.stream.profile import StreamOptions, StreamProtocol
@@ -27,6 +28,7 @@ class WireSettings:
         legacy: of the legacy protocol.
         stream: of the stream protocol.
         memory: what was learned about peers; share one to learn each only once.
+        turns: of legacy sessions at old servers; share one between the clients of a process.
     """
 
     legacy: LegacySettings = field(default_factory=LegacySettings)
@@ -34,6 +36,7 @@ class WireSettings:
     memory: dict[Wire, PeerMemory] = field(
         default_factory=lambda: {wire: PeerMemory() for wire in WIRES}
     )
+    turns: ServerTurns = field(default_factory=ServerTurns)
 
     def with_close_timeout(self, seconds: float) -> WireSettings:
         """Return the settings with another limit for the time without an answer after the app's
@@ -48,7 +51,9 @@ class WireSettings:
     def protocol(self, wire: Wire, packet_rate: float | None) -> ChannelProtocol:
         """Return a protocol, for a transport with the given packet rate."""
         if wire == "legacy":
-            return LegacyProtocol(self.legacy, packet_rate=packet_rate, memory=self.memory[wire])
+            return LegacyProtocol(
+                self.legacy, packet_rate=packet_rate, memory=self.memory[wire], turns=self.turns
+            )
         return StreamProtocol(self.stream, self.memory[wire])
 
 
