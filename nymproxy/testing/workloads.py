@@ -55,7 +55,8 @@ class WorkloadResult:
         payload_bytes: payload moved, both directions together.
         first_byte_seconds: from the connection's start to the first byte of the answer, of the
             slowest connection; ``None`` for uploads.
-        seconds: from the first connection's start to the last one's end.
+        seconds: from the first connection's start to the last one's end; a wait for an end of data
+            that did not come, and need not, is left out.
         connections: how many connections the workload made.
         ends_of_data: how many of them saw the answer's end of data.
     """
@@ -79,6 +80,11 @@ class _Exchange:
     payload_bytes: int = 0
     problem: str | None = None
     end_of_data: bool = False
+    finished: float | None = None
+
+    def finish(self) -> None:
+        if self.finished is None:
+            self.finished = time.perf_counter()
 
     def saw_bytes(self) -> None:
         if self.first_byte_seconds is None:
@@ -126,6 +132,7 @@ async def _read_end_of_data(target: Target, stream: SocketStream, exchange: _Exc
     if exchange.end_of_data:
         return
     patience = target.end_of_data_seconds
+    complete = time.perf_counter()
     with anyio.move_on_after(float("inf") if patience is None else patience):
         try:
             await stream.receive(1)
@@ -133,6 +140,8 @@ async def _read_end_of_data(target: Target, stream: SocketStream, exchange: _Exc
             exchange.end_of_data = True
         else:
             exchange.problem = "bytes after the end of the answer"
+    if not exchange.end_of_data:
+        exchange.finished = complete
 
 
 def _request(method: str, path: str, body_length: int | None = None) -> bytes:
@@ -219,6 +228,8 @@ async def _run(
             exchange.problem = f"the connection failed ({type(group.exceptions[0]).__name__})"
         except* h11.RemoteProtocolError:
             exchange.problem = "the answer is cut off"
+        finally:
+            exchange.finish()
 
     started = time.perf_counter()
     with anyio.move_on_after(target.timeout_seconds) as scope:
@@ -235,7 +246,7 @@ async def _run(
         problem=problems[0] if problems else None,
         payload_bytes=sum(exchange.payload_bytes for exchange in exchanges),
         first_byte_seconds=max((value for value in first_bytes if value is not None), default=None),
-        seconds=time.perf_counter() - started,
+        seconds=max(one.finished or started for one in exchanges) - started,
         connections=len(exchanges),
         ends_of_data=sum(exchange.end_of_data for exchange in exchanges),
     )
