@@ -1,0 +1,101 @@
+"""``python -m interop``: build the Rust peers, run the matrix, write report and page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+
+import anyio
+
+from benchmarks.environment import describe_machine
+from interop.cells import CELLS, Cell
+from interop.matrix import FULL, QUICK, run_matrix
+from interop.page import page
+from interop.programs import (
+    CLIENT_VARIABLE,
+    INTEROP,
+    NYM_SDK_VERSION,
+    PEERS_VARIABLE,
+    SERVER_VARIABLE,
+    ProgramMissing,
+    build,
+)
+from interop.records import Report
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+REPORT = INTEROP / "report.json"
+PAGE = INTEROP.parent / "docs" / "compatibility.md"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m interop",
+        description="Runs our programs and the published Rust ones against each other on a local "
+        "mixnet. Exit code 1: a cell failed that must not.",
+        epilog=f"Existing programs are used when {CLIENT_VARIABLE}, {SERVER_VARIABLE} and "
+        f"{PEERS_VARIABLE} name them; otherwise they are built into interop/target, once.",
+    )
+    parser.add_argument("--quick", action="store_true", help="100 kB instead of 1 MB each way")
+    parser.add_argument("--only", metavar="TEXT", help="only cells whose name contains it")
+    parser.add_argument("--logs", type=Path, metavar="DIR", help="keep logs and directories there")
+    parser.add_argument("--render", action="store_true", help="make only the page, from the report")
+    parser.add_argument("--build", action="store_true", help="build only")
+    return parser
+
+
+def read_report() -> Report:
+    """Read the report in the repository."""
+    return Report.from_json(json.loads(REPORT.read_text()))
+
+
+def _environment() -> dict[str, object]:
+    machine = describe_machine()
+    kept = {name: machine[name] for name in ("commit", "python", "cpu", "cores", "kernel")}
+    return {**kept, "nym_sdk": NYM_SDK_VERSION, "date": time.strftime("%Y-%m-%d", time.gmtime())}
+
+
+def _chosen(text: str | None) -> tuple[Cell, ...]:
+    return tuple(cell for cell in CELLS if text is None or text.lower() in cell.name.lower())
+
+
+def _run(options: argparse.Namespace) -> int:
+    cells = _chosen(options.only)
+    if not cells:
+        sys.stderr.write(f"no cell has {options.only!r} in its name\n")
+        return EXIT_USAGE
+    try:
+        programs = build()
+    except ProgramMissing as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
+    if options.build:
+        return EXIT_OK
+    if options.logs is not None:
+        options.logs.mkdir(parents=True, exist_ok=True)
+    scale = QUICK if options.quick else FULL
+    records = anyio.run(lambda: run_matrix(programs, scale, cells, options.logs))
+    report = Report(scale.name, scale.bulk_bytes, _environment(), tuple(records))
+    if options.only is None:
+        REPORT.write_text(json.dumps(report.to_json(), indent=1) + "\n")
+        PAGE.write_text(page(report))
+    sys.stdout.write(page(report))
+    return EXIT_OK if report.ok else EXIT_FAILED
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("nymproxy.interop").setLevel(logging.INFO)
+    if options.render:
+        PAGE.write_text(page(read_report()))
+        return EXIT_OK
+    return _run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,194 @@
+"""Run the cells one after another, and record what each workload saw."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+
+from interop.cells import CELLS, Cell, Workload, why_no_end_of_data, why_not
+from interop.records import CellRecord, WorkloadRecord
+from interop.stage import Network, Stage
+from nymproxy.cli.demo.counters import network_totals
+from nymproxy.errors import NymError
+from nymproxy.testing import workloads
+from nymproxy.testing.workloads import Target, WorkloadResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from interop.programs import RustPrograms
+
+logger = logging.getLogger("nymproxy.interop")
+
+CONNECTIONS = {True: 5, False: 20}  # by whether a Rust client makes them
+SMALL_BYTES = 5_000
+# How long an end of data that nobody promises is waited for.
+UNPROMISED_END_SECONDS = 1.0
+# The upstream does not push its record, so it is asked again for a while.
+UPSTREAM_QUESTIONS, UPSTREAM_PAUSE_SECONDS = 10, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How large the workloads are.
+
+    Attributes:
+        name: for the report.
+        bulk_bytes: length of the download and of the upload.
+        timeout_seconds: for each workload.
+    """
+
+    name: str
+    bulk_bytes: int
+    timeout_seconds: float
+
+
+QUICK = Scale("quick", 100_000, 45.0)
+FULL = Scale("full", 1_000_000, 180.0)
+
+
+async def _three_in_a_row(target: Target) -> WorkloadResult:
+    results = [await workloads.download(target, SMALL_BYTES, seed) for seed in (11, 12, 13)]
+    first_bytes = [one.first_byte_seconds for one in results if one.first_byte_seconds is not None]
+    return WorkloadResult(
+        name="3 in a row",
+        ok=all(one.ok for one in results),
+        problem=next((one.problem for one in results if one.problem), None),
+        payload_bytes=sum(one.payload_bytes for one in results),
+        first_byte_seconds=max(first_bytes, default=None),
+        seconds=sum(one.seconds for one in results),
+        connections=len(results),
+        ends_of_data=sum(one.ends_of_data for one in results),
+    )
+
+
+async def _upstream_ends(http: httpx.AsyncClient, network: Network) -> int:
+    answer = await http.get(f"http://{network.http}/statistics")
+    return int(answer.raise_for_status().json()["ends_of_data"])
+
+
+async def _half_close(target: Target, http: httpx.AsyncClient, network: Network) -> WorkloadResult:
+    """Half-close, and see that the upstream got the end of data."""
+    before = await _upstream_ends(http, network)
+    result = await workloads.half_close(target, SMALL_BYTES)
+    for _ in range(UPSTREAM_QUESTIONS):
+        if await _upstream_ends(http, network) > before:
+            return result
+        await anyio.sleep(UPSTREAM_PAUSE_SECONDS)
+    problem = result.problem or "no end of data at the upstream"
+    return replace(result, ok=False, problem=problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """What the cells need, while they run."""
+
+    stage: Stage
+    network: Network
+    http: httpx.AsyncClient
+    scale: Scale
+
+    async def _work(self, cell: Cell, workload: Workload, target: Target) -> WorkloadResult:
+        match workload:
+            case Workload.FIRST_BYTE:
+                return await workloads.first_byte(target)
+            case Workload.ECHO:
+                return await workloads.echo(target)
+            case Workload.DOWNLOAD:
+                return await workloads.download(target, self.scale.bulk_bytes)
+            case Workload.UPLOAD:
+                return await workloads.upload(target, self.scale.bulk_bytes)
+            case Workload.HALF_CLOSE:
+                return await _half_close(target, self.http, self.network)
+            case Workload.GREETING:
+                return await workloads.greeting(target)
+            case Workload.AT_ONCE:
+                count = CONNECTIONS[cell.client.is_rust]
+                return await workloads.connections_at_once(target, count, SMALL_BYTES)
+            case Workload.IN_A_ROW:
+                return await _three_in_a_row(target)
+
+    async def _workload(self, cell: Cell, workload: Workload, address: str) -> WorkloadRecord:
+        """Run one workload with a client process of its own.
+
+        An old client keeps the identity, and the traffic, of every connection for a while; a new
+        process has none of them.
+        """
+        no_end = why_no_end_of_data(cell)
+        before = await network_totals(self.http, self.network.counters_url)
+        try:
+            async with self.stage.client(cell.client, self.network, address) as (host, port):
+                target = Target(
+                    host,
+                    port,
+                    self.scale.timeout_seconds,
+                    None if no_end is None else UNPROMISED_END_SECONDS,
+                )
+                result = await self._work(cell, workload, target)
+                used = await network_totals(self.http, self.network.counters_url) - before
+        except NymError as error:
+            return WorkloadRecord.failed(workload, str(error))
+        return WorkloadRecord.from_result(workload, result, used.packets_from_clients, no_end)
+
+    async def _workloads(
+        self, cell: Cell, chosen: Sequence[Workload], upstream: str
+    ) -> list[WorkloadRecord]:
+        records = []
+        async with self.stage.server(cell.server, self.network, upstream) as address:
+            for workload in chosen:
+                record = await self._workload(cell, workload, address)
+                logger.info(
+                    "%s, %s: %s%s",
+                    cell.name,
+                    workload.value,
+                    record.outcome.value,
+                    "" if record.problem is None else f" ({record.problem})",
+                )
+                records.append(record)
+        return records
+
+    async def run(self, cell: Cell) -> CellRecord:
+        """Run the workloads of one cell."""
+        found: dict[Workload, WorkloadRecord] = {}
+        for workload in Workload:
+            if (reason := why_not(cell, workload)) is not None:
+                found[workload] = WorkloadRecord.impossible(workload, reason)
+        possible = [workload for workload in Workload if workload not in found]
+        with_http = [workload for workload in possible if workload is not Workload.GREETING]
+        with_greeter = [workload for workload in possible if workload is Workload.GREETING]
+        load_before = os.getloadavg()[0]
+        for chosen, upstream in (
+            (with_http, self.network.http),
+            (with_greeter, self.network.greeter),
+        ):
+            if not chosen:
+                continue
+            for record in await self._workloads(cell, chosen, upstream):
+                found[record.workload] = record
+        return CellRecord(
+            cell.client.value,
+            cell.server.value,
+            cell.must,
+            load_before,
+            os.getloadavg()[0],
+            tuple(found[workload] for workload in Workload),
+        )
+
+
+async def run_matrix(
+    programs: RustPrograms, scale: Scale, cells: Sequence[Cell] = CELLS, logs: Path | None = None
+) -> list[CellRecord]:
+    """Run the cells on one localnet, one after another."""
+    with tempfile.TemporaryDirectory(prefix="nymproxy-interop-") as name:
+        directory = Path(name) if logs is None else logs
+        stage = Stage(programs, directory)
+        async with stage.network() as network, httpx.AsyncClient(trust_env=False) as http:
+            matrix = Matrix(stage, network, http, scale)
+            return [await matrix.run(cell) for cell in cells]

@@ -1,0 +1,130 @@
+"""The Rust programs of the matrix: built once with cargo, or named by environment variables."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from nymproxy.errors import NymError
+
+INTEROP = Path(__file__).resolve().parent
+TARGET = INTEROP / "target"
+NYM_SDK_VERSION = "1.21.6"
+MINIMUM_RUST = (1, 87)
+
+CLIENT_VARIABLE = "NYMPROXY_INTEROP_CLIENT"
+SERVER_VARIABLE = "NYMPROXY_INTEROP_SERVER"
+PEERS_VARIABLE = "NYMPROXY_INTEROP_PEERS"
+
+
+class ProgramMissing(NymError):
+    """A Rust program is not there, and cannot be built."""
+
+    code = "program-missing"
+
+
+@dataclass(frozen=True, slots=True)
+class RustPrograms:
+    """Where the programs are.
+
+    Attributes:
+        client: the published ``nym-proxy-client``.
+        server: the published ``nym-proxy-server``.
+        peers: our own ``nymproxy-interop-peers``.
+    """
+
+    client: Path
+    server: Path
+    peers: Path
+
+    @property
+    def missing(self) -> list[Path]:
+        """Those that are not there."""
+        return [path for path in (self.client, self.server, self.peers) if not path.is_file()]
+
+
+def locate() -> RustPrograms:
+    """Return where the programs are, or will be once they are built."""
+
+    def path(variable: str, built: Path) -> Path:
+        return Path(os.environ.get(variable) or built)
+
+    return RustPrograms(
+        client=path(CLIENT_VARIABLE, TARGET / "bin" / "nym-proxy-client"),
+        server=path(SERVER_VARIABLE, TARGET / "bin" / "nym-proxy-server"),
+        peers=path(PEERS_VARIABLE, TARGET / "release" / "nymproxy-interop-peers"),
+    )
+
+
+def parse_rust_version(text: str) -> tuple[int, int]:
+    """Return major and minor version from what ``cargo --version`` prints.
+
+    Raises:
+        ProgramMissing: it is not a version of cargo.
+    """
+    match = re.match(r"cargo (\d+)\.(\d+)", text)
+    if match is None:
+        raise ProgramMissing(f"this is not a version of cargo: {text[:60]!r}; install Rust anew")
+    return int(match[1]), int(match[2])
+
+
+def require_cargo() -> str:
+    """Return the path of a cargo that is new enough.
+
+    Raises:
+        ProgramMissing: there is none.
+    """
+    needed = ".".join(map(str, MINIMUM_RUST))
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        raise ProgramMissing(
+            f"cargo was not found: install Rust {needed} or later, or name existing programs in "
+            f"{CLIENT_VARIABLE}, {SERVER_VARIABLE} and {PEERS_VARIABLE}"
+        )
+    version = subprocess.run([cargo, "--version"], capture_output=True, text=True, check=True)
+    if parse_rust_version(version.stdout) < MINIMUM_RUST:
+        raise ProgramMissing(f"{version.stdout.strip()} is too old: Rust {needed} is needed")
+    return cargo
+
+
+def _cargo(cargo: str, *arguments: str) -> None:
+    environment = {
+        **os.environ,
+        "CARGO_TARGET_DIR": str(TARGET),
+        "CARGO_PROFILE_RELEASE_DEBUG": "0",
+        "CARGO_PROFILE_RELEASE_LTO": "off",
+        "CARGO_PROFILE_RELEASE_OPT_LEVEL": "2",
+        "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
+    }
+    try:
+        subprocess.run([cargo, *arguments], env=environment, stdout=sys.stderr, check=True)
+    except subprocess.CalledProcessError as error:
+        raise ProgramMissing(f"cargo {arguments[0]} failed; its output is above") from error
+
+
+def build() -> RustPrograms:
+    """Build what is missing. The first time takes about half an hour on two cores.
+
+    Raises:
+        ProgramMissing: there is no suitable cargo, or it failed.
+    """
+    programs = locate()
+    if not programs.missing:
+        return programs
+    cargo = require_cargo()
+    if not (programs.client.is_file() and programs.server.is_file()):
+        binaries = ("--bin", "nym-proxy-client", "--bin", "nym-proxy-server")
+        version = ("--version", NYM_SDK_VERSION)
+        _cargo(cargo, "install", "--locked", "nym-sdk", *version, *binaries, "--root", str(TARGET))
+    if not programs.peers.is_file():
+        manifest = str(INTEROP / "peers" / "Cargo.toml")
+        _cargo(cargo, "build", "--release", "--locked", "--manifest-path", manifest)
+    if programs.missing:
+        names = ", ".join(str(path) for path in programs.missing)
+        raise ProgramMissing(f"not there, although everything was built: {names}")
+    return programs

@@ -1,0 +1,198 @@
+"""The processes of the matrix: localnet, upstream, and either side of a cell, ours or Rust's."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from interop.cells import Client, Server
+from nymproxy.errors import PhaseTimeout
+from nymproxy.testing.processes import (
+    PYTHON_MODULE,
+    STOP_TIMEOUT_SECONDS,
+    ChildFailed,
+    child_process,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from anyio.abc import Process, TaskStatus
+
+    from interop.programs import RustPrograms
+
+READY_SECONDS = 60.0
+# An old client keeps an identity, and its traffic, for this long after the app has gone.
+OLD_CLOSE_TIMEOUT_SECONDS = 30
+# The last line that a Rust client logs while it starts.
+_CLIENT_STARTED = re.compile(rb"Starting loop cover traffic stream")
+_SERVER_STARTED = re.compile(rb"Client created: (\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The running localnet and upstream."""
+
+    env_file: str
+    counters_url: str
+    http: str
+    greeter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where processes come from, and where their files go."""
+
+    programs: RustPrograms
+    directory: Path
+
+    @asynccontextmanager
+    async def network(self) -> AsyncIterator[Network]:
+        """Run a localnet and the upstream."""
+        async with (
+            child_process(
+                "localnet", ["nymproxy", "localnet"], log_directory=self.directory
+            ) as net,
+            child_process(
+                "upstream", ["nymproxy.testing.upstream"], log_directory=self.directory
+            ) as upstream,
+        ):
+            yield Network(
+                net.ready["env_file"],
+                net.ready["counters_url"],
+                upstream.ready["http"],
+                upstream.ready["greeter"],
+            )
+
+    @asynccontextmanager
+    async def server(self, kind: Server, network: Network, upstream: str) -> AsyncIterator[str]:
+        """Run a server with a new identity; give its Nym address."""
+        if kind is Server.RUST_PROXY:
+            arguments = ["-u", upstream, "-c", "/rust-server", "-e", network.env_file]
+            async with self._published(self.programs.server, arguments, _SERVER_STARTED) as address:
+                yield address
+            return
+        if kind is Server.RUST_ACCEPTOR:
+            arguments = ["-e", network.env_file, "stream-acceptor", upstream]
+            async with child_process(
+                "rust-acceptor",
+                arguments,
+                program=[str(self.programs.peers)],
+                log_directory=self.directory,
+                ready_timeout_seconds=READY_SECONDS,
+            ) as child:
+                yield child.ready["address"]
+            return
+        accepted = "stream" if kind is Server.OUR_ACCEPTOR else "legacy,stream"
+        with_state = ["-c", str(self.directory / f"server-{os.urandom(4).hex()}")]
+        arguments = ["nymproxy", "server", "-u", upstream, "-e", network.env_file, *with_state]
+        arguments += ["--accept", accepted, "--profile", "bare", "--grace-period", "1"]
+        async with child_process("our-server", arguments, log_directory=self.directory) as child:
+            yield child.ready["address"]
+
+    @asynccontextmanager
+    async def client(
+        self, kind: Client, network: Network, address: str
+    ) -> AsyncIterator[tuple[str, int]]:
+        """Run a client of the server ``address``; give where apps connect to."""
+        if kind is Client.RUST_PROXY:
+            port = _free_port()
+            arguments = ["-s", address, "-e", network.env_file, "--listen-port", str(port)]
+            arguments += ["--client-pool-reserve", "1"]
+            arguments += ["--close-timeout", str(OLD_CLOSE_TIMEOUT_SECONDS)]
+            async with self._published(self.programs.client, arguments, _CLIENT_STARTED):
+                yield "127.0.0.1", port
+            return
+        if kind is Client.RUST_DIALER:
+            arguments = ["-e", network.env_file, "stream-dialer", address]
+            program: Sequence[str] = [str(self.programs.peers)]
+        else:
+            wire = "legacy" if kind is Client.OUR_LEGACY else "stream"
+            arguments = ["nymproxy", "client", "-s", address, "-e", network.env_file]
+            arguments += ["--listen-port", "0", "--wire", wire, "--profile", "bare"]
+            arguments += ["--client-pool-reserve", "1", "--grace-period", "1"]
+            program = PYTHON_MODULE
+        async with child_process(
+            kind.name.lower(),
+            arguments,
+            program=program,
+            log_directory=self.directory,
+            ready_timeout_seconds=READY_SECONDS,
+        ) as child:
+            host, _, text = child.ready["local_address"].rpartition(":")
+            yield host, int(text)
+
+    @asynccontextmanager
+    async def _published(
+        self, program: Path, arguments: Sequence[str], started: re.Pattern[bytes]
+    ) -> AsyncIterator[str]:
+        """Run a published proxy, which only logs; ready when a line matches ``started``.
+
+        Gives the pattern's first group, or nothing.
+        """
+        home = self.directory / f"home-{os.urandom(4).hex()}"  # a new identity each time
+        home.mkdir()
+        process = await anyio.open_process(
+            [str(program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "HOME": str(home), "RUST_LOG": "info"},
+            start_new_session=True,
+        )
+        try:
+            async with anyio.create_task_group() as tasks:
+                with anyio.move_on_after(READY_SECONDS) as scope:
+                    found = await tasks.start(_follow_log, process, home / "log", started)
+                if scope.cancelled_caught:
+                    raise PhaseTimeout(f"{program.name} was not ready in time ({home / 'log'})")
+                yield found
+                tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await _stop(process)
+
+
+async def _follow_log(
+    process: Process, log: Path, started: re.Pattern[bytes], *, task_status: TaskStatus[str]
+) -> None:
+    assert process.stderr is not None
+    seen: bytes | None = b""
+    with log.open("wb") as file:
+        async for data in process.stderr:
+            file.write(data)
+            if seen is None:
+                continue
+            seen += data
+            whole_lines = seen[: seen.rfind(b"\n") + 1]
+            if match := started.search(whole_lines):
+                task_status.started(match[1].decode() if match.groups() else "")
+                seen = None
+    if seen is not None:
+        raise ChildFailed(f"the program ended before it was ready ({log})")
+
+
+async def _stop(process: Process) -> None:
+    # The old server ends on SIGINT only after its sessions; nothing of it is needed any more.
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    with anyio.move_on_after(STOP_TIMEOUT_SECONDS):
+        await process.wait()
+    if process.returncode is None:
+        process.kill()
+    await process.aclose()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
