@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from interop.__main__ import PAGE, REPORT, read_report
 from interop.cells import CELLS, Client, Server, Workload, why_no_end_of_data, why_not
 from interop.page import page
-from interop.programs import ProgramMissing, locate, parse_rust_version
 from interop.records import CellRecord, Outcome, Report, WorkloadRecord
 from nymproxy.testing.workloads import WorkloadResult
 
@@ -115,16 +112,3 @@ def test_the_end_of_data_is_missing_only_behind_an_old_peer() -> None:
     for cell in CELLS:
         expected = cell.client is Client.RUST_PROXY or cell.server in silent
         assert (why_no_end_of_data(cell) is not None) == expected
-
-
-def test_versions_of_cargo() -> None:
-    assert parse_rust_version("cargo 1.87.0 (99624be96 2025-05-06)") == (1, 87)
-    with pytest.raises(ProgramMissing):
-        parse_rust_version("rustc something")
-
-
-def test_programs_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NYMPROXY_INTEROP_PEERS", "/nowhere/peers")
-    programs = locate()
-    assert str(programs.peers) == "/nowhere/peers"
-    assert programs.peers in programs.missing

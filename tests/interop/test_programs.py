@@ -1,0 +1,76 @@
+"""Where the Rust programs come from, and what is said when they cannot be built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from interop.__main__ import EXIT_USAGE, main
+from interop.programs import (
+    CLIENT_VARIABLE,
+    PEERS_VARIABLE,
+    SERVER_VARIABLE,
+    ProgramMissing,
+    build,
+    locate,
+    parse_rust_version,
+    require_cargo,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An otherwise empty PATH, and programs that are named but not there."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for variable in (CLIENT_VARIABLE, SERVER_VARIABLE, PEERS_VARIABLE):
+        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+    return tmp_path
+
+
+def _program(path: Path, text: str = "") -> None:
+    path.write_text(f"#!/bin/sh\necho '{text}'\n")
+    path.chmod(0o755)
+
+
+def test_versions_of_cargo() -> None:
+    assert parse_rust_version("cargo 1.87.0 (99624be96 2025-05-06)") == (1, 87)
+    with pytest.raises(ProgramMissing, match="not a version of cargo"):
+        parse_rust_version("rustc something")
+
+
+def test_cargo_is_needed_to_build(tools: Path) -> None:
+    with pytest.raises(ProgramMissing, match=r"Rust 1\.87 or later"):
+        build()
+
+
+def test_an_old_cargo_is_named(tools: Path) -> None:
+    _program(tools / "cargo", "cargo 1.86.3 (abc 2025-01-01)")
+    with pytest.raises(ProgramMissing, match=r"1\.86\.3 .* too old: Rust 1\.87 is needed"):
+        require_cargo()
+
+
+def test_a_new_cargo_is_used(tools: Path) -> None:
+    _program(tools / "cargo", "cargo 1.90.0 (abc 2025-01-01)")
+    assert require_cargo() == str(tools / "cargo")
+
+
+def test_named_programs_are_not_built(tools: Path) -> None:
+    programs = locate()
+    assert len(programs.missing) == 3
+    for path in programs.missing:
+        _program(path)
+    assert build() == programs
+
+
+def test_the_command_says_what_is_missing(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--build"]) == EXIT_USAGE
+    assert "cargo was not found" in capsys.readouterr().err
+
+
+def test_an_unknown_cell_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--only", "no such cell"]) == EXIT_USAGE
+    assert "no such cell" in capsys.readouterr().err
