@@ -97,14 +97,42 @@ def rewrite(
         bool, typer.Option("--write", help="Write it; `rollback` takes it back.")
     ] = False,
     state_dir: StateDir = None,
+    plan_file: Annotated[
+        Path | None, typer.Option("--plan", metavar="FILE", help="Write exactly this plan.")
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="With --plan: where the tree is now, if it was moved.")
+    ] = None,
 ) -> None:
-    """Show as a unified diff what would be rewritten, or write it with --write."""
+    """Show as a unified diff what would be rewritten; write it with --write or --plan."""
     from nymproxy_migrate.cli import commands
+    from nymproxy_migrate.refused import Refused
 
+    if plan_file is not None:
+        if paths or docs or decide or to is not Target.LEGACY:
+            raise Refused("--plan FILE goes without paths, --docs, --to and --decide")
+        raise typer.Exit(commands.write_plan(plan_file, root, state_dir))
+    if root is not None:
+        raise Refused("--root goes with --plan FILE")
     options = commands.options_of(docs=docs, to=to.value, decide=decide or [])
     if write:
         raise typer.Exit(commands.write(paths or [], options, state_dir))
     raise typer.Exit(commands.rewrite(paths or [], options))
+
+
+@app.command()
+def plan(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The plan.")],
+    paths: Paths = None,
+    docs: Docs = False,
+    to: To = Target.LEGACY,
+    decide: Decide = None,
+) -> None:
+    """Write a plan (JSON) that can be reviewed and then applied with `rewrite --plan`."""
+    from nymproxy_migrate.cli import commands
+
+    options = commands.options_of(docs=docs, to=to.value, decide=decide or [])
+    raise typer.Exit(commands.make_plan(output, paths or [], options))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy import __version__
-from nymproxy_migrate import diff, rollback, rules
+from nymproxy_migrate import diff, plan, rollback, rules
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
 from nymproxy_migrate.journal import STATE_FOLDER
@@ -107,6 +107,22 @@ def apply_changes(root: Path, changes: Sequence[FileChange], state: Path | None)
     where = f" --state-dir {shlex.quote(str(state))}" if state is not None else where
     sys.stdout.write("".join(f"rewritten: {change.path}\n" for change in changes))
     sys.stdout.write(f"undo it with: nymproxy-migrate rollback {run.name}{where}\n")
+
+
+def make_plan(output: Path, paths: Sequence[Path], options: ScanOptions) -> int:
+    """Write a plan; 1 if work is left for a human."""
+    result = look(paths, options)
+    output.write_text(plan.render(result, options, __version__), encoding="utf-8")
+    changes = changes_of(result)
+    sys.stdout.write(f"{output}: {len(changes)} files to rewrite\n")
+    return int(say_what_is_left(result))
+
+
+def write_plan(path: Path, root: Path | None, state: Path | None) -> int:
+    """Write exactly what a plan says; 0, as what is left for a human stands in the plan."""
+    root, changes = plan.read(path, root and Path.absolute(root))
+    apply_changes(root, changes, state)
+    return 0
 
 
 def roll_back(name: str | None, root: Path, state: Path | None) -> None:

@@ -1,0 +1,135 @@
+"""A plan: every edit as reviewable JSON, with digests, so that exactly it is applied or nothing.
+
+The format is ``schemas/plan.schema.json``. Bytes that are not UTF-8 are given in Base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nymproxy_migrate import targets
+from nymproxy_migrate.changes import FileChange, change, changes_of, left_for_a_human
+from nymproxy_migrate.journal import digest
+from nymproxy_migrate.model import Edit, Span
+from nymproxy_migrate.refused import Refused
+from nymproxy_migrate.report.json import as_object
+
+if TYPE_CHECKING:
+    from nymproxy_migrate.options import ScanOptions
+    from nymproxy_migrate.scan import ScanResult
+
+SCHEMA_VERSION = 1
+
+
+def render(result: ScanResult, options: ScanOptions, tool_version: str) -> str:
+    """Return the plan for what a scan found."""
+    left = left_for_a_human(result.findings)
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "tool_version": tool_version,
+        "root": str(result.root),
+        "options": {
+            "docs": options.docs,
+            "to": options.to,
+            "decisions": dict(options.decisions),
+        },
+        "files": [_file(each) for each in changes_of(result)],
+        "decisions": [
+            {
+                "code": each.code,
+                "path": each.path,
+                "line": as_object(each, result)["line"],
+                "message": each.message,
+                "choices": list(each.decision),
+                "taken": options.decisions.get(each.code),
+            }
+            for each in result.findings
+            if each.decision
+        ],
+        "left_for_a_human": [as_object(each, result) for each in left],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def read(path: Path, root: Path | None = None) -> tuple[Path, list[FileChange]]:
+    """Read a plan and check it against the files as they are now.
+
+    Args:
+        path: the plan.
+        root: where the tree is; by default where it was when the plan was made.
+
+    Returns:
+        The root and the changes of the plan, no more and no less.
+
+    Raises:
+        Refused: it is no plan, or a file is not what the plan was made for.
+    """
+    try:
+        document = json.loads(path.read_bytes())
+        if document["schema_version"] != SCHEMA_VERSION:
+            raise Refused(f"{path}: made by another version of this tool; make the plan again")
+        root = root or Path(document["root"])
+        files = [_checked(entry) for entry in document["files"]]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise Refused(
+            f"{path}: it is no plan of nymproxy-migrate; make one with `plan -o`"
+        ) from error
+    names = [entry["path"] for entry, _ in files]
+    if len(set(names)) != len(names):
+        raise Refused(f"{path}: it names a file twice")
+    return root, [_change(root, entry, edits) for entry, edits in files]
+
+
+def _file(each: FileChange) -> dict[str, Any]:
+    edits = []
+    for edit in each.edits:
+        place: dict[str, Any] = {"start": edit.span.start, "end": edit.span.end}
+        place |= _encoded("original", edit.span.of(each.before))
+        edits.append(place | _encoded("replacement", edit.replacement))
+    return {
+        "path": each.path,
+        "sha256": digest(each.before),
+        "result_sha256": digest(each.after),
+        "edits": edits,
+    }
+
+
+def _encoded(name: str, data: bytes) -> dict[str, str]:
+    try:
+        return {name: data.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(data).decode()}
+
+
+def _decoded(entry: dict[str, Any], name: str) -> bytes:
+    if name in entry:
+        text: str = entry[name]
+        return text.encode()
+    return base64.b64decode(entry[f"{name}_base64"], validate=True)
+
+
+def _checked(entry: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[Edit, bytes]]]:
+    if not all(isinstance(entry[key], str) for key in ("path", "sha256", "result_sha256")):
+        raise TypeError("path and digests are strings")
+    return entry, [
+        (
+            Edit(Span(edit["start"], edit["end"]), _decoded(edit, "replacement")),
+            _decoded(edit, "original"),
+        )
+        for edit in entry["edits"]
+    ]
+
+
+def _change(root: Path, entry: dict[str, Any], edits: list[tuple[Edit, bytes]]) -> FileChange:
+    path: str = entry["path"]
+    data = targets.look(root, path).data
+    if digest(data) != entry["sha256"]:
+        raise Refused(f"{path}: it has changed since the plan was made; make the plan again")
+    new = change(path, data, [edit for edit, _ in edits])
+    originals = all(edit.span.of(data) == original for edit, original in edits)
+    if not originals or digest(new.after) != entry["result_sha256"]:
+        raise Refused(f"{path}: the edits of the plan do not fit its digests; make it again")
+    return new
