@@ -32,6 +32,15 @@ class Target(enum.StrEnum):
     STREAM = "stream"
 
 
+class Format(enum.StrEnum):
+    """How findings are reported."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
 Paths = Annotated[
     list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files and folders; default: here.")
 ]
@@ -70,13 +79,16 @@ def _root(
 @app.command()
 def scan(
     paths: Paths = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    form: Annotated[
+        Format, typer.Option("--format", help="'github': annotations of GitHub Actions.")
+    ] = Format.TEXT,
     docs: Docs = False,
 ) -> None:
     """Find every use of the old proxies; changes nothing. Exit code 1 if there is any."""
     from nymproxy_migrate.cli import commands
 
-    raise typer.Exit(commands.scan(paths or [], as_json=as_json, docs=docs))
+    raise typer.Exit(commands.scan(paths or [], form="json" if as_json else form.value, docs=docs))
 
 
 @app.command()

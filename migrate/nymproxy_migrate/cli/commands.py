@@ -16,8 +16,8 @@ from nymproxy_migrate.journal import STATE_FOLDER
 from nymproxy_migrate.model import Action
 from nymproxy_migrate.options import ScanOptions, Target
 from nymproxy_migrate.refused import Refused
+from nymproxy_migrate.report import github, sarif, text
 from nymproxy_migrate.report import json as json_report
-from nymproxy_migrate.report import text
 from nymproxy_migrate.scan import ScanResult
 from nymproxy_migrate.scan import scan as scan_paths
 
@@ -63,11 +63,23 @@ def look(paths: Sequence[Path], options: ScanOptions) -> ScanResult:
     return scan_paths(paths or [Path()], options)
 
 
-def scan(paths: Sequence[Path], *, as_json: bool, docs: bool) -> int:
+def scan(paths: Sequence[Path], *, form: str, docs: bool) -> int:
     """Report the findings; 1 if any of them is more than information."""
     result = look(paths, ScanOptions(docs=docs))
-    sys.stdout.write(json_report.render(result, __version__) if as_json else text.render(result))
+    sys.stdout.write(_report(result, form))
     return int(any(finding.action is not Action.INFO for finding in result.findings))
+
+
+def _report(result: ScanResult, form: str) -> str:
+    match form:
+        case "json":
+            return json_report.render(result, __version__)
+        case "sarif":
+            return sarif.render(result, __version__)
+        case "github":
+            return github.render(result)
+        case _:
+            return text.render(result)
 
 
 def explain(code: str) -> None:

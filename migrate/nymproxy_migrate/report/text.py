@@ -24,12 +24,10 @@ def lines(findings: Iterable[Finding], result: ScanResult) -> str:
     parts = []
     for finding in findings:
         line, _, column = position(finding, result)
-        # A name of a file may hold anything; it must not write to the terminal.
-        path = finding.path.encode("utf-8", "backslashreplace").decode()
-        path = "".join(each if each.isprintable() else "?" for each in path)
         flags = finding.action.value + (", needs a human" if finding.needs_human else "")
         parts.append(
-            f"{path}:{line}:{column}: {finding.code} {finding.message} [{flags}]\n"
+            f"{_shown(finding.path)}:{line}:{column}: "
+            f"{finding.code} {_shown(finding.message)} [{flags}]\n"
             f"    {finding.next}\n"
         )
     return "".join(parts)
@@ -46,3 +44,9 @@ def counts(result: ScanResult) -> str:
         f"{by_action[Action.REPORT]} to look at, {by_action[Action.INFO]} for information; "
         f"{human} need a human\n"
     )
+
+
+def _shown(text: str) -> str:
+    # Names and contents of files may hold anything; they must not steer the terminal.
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(each if each.isprintable() else "?" for each in text)
