@@ -207,3 +207,8 @@ def test_memory_of_a_large_tree_stays_small(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert len(result.sources) == 4
     assert peak < 10_000_000
+
+
+def test_an_anchor_that_is_used_again_is_no_warning() -> None:
+    text = "job:\n  a: &x 1\n  b: &x 2\n  script:\n  - nym-proxy-client -s A\n"
+    assert codes(".gitlab-ci.yml", text) == ["NYM001"]

@@ -54,6 +54,8 @@ class Document:
             data = b"#X\n" + data[3:]
         parser = YAML(typ="safe", pure=True)
         parser.allow_duplicate_keys = True
+        # YAML allows to use the name of an anchor again; nobody wants a warning about it.
+        parser.composer.warn_double_anchors = False
         try:
             yield from (node for node in parser.compose_all(data.decode("ascii")) if node)
         except MarkedYAMLError as error:
