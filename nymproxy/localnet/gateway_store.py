@@ -75,13 +75,21 @@ class GatewayStore:
         try:
             path.touch(mode=0o600, exist_ok=True)
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=OFF")
-            self._database.executescript(_SCHEMA)
-            counts = self._database.execute("SELECT address, COUNT(*) FROM messages GROUP BY 1")
-            self._waiting: Counter[bytes] = Counter(dict(counts.fetchall()))
+            try:
+                self._waiting = self._prepare()
+            except sqlite3.Error:
+                self._database.close()
+                raise
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"cannot use the gateway state {path}: {error}") from error
+
+    def _prepare(self) -> Counter[bytes]:
+        """Make the tables if there are none, and count the messages that wait for each client."""
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.executescript(_SCHEMA)
+        counts = self._database.execute("SELECT address, COUNT(*) FROM messages GROUP BY 1")
+        return Counter(dict(counts.fetchall()))
 
     def close(self) -> None:
         """Close the file. Idempotent."""
