@@ -87,6 +87,10 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
     "arguments",
     [
         ["explain", "NYM999"],
+        ["scan", "--nonsense"],
+        ["nonsense"],
+        ["plan"],
+        ["rewrite", "--to", "nowhere"],
         ["scan", "no-such-folder"],
         ["rewrite", "--decide", "NYM060=perhaps"],
         ["rewrite", "--decide", "NYM001=yes"],

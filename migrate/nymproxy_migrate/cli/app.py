@@ -168,10 +168,11 @@ def run(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
+    if not arguments:
+        arguments = ["--help"]
     try:
-        app(arguments, prog_name="nymproxy-migrate")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else EXIT_FAILED
+        code = app(arguments, prog_name="nymproxy-migrate", standalone_mode=False)
+        return code if isinstance(code, int) else EXIT_DONE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -184,10 +185,13 @@ def run(arguments: list[str] | None = None) -> int:
         return _say(f"{error.filename or 'system'}: {error.strerror or type(error).__name__}")
     except Exception as error:  # the last line of defence: never a traceback for the operator
         return _report(error, debug=debug)
-    return EXIT_DONE
 
 
 def _report(error: Exception, *, debug: bool) -> int:
+    # Wrong usage; the class moved between versions of typer, its method did not.
+    format_message = getattr(error, "format_message", None)
+    if format_message is not None:
+        return _say(f"{format_message()} (see --help)")
     if debug:
         traceback.print_exception(error)
     name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
