@@ -54,6 +54,10 @@ QUICK = Scale("quick", 100_000, 45.0)
 FULL = Scale("full", 1_000_000, 180.0)
 
 
+def _load() -> float:
+    return round(os.getloadavg()[0], 1)  # as the page shows it
+
+
 async def _three_in_a_row(target: Target) -> WorkloadResult:
     results = [await workloads.download(target, SMALL_BYTES, seed) for seed in (11, 12, 13)]
     first_bytes = [one.first_byte_seconds for one in results if one.first_byte_seconds is not None]
@@ -163,7 +167,7 @@ class Matrix:
         possible = [workload for workload in Workload if workload not in found]
         with_http = [workload for workload in possible if workload is not Workload.GREETING]
         with_greeter = [workload for workload in possible if workload is Workload.GREETING]
-        load_before = os.getloadavg()[0]
+        load_before = _load()
         for chosen, upstream in (
             (with_http, self.network.http),
             (with_greeter, self.network.greeter),
@@ -177,7 +181,7 @@ class Matrix:
             cell.server.value,
             cell.must,
             load_before,
-            os.getloadavg()[0],
+            _load(),
             tuple(found[workload] for workload in Workload),
         )
 

@@ -124,8 +124,7 @@ class CellRecord:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
         fields = {name: getattr(self, name) for name in self.__slots__}
-        loads = {name: round(fields[name], 2) for name in ("load_before", "load_after")}
-        return {**fields, **loads, "workloads": [one.to_json() for one in self.workloads]}
+        return {**fields, "workloads": [one.to_json() for one in self.workloads]}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
