@@ -224,7 +224,9 @@ class ClientPool:
         while True:
             self._wake = anyio.Event()
             self._drop_unfit()
-            for _ in range(self._connects_wanted()):
+            # One time for both: if the pause ended in between, nobody would wake this loop again.
+            now = anyio.current_time()
+            for _ in range(self._connects_wanted(now)):
                 logger.debug(
                     "Clients in reserve = %d, reserve amount = %d, spawning new client",
                     len(self._ready),
@@ -232,19 +234,18 @@ class ClientPool:
                 )
                 self._connecting += 1
                 connects.start_soon(self._connect, gateway, hosts)
-            with anyio.move_on_after(self._seconds_to_next_change()):
+            with anyio.move_on_after(self._seconds_to_next_change(now)):
                 await self._wake.wait()
 
-    def _connects_wanted(self) -> int:
+    def _connects_wanted(self, now: float) -> int:
         missing = self._reserve + len(self._waiters) - len(self._ready) - self._connecting
-        if anyio.current_time() < self._retry_at:
+        if now < self._retry_at:
             return 0
         # After a failure one attempt must succeed before there are several again.
         at_once = 1 if self._backoff.failures else self._max_concurrent_connects
         return max(0, min(missing, at_once - self._connecting))
 
-    def _seconds_to_next_change(self) -> float:
-        now = anyio.current_time()
+    def _seconds_to_next_change(self, now: float) -> float:
         times = [self._ready[0].created_at + self._max_age_seconds] if self._ready else []
         if self._retry_at > now:
             times.append(self._retry_at)

@@ -249,3 +249,13 @@ def test_backoff_stays_in_its_range() -> None:
     assert all(1 <= low <= high <= 60 for low, high in pauses)
     longest.succeeded()
     assert longest.failed() == 1
+
+
+@pytest.mark.parametrize("now", [9.0, 10.0, 11.0])
+def test_d26_a_pause_always_has_an_end(now: float) -> None:
+    """While a pause holds connecting back, the loop sleeps to its end and not for ever."""
+    pool = ClientPool(1, MemoryFactory(MemoryNetwork()))
+    pool._retry_at = 10.0
+    waits = pool._connects_wanted(now) == 0
+    assert waits == (now < 10.0)
+    assert not waits or pool._seconds_to_next_change(now) == 10.0 - now
