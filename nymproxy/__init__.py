@@ -60,7 +60,9 @@ if TYPE_CHECKING:
     from nymproxy.legacy.client_pool import ClientPool as ClientPool
     from nymproxy.legacy.message import ProxiedMessage as ProxiedMessage
     from nymproxy.legacy.server import NymProxyServer as NymProxyServer
+    from nymproxy.mixnet.directory.client import DirectoryClient as DirectoryClient
     from nymproxy.mixnet.directory.details import NetworkDetails as NetworkDetails
+    from nymproxy.mixnet.storage.directory import nym_address_of as nym_address_of
     from nymproxy.mixnet.traffic.profile import PROFILES as PROFILES
     from nymproxy.mixnet.traffic.profile import TrafficProfile as TrafficProfile
     from nymproxy.mixnet.transport import Delivery as Delivery
@@ -87,6 +89,7 @@ __all__ = (
     "Delivery",
     "DeliveryAbandoned",
     "DeliveryError",
+    "DirectoryClient",
     "DirectoryFormatError",
     "DirectoryUnavailable",
     "DuplicateConnection",
@@ -136,6 +139,7 @@ __all__ = (
     "UnsafePermissions",
     "UsageError",
     "__version__",
+    "nym_address_of",
 )
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -147,7 +151,9 @@ _NAMES_OF_MODULE = {
     "nymproxy.legacy.client_pool": "ClientPool",
     "nymproxy.legacy.message": "ProxiedMessage",
     "nymproxy.legacy.server": "NymProxyServer",
+    "nymproxy.mixnet.directory.client": "DirectoryClient",
     "nymproxy.mixnet.directory.details": "NetworkDetails",
+    "nymproxy.mixnet.storage.directory": "nym_address_of",
     "nymproxy.mixnet.traffic.profile": "PROFILES TrafficProfile",
     "nymproxy.mixnet.transport": "Delivery MessageTransport Received",
     "nymproxy.stream.client": "MixnetClient",
