@@ -16,7 +16,7 @@ import httpx
 
 from benchmarks.sampler import RESET_SIGNAL
 from benchmarks.usage import Usage
-from nymproxy.cli.demo.counters import NetworkTotals, network_totals
+from nymproxy.testing.counters import NetworkTotals, network_totals
 from nymproxy.testing.processes import Child, child_process
 from nymproxy.testing.workloads import Target
 

@@ -15,9 +15,9 @@ import httpx
 from interop.cells import CELLS, Cell, Workload, why_no_end_of_data, why_not
 from interop.records import CellRecord, WorkloadRecord
 from interop.stage import Network, Stage
-from nymproxy.cli.demo.counters import network_totals
 from nymproxy.errors import NymError
 from nymproxy.testing import workloads
+from nymproxy.testing.counters import network_totals
 from nymproxy.testing.workloads import Target, WorkloadResult
 
 if TYPE_CHECKING:

@@ -59,6 +59,10 @@ class WorkloadResult:
             that did not come, and need not, is left out.
         connections: how many connections the workload made.
         ends_of_data: how many of them saw the answer's end of data.
+        first_wrong_byte: offset in the answer of the first byte that is not the right one, of any
+            connection; a byte too few is no wrong byte.
+        progress: of the first connection: seconds since its start, and payload received by then.
+        round_trips_seconds: of workloads that ask and wait, in order.
     """
 
     name: str
@@ -69,6 +73,9 @@ class WorkloadResult:
     seconds: float
     connections: int
     ends_of_data: int
+    first_wrong_byte: int | None = None
+    progress: tuple[tuple[float, int], ...] = ()
+    round_trips_seconds: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -81,6 +88,10 @@ class _Exchange:
     problem: str | None = None
     end_of_data: bool = False
     finished: float | None = None
+    expected: Payload | None = None
+    first_wrong_byte: int | None = None
+    progress: list[tuple[float, int]] = field(default_factory=list)
+    round_trips_seconds: list[float] = field(default_factory=list)
 
     def finish(self) -> None:
         if self.finished is None:
@@ -89,6 +100,17 @@ class _Exchange:
     def saw_bytes(self) -> None:
         if self.first_byte_seconds is None:
             self.first_byte_seconds = time.perf_counter() - self.started
+
+    def got(self, data: bytes) -> None:
+        """Count payload of the answer, and compare it with the expected payload, if any."""
+        if self.expected is not None and self.first_wrong_byte is None:
+            right = self.expected.take(len(data))
+            if data != right:
+                pairs = enumerate(zip(data, right, strict=True))
+                wrong = next(index for index, (got, want) in pairs if got != want)
+                self.first_wrong_byte = self.payload_bytes + wrong
+        self.payload_bytes += len(data)
+        self.progress.append((time.perf_counter() - self.started, self.payload_bytes))
 
 
 @asynccontextmanager
@@ -120,7 +142,7 @@ async def _read_http_response(
             status = event.status_code
         elif isinstance(event, h11.Data):
             digest.update(event.data)
-            exchange.payload_bytes += len(event.data)
+            exchange.got(bytes(event.data))
             head = (head + event.data)[:4096] if len(head) < 4096 else head
         elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
             break
@@ -156,6 +178,7 @@ async def _download_once(
 ) -> None:
     async with _connected(target) as stream:
         await stream.send(_request("GET", f"/payload/{seed}/{length}"))
+        exchange.expected = Payload(seed)
         if half_close:
             await stream.send_eof()
         status, digest, _ = await _read_http_response(target, stream, exchange)
@@ -180,7 +203,7 @@ async def _upload_once(target: Target, exchange: _Exchange, seed: int, length: i
 
         tasks.start_soon(send_body)
         status, _, body = await _read_http_response(target, stream, exchange)
-    exchange.payload_bytes = length
+    exchange.payload_bytes, exchange.progress = length, []
     exchange.first_byte_seconds = None  # the answer begins when the upload has ended
     expected = {"length": length, "sha256": payload_digest(seed, length)}
     if status != 200:
@@ -197,6 +220,47 @@ async def _echo_once(target: Target, exchange: _Exchange, seed: int, length: int
         exchange.problem = f"status {status}"
     elif digest != payload_digest(seed, length):
         exchange.problem = "another SHA-256"
+
+
+async def _round_trips_once(
+    target: Target, exchange: _Exchange, seed: int, count: int, length: int
+) -> None:
+    """Ask ``count`` times on one connection, each time when the last answer is complete."""
+    protocol = h11.Connection(h11.CLIENT)
+    protocol.send(h11.Request(method="GET", target="/", headers=[("host", "upstream")]))
+    protocol.send(h11.EndOfMessage())
+    payload, exchange.expected = Payload(seed), Payload(seed)
+    async with _connected(target) as stream:
+
+        async def read_until(total: int) -> bool:
+            while exchange.payload_bytes < total:
+                event = protocol.next_event()
+                if event is h11.NEED_DATA:
+                    protocol.receive_data(await stream.receive(PIECE_BYTES))
+                    exchange.saw_bytes()
+                elif isinstance(event, h11.Data):
+                    exchange.got(bytes(event.data))
+                elif isinstance(event, h11.EndOfMessage) or event is h11.PAUSED:
+                    return False
+            return True
+
+        await stream.send(_request("POST", "/echo", count * length))
+        for number in range(1, count + 1):
+            asked = time.perf_counter()
+            await stream.send(payload.take(length))
+            if not await read_until(number * length):
+                exchange.problem = f"the answer ended after {number - 1} of {count} round trips"
+                return
+            exchange.round_trips_seconds.append(time.perf_counter() - asked)
+        # What follows the last answer is the end of the response, and the end of data.
+        while isinstance(event := protocol.next_event(), h11.Data) or event is h11.NEED_DATA:
+            if event is h11.NEED_DATA:
+                protocol.receive_data(await stream.receive(PIECE_BYTES))
+            else:
+                exchange.problem = "bytes after the end of the answer"
+        await _read_end_of_data(target, stream, exchange)
+    if exchange.first_wrong_byte is not None:
+        exchange.problem = "another payload came back"
 
 
 async def _greeting_once(target: Target, exchange: _Exchange) -> None:
@@ -249,6 +313,12 @@ async def _run(
         seconds=max(one.finished or started for one in exchanges) - started,
         connections=len(exchanges),
         ends_of_data=sum(exchange.end_of_data for exchange in exchanges),
+        first_wrong_byte=min(
+            (one.first_wrong_byte for one in exchanges if one.first_wrong_byte is not None),
+            default=None,
+        ),
+        progress=tuple(exchanges[0].progress) if exchanges else (),
+        round_trips_seconds=tuple(exchanges[0].round_trips_seconds) if exchanges else (),
     )
 
 
@@ -272,13 +342,24 @@ async def echo(target: Target, length: int = 64, seed: int = 5) -> WorkloadResul
     return await _run("echo", target, lambda one: _echo_once(target, one, seed, length))
 
 
-async def connections_at_once(target: Target, count: int, length: int) -> WorkloadResult:
+async def round_trips(
+    target: Target, count: int, length: int = 64, seed: int = 6
+) -> WorkloadResult:
+    """``count`` small payloads there and back on one connection, one after the other."""
+    return await _run(
+        "round trips", target, lambda one: _round_trips_once(target, one, seed, count, length)
+    )
+
+
+async def connections_at_once(
+    target: Target, count: int, length: int, seed: int = 100
+) -> WorkloadResult:
     """``count`` connections at the same moment, each with a payload of its own."""
 
     def part(seed: int) -> Callable[[_Exchange], Awaitable[None]]:
         return lambda one: _download_once(target, one, seed, length)
 
-    return await _run(f"{count} at once", target, *(part(100 + index) for index in range(count)))
+    return await _run(f"{count} at once", target, *(part(seed + index) for index in range(count)))
 
 
 async def greeting(target: Target) -> WorkloadResult:

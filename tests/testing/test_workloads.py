@@ -56,6 +56,7 @@ async def test_every_workload_passes_without_a_proxy() -> None:
             await workloads.connections_at_once(http, 5, 10_000),
             await workloads.greeting(greeter),
             await workloads.half_close(http),
+            await workloads.round_trips(http, 10),
         ]
         async with httpx.AsyncClient() as client:
             answer = await client.get(f"http://{upstream.http}/statistics")
@@ -63,10 +64,13 @@ async def test_every_workload_passes_without_a_proxy() -> None:
         assert result.ok, result
         assert result.ends_of_data == result.connections
         assert (result.first_byte_seconds is None) == (result.name == "upload")
+        assert result.first_wrong_byte is None
+    assert len(results[-1].round_trips_seconds) == 10
+    assert [seen for _, seen in results[-1].progress] == list(range(64, 641, 64))
     record = json.loads(answer.text)
-    assert record["connections"] == record["ends_of_data"] == 11
+    assert record["connections"] == record["ends_of_data"] == 12
     assert record["resets"] == 0
-    assert record["bytes_received"] == 300_000 + 64 + len(b"HELO app\r\n")
+    assert record["bytes_received"] == 300_000 + 64 + 640 + len(b"HELO app\r\n")
 
 
 async def test_a_wrong_byte_is_found() -> None:
@@ -81,6 +85,7 @@ async def test_a_wrong_byte_is_found() -> None:
         result = await workloads.download(target, 1000)
     assert not result.ok
     assert result.problem == "another SHA-256"
+    assert result.first_wrong_byte == 500
 
 
 @pytest.mark.parametrize("sent", [0, 999])

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nymproxy.cli.demo.counters import (
+from nymproxy.testing import workloads
+from nymproxy.testing.counters import (
     NetworkTotals,
     UpstreamTotals,
     network_totals,
     upstream_totals,
 )
-from nymproxy.testing import workloads
 from nymproxy.testing.workloads import Target, WorkloadResult
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from nymproxy.cli.demo.counters import network_totals
 from nymproxy.cli.demo.report import as_json, as_table
 from nymproxy.cli.demo.steps import PairRun, Scene, Step, run_pair
+from nymproxy.testing.counters import network_totals
 from nymproxy.testing.processes import Child, child_process
 from nymproxy.testing.workloads import Target
 
