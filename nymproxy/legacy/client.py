@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.abc
 
+from nymproxy._background_task import BackgroundTask, without_group
 from nymproxy.address import NymAddress
 from nymproxy.errors import NymError, UsageError
 from nymproxy.forward import TcpEndpoint, TcpListener, parse_port, reset_stream
-from nymproxy.legacy._errors import without_group
 from nymproxy.legacy.background import RunningClient, run_in_thread
 from nymproxy.legacy.factory import mixnet_client_factory
 from nymproxy.legacy.identities import IdentityMode, make_identities
@@ -115,7 +115,7 @@ class NymProxyClient:
         self._listener: TcpListener | None = None
         self._stop = anyio.Event()
         self._ended = anyio.Event()
-        self._own_tasks: anyio.abc.TaskGroup | None = None
+        self._background = BackgroundTask(self.run)
 
     @classmethod
     def new_with_defaults(
@@ -180,14 +180,7 @@ class NymProxyClient:
 
     async def __aenter__(self) -> Self:
         """Run in the background; returns when connections can be served."""
-        self._own_tasks = anyio.create_task_group()
-        await self._own_tasks.__aenter__()
-        try:
-            await self._own_tasks.start(self.run)
-        except BaseException as error:
-            with without_group():
-                await self._own_tasks.__aexit__(type(error), error, error.__traceback__)
-            raise
+        await self._background.start()
         return self
 
     async def __aexit__(
@@ -195,17 +188,11 @@ class NymProxyClient:
         exc_type: type[BaseException] | None,
         exc_value: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool | None:
+    ) -> None:
         """Disconnect."""
-        assert self._own_tasks is not None
         if exc_value is None:
             await self.disconnect()
-        self._own_tasks.cancel_scope.cancel()
-        if isinstance(exc_value, anyio.get_cancelled_exc_class()):
-            return await self._own_tasks.__aexit__(exc_type, exc_value, traceback)
-        # The body's own exception is not for the task group, which would wrap it.
-        await self._own_tasks.__aexit__(None, None, None)
-        return False
+        await self._background.cancel(exc_type, exc_value, traceback)
 
     async def _serve(self, listener: TcpListener, task_status: anyio.abc.TaskStatus[None]) -> None:
         async with anyio.create_task_group() as tasks:

@@ -16,6 +16,7 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from nymproxy._background_task import BackgroundTask
 from nymproxy.errors import ClientDisconnected, ConfigurationError, NymError, UsageError
 from nymproxy.legacy.backoff import Backoff
 from nymproxy.legacy.pooled_client import PooledClient
@@ -84,7 +85,7 @@ class ClientPool:
         self._wake = anyio.Event()
         self._scope: anyio.CancelScope | None = None
         self._stopped = anyio.Event()
-        self._own_tasks: anyio.abc.TaskGroup | None = None
+        self._background = BackgroundTask(self.start)
 
     # The names of the old module.
 
@@ -164,9 +165,7 @@ class ClientPool:
             self._wake.set()
 
     async def __aenter__(self) -> Self:
-        self._own_tasks = anyio.create_task_group()
-        await self._own_tasks.__aenter__()
-        await self._own_tasks.start(self.start)
+        await self._background.start()
         return self
 
     async def __aexit__(
@@ -174,14 +173,8 @@ class ClientPool:
         exc_type: type[BaseException] | None,
         exc_value: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool | None:
-        assert self._own_tasks is not None
-        self._own_tasks.cancel_scope.cancel()
-        if isinstance(exc_value, anyio.get_cancelled_exc_class()):
-            return await self._own_tasks.__aexit__(exc_type, exc_value, traceback)
-        # The body's own exception is not for the task group, which would wrap it.
-        await self._own_tasks.__aexit__(None, None, None)
-        return False
+    ) -> None:
+        await self._background.cancel(exc_type, exc_value, traceback)
 
     # Hosting.
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 import anyio.abc
 
+from nymproxy._background_task import without_group
 from nymproxy.channel import ChannelMux
-from nymproxy.legacy._errors import without_group
 from nymproxy.legacy.settling import SettlingTransport
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.transport import MessageTransport

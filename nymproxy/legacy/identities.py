@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 import anyio
 import anyio.abc
 
+from nymproxy._background_task import without_group
 from nymproxy.errors import ConfigurationError, NymError
-from nymproxy.legacy._errors import without_group
 from nymproxy.legacy.backoff import Backoff
 from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS, ClientPool
 from nymproxy.legacy.clients import FLUSH_SECONDS, ClientFactory, running_mux

@@ -16,6 +16,7 @@ import anyio
 import anyio.abc
 from anyio.from_thread import start_blocking_portal
 
+from nymproxy._background_task import without_group
 from nymproxy.errors import (
     ClientDisconnected,
     ConfigurationError,
@@ -25,7 +26,6 @@ from nymproxy.errors import (
 )
 from nymproxy.forward import TcpEndpoint, connect_upstream
 from nymproxy.forward.sockets import CONNECT_SECONDS
-from nymproxy.legacy._errors import without_group
 from nymproxy.legacy.background import RunningServer
 from nymproxy.legacy.clients import running_mux
 from nymproxy.legacy.factory import mixnet_client_factory

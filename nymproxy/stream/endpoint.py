@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._background_task import BackgroundTask
 from nymproxy.channel import ChannelMux
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.stream.listener import MixnetListener
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from anyio.abc import TaskGroup, TaskStatus
+    from anyio.abc import TaskStatus
 
     from nymproxy.address import NymAddress
     from nymproxy.channel import ChannelProtocol, PeerMemory
@@ -54,7 +55,7 @@ class StreamEndpoint:
         )
         self._transport = transport
         self._grace_seconds = grace_seconds
-        self._task_group: TaskGroup | None = None
+        self._background = BackgroundTask(self.run)
         self._has_started = anyio.Event()
         self.mux = ChannelMux(
             transport, (self._protocol, *more_protocols), random_bytes=random_bytes
@@ -81,9 +82,7 @@ class StreamEndpoint:
         await self.mux.aclose(grace_seconds)
 
     async def __aenter__(self) -> Self:
-        self._task_group = anyio.create_task_group()
-        await self._task_group.__aenter__()
-        await self._task_group.start(self.run)
+        await self._background.start()
         return self
 
     async def __aexit__(
@@ -91,18 +90,12 @@ class StreamEndpoint:
         exc_type: type[BaseException] | None,
         exc_value: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool | None:
-        assert self._task_group is not None
+    ) -> None:
         try:
             with anyio.CancelScope(shield=True):
                 await self.aclose(self._grace_seconds if exc_value is None else 0)
         finally:
-            self._task_group.cancel_scope.cancel()
-            if not isinstance(exc_value, anyio.get_cancelled_exc_class()):
-                # The body's own exception is not for the task group, which would wrap it.
-                exc_type = exc_value = traceback = None
-            await self._task_group.__aexit__(exc_type, exc_value, traceback)
-        return False
+            await self._background.cancel(exc_type, exc_value, traceback)
 
     async def open_stream(
         self,
