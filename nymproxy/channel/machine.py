@@ -99,6 +99,8 @@ class ChannelMachine:
         self._idle.received(now, is_data=segment.is_numbered)
         if segment.is_numbered:
             self.outbound.answered()
+            if segment.kind is SegmentKind.FIN:
+                self.outbound.peer_ended(now)
             self._apply(
                 self.inbound.receive(segment, now, enforce_window=self.profile.flow_control is True)
             )
@@ -194,7 +196,7 @@ class ChannelMachine:
             return self._abort is None
         return (
             self.outbound.end_acknowledged_at is not None
-            and not self.outbound.awaits_repeat
+            and not self.outbound.awaits_more
             and (self.inbound.has_ended or self.is_closed)
         )
 
@@ -289,7 +291,7 @@ class ChannelMachine:
         segment = self.outbound.take_repeated_end(now)
         if segment is not None:
             return Outgoing(self.profile.stamp(segment), 0)
-        numbered = self.outbound.take_due(now)
+        numbered = self.outbound.take_due(now) or self.outbound.take_nudge(now)
         if numbered is None:
             return None
         return self._outgoing(numbered.segment, numbered.index)

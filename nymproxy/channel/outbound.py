@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.flight import Flight
+from nymproxy.channel.nudges import Nudges
 from nymproxy.channel.protocol import EndSignal
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
 from nymproxy.channel.windows import SendWindow
@@ -85,6 +86,7 @@ class OutboundDirection:
         self._open_is_acknowledged = not (is_dialer and rules.has_open)
         self._repeat_segment: Segment | None = None
         self._repeat_at = math.inf
+        self._nudges = Nudges(rules)
         self.flight = Flight()
         self.window = SendWindow(
             rules.initial_window_bytes,
@@ -140,6 +142,10 @@ class OutboundDirection:
         what was sent before."""
         self._merge_until = -math.inf
 
+    def peer_ended(self, now: float) -> None:
+        """Note that the peer has said its end."""
+        self._nudges.peer_ended(now)
+
     def request_end(self) -> None:
         """End the direction after what was written."""
         self.end_requested = True
@@ -154,6 +160,7 @@ class OutboundDirection:
         self._empty_due = False
         self._wake_up_at = self._repeat_at = math.inf
         self._repeat_segment = None
+        self._nudges.stop()
 
     # What is due.
 
@@ -186,10 +193,20 @@ class OutboundDirection:
         self._repeat_segment = None
         return segment if self._profile.repeat_end_after_seconds is not None else None
 
+    def take_nudge(self, now: float) -> Numbered | None:
+        """Return an empty message when it is due, also after an end that is not told."""
+        if self._queue.size or not self._nudges.take(now):
+            return None
+        last = self._profile.last_send_index
+        if last is not None and self._next_index >= last:
+            self._nudges.stop()
+            return None
+        return self._number(SegmentKind.DATA, b"", now)
+
     @property
-    def awaits_repeat(self) -> bool:
-        """True while the second copy of the end signal is still to be sent."""
-        return self._repeat_segment is not None
+    def awaits_more(self) -> bool:
+        """True while a second copy of the end signal, or a nudge, is still to be sent."""
+        return self._repeat_segment is not None or self._nudges.are_pending
 
     def _takes_empty(self, now: float) -> bool:
         due = self._empty_due or (self._wakes_up and now >= self._wake_up_at)
@@ -259,6 +276,8 @@ class OutboundDirection:
         segment = Segment(kind, self._channel_id, self._sequence(index), payload)
         self._next_index += 1
         self.flight.add(index, len(payload))
+        if payload:
+            self._nudges.data_numbered()
         if is_end:
             self.end_requested = self.end_handed_over = True
             delay = self._profile.repeat_end_after_seconds
@@ -287,6 +306,8 @@ class OutboundDirection:
         self.sent(index, now)
         if self.flight.acknowledged(index) and self._profile.pacing is not None:
             self._profile.pacing.acknowledged(index, now)
+        if self.flight.is_empty:
+            self._nudges.all_acknowledged(now)
         self._end_is_over(now)
 
     def open_acknowledged(self, now: float) -> None:
@@ -309,7 +330,7 @@ class OutboundDirection:
 
         What is due already is not counted: it waits for :meth:`take_due`, not for the time.
         """
-        due = self._repeat_at if self._repeat_at > now else math.inf
+        due = min(at if at > now else math.inf for at in (self._repeat_at, self._nudges.due_at))
         if self.end_handed_over:
             return due
         if self._wakes_up and self._wake_up_at > now:

@@ -104,6 +104,11 @@ class ChannelRules:
     """Dialer: send one empty DATA when the application has written nothing for so long."""
     keepalive_seconds: float | None = None
     """Send PING this often, once the peer has shown that it answers; fail after three."""
+    nudges_after_peer_end: int = 0
+    """Empty DATA after ours, for a peer that after its own end looks at its buffer only when
+    something arrives."""
+    nudge_interval_seconds: float = 1.0
+    """Between them, and before the first one, from when all our data was acknowledged."""
 
 
 class EndSignal(enum.Enum):

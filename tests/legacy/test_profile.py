@@ -17,7 +17,7 @@ from nymproxy.channel import (
     SegmentKind,
 )
 from nymproxy.errors import ConfigurationError
-from nymproxy.legacy.profile import ClientProfile, LegacySettings, ServerProfile
+from nymproxy.legacy.profile import NUDGES, ClientProfile, LegacySettings, ServerProfile
 from nymproxy.legacy.protocol import LegacyProtocol
 from tests.legacy.addresses import some_address
 
@@ -94,6 +94,18 @@ def test_r6_close_goes_to_clients_that_understand_it() -> None:
     assert not answer(V4).may_send(SegmentKind.FIN)
     asked_for = LegacySettings(close_to_legacy_clients=True)
     assert answer(V4, asked_for).end_signal is EndSignal.FIN
+
+
+def test_d7_an_old_client_that_has_ended_gets_few_messages_and_is_nudged() -> None:
+    fin = Segment(SegmentKind.FIN, V4, 1)
+    old, modern = answer(V4), answer(V8)
+    before = old.max_payload_bytes
+    for profile in (old, modern):
+        profile.segment_received(fin)
+    assert (old.max_unsent_messages, old.rules.nudges_after_peer_end) == (1, NUDGES)
+    assert old.max_payload_bytes > before == modern.max_payload_bytes
+    assert modern.max_unsent_messages > 1
+    assert modern.rules.nudges_after_peer_end == 0
 
 
 def test_r7_limits() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from nymproxy.errors import ResetCode, StreamDataLost, StreamIdleTimeout
 from nymproxy.legacy.message import Close, Data, ProxiedMessage
-from nymproxy.legacy.profile import LegacySettings
+from nymproxy.legacy.profile import NUDGES, LegacySettings
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.old_client import OldClientSession
 from tests.legacy.scenes import DEFAULT_RATE, accepting, read_to_end
@@ -89,6 +89,76 @@ async def test_r6_close_to_legacy_clients_can_be_asked_for(network: MemoryNetwor
         await channel.send_eof()
         await anyio.sleep(2)
         assert [message.message for message in client.arrivals] == [Close()]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_d7_an_answer_after_the_end_is_written_whole_in_any_order(seed: int) -> None:
+    """After its app's end an old client has no timer: what came too early waits for a message."""
+    faults = MemoryFaults(
+        delay_seconds=0.06, jitter_seconds=0.06, reordering=0.5, reordering_seconds=1.5
+    )
+    async with (
+        MemoryNetwork(packet_rate=DEFAULT_RATE, faults=faults, seed=seed) as network,
+        session(network, close_timeout=30) as (client, acceptor),
+    ):
+        await client.app_writes(b"request")
+        channel = await acceptor.accept()
+        await client.app_ends()
+        answer = b""
+        for number in range(8):
+            piece = bytes([number]) * 5_000
+            await channel.send(piece)
+            await anyio.sleep(0.2)
+            answer += piece
+        await channel.send_eof()
+        await channel.wait_closed()
+        await anyio.sleep(30)
+        assert client.received == answer
+
+
+async def test_d7_an_answer_in_one_message_needs_no_nudge(network: MemoryNetwork) -> None:
+    async with session(network) as (client, acceptor):
+        await client.app_writes(b"request")
+        channel = await acceptor.accept()
+        await client.app_ends()
+        await channel.send(b"answer")
+        await channel.send_eof()
+        await channel.wait_closed()
+        await anyio.sleep(20)
+        assert [message.message for message in client.arrivals] == [Data(b"answer")]
+
+
+async def test_d7_nudges_end(network: MemoryNetwork) -> None:
+    async with session(network, close_timeout=100) as (client, acceptor):
+        await client.app_writes(b"request")
+        channel = await acceptor.accept()
+        for piece in (b"first", b"second"):
+            await channel.send(piece)
+            await channel.drain()
+        await client.app_ends()
+        await anyio.sleep(60)
+        empty = [message for message in client.arrivals if message.message == Data(b"")]
+        assert len(empty) == NUDGES
+        await channel.send(b"third")
+        await channel.drain()
+        await anyio.sleep(60)
+        assert client.received == b"firstsecondthird"
+        assert [message.message for message in client.arrivals].count(Data(b"")) == 2 * NUDGES
+
+
+async def test_d7_what_was_acknowledged_long_before_the_end_needs_no_nudge(
+    network: MemoryNetwork,
+) -> None:
+    async with session(network) as (client, acceptor):
+        await client.app_writes(b"request")
+        channel = await acceptor.accept()
+        for piece in (b"first", b"second"):
+            await channel.send(piece)
+            await channel.drain()
+        await anyio.sleep(5)
+        await client.app_ends()
+        await anyio.sleep(20)
+        assert [message.message for message in client.arrivals] == [Data(b"first"), Data(b"second")]
 
 
 async def test_d6_a_short_session_is_read_exactly_once(network: MemoryNetwork) -> None:
