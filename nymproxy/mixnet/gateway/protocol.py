@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import logging
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
 from nymproxy.errors import (
     GatewayProtocolError,
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("nymproxy.gateway")
 
 _Events: TypeAlias = list[GatewayEvent]
+_Response = TypeVar("_Response")
 
 
 class Phase(enum.Enum):
@@ -274,16 +275,30 @@ class GatewayClientProtocol:
             return self._key
         return None
 
+    def _expected(
+        self, response: responses.GatewayResponse, kind: type[_Response]
+    ) -> _Response | None:
+        """Return the response if it is the one we wait for, ``None`` if it can be passed over.
+
+        Raises:
+            GatewayRefused: it is an error.
+            GatewayProtocolError: it is another one.
+        """
+        if isinstance(response, responses.SendResponse):
+            return None
+        if isinstance(response, responses.ErrorResponse):
+            self._refuse(response.message)
+        if not isinstance(response, kind):
+            self._unexpected(response)
+        return response
+
     def _receive_version(
         self, response: responses.GatewayResponse, now: float, unix_time: float
     ) -> _Events:
-        if isinstance(response, responses.SendResponse):
+        answer = self._expected(response, responses.SupportedProtocolResponse)
+        if answer is None:
             return []
-        if isinstance(response, responses.ErrorResponse):
-            self._refuse(response.message)
-        if not isinstance(response, responses.SupportedProtocolResponse):
-            self._unexpected(response)
-        version = min(response.version, CURRENT_PROTOCOL_VERSION)
+        version = min(answer.version, CURRENT_PROTOCOL_VERSION)
         if version < LOWEST_PROTOCOL_VERSION:
             self.refusal = RefusalKind.VERSION
             raise GatewayRefused(
@@ -347,13 +362,10 @@ class GatewayClientProtocol:
         self, response: responses.GatewayResponse, now: float, unix_time: float
     ) -> _Events:
         assert self._handshake is not None
-        if isinstance(response, responses.SendResponse):
+        answer = self._expected(response, responses.RegisterResponse)
+        if answer is None:
             return []
-        if isinstance(response, responses.ErrorResponse):
-            self._refuse(response.message)
-        if not isinstance(response, responses.RegisterResponse):
-            self._unexpected(response)
-        if not response.status:
+        if not answer.status:
             raise GatewayRefused("the gateway refused to register us: choose another gateway")
         self._key = self._handshake.shared_key
         self.protocol_version = self._handshake.protocol_version
@@ -376,22 +388,19 @@ class GatewayClientProtocol:
     def _receive_authentication(
         self, response: responses.GatewayResponse, now: float, unix_time: float
     ) -> _Events:
-        if isinstance(response, responses.SendResponse):
+        answer = self._expected(response, responses.AuthenticateResponse)
+        if answer is None:
             return []
-        if isinstance(response, responses.ErrorResponse):
-            self._refuse(response.message)
-        if not isinstance(response, responses.AuthenticateResponse):
-            self._unexpected(response)
-        if not response.status:
+        if not answer.status:
             raise GatewayRefused("the gateway did not accept our authentication: try again later")
-        if not is_supported(response.protocol_version):
+        if not is_supported(answer.protocol_version):
             self.refusal = RefusalKind.VERSION
             raise GatewayRefused(
-                f"the gateway wants protocol version {response.protocol_version}, "
+                f"the gateway wants protocol version {answer.protocol_version}, "
                 "which we do not speak: choose another gateway"
             )
-        self.protocol_version = response.protocol_version
-        return self._authenticated(response.bandwidth_remaining, now, unix_time)
+        self.protocol_version = answer.protocol_version
+        return self._authenticated(answer.bandwidth_remaining, now, unix_time)
 
     def _authenticated(self, available: int, now: float, unix_time: float) -> _Events:
         self.allowance.report_fresh(available, unix_time)
