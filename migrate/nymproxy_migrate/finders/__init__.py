@@ -73,5 +73,17 @@ FINDERS: tuple[FinderEntry, ...] = (
         (b"nym-proxy-", b"proxy_server", b"proxy_client", b"nymproxy", b"nym-tcp-proxy-server"),
         (".service", ".conf", ".yml", ".yaml"),
     ),
+    FinderEntry(
+        "python_calls",
+        (b"127.0.0.1", b"localhost"),
+        (".py",),
+        rb"create_connection|open_connection|connect_tcp|\.connect(?:_ex)?\(|open_tcp_stream",
+    ),
+    FinderEntry(
+        "rust",
+        (b"nym_sdk",),
+        (".rs",),
+        pattern=rb"tcp_proxy|NymProxy|ClientPool|client_pool|open_stream|listener",
+    ),
 )
 """In the order in which they run; each new finder adds its line."""

@@ -1,0 +1,30 @@
+"""Rust programs that make the old proxy client."""
+
+from __future__ import annotations
+
+from nymproxy_migrate.model import Kind
+from nymproxy_migrate.rules._rule import Rule
+
+RULE = Rule(
+    code="NYM010",
+    kind=Kind.RUST_API,
+    title="the old proxy client is made in Rust",
+    why=(
+        "The tcp_proxy module of nym-sdk is deprecated: it delays the first bytes by 7 "
+        "seconds, may lose data at the end, and skips lost messages silently. Its messages "
+        "are not understood by a Stream peer."
+    ),
+    next=(
+        "Run `nymproxy-migrate rewrite --rust-suggest DIR` for a patch and a module that "
+        "keeps the old constructors on top of streams; or run `nymproxy client` beside the "
+        "program. Its server must speak stream by then."
+    ),
+    example_before=(
+        "use nym_sdk::tcp_proxy::NymProxyClient;\n"
+        'NymProxyClient::new(address, "127.0.0.1", "8080", 60, None, 2).await?;'
+    ),
+    example_after=(
+        "use crate::nymproxy_compat::NymProxyClient;\n"
+        'NymProxyClient::new(address, "127.0.0.1", "8080", 60, None, 2).await?;'
+    ),
+)

@@ -1,0 +1,22 @@
+"""Rust programs with a pool of mixnet clients."""
+
+from __future__ import annotations
+
+from nymproxy_migrate.model import Kind
+from nymproxy_migrate.rules._rule import Rule
+
+RULE = Rule(
+    code="NYM013",
+    kind=Kind.RUST_API,
+    title="a pool of mixnet clients",
+    why=(
+        "Each client of a pool is an identity of its own, so that a server cannot link "
+        "connections. One client with many streams is cheaper, but everything it opens is "
+        "linkable by the server."
+    ),
+    next=(
+        "Decide: keep the pool, which still works and is not deprecated, with one stream on "
+        "each client; or open all streams on one client where linking does no harm."
+    ),
+    example_before="let pool = nym_sdk::client_pool::ClientPool::new(4);",
+)
