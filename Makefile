@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml
 $(VENV): $(VENV)/.installed
 
 demo: $(VENV)/.installed
-	$(BIN)/nymproxy demo
+	$(BIN)/nymproxy-migrate demo
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2

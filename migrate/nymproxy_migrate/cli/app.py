@@ -161,6 +161,18 @@ def rollback(
     commands.roll_back(run_id, root, state_dir)
 
 
+@app.command()
+def demo(
+    deployment: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="The example deployment; it is copied.")
+    ] = Path("examples/deployment"),
+) -> None:
+    """Show a whole migration on a copy of the example deployment, commands running included."""
+    from nymproxy_migrate.cli import demo as command
+
+    raise typer.Exit(command.demo(deployment))
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the command with ``arguments`` (default: those of the process) and return its code."""
     from nymproxy_migrate.refused import Refused

@@ -1,0 +1,86 @@
+"""What the demo prints: steps, findings in short, and the table of the rewritten commands."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import rules
+from nymproxy_migrate.report.json import position
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from nymproxy.testing.workloads import WorkloadResult
+    from nymproxy_migrate.model import Finding
+    from nymproxy_migrate.scan import ScanResult
+
+
+def say(text: str = "") -> None:
+    """Print one line at once, since the next one may take a while."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def step(number: int, title: str, command: str | None = None) -> None:
+    """Begin a step of the story."""
+    say(f"\n{number}. {title}")
+    if command is not None:
+        say(f"   $ {command}")
+
+
+def by_code(result: ScanResult) -> None:
+    """Print a line for each code: how often, what it is, and in which files."""
+    for code in sorted({finding.code for finding in result.findings}):
+        found = [finding for finding in result.findings if finding.code == code]
+        say(f"   {code} {len(found):>2} x {rules.RULES[code].title}")
+        files = sorted({finding.path for finding in found})
+        say(f"{'':15}{', '.join(files)}")
+
+
+def short(findings: Iterable[Finding], result: ScanResult) -> None:
+    """Print a line for each finding."""
+    for finding in findings:
+        line = position(finding, result)[0]
+        say(f"   {finding.path}:{line} {finding.code} {rules.RULES[finding.code].title}")
+
+
+def workload(result: WorkloadResult) -> None:
+    """Print what came of one workload."""
+    outcome = "all right" if result.ok else f"FAILED, {result.problem}"
+    say(f"   {result.name}: {result.payload_bytes:,} bytes, {outcome}, in {result.seconds:.2f} s")
+
+
+def table(results: Mapping[str, Sequence[WorkloadResult]]) -> None:
+    """Print the workloads side by side, one column for each wire."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title="Through the rewritten commands", box=box.SIMPLE_HEAD)
+    for heading in ("workload", "measured"):
+        shown.add_column(heading, no_wrap=True)
+    for wire in results:
+        shown.add_column(f"--wire {wire}", justify="right", no_wrap=True)
+    for row in zip(*results.values(), strict=True):
+        shown.add_row(row[0].name, "SHA-256", *("equal" if one.ok else "WRONG" for one in row))
+        shown.add_row("", "first byte", *map(_first_byte, row))
+        shown.add_row("", "goodput", *map(_goodput, row))
+        ends = (f"{one.ends_of_data} of {one.connections}" for one in row)
+        shown.add_row("", "EOF at the app", *ends, end_section=True)
+    output = io.StringIO()
+    Console(file=output, width=90).print(shown)
+    say(output.getvalue().rstrip())
+    say("   Profile 'default' hides how much is sent: 50 packets a second, 80 kB/s, is the bound.")
+
+
+def _first_byte(result: WorkloadResult) -> str:
+    seconds = result.first_byte_seconds
+    return "-" if seconds is None else f"{seconds:.2f} s"
+
+
+def _goodput(result: WorkloadResult) -> str:
+    if result.payload_bytes < 100_000:
+        return "-"
+    return f"{result.payload_bytes / result.seconds / 1000:,.0f} kB/s"

@@ -1,0 +1,129 @@
+"""Runs the rewritten scripts of a deployment on a local mixnet, and works through them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nymproxy.testing import workloads
+from nymproxy.testing.processes import Child, child_process
+from nymproxy.testing.workloads import Target, WorkloadResult
+from nymproxy_migrate.refused import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+SERVER_SCRIPT = "scripts/start-server.sh"
+CLIENT_SCRIPT = "scripts/start-client.sh"
+CONFIG_DIR = "/nym/backup-store"
+"""As in the deployment's own settings: the old binary put ``$HOME`` in front of it."""
+
+# The rewritten commands run with the default profile: 80 kB/s, cover traffic and mix delays.
+DOWNLOAD_BYTES = 200_000
+UPLOAD_BYTES = 150_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A running network, an upstream, and the server that a rewritten script started.
+
+    Attributes:
+        tree: the deployment.
+        home: HOME of the scripts, an empty folder at first.
+        folder: settings and logs.
+        env_file: the network, for ``--env-path``.
+        server_address: the server's Nym address.
+    """
+
+    tree: Path
+    home: Path
+    folder: Path
+    env_file: str
+    server_address: str
+
+    @property
+    def config_dir(self) -> Path:
+        """The directory that the old binary would have used."""
+        return Path(str(self.home) + CONFIG_DIR)
+
+
+@asynccontextmanager
+async def stage(tree: Path, folder: Path) -> AsyncIterator[Stage]:
+    """Start network and upstream, then the server with the tree's own script."""
+    home = folder / "home"
+    home.mkdir()
+    async with AsyncExitStack() as stack:
+        network, upstream = [
+            await stack.enter_async_context(child_process(name, arguments, log_directory=folder))
+            for name, arguments in (
+                ("localnet", ("nymproxy", "localnet")),
+                ("upstream", ("nymproxy.testing.upstream",)),
+            )
+        ]
+        env_file = str(network.ready["env_file"])
+        settings = {
+            "UPSTREAM": str(upstream.ready["http"]),
+            "CONFIG_DIR": CONFIG_DIR,
+            "NETWORK_ENV": env_file,
+        }
+        server = await stack.enter_async_context(
+            _script("server", tree, SERVER_SCRIPT, settings, folder, home)
+        )
+        yield Stage(tree, home, folder, env_file, str(server.ready["address"]))
+
+
+def _script(
+    name: str, tree: Path, script: str, settings: dict[str, str], folder: Path, home: Path
+) -> AbstractAsyncContextManager[Child]:
+    """Run a script as it stands, with its settings in the file that it reads them from."""
+    file = folder / f"{name}-settings.env"
+    file.write_text("".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items()))
+    programs = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    environment = {"NYM_PROXY_SETTINGS": str(file), "HOME": str(home), "PATH": programs}
+    return child_process(
+        name,
+        (str(tree / script),),
+        program=(),
+        log_directory=folder,
+        environment=environment,
+    )
+
+
+async def work_through(
+    place: Stage, wire: str, on_result: Callable[[WorkloadResult], None]
+) -> list[WorkloadResult]:
+    """Start a client with the tree's own script, and move bytes through it.
+
+    Raises:
+        Refused: the script's command does not speak this wire.
+    """
+    settings = {
+        "SERVER_ADDRESS": place.server_address,
+        "LISTEN_ADDRESS": "127.0.0.1",
+        "LISTEN_PORT": "0",
+        "NETWORK_ENV": place.env_file,
+    }
+    client = _script(
+        f"client-{wire}", place.tree, CLIENT_SCRIPT, settings, place.folder, place.home
+    )
+    results = []
+    async with client as child:
+        if child.ready["wire"] != wire:
+            raise Refused(f"the rewritten client speaks {child.ready['wire']}, not {wire}")
+        host, _, port = str(child.ready["local_address"]).rpartition(":")
+        target = Target(host, int(port))
+        for work in (
+            workloads.first_byte(target),
+            workloads.download(target, DOWNLOAD_BYTES),
+            workloads.upload(target, UPLOAD_BYTES),
+            workloads.half_close(target),
+        ):
+            results.append(await work)
+            on_result(results[-1])
+    return results
