@@ -8,6 +8,8 @@ CLIENTS = frozenset({"nym-proxy-client", "nym_proxy_client"})
 SERVERS = frozenset({"nym-proxy-server", "nym_proxy_server"})
 GENERIC_CLIENTS = frozenset({"proxy_client", "client"})
 GENERIC_SERVERS = frozenset({"proxy_server", "server"})
+PYTHON_CALL = "Python call"
+"""The container of commands in Python, whose findings have codes of their own."""
 
 _PROGRAM = re.compile(
     r"(?<!\w)(?<!\w-)(?:nym[-_]proxy[-_]|proxy_)(client|server)(?:\.exe)?(?![\w-])"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import suppressions, walk
-from nymproxy_migrate.finders import FINDERS, FinderEntry
+from nymproxy_migrate.finders import FINDERS, FinderEntry, python_calls
 from nymproxy_migrate.model import Action, Finding, Kind, SourceFile, Span, Unparsable
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.rules import RULES
@@ -64,7 +64,7 @@ def scan(
         if in_file:
             findings += in_file
             sources[found.path] = found
-    findings.sort(key=_order)
+    findings = sorted(python_calls.in_company(findings), key=_order)
     return ScanResult(root, tuple(findings), sources, files_read)
 
 

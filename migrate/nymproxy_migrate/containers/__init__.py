@@ -34,10 +34,12 @@ _FORMATS: tuple[tuple[str, str], ...] = (
     (r"\.(?:tf|hcl|nomad)$", "terraform"),
     (r"\.nix$", "nix"),
     (r"\.(?:ini|conf|cfg|supervisor)$|/supervisord?\.conf(?:\.d)?/", "ini"),
+    (r"\.pyw?$|/(?:SConstruct|fabfile)$", "python_calls"),
     (r"/(?:etc/)?cron(?:tab$|\.d/)|\.cron(?:tab)?$|/crontab[\w.-]*$", "crontab"),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern), module) for pattern, module in _FORMATS)
 _SHELL_SHEBANG = re.compile(rb"#!\s*\S*(?:/|env\s+(?:-\S+\s+)*)(?:ba|da|a|k|z)?sh\b")
+_PYTHON_SHEBANG = re.compile(rb"(?:\xef\xbb\xbf)?#!\s*\S*(?:/|env\s+(?:-\S+\s+)*)python[\d.]*\b")
 
 
 def find_commands(source: SourceFile) -> Iterator[Command]:
@@ -81,4 +83,6 @@ def _format_of(path: str, text: Text) -> str | None:
             return module
     if _SHELL_SHEBANG.match(text.data.removeprefix(b"\xef\xbb\xbf")):
         return "script"
+    if _PYTHON_SHEBANG.match(text.data):
+        return "python_calls"
     return None

@@ -232,7 +232,7 @@ class StringSyntax:
         position = start
         for hole in (*holes, None):
             until = end if hole is None else hole.span.start
-            self._copy(builder, outer.data, position, until)
+            self.copy(builder, outer.data, position, until)
             if hole is not None:
                 builder.hole(hole.span.start, hole.span.end, hole.piece)
                 position = hole.span.end
@@ -242,7 +242,8 @@ class StringSyntax:
         """Return what raw bytes mean."""
         return self.escape.sub(self.unescape, raw)
 
-    def _copy(self, builder: TextBuilder, data: bytes, start: int, end: int) -> None:
+    def copy(self, builder: TextBuilder, data: bytes, start: int, end: int) -> None:
+        """Copy raw bytes into a builder, escapes as what they mean."""
         position = start
         for found in self.escape.finditer(data, start, end):
             builder.copy(position, found.start())

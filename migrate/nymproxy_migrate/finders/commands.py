@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import containers, names, new_commands
+from nymproxy_migrate.finders import python_calls
 from nymproxy_migrate.judge import OldInvocation, Role, UnreadableCommand, judge
 from nymproxy_migrate.model import (
     Action,
@@ -27,7 +28,7 @@ from nymproxy_migrate.rules import RULES
 from nymproxy_migrate.words import Piece, PieceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from nymproxy_migrate.model import SourceFile
     from nymproxy_migrate.options import ScanOptions
@@ -48,9 +49,9 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
             if isinstance(found, Unparsable):
                 yield _unparsable(source, found)
                 continue
-            yield from findings_of(judge(found), source, options)
+            yield from map(_placed(found), findings_of(judge(found), source, options))
             if options.to == "stream":
-                yield from _finish(found, source, options)
+                yield from map(_placed(found), _finish(found, source, options))
     except Unparsable as error:
         if names.mentions_program(source.data.decode("utf-8", "replace")):
             yield _unparsable(source, error)
@@ -79,6 +80,15 @@ def findings_of(
         yield RULES["NYM003"].finding(source, span, message, kind=kind)
         return
     yield from _readable(judged, source, options)
+
+
+def _placed(command: Command) -> Callable[[Finding], Finding]:
+    """Return what turns findings into those of the place where the command stands."""
+    return (
+        python_calls.placed
+        if command.context.container == names.PYTHON_CALL
+        else lambda found: found
+    )
 
 
 def _finish(command: Command, source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
