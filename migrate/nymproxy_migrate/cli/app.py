@@ -173,6 +173,50 @@ def demo(
     raise typer.Exit(command.demo(deployment))
 
 
+@app.command()
+def doctor(
+    env_path: Annotated[
+        Path | None, typer.Option("--env-path", "-e", help="Env file. Without it: mainnet.")
+    ] = None,
+    config_dir: Annotated[
+        Path | None,
+        typer.Option("--config-dir", "-c", metavar="DIR", help="Keys and registration to look at."),
+    ] = None,
+    gateway: Annotated[
+        str | None, typer.Option("--gateway", "-g", help="Gateway (base58) that must be there.")
+    ] = None,
+    listen_address: Annotated[
+        str, typer.Option(help="Where the client will listen.")
+    ] = "127.0.0.1",
+    listen_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port that must be free.")
+    ] = None,
+    upstream: Annotated[
+        str | None,
+        typer.Option(
+            "--upstream-tcp-address", "-u", metavar="HOST:PORT", help="Service behind the server."
+        ),
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for each check.")] = 15.0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For a bug report: no keys, addresses, env values.")
+    ] = False,
+) -> None:
+    """Check what a migration meets: network, keys, ports, clock. Exit code 1 if a check fails."""
+    from nymproxy_migrate.cli import doctor as command
+
+    settings = command.settings_of(
+        env_path=env_path,
+        config_dir=config_dir,
+        gateway=gateway,
+        listen_address=listen_address,
+        listen_port=listen_port,
+        upstream=upstream,
+        timeout=timeout,
+    )
+    raise typer.Exit(command.doctor(settings, as_json=as_json))
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the command with ``arguments`` (default: those of the process) and return its code."""
     from nymproxy_migrate.refused import Refused

@@ -1,0 +1,59 @@
+"""The reports of ``doctor``: one line for each check, or JSON for a bug report."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate.doctor.model import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nymproxy_migrate.doctor.model import Check
+
+SCHEMA_VERSION = 1
+
+
+def render_json(checks: Sequence[Check], tool_version: str) -> str:
+    """Return the whole document; without the details, which belong to the operator only."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "tool_version": tool_version,
+        "checks": [
+            {
+                "name": check.name,
+                "verdict": check.verdict.value,
+                "cause": check.cause,
+                "next": check.next,
+            }
+            for check in checks
+        ],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def render_text(checks: Sequence[Check], *, quiet: bool = False) -> str:
+    """Return one line for each check (with ``quiet``: of those with something to do), and counts.
+
+    Args:
+        checks: the results.
+        quiet: leave out what is in order or was skipped.
+    """
+    wanted = {Verdict.WARN, Verdict.FAIL} if quiet else set(Verdict)
+    shown = [check for check in checks if check.verdict in wanted]
+    width = max((len(check.name) for check in checks), default=0)
+    counts = ", ".join(
+        f"{sum(check.verdict is verdict for check in checks)} {verdict.value}"
+        for verdict in Verdict
+    )
+    return "".join(_line(check, width) for check in shown) + f"{len(checks)} checks: {counts}\n"
+
+
+def _line(check: Check, width: int) -> str:
+    detail = f" ({check.detail})" if check.detail else ""
+    following = f"; next: {check.next}" if check.next else ""
+    line = f"{check.name:<{width}}  {check.cause}{detail}{following}"
+    # Paths and answers of other programs may hold anything; they must not steer the terminal.
+    line = "".join(each if each.isprintable() else "?" for each in line)
+    return f"{check.verdict.value:<7}  {line}\n"
