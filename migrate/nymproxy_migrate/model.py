@@ -115,11 +115,13 @@ class SourceFile:
         path: relative to the root of the scan, with ``/``.
         data: the content.
         executable: the mode has an execute bit.
+        unit: for a drop-in of systemd: the unit and its drop-ins, in the order in which they count.
     """
 
     path: str
     data: bytes
     executable: bool = False
+    unit: tuple[SourceFile, ...] = ()
 
     @property
     def name(self) -> str:

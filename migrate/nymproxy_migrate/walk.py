@@ -7,6 +7,7 @@ those that stay in the tree lead to files that are visited anyway, the others le
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ VENDORED = frozenset(
 )
 _CARGO_TARGET_MARK = "CACHEDIR.TAG"
 _LOOKS_BINARY_BYTES = 8192
+_DROP_IN = re.compile(r"\.(?:service|socket|container)\.d/[^/]+\.conf$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,28 @@ def read(full: str, root: Path, size_limit: int) -> SourceFile | Unreadable | No
         return Unreadable(path, error.strerror or type(error).__name__)
     if b"\0" in data[:_LOOKS_BINARY_BYTES]:
         return None
-    return SourceFile(path, data, bool(status.st_mode & 0o111))
+    unit = _unit_of(full, root, size_limit) if _DROP_IN.search(full) else ()
+    return SourceFile(path, data, bool(status.st_mode & 0o111), unit)
+
+
+def _unit_of(full: str, root: Path, size_limit: int) -> tuple[SourceFile, ...]:
+    """Return the unit of a drop-in and all of its drop-ins, as far as they are in the tree."""
+    folder = os.path.dirname(full)
+    beside = sorted(name for name in os.listdir(folder) if name.endswith(".conf"))
+    paths = [folder.removesuffix(".d"), *(os.path.join(folder, name) for name in beside)]
+    return tuple(
+        SourceFile(_relative(path, root), _bytes_of(path, size_limit))
+        for path in paths
+        if os.path.isfile(path) and not os.path.islink(path) and _inside(path, root)
+    )
+
+
+def _bytes_of(path: str, size_limit: int) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(size_limit)
+    except OSError:
+        return b""
 
 
 def _files_below(folder: str, ignores: list[_Ignore], root: Path) -> Iterator[str | Unreadable]:

@@ -59,6 +59,10 @@ def read_commands(source: SourceFile) -> Iterator[Command | Unparsable]:
     Raises:
         Unparsable: the whole file is not what its name says.
     """
+    if source.unit:
+        from nymproxy_migrate.containers import systemd
+
+        return systemd.find_in_drop_in(source)
     return find_in_text(source.path, Text.whole(source.data))
 
 

@@ -1,11 +1,11 @@
-"""Services of a compose file: ``entrypoint`` and ``command``, as strings or lists."""
+"""Services of a compose file: ``entrypoint``, ``command`` and ``healthcheck``, strings or lists."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.containers import expansions, images
+from nymproxy_migrate.containers import expansions, images, shell
 from nymproxy_migrate.containers.commands import commands_of
 from nymproxy_migrate.containers.lists import FixedQuoting
 from nymproxy_migrate.containers.yaml_nodes import Document, get, text_value
@@ -22,7 +22,32 @@ if TYPE_CHECKING:
 
 
 def find(document: Document, service: Node) -> Iterator[Found]:
-    """Yield the command of a service."""
+    """Yield the command of a service, and that of its health check."""
+    context = _context(service)
+    yield from _command(document, service, context)
+    healthcheck = get(service, "healthcheck")
+    test = get(healthcheck, "test") if healthcheck is not None else None
+    if test is not None:
+        yield from _test(document, test, context)
+
+
+def _test(document: Document, test: Node, context: CommandContext) -> Iterator[Found]:
+    in_shell = replace(context, home=Home(HomeSource.SHELL))
+    if test.id == "scalar":
+        yield from shell.find(expansions.compose(document.scalar(test)), in_shell)
+        return
+    if test.id != "sequence" or len(test.value) < 2:
+        return
+    how, *rest = test.value
+    if text_value(how) == "CMD":
+        words, quoting = list_words(document, [test], expansions.compose)
+        yield from commands_of(words[1:], context, quoting)
+    elif text_value(how) == "CMD-SHELL" and rest[0].id == "scalar":
+        text = document.scalar(rest[0], flow=bool(test.flow_style))
+        yield from shell.find(expansions.compose(text), in_shell)
+
+
+def _command(document: Document, service: Node, context: CommandContext) -> Iterator[Found]:
     parts = [
         node
         for node in (get(service, "entrypoint"), get(service, "command"))
@@ -30,7 +55,6 @@ def find(document: Document, service: Node) -> Iterator[Found]:
     ]
     if not parts:
         return
-    context = _context(service)
     words, quoting = _words(document, parts)
     image = get(service, "image")
     if image is not None and images.starts_with_flags(words):

@@ -1,4 +1,4 @@
-"""Containerfiles: ``CMD``, ``ENTRYPOINT`` and ``RUN``, in exec form and in shell form."""
+"""Containerfiles: ``CMD``, ``ENTRYPOINT``, ``HEALTHCHECK`` and ``RUN``, in exec and shell form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.containers import images, keyed, shell, syntax
+from nymproxy_migrate.containers import containerfile_heredocs, images, keyed, shell, syntax
 from nymproxy_migrate.containers.commands import commands_of
 from nymproxy_migrate.containers.lists import Item, ListQuoting, word_of
 from nymproxy_migrate.containers.text import Text, TextBuilder
@@ -56,6 +56,8 @@ class _Stage:
     brings_old: bool = False
     brings_ours: bool = False
     runs: list[Node] = field(default_factory=list)
+    copies: list[Node] = field(default_factory=list)
+    healthcheck: Node | None = None
     entrypoint: Node | None = None
     command: Node | None = None
 
@@ -101,7 +103,12 @@ def _follow(stage: _Stage, node: Node, text: Text) -> None:
             stage.brings_ours |= _INSTALLS_OURS.search(source.encode()) is not None
             stage.brings_old |= mentions_program(source)
         case "copy_instruction" | "add_instruction":
-            stage.brings_old |= mentions_program(source)
+            heredoc = containerfile_heredocs.has(node)
+            stage.brings_old |= not heredoc and mentions_program(source)
+            stage.copies += [node] if heredoc else []
+        case "healthcheck_instruction":
+            commands = (child for child in node.children if child.type == "cmd_instruction")
+            stage.healthcheck = next(commands, None)
         case "entrypoint_instruction":
             stage.entrypoint = node
         case "cmd_instruction":
@@ -114,6 +121,10 @@ def _commands(stage: _Stage, text: Text) -> Iterator[Found]:
     context = CommandContext("Containerfile", _home(stage), binary)
     for run in stage.runs:
         yield from _one(run, text, context)
+    for copied in stage.copies:
+        yield from containerfile_heredocs.files(copied, text)
+    if stage.healthcheck is not None:
+        yield from _one(stage.healthcheck, text, context)
     entrypoint = _array(stage.entrypoint)
     command = _array(stage.command)
     if entrypoint is not None and command is not None:
@@ -129,9 +140,12 @@ def _one(node: Node, text: Text, context: CommandContext) -> Iterator[Found]:
     if array is not None:
         yield from _exec_form([array], text, context)
         return
+    in_shell = CommandContext(context.container, Home(HomeSource.SHELL), context.binary)
+    if containerfile_heredocs.has(node):
+        yield from containerfile_heredocs.script(node, text, in_shell)
+        return
     for child in node.named_children:
         if child.type == "shell_command":
-            in_shell = CommandContext(context.container, Home(HomeSource.SHELL), context.binary)
             yield from shell.find(_shell_text(child, text), in_shell)
 
 

@@ -39,12 +39,6 @@ _SHELL_KEYS = frozenset(
         "prestart",
         "poststart",
         "prestop",
-        "postcreatecommand",
-        "poststartcommand",
-        "postattachcommand",
-        "oncreatecommand",
-        "updatecontentcommand",
-        "initializecommand",
         "command",
         "cmd",
         "exec",
@@ -52,6 +46,17 @@ _SHELL_KEYS = frozenset(
         "task",
         "entrypoint",
         "text",
+    ]
+)
+# Of development containers: a string is for a shell, a list is one command, a map holds several.
+_LIFECYCLE_KEYS = frozenset(
+    [
+        "postcreatecommand",
+        "poststartcommand",
+        "postattachcommand",
+        "oncreatecommand",
+        "updatecontentcommand",
+        "initializecommand",
     ]
 )
 _SCRIPT_PARENTS = frozenset({"scripts", "tasks", "commands", "aliases", "hooks"})
@@ -126,6 +131,9 @@ def _in_map(parent: str, value: Maps, notation: Notation) -> Iterator[Found]:
         plain = _plain(key)
         if joined and inner is command:
             continue
+        if plain in _LIFECYCLE_KEYS or parent in _LIFECYCLE_KEYS:
+            yield from _lifecycle(inner, context, notation)
+            continue
         yield from _keyed(key, plain, parent, inner, context)
     content = value.get(frozenset({"content", "contents", "data", "text"}))
     target = value.get(_FILE_KEYS)
@@ -153,6 +161,13 @@ def _keyed(
                 yield from _unit_command(inner, context)
             elif plain in _SHELL_KEYS - _COMMAND_KEYS or parent in _SCRIPT_PARENTS:
                 yield from _shell(inner, context)
+
+
+def _lifecycle(value: Value, context: CommandContext, notation: Notation) -> Iterator[Found]:
+    if isinstance(value, Strings):
+        yield from _shell(value, context)
+    elif isinstance(value, Lists):
+        yield from _list_command([value], context, notation)
 
 
 def _shell(value: Strings, context: CommandContext) -> Iterator[Found]:

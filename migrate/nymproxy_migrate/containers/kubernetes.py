@@ -9,7 +9,7 @@ from nymproxy_migrate.containers import expansions, images
 from nymproxy_migrate.containers.commands import commands_of
 from nymproxy_migrate.containers.lists import FixedQuoting
 from nymproxy_migrate.containers.yaml_nodes import Document, get, text_value
-from nymproxy_migrate.containers.yaml_words import list_words, without_user
+from nymproxy_migrate.containers.yaml_words import list_command, list_words, without_user
 from nymproxy_migrate.model import BinarySource, CommandContext, Home, HomeSource, Unparsable
 from nymproxy_migrate.words import Command, Piece, PieceKind, Word
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.containers.commands import Found
     from nymproxy_migrate.containers.yaml_nodes import YamlNode as Node
+
+
+_PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_HOOKS = ("postStart", "preStop")
 
 
 def is_container(node: Node) -> bool:
@@ -56,6 +60,22 @@ def find(document: Document, container: Node) -> Iterator[Found]:
             yield Command(tuple(words), images.around(words), context, refusing)
         return
     yield from commands_of(words, context, quoting)
+
+
+def hooks(document: Document, container: Node) -> Iterator[tuple[Node, Iterator[Found]]]:
+    """Yield the probes and hooks of a container: the node that was read, and its command.
+
+    They run the programs of the container's image, which their own mapping does not name.
+    """
+    context = _context(container)
+    life = get(container, "lifecycle")
+    for owner, keys in ((container, _PROBES), (life, _HOOKS)):
+        for key in keys if owner is not None and owner.id == "mapping" else ():
+            hook = get(owner, key)
+            run = get(hook, "exec") if hook is not None and hook.id == "mapping" else None
+            command = get(run, "command") if run is not None and run.id == "mapping" else None
+            if command is not None and command.id == "sequence":
+                yield run, list_command(document, [command], context, expansions.kubernetes)
 
 
 def _scalar_word(document: Document, node: Node) -> Word:

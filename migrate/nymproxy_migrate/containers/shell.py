@@ -147,7 +147,8 @@ class _Reader:
         if _runs_stdin(words):
             yield from find(text, replace(self.context, home=Home(HomeSource.SHELL)))
             return
-        target = self._target(owner, words)
+        # What follows the mark on its line stands below it in the tree.
+        target = self._target([*owner.children, *node.children], words)
         if target is not None:
             from nymproxy_migrate import containers
 
@@ -169,7 +170,7 @@ class _Reader:
         _copy_unescaped(builder, position, end)
         return builder.build(end, _encode_heredoc, _decode_heredoc)
 
-    def _target(self, owner: Node, words: list[Word]) -> str | None:
+    def _target(self, redirects: list[Node], words: list[Word]) -> str | None:
         """Return the file that a heredoc is written to, or None."""
         name = program_name(words[0]) if words else ""
         if name == "sudo" and len(words) > 1:
@@ -180,7 +181,7 @@ class _Reader:
             return next((file for file in files if not file.startswith("-")), None)
         if name != "cat":
             return None
-        for child in owner.children:
+        for child in redirects:
             if child.type == "file_redirect":
                 destination = child.child_by_field_name("destination")
                 if destination is not None:

@@ -15,6 +15,8 @@ from nymproxy_migrate.words import Piece, PieceKind, Word
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from nymproxy_migrate.model import SourceFile
+
 _SECTION = re.compile(rb"\s*\[([^\]]*)\]")
 _SETTING = re.compile(rb"\s*([A-Za-z][A-Za-z0-9-]*)\s*=[ \t]*")
 _ESCAPE = re.compile(rb"\\(?:x[0-9A-Fa-f]{2}|[0-7]{3}|[abfnrtvs\\\"' ])")
@@ -98,9 +100,21 @@ def settings(text: Text) -> Iterator[Setting]:
 
 def find(text: Text, path: str) -> Iterator[Found]:
     """Yield the commands of a unit or drop-in."""
-    all_settings = list(settings(text))
-    context = CommandContext("systemd unit", _home(all_settings, path))
-    for setting in all_settings:
+    own = list(settings(text))
+    yield from _commands(own, _home(own, path))
+
+
+def find_in_drop_in(source: SourceFile) -> Iterator[Found]:
+    """Yield the commands of a drop-in, whose user may stand in another file of its unit."""
+    merged = [each for part in source.unit for each in settings(Text.whole(part.data))]
+    yield from _commands(
+        list(settings(Text.whole(source.data))), _home(merged, source.unit[0].path)
+    )
+
+
+def _commands(own: list[Setting], home: Home) -> Iterator[Found]:
+    context = CommandContext("systemd unit", home)
+    for setting in own:
         if not setting.key.startswith("Exec") or setting.section not in {"Service", "Socket", ""}:
             continue
         try:

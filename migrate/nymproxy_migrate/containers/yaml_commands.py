@@ -70,6 +70,10 @@ class _Walker:
             yield from kubernetes.find(self._document, node)
         else:
             yield from ansible.find(self._document, node)
+        if get(node, "image") is not None:
+            for hook, found in kubernetes.hooks(self._document, node):
+                self._seen.add(id(hook))
+                yield from found
         yield from ci.find(self._document, node, has_image=has_image)
         yield from self._files(node)
 
