@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import configparser
+import importlib
 import json
 import shutil
 import subprocess
 import tomllib
 from typing import TYPE_CHECKING
+
+from tree_sitter import Language, Parser
 
 from nymproxy_migrate.model import Action, Finding, SourceFile
 from nymproxy_migrate.options import ScanOptions
@@ -73,6 +77,16 @@ def check_noop(path: str, text: str | bytes, *expected: str) -> None:
     assert codes(path, text) == list(expected)
 
 
+_GRAMMARS = {
+    ".tf": "hcl",
+    ".nomad": "hcl",
+    ".nix": "nix",
+    "Makefile": "make",
+    "Dockerfile": "containerfile",
+    "Containerfile": "containerfile",
+}
+
+
 def assert_parses(path: str, data: bytes) -> None:
     """Check with a parser that is not the tool's own, where there is one."""
     if path.endswith(".sh") and shutil.which("bash"):
@@ -86,3 +100,19 @@ def assert_parses(path: str, data: bytes) -> None:
         json.loads(data)
     elif path.endswith(".toml"):
         tomllib.loads(data.decode())
+    elif path.endswith((".service", ".ini")) or path.endswith("supervisord.conf"):
+        text = data.decode("latin-1").replace("\\\n", " ").replace("\\\r\n", " ")
+        configparser.RawConfigParser(strict=False).read_string(text)
+    elif path.endswith(tuple(_GRAMMARS)):
+        name = next(name for end, name in _GRAMMARS.items() if path.endswith(end))
+        language = Language(importlib.import_module(f"tree_sitter_{name}").language())
+        assert not Parser(language).parse(data).root_node.has_error
+
+
+def parses(path: str, data: bytes) -> bool:
+    """Tell whether such a parser reads the file."""
+    try:
+        assert_parses(path, data)
+    except Exception:  # each parser has exceptions of its own
+        return False
+    return True

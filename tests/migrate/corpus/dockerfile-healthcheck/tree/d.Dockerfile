@@ -1,0 +1,2 @@
+FROM me/nym
+HEALTHCHECK NONE

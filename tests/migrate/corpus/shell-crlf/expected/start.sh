@@ -1,0 +1,6 @@
+#!/bin/sh
+nymproxy client --wire legacy \
+  -s 2gMnyZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSMeFAHpVc.7NRYcyGJeFAMZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSM@4kCgDrzVGAUmdCPGjSMeFAHpVc2gMnyZ8VVPnhS7pVQh \
+  --listen-port 80
+# nym-proxy-client
+exit

@@ -1,0 +1,1 @@
+nymproxy server --accept legacy,stream -u a:1 -c /x

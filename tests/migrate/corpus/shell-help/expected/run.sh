@@ -1,0 +1,2 @@
+nymproxy client --help
+nymproxy server -h

@@ -1,0 +1,2 @@
+nym-proxy-client --help
+nym-proxy-server -h

@@ -1,0 +1,3 @@
+nym-proxy-client -s 2gMnyZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSMeFAHpVc.7NRYcyGJeFAMZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSM@4kCgDrzVGAUmdCPGjSMeFAHpVc2gMnyZ8VVPnhS7pVQh  # nymproxy: ignore[NYM001]
+nym-proxy-server -u a:1 -c /x
+true  # nymproxy: ignore[NYM002]

@@ -1,0 +1,14 @@
+resource "vm" "nym-proxy-client" {
+  name      = "nym-proxy-client"
+  user_data = <<-EOF
+    #!/bin/bash
+    echo $${X}
+    nymproxy server --accept legacy,stream -u ${var.up} -c "$HOME/data"
+  EOF
+  provisioner "remote-exec" {
+    inline = [
+      "nohup nymproxy client --wire legacy -s \"${var.address}\" &",
+      "ls",
+    ]
+  }
+}
