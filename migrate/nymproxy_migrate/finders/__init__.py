@@ -74,6 +74,10 @@ FINDERS: tuple[FinderEntry, ...] = (
         (".service", ".conf", ".yml", ".yaml"),
     ),
     FinderEntry(
+        "env_files",
+        (b"NYM_API", b"NYXD", b"NYMD_VALIDATOR", b"API_VALIDATOR", b"CONFIGURED"),
+    ),
+    FinderEntry(
         "python_calls",
         (b"127.0.0.1", b"localhost"),
         (".py",),
@@ -85,5 +89,6 @@ FINDERS: tuple[FinderEntry, ...] = (
         (".rs",),
         pattern=rb"tcp_proxy|NymProxy|ClientPool|client_pool|open_stream|listener",
     ),
+    FinderEntry("cargo", (b"nym-sdk", b"nym_sdk", b"nymtech/"), ("Cargo.toml",)),
 )
 """In the order in which they run; each new finder adds its line."""
