@@ -37,7 +37,7 @@ def read(command: Command) -> NewInvocation | None:
         return None
     role = Role(words[1].literal)
     address, at, wire = None, 0, None
-    for word, following in zip(words[2:], (*words[3:], None), strict=True):
+    for word, following in zip(words[2:], (*words[3:], None), strict=False):
         lead = word.leading_literal
         if word.literal in {"-s", "--server-address"}:
             address, at = following, 0

@@ -95,14 +95,23 @@ class NetworkDetails:
         Raises:
             ConfigurationError: the file cannot be read, or describes no network.
         """
-        # Imported here because reading an env file needs the defaults of this module.
-        from nymproxy.mixnet.directory.env_file import read_env_file_leniently
-
         text = None if path is None else _read_text(Path(path))
-        details = read_env_file_leniently(text, os.environ if environ is None else environ)
+        details = cls.from_env_text(text, os.environ if environ is None else environ)
         for warning in details.warnings:
             _logger.warning("%s", warning.message)
         return details
+
+    @classmethod
+    def from_env_text(cls, text: str | None, environ: Mapping[str, str]) -> NetworkDetails:
+        """As :meth:`from_env_file`, for the content of a file; its warnings are only returned.
+
+        Raises:
+            ConfigurationError: the text describes no network.
+        """
+        # Imported here because reading an env file needs the defaults of this module.
+        from nymproxy.mixnet.directory.env_file import read_env_file_leniently
+
+        return read_env_file_leniently(text, environ)
 
 
 def _read_text(path: Path) -> str:
