@@ -27,6 +27,7 @@ from interop.programs import (
 from interop.records import Report
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+IDENTITY = "identity"
 REPORT = INTEROP / "report.json"
 PAGE = INTEROP.parent / "docs" / "compatibility.md"
 
@@ -40,7 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         f"{PEERS_VARIABLE} name them; otherwise they are built into interop/target, once.",
     )
     parser.add_argument("--quick", action="store_true", help="100 kB instead of 1 MB each way")
-    parser.add_argument("--only", metavar="TEXT", help="only cells whose name contains it")
+    parser.add_argument(
+        "--only", metavar="TEXT", help=f"only cells whose name contains it, or {IDENTITY!r}"
+    )
     parser.add_argument("--logs", type=Path, metavar="DIR", help="keep logs and directories there")
     parser.add_argument("--render", action="store_true", help="make only the page, from the report")
     parser.add_argument("--build", action="store_true", help="build only")
@@ -64,7 +67,8 @@ def _chosen(text: str | None) -> tuple[Cell, ...]:
 
 def _run(options: argparse.Namespace) -> int:
     cells = _chosen(options.only)
-    if not cells:
+    with_identity = options.only in (None, IDENTITY)
+    if not cells and not with_identity:
         sys.stderr.write(f"no cell has {options.only!r} in its name\n")
         return EXIT_USAGE
     try:
@@ -77,8 +81,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.logs is not None:
         options.logs.mkdir(parents=True, exist_ok=True)
     scale = QUICK if options.quick else FULL
-    records = anyio.run(lambda: run_matrix(programs, scale, cells, options.logs))
-    report = Report(scale.name, scale.bulk_bytes, _environment(), tuple(records))
+    records, turns = anyio.run(
+        lambda: run_matrix(programs, scale, cells, options.logs, with_identity=with_identity)
+    )
+    report = Report(scale.name, scale.bulk_bytes, _environment(), tuple(records), tuple(turns))
     if options.only is None:
         REPORT.write_text(json.dumps(report.to_json(), indent=1) + "\n")
         PAGE.write_text(page(report))

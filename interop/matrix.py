@@ -13,6 +13,7 @@ import anyio
 import httpx
 
 from interop.cells import CELLS, Cell, Workload, why_no_end_of_data, why_not
+from interop.identity import run_identity
 from interop.records import CellRecord, WorkloadRecord
 from interop.stage import Network, Stage
 from nymproxy.errors import NymError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from interop.programs import RustPrograms
+    from interop.records import IdentityRecord
 
 logger = logging.getLogger("nymproxy.interop")
 
@@ -187,12 +189,19 @@ class Matrix:
 
 
 async def run_matrix(
-    programs: RustPrograms, scale: Scale, cells: Sequence[Cell] = CELLS, logs: Path | None = None
-) -> list[CellRecord]:
-    """Run the cells on one localnet, one after another."""
+    programs: RustPrograms,
+    scale: Scale,
+    cells: Sequence[Cell] = CELLS,
+    logs: Path | None = None,
+    *,
+    with_identity: bool = True,
+) -> tuple[list[CellRecord], list[IdentityRecord]]:
+    """Run the cells on one localnet, one after another, and then the turns on one directory."""
     with tempfile.TemporaryDirectory(prefix="nymproxy-interop-") as name:
         directory = Path(name) if logs is None else logs
         stage = Stage(programs, directory)
         async with stage.network() as network, httpx.AsyncClient(trust_env=False) as http:
             matrix = Matrix(stage, network, http, scale)
-            return [await matrix.run(cell) for cell in cells]
+            found = [await matrix.run(cell) for cell in cells]
+            turns = await run_identity(stage, network) if with_identity else []
+            return found, turns

@@ -36,6 +36,10 @@ download and upload. *no end*: everything came but the end of data, which the pe
 is below. "At once" are 20 connections from our clients, and 5 from Rust clients.
 """
 
+_IDENTITY = """
+A config directory that the Rust server made, served by both servers in turns. Each carries bytes.
+"""
+
 
 def _entry(record: WorkloadRecord) -> str:
     if record.outcome is Outcome.IMPOSSIBLE:
@@ -110,6 +114,15 @@ def _failures(report: Report) -> list[str]:
     ]
 
 
+def _identity(report: Report) -> list[str]:
+    lines = ["| turn | server | same address, every byte | ended with |", "|---|---|---|---|"]
+    for number, turn in enumerate(report.identity, 1):
+        found = "yes" if turn.ok else f"**no**: {turn.problem or 'another address'}"
+        end = "SIGKILL" if turn.is_killed else "SIGTERM"
+        lines.append(_row([str(number), turn.server, found, end]))
+    return lines
+
+
 def page(report: Report) -> str:
     """Return the page, which depends on nothing but the report."""
     introduction = _INTRODUCTION.format(
@@ -119,6 +132,8 @@ def page(report: Report) -> str:
     if failures := _failures(report):
         lines += ["## What failed", "", "| client → server | workload | problem |", "|---|---|---|"]
         lines += [*failures, ""]
+    if report.identity:
+        lines += ["## One directory, two programs", _IDENTITY, *_identity(report), ""]
     lines += ["## What a peer cannot do", "", *_reasons(report), ""]
     lines += [
         "## Packets",

@@ -134,6 +134,32 @@ class CellRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityRecord:
+    """One server's turn on the directory that the first one made.
+
+    Attributes:
+        server: which one.
+        is_killed: it was ended with SIGKILL.
+        is_same_address: its Nym address was that of the first turn.
+        problem: why it did not start, or what was wrong with the bytes that it carried.
+    """
+
+    server: str
+    is_killed: bool
+    is_same_address: bool
+    problem: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it had the address and carried every byte."""
+        return self.is_same_address and self.problem is None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The whole run.
 
@@ -142,25 +168,32 @@ class Report:
         bulk_bytes: length of the download and of the upload.
         environment: versions, machine, and when.
         cells: the cells in the order in which they ran.
+        identity: the turns of Rust's server and ours on one directory; none if they did not run.
     """
 
     scale: str
     bulk_bytes: int
     environment: dict[str, Any]
     cells: tuple[CellRecord, ...]
+    identity: tuple[IdentityRecord, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether every cell is as it must be."""
-        return all(cell.ok for cell in self.cells)
+        return all(cell.ok for cell in self.cells) and all(turn.ok for turn in self.identity)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
         fields = {name: getattr(self, name) for name in self.__slots__}
-        return {**fields, "cells": [cell.to_json() for cell in self.cells]}
+        return {
+            **fields,
+            "cells": [cell.to_json() for cell in self.cells],
+            "identity": [turn.to_json() for turn in self.identity],
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Return the report of a JSON object that :meth:`to_json` made."""
         cells = tuple(CellRecord.from_json(one) for one in value["cells"])
-        return cls(**{**value, "cells": cells})
+        identity = tuple(IdentityRecord(**one) for one in value["identity"])
+        return cls(**{**value, "cells": cells, "identity": identity})

@@ -23,7 +23,7 @@ from nymproxy.testing.processes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from anyio.abc import Process, TaskStatus
@@ -46,6 +46,19 @@ class Network:
     counters_url: str
     http: str
     greeter: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server on a directory.
+
+    Attributes:
+        address: its Nym address.
+        kill: ends it without warning (SIGKILL).
+    """
+
+    address: str
+    kill: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +90,9 @@ class Stage:
     async def server(self, kind: Server, network: Network, upstream: str) -> AsyncIterator[str]:
         """Run a server with a new identity; give its Nym address."""
         if kind is Server.RUST_PROXY:
-            arguments = ["-u", upstream, "-c", "/rust-server", "-e", network.env_file]
-            async with self._published(self.programs.server, arguments, _SERVER_STARTED) as address:
-                yield address
+            home = self._new_home()
+            async with self._rust_server(network, upstream, home / "rust-server") as server:
+                yield server.address
             return
         if kind is Server.RUST_ACCEPTOR:
             arguments = ["-e", network.env_file, "stream-acceptor", upstream]
@@ -93,11 +106,43 @@ class Stage:
                 yield child.ready["address"]
             return
         accepted = "stream" if kind is Server.OUR_ACCEPTOR else "legacy,stream"
-        with_state = ["-c", str(self.directory / f"server-{os.urandom(4).hex()}")]
-        arguments = ["nymproxy", "server", "-u", upstream, "-e", network.env_file, *with_state]
-        arguments += ["--accept", accepted, "--profile", "bare", "--grace-period", "1"]
+        directory = self.directory / f"server-{os.urandom(4).hex()}"
+        async with self._our_server(network, upstream, directory, accepted) as server:
+            yield server.address
+
+    @asynccontextmanager
+    async def server_on(
+        self, kind: Server, network: Network, upstream: str, directory: Path
+    ) -> AsyncIterator[RunningServer]:
+        """Run one of the two proxy servers on a directory that may exist."""
+        if kind is Server.RUST_PROXY:
+            async with self._rust_server(network, upstream, directory) as server:
+                yield server
+        else:
+            async with self._our_server(network, upstream, directory, "legacy,stream") as server:
+                yield server
+
+    @asynccontextmanager
+    async def _rust_server(
+        self, network: Network, upstream: str, directory: Path
+    ) -> AsyncIterator[RunningServer]:
+        # The old server glues -c to $HOME as text.
+        arguments = ["-u", upstream, "-c", f"/{directory.name}", "-e", network.env_file]
+        program = self.programs.server
+        async with self._published(
+            program, arguments, _SERVER_STARTED, home=directory.parent
+        ) as started:
+            yield RunningServer(started[0], started[1].kill)
+
+    @asynccontextmanager
+    async def _our_server(
+        self, network: Network, upstream: str, directory: Path, accepted: str
+    ) -> AsyncIterator[RunningServer]:
+        arguments = ["nymproxy", "server", "-u", upstream, "-e", network.env_file]
+        arguments += ["-c", str(directory), "--accept", accepted]
+        arguments += ["--profile", "bare", "--grace-period", "1"]
         async with child_process("our-server", arguments, log_directory=self.directory) as child:
-            yield child.ready["address"]
+            yield RunningServer(child.ready["address"], child.kill)
 
     @asynccontextmanager
     async def client(
@@ -109,7 +154,9 @@ class Stage:
             arguments = ["-s", address, "-e", network.env_file, "--listen-port", str(port)]
             arguments += ["--client-pool-reserve", "1"]
             arguments += ["--close-timeout", str(OLD_CLOSE_TIMEOUT_SECONDS)]
-            async with self._published(self.programs.client, arguments, _CLIENT_STARTED):
+            async with self._published(
+                self.programs.client, arguments, _CLIENT_STARTED, home=self._new_home()
+            ):
                 yield "127.0.0.1", port
             return
         if kind is Client.RUST_DIALER:
@@ -131,16 +178,24 @@ class Stage:
             host, _, text = child.ready["local_address"].rpartition(":")
             yield host, int(text)
 
-    @asynccontextmanager
-    async def _published(
-        self, program: Path, arguments: Sequence[str], started: re.Pattern[bytes]
-    ) -> AsyncIterator[str]:
-        """Run a published proxy, which only logs; ready when a line matches ``started``.
-
-        Gives the pattern's first group, or nothing.
-        """
+    def _new_home(self) -> Path:
         home = self.directory / f"home-{os.urandom(4).hex()}"  # a new identity each time
         home.mkdir()
+        return home
+
+    @asynccontextmanager
+    async def _published(
+        self,
+        program: Path,
+        arguments: Sequence[str],
+        started: re.Pattern[bytes],
+        *,
+        home: Path,
+    ) -> AsyncIterator[tuple[str, Process]]:
+        """Run a published proxy, which only logs; ready when a line matches ``started``.
+
+        Gives the pattern's first group, or nothing, and the process.
+        """
         process = await anyio.open_process(
             [str(program), *arguments],
             stdin=subprocess.DEVNULL,
@@ -154,7 +209,7 @@ class Stage:
                     found = await tasks.start(_follow_log, process, home / "log", started)
                 if scope.cancelled_caught:
                     raise PhaseTimeout(f"{program.name} was not ready in time ({home / 'log'})")
-                yield found
+                yield found, process
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):

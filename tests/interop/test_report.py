@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from interop.__main__ import PAGE, REPORT, read_report
 from interop.cells import CELLS, Client, Server, Workload, why_no_end_of_data, why_not
 from interop.page import page
-from interop.records import CellRecord, Outcome, Report, WorkloadRecord
+from interop.records import CellRecord, IdentityRecord, Outcome, Report, WorkloadRecord
 from nymproxy.testing.workloads import WorkloadResult
 
 
@@ -92,6 +93,15 @@ def test_an_end_of_data_that_cannot_come_is_named_with_its_reason() -> None:
     text = page(_report(passed))
     assert "| ok, 0.51 s, 50 kB/s, no end |" in text
     assert "| Rust one → our one | no end of data to the app | it is not told |" in text
+
+
+def test_a_directory_with_another_address_fails_the_run() -> None:
+    turns = (IdentityRecord("Rust", False, True), IdentityRecord("ours", True, False))
+    good, bad = (replace(_report(), identity=found) for found in (turns[:1], turns))
+    assert (good.ok, bad.ok) == (True, False)
+    assert "| 1 | Rust | yes | SIGTERM |" in page(good)
+    assert "| 2 | ours | **no**: another address | SIGKILL |" in page(bad)
+    assert Report.from_json(json.loads(json.dumps(bad.to_json()))) == bad
 
 
 def test_only_pairs_of_rust_programs_are_baselines() -> None:

@@ -1,0 +1,32 @@
+"""An existing deployment: a directory of the Rust server, served by ours, and by Rust again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from interop.identity import TURNS, run_identity
+from interop.programs import CLIENT_VARIABLE, PEERS_VARIABLE, SERVER_VARIABLE, locate
+from interop.stage import Stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROGRAMS = locate()
+
+
+@pytest.mark.skipif(
+    bool(PROGRAMS.missing),
+    reason="needs the Rust programs: run make interop once, or name them in "
+    f"{CLIENT_VARIABLE}, {SERVER_VARIABLE} and {PEERS_VARIABLE}",
+)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_one_directory_is_one_address_whoever_serves_it(tmp_path: Path) -> None:
+    stage = Stage(PROGRAMS, tmp_path)
+    async with stage.network() as network:
+        records = await run_identity(stage, network)
+    assert len(records) == len(TURNS)
+    assert [record.problem for record in records] == [None] * len(TURNS)
+    assert all(record.is_same_address for record in records)
