@@ -27,10 +27,16 @@ REWRITTEN = {
     "scripts/start-server.sh",
     "systemd/nym-proxy-client.service",
     "systemd/nym-proxy-server.service",
+    "systemd/nym-proxy-server.service.d/override.conf",
+    "python/nightly_upload.py",
 }
 FOUND = {
     ("compose.yaml", "NYM005"),
     ("compose.yaml", "NYM060"),
+    ("envs/mainnet.env", "NYM043"),
+    ("python/nightly_upload.py", "NYM030"),
+    ("rust/Cargo.toml", "NYM014"),
+    ("rust/src/main.rs", "NYM010"),
     ("scripts/deploy.sh", "NYM001"),
     ("scripts/deploy.sh", "NYM006"),
     ("scripts/deploy.sh", "NYM060"),
@@ -43,7 +49,7 @@ FOUND = {
     ("systemd/nym-proxy-server.service", "NYM050"),
     ("systemd/nym-proxy-server.service.d/override.conf", "NYM002"),
     ("systemd/nym-proxy-server.service.d/override.conf", "NYM007"),
-    ("systemd/nym-proxy-server.service.d/override.conf", "NYM051"),
+    ("systemd/nym-proxy-server.service.d/override.conf", "NYM050"),
 }
 
 
