@@ -26,8 +26,13 @@ SCHEMA_VERSION = 1
 
 def render(result: ScanResult, options: ScanOptions, tool_version: str) -> str:
     """Return the plan for what a scan found."""
+    return json.dumps(document(result, options, tool_version), indent=2) + "\n"
+
+
+def document(result: ScanResult, options: ScanOptions, tool_version: str) -> dict[str, Any]:
+    """Return the plan before it becomes text."""
     left = left_for_a_human(result.findings)
-    document = {
+    return {
         "schema_version": SCHEMA_VERSION,
         "tool_version": tool_version,
         "root": str(result.root),
@@ -36,7 +41,7 @@ def render(result: ScanResult, options: ScanOptions, tool_version: str) -> str:
             "to": options.to,
             "decisions": dict(options.decisions),
         },
-        "files": [_file(each) for each in changes_of(result)],
+        "files": [file_entry(each) for each in changes_of(result)],
         "decisions": [
             {
                 "code": each.code,
@@ -51,7 +56,6 @@ def render(result: ScanResult, options: ScanOptions, tool_version: str) -> str:
         ],
         "left_for_a_human": [as_object(each, result) for each in left],
     }
-    return json.dumps(document, indent=2) + "\n"
 
 
 def read(path: Path, root: Path | None = None) -> tuple[Path, list[FileChange]]:
@@ -68,11 +72,11 @@ def read(path: Path, root: Path | None = None) -> tuple[Path, list[FileChange]]:
         Refused: it is no plan, or a file is not what the plan was made for.
     """
     try:
-        document = json.loads(path.read_bytes())
-        if document["schema_version"] != SCHEMA_VERSION:
+        given = json.loads(path.read_bytes())
+        if given["schema_version"] != SCHEMA_VERSION:
             raise Refused(f"{path}: made by another version of this tool; make the plan again")
-        root = root or Path(document["root"])
-        files = [_checked(entry) for entry in document["files"]]
+        root = root or Path(given["root"])
+        files = [_checked(entry) for entry in given["files"]]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(
             f"{path}: it is no plan of nymproxy-migrate; make one with `plan -o`"
@@ -83,7 +87,8 @@ def read(path: Path, root: Path | None = None) -> tuple[Path, list[FileChange]]:
     return root, [_change(root, entry, edits) for entry, edits in files]
 
 
-def _file(each: FileChange) -> dict[str, Any]:
+def file_entry(each: FileChange) -> dict[str, Any]:
+    """Return one file of a plan, with its digests and edits."""
     edits = []
     for edit in each.edits:
         place: dict[str, Any] = {"start": edit.span.start, "end": edit.span.end}

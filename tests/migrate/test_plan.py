@@ -150,7 +150,7 @@ def test_a_file_that_has_changed_is_refused(tree: Path, plan_file: Path) -> None
 def test_bytes_that_are_no_text_survive(tmp_path: Path) -> None:
     each: FileChange = change("a", b"a\xe9b", [Edit(Span(1, 2), b"\xff")])
     (tmp_path / "a").write_bytes(each.before)
-    document = {"schema_version": 1, "root": str(tmp_path), "files": [plan._file(each)]}
+    document = {"schema_version": 1, "root": str(tmp_path), "files": [plan.file_entry(each)]}
     (tmp_path / "plan.json").write_text(json.dumps(document))
     assert plan.read(tmp_path / "plan.json") == (tmp_path, [each])
 

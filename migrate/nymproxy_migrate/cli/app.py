@@ -41,6 +41,15 @@ class Format(enum.StrEnum):
     SARIF = "sarif"
 
 
+class ParityFormat(enum.StrEnum):
+    """How a comparison is reported."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+    HTML = "html"
+
+
 Paths = Annotated[
     list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files and folders; default: here.")
 ]
@@ -52,6 +61,9 @@ Decide = Annotated[
     list[str] | None, typer.Option("--decide", metavar="CODE=CHOICE", help="Take a decision.")
 ]
 
+AsJson = Annotated[
+    bool, typer.Option("--json", help="As JSON; `nymproxy-migrate schema` describes it.")
+]
 StateDir = Annotated[
     Path | None,
     typer.Option(help="Where runs are recorded. Default: .nymproxy-migrate at the tree's root."),
@@ -92,11 +104,24 @@ def scan(
 
 
 @app.command()
-def explain(code: Annotated[str, typer.Argument(metavar="CODE", help="NYM001, say.")]) -> None:
+def explain(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="NYM001, say.")],
+    as_json: AsJson = False,
+) -> None:
     """Say what a finding means and what to do about it."""
     from nymproxy_migrate.cli import commands
 
-    commands.explain(code)
+    commands.explain(code, as_json=as_json)
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A subcommand: scan, plan, ...")],
+) -> None:
+    """Print the JSON schema of what a subcommand gives with --json, or of a plan."""
+    from nymproxy_migrate.cli import commands
+
+    commands.schema(name)
 
 
 @app.command()
@@ -115,6 +140,7 @@ def rewrite(
     root: Annotated[
         Path | None, typer.Option(help="With --plan: where the tree is now, if it was moved.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show as a unified diff what would be rewritten; write it with --write or --plan."""
     from nymproxy_migrate.cli import commands
@@ -123,13 +149,13 @@ def rewrite(
     if plan_file is not None:
         if paths or docs or decide or to is not Target.LEGACY:
             raise Refused("--plan FILE goes without paths, --docs, --to and --decide")
-        raise typer.Exit(commands.write_plan(plan_file, root, state_dir))
+        raise typer.Exit(commands.write_plan(plan_file, root, state_dir, as_json=as_json))
     if root is not None:
         raise Refused("--root goes with --plan FILE")
     options = commands.options_of(docs=docs, to=to.value, decide=decide or [])
     if write:
-        raise typer.Exit(commands.write(paths or [], options, state_dir))
-    raise typer.Exit(commands.rewrite(paths or [], options))
+        raise typer.Exit(commands.write(paths or [], options, state_dir, as_json=as_json))
+    raise typer.Exit(commands.rewrite(paths or [], options, as_json=as_json))
 
 
 @app.command()
@@ -154,11 +180,12 @@ def rollback(
     ] = None,
     root: Annotated[Path, typer.Option(help="The tree that was rewritten.")] = Path(),
     state_dir: StateDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Put back the bytes and modes of all files of a run."""
     from nymproxy_migrate.cli import commands
 
-    commands.roll_back(run_id, root, state_dir)
+    commands.roll_back(run_id, root, state_dir, as_json=as_json)
 
 
 @app.command()
@@ -215,6 +242,40 @@ def doctor(
         timeout=timeout,
     )
     raise typer.Exit(command.doctor(settings, as_json=as_json))
+
+
+@app.command()
+def parity(
+    legacy: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A server that runs, legacy wire.")
+    ] = None,
+    stream: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A server that runs, stream wire.")
+    ] = None,
+    env: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The network of these servers.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Traffic of the clients towards these servers.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Less work, coarser figures.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the payloads.")] = 1,
+    form: Annotated[ParityFormat, typer.Option("--format")] = ParityFormat.TEXT,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: stdout.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+) -> None:
+    """Do the same work over the legacy way and the stream way, and compare.
+
+    Without addresses on a mixnet of its own, which needs nothing; with them against servers that
+    lead to `python -m nymproxy.testing.upstream`. Exit code 1 if the stream way is worse.
+    """
+    from nymproxy_migrate.cli import parity as body
+
+    form_name = "json" if as_json else form.value
+    options = body.Options(legacy, stream, env, profile, quick, seed, form_name, output)
+    raise typer.Exit(body.parity(options))
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy import __version__
-from nymproxy_migrate import diff, plan, rollback, rules
+from nymproxy_migrate import diff, plan, rollback, rules, schemas
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
 from nymproxy_migrate.journal import STATE_FOLDER
 from nymproxy_migrate.model import Action
 from nymproxy_migrate.options import ScanOptions, Target
 from nymproxy_migrate.refused import Refused
-from nymproxy_migrate.report import github, sarif, text
+from nymproxy_migrate.report import documents, github, sarif, text
 from nymproxy_migrate.report import json as json_report
 from nymproxy_migrate.scan import ScanResult
 from nymproxy_migrate.scan import scan as scan_paths
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nymproxy_migrate.changes import FileChange
+    from nymproxy_migrate.journal import Run
 
 CHOICES = {
     "NYM005": ("keep", "rewrite"),
@@ -82,39 +83,55 @@ def _report(result: ScanResult, form: str) -> str:
             return text.render(result)
 
 
-def explain(code: str) -> None:
+def explain(code: str, *, as_json: bool) -> None:
     """Print what a rule means.
 
     Raises:
         Refused: there is no such rule.
     """
-    try:
+    if code.upper() not in rules.RULES:
+        raise Refused(f"{code}: no such code; there are {', '.join(rules.RULES)}")
+    if as_json:
+        sys.stdout.write(documents.explanation(rules.RULES[code.upper()]))
+    else:
         sys.stdout.write(rules.explain(code))
-    except KeyError:
-        raise Refused(f"{code}: no such code; there are {', '.join(rules.RULES)}") from None
 
 
-def rewrite(paths: Sequence[Path], options: ScanOptions) -> int:
+def rewrite(paths: Sequence[Path], options: ScanOptions, *, as_json: bool) -> int:
     """Show the diff; 1 if there is one, or work left for a human."""
     result = look(paths, options)
     changes = changes_of(result)
-    write_bytes(diff.unified(changes))
+    if as_json:
+        sys.stdout.write(documents.rewrite(result, options, None))
+    else:
+        write_bytes(diff.unified(changes))
     return int(say_what_is_left(result) or bool(changes))
 
 
-def write(paths: Sequence[Path], options: ScanOptions, state: Path | None) -> int:
+def write(paths: Sequence[Path], options: ScanOptions, state: Path | None, *, as_json: bool) -> int:
     """Write all rewrites; 1 if work is left for a human."""
     result = look(paths, options)
-    apply_changes(result.root, changes_of(result), state)
+    changes = changes_of(result)
+    run = apply_changes(result.root, changes, state)
+    if as_json:
+        sys.stdout.write(documents.rewrite(result, options, run))
+    else:
+        say_what_was_done(result.root, changes, run, state)
     return int(say_what_is_left(result))
 
 
-def apply_changes(root: Path, changes: Sequence[FileChange], state: Path | None) -> None:
-    """Write changes and say how to undo them."""
-    if not changes:
+def apply_changes(root: Path, changes: Sequence[FileChange], state: Path | None) -> Run | None:
+    """Write changes; return the run, or None if there is nothing to write."""
+    return apply(root, changes, state or root / STATE_FOLDER) if changes else None
+
+
+def say_what_was_done(
+    root: Path, changes: Sequence[FileChange], run: Run | None, state: Path | None
+) -> None:
+    """Name the files that were written, and how to undo it."""
+    if run is None:
         sys.stdout.write("nothing to rewrite\n")
         return
-    run = apply(root, changes, state or root / STATE_FOLDER)
     where = f" --root {shlex.quote(str(root))}" if root != Path.cwd() else ""
     where = f" --state-dir {shlex.quote(str(state))}" if state is not None else where
     sys.stdout.write("".join(f"rewritten: {change.path}\n" for change in changes))
@@ -130,14 +147,18 @@ def make_plan(output: Path, paths: Sequence[Path], options: ScanOptions) -> int:
     return int(say_what_is_left(result))
 
 
-def write_plan(path: Path, root: Path | None, state: Path | None) -> int:
+def write_plan(path: Path, root: Path | None, state: Path | None, *, as_json: bool) -> int:
     """Write exactly what a plan says; 0, as what is left for a human stands in the plan."""
     root, changes = plan.read(path, root and Path.absolute(root))
-    apply_changes(root, changes, state)
+    run = apply_changes(root, changes, state)
+    if as_json:
+        sys.stdout.write(documents.applied_plan(root, changes, run))
+    else:
+        say_what_was_done(root, changes, run, state)
     return 0
 
 
-def roll_back(name: str | None, root: Path, state: Path | None) -> None:
+def roll_back(name: str | None, root: Path, state: Path | None, *, as_json: bool) -> None:
     """Undo a run and say so."""
     if state is None:
         # The tree may have been moved with its journal: what counts is where it is now.
@@ -145,7 +166,23 @@ def roll_back(name: str | None, root: Path, state: Path | None) -> None:
         run, restored = rollback.roll_back(root / STATE_FOLDER, name, root=root)
     else:
         run, restored = rollback.roll_back(state, name)
-    sys.stdout.write(f"rolled back {run.name}: {restored} files restored\n")
+        root = run.root
+    if as_json:
+        sys.stdout.write(documents.rollback(run, root, restored))
+    else:
+        sys.stdout.write(f"rolled back {run.name}: {restored} files restored\n")
+
+
+def schema(name: str) -> None:
+    """Print the schema of a subcommand's JSON.
+
+    Raises:
+        Refused: there is none of that name.
+    """
+    try:
+        sys.stdout.write(schemas.text(name))
+    except KeyError:
+        raise Refused(f"{name}: no such schema; there are {', '.join(schemas.names())}") from None
 
 
 def say_what_is_left(result: ScanResult) -> bool:
