@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from nymproxy_migrate.report.figures import figure
 from nymproxy_migrate.report.plots import all_plots
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from nymproxy_migrate.parity.model import ParityReport, Row
 
 # Each verdict has a symbol besides its word and its colour.
@@ -47,15 +50,7 @@ class _ShownRow:
 
 def render(report: ParityReport) -> str:
     """Return the whole page."""
-    environment = Environment(
-        loader=PackageLoader("nymproxy_migrate", "report/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("parity.html.j2").render(
+    return _template().render(
         report=report,
         headline=headline(report),
         outcome="worse" if report.worse else "fine" if _compared(report) else "nothing",
@@ -67,6 +62,19 @@ def render(report: ParityReport) -> str:
         against=_AGAINST.get(report.against, report.against),
         rerun=_RERUN.get(report.against, _RERUN["localnet"]),
     )
+
+
+@functools.cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("nymproxy_migrate", "report/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("parity.html.j2")
 
 
 def headline(report: ParityReport) -> str:

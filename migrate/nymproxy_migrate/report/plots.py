@@ -30,7 +30,7 @@ _THEORY_POINTS = 120
 _GOODPUT_BINS = 24
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 # An echo far beyond the others would press all of them against the left edge.
-_FAR_BEYOND = 4.0
+_FAR_BEYOND = 2.0
 _TYPICAL = 0.95
 
 
@@ -72,7 +72,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One figure of the report; it has curves, or rows of dots, or neither where data is missing.
+    """One figure of the report: curves, or rows of dots; neither where nothing was measured.
 
     Attributes:
         key: unique in the page; part of element ids.
@@ -117,14 +117,14 @@ def all_plots(report: ParityReport) -> tuple[Plot, ...]:
             "Packets for each KiB of payload",
             "Sphinx packets per KiB of payload",
             report.packets,
-            lambda series: _ratio(series.packets * 1024, series.payload_bytes),
+            packets_per_kib,
         ),
         packets_plot(
             "wire-bytes",
             "Wire bytes for each byte of payload",
             "Wire bytes per payload byte",
             report.packets,
-            lambda series: _ratio(series.wire_bytes, series.payload_bytes),
+            wire_bytes_per_byte,
         ),
     )
 
@@ -144,18 +144,19 @@ def echo_plot(round_trips: dict[Side, tuple[float, ...]], delays: MixDelays | No
         for side, values in samples.items()
         if values
     ]
-    if delays:
+    measured = bool(curves)
+    if measured and delays:
         label = f"mix delays alone: {shape} hops of {figure(mean)} ms on average"
         curves.append(Curve("theory", label, _theory(shape, mean, x, y)))
     return Plot(
         "echo",
         "Echo round trips",
-        _echo_summary(samples, shape, mean, x) if curves else "No echo was measured.",
+        _echo_summary(samples, shape, mean, x) if measured else "No echo was measured.",
         x,
         y,
         tuple(curves),
         (),
-        _echo_table(samples, shape, mean, known=delays is not None),
+        _echo_table(samples, shape, mean if delays else None),
     )
 
 
@@ -172,27 +173,28 @@ def _echo_summary(samples: dict[Side, list[float]], shape: int, mean: float, x: 
     ]
     if shape:
         halves.append(f"{figure(erlang.quantile(shape, mean, 0.5))} ms from the mix delays alone")
-    said = f"Half of the echoes were back after: {'; '.join(halves)}." if halves else ""
+    said = f"Half of the echoes were back after: {'; '.join(halves)}."
     beyond = sum(value > x.high for values in samples.values() for value in values)
     if beyond:
         said += f" {beyond:,} took longer than the {figure(x.high)} ms that are shown."
     missing = [side for side, values in samples.items() if not values]
     if missing:
         said += f" No echoes were measured on this side: {', '.join(missing)}."
-    return said.strip()
+    return said
 
 
-def _echo_table(samples: dict[Side, list[float]], shape: int, mean: float, *, known: bool) -> Table:
-    rows = []
-    for share in _QUANTILES:
-        cells = [
-            figure(_quantile(values, share)) if values else NO_VALUE for values in samples.values()
-        ]
-        cells.append(figure(erlang.quantile(shape, mean, share)) if known else NO_VALUE)
-        rows.append((f"{share:.0%}".replace("%", " %"), *cells))
-    ends = [figure(values[-1]) if values else NO_VALUE for values in samples.values()]
-    rows.append(("100 %", *ends, NO_VALUE))
+def _echo_table(samples: dict[Side, list[float]], shape: int, mean: float | None) -> Table:
     head = ("Share back", *(f"{side} (ms)" for side in samples), "mix delays alone (ms)")
+    rows = []
+    if any(samples.values()):
+        for share in (*_QUANTILES, 1.0):
+            cells = [
+                figure(_quantile(values, share)) if values else NO_VALUE
+                for values in samples.values()
+            ]
+            known = mean is not None and share < 1
+            theory = figure(erlang.quantile(shape, mean or 0.0, share)) if known else NO_VALUE
+            rows.append((f"{100 * share:.0f} %", *cells, theory))
     return Table("Round trip time by share of echoes", head, tuple(rows))
 
 
@@ -200,7 +202,7 @@ def goodput_plot(key: str, name: str, series: Sequence[GoodputSeries]) -> Plot:
     """Return the rate at which the payload of one transfer arrived, over time."""
     usable = [one for one in series if one.seconds and one.seconds[-1] > 0]
     longest = max((one.seconds[-1] for one in usable), default=0.0)
-    rates = [(one, _rates(one, longest)) for one in usable]
+    rates = [(one, interval_rates(one, longest)) for one in usable]
     x = axes.from_zero("Time since the connection's start (s)", longest)
     top = max((rate for _, found in rates for _, rate in found), default=0.0)
     y = axes.from_zero("Goodput (KiB/s)", top, ticks=4)
@@ -216,6 +218,31 @@ def goodput_plot(key: str, name: str, series: Sequence[GoodputSeries]) -> Plot:
         said += f" Nothing was measured on this side: {', '.join(missing)}."
     title = f"Goodput over time: {name}" if name else "Goodput over time"
     return Plot(key, title, said, x, y, curves, (), _goodput_table(name, rates))
+
+
+def interval_rates(series: GoodputSeries, longest: float) -> list[tuple[float, float]]:
+    """Return the rate of each interval of a transfer.
+
+    Args:
+        series: of the transfer; it lasts longer than no time.
+        longest: duration of the longest transfer of the plot, which is cut into a fixed number of
+            intervals; those of the others are about as long.
+
+    Returns:
+        The interval's end in seconds, and the KiB/s that arrived in it.
+    """
+    duration = series.seconds[-1]
+    count = max(1, round(_GOODPUT_BINS * duration / longest))
+    width = duration / count
+    rates = []
+    before = 0
+    for index in range(1, count + 1):
+        end = duration if index == count else index * width
+        known = bisect_right(series.seconds, end)
+        until = series.payload_bytes[known - 1] if known else 0
+        rates.append((end, (until - before) / 1024 / width))
+        before = until
+    return rates
 
 
 def _goodput_table(
@@ -265,8 +292,14 @@ def packets_plot(
     return Plot(key, title, said, x, None, (), tuple(rows), Table(title, head, cells))
 
 
-def _ratio(cost: float, payload_bytes: int) -> float | None:
-    return cost / payload_bytes if payload_bytes > 0 else None
+def packets_per_kib(series: PacketsSeries) -> float | None:
+    """Return how many packets 1024 bytes of payload took; ``None`` without payload."""
+    return 1024 * series.packets / series.payload_bytes if series.payload_bytes > 0 else None
+
+
+def wire_bytes_per_byte(series: PacketsSeries) -> float | None:
+    """Return how many bytes on the wire a byte of payload took; ``None`` without payload."""
+    return series.wire_bytes / series.payload_bytes if series.payload_bytes > 0 else None
 
 
 def _quantile(ascending: Sequence[float], share: float) -> float:
@@ -276,22 +309,6 @@ def _quantile(ascending: Sequence[float], share: float) -> float:
 
 def _mean_rate(series: GoodputSeries) -> float:
     return series.payload_bytes[-1] / 1024 / series.seconds[-1]
-
-
-def _rates(series: GoodputSeries, longest: float) -> list[tuple[float, float]]:
-    """Return (end of the interval in s, KiB/s in it), in intervals of nearly one length."""
-    duration = series.seconds[-1]
-    count = max(1, round(_GOODPUT_BINS * duration / longest))
-    width = duration / count
-    rates = []
-    before = 0
-    for index in range(1, count + 1):
-        end = duration if index == count else index * width
-        known = bisect_right(series.seconds, end)
-        until = series.payload_bytes[known - 1] if known else 0
-        rates.append((end, (until - before) / 1024 / width))
-        before = until
-    return rates
 
 
 def _steps(ascending: Sequence[float], x: axes.Axis, y: axes.Axis) -> str:
