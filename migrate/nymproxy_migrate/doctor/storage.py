@@ -238,7 +238,7 @@ def read_address(directory: Path) -> tuple[Check, NymAddress | None]:
             detail=str(error),
         )
         return check, None
-    shown = f"{str(address.identity)[:6]}..."
+    shown = f"{str(address)[:6]}..."
     return Check(ADDRESS, Verdict.OK, "read offline", detail=f"it starts with {shown}"), address
 
 
