@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import suppressions, walk
-from nymproxy_migrate.finders import FINDERS, FinderEntry, python_calls
+from nymproxy_migrate.finders import FINDERS, FinderEntry, config_dirs, python_calls
 from nymproxy_migrate.model import Action, Finding, Kind, SourceFile, Span, Unparsable
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.rules import RULES
@@ -61,6 +61,8 @@ def scan(
             continue
         files_read += 1
         in_file = scan_source(found, options)
+        if found.name == config_dirs.MARK:
+            in_file += config_dirs.find(found, root)
         if in_file:
             findings += in_file
             sources[found.path] = found

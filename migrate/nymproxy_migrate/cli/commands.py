@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CHOICES = {
     "NYM005": ("keep", "rewrite"),
+    "NYM062": ("effective", "as-written"),
     "NYM060": ("per-connection", "pool", "shared"),
 }
 """The decisions that can be taken with ``--decide``, and their choices."""

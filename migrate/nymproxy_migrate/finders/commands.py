@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import containers, names, new_commands
-from nymproxy_migrate.finders import python_calls
+from nymproxy_migrate.finders import config_dirs, python_calls
 from nymproxy_migrate.judge import OldInvocation, Role, UnreadableCommand, judge
 from nymproxy_migrate.model import (
     Action,
@@ -162,9 +162,12 @@ def _details(
         yield from _linkability(invocation, source, options)
         return
     directory = effective_config_dir(invocation)
-    if directory is not None:
+    if directory is not None and options.decisions.get("NYM062") != "as-written":
         message = f"the server's keys, and so its Nym address, are in {directory}"
         yield RULES["NYM050"].finding(source, _span_of(invocation, "config-dir"), message)
+    place = _span_of(invocation, "config-dir")
+    if "NYM062" not in options.decisions:
+        yield from config_dirs.address_change(invocation, source, place)
     gateway = invocation.flag("gateway")
     if gateway is not None:
         message = "the server asks for a gateway of its own; the new command keeps it"

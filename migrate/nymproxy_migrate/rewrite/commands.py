@@ -75,7 +75,10 @@ def rewrite(invocation: OldInvocation, data: bytes, options: ScanOptions) -> Rew
             edits += _spelling(flag, invocation, data, notes)
         if invocation.role is Role.SERVER and not only_help:
             added += [_literal("--accept"), _literal("legacy,stream")]
-            edits += _config_dir(invocation, data, added)
+            if options.decisions.get("NYM062") != "as-written":
+                edits += _config_dir(invocation, data, added)
+            elif invocation.flag("config-dir") is None:
+                added += [_literal("--config-dir"), _literal(DEFAULT_CONFIG_DIR)]
         edits.append(_program(invocation, added, options))
     except ValueError as error:
         raise CannotRewrite(str(error)) from error
