@@ -6,12 +6,13 @@ The last part runs in a real headless browser, and is skipped where there is non
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nymproxy_migrate.parity.model import (
@@ -272,7 +273,10 @@ class TestMissingData:
         st.tuples(*(st.integers(0, 10**12) for _ in range(3))),
         st.none() | st.builds(MixDelays, st.integers(0, 10), st.floats(0, 10)),
     )
-    @settings(max_examples=40, deadline=None)
+    @example([], [1.797693134862316e303], [], (0, 0, 0), None)
+    @example([math.inf, math.nan, -1.0, 5e-324], [], [(5e-324, 7)], (1, 1, 10**12), None)
+    @example([0.0], [1e300], [(math.inf, 7)], (10**12, 0, 1), MixDelays(10, 5e-324))
+    @settings(max_examples=25, deadline=None)
     def test_any_figures_make_a_page(
         self,
         legacy: list[float],
@@ -293,7 +297,7 @@ class TestMissingData:
         )
         page = Page(render(report))
         for path in page.named("path"):
-            assert set(path["d"]) <= set("MLHVZ0123456789. ")
+            assert set(path["d"]) <= set("MLHVZ0123456789.- ")
 
 
 WINDOWS = [(width, scheme) for width in (1280, 400) for scheme in ("light", "dark")]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _LOGARITHMIC_FROM = 20.0
 _MOST_DECADES_LABELLED = 6
+# Beyond these, arithmetic with floats would overflow or lose its digits; nothing measured is.
+_SMALLEST, _LARGEST = 1e-300, 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,12 @@ class Axis:
         value = min(max(value, low), high)
         if self.logarithmic:
             value, low, high = math.log(value), math.log(low), math.log(high)
-        return round(100 * (value - low) / (high - low), 3)
+        return round(100 * ((value - low) / (high - low)), 3)
 
 
 def from_zero(title: str, largest: float, *, ticks: int = 5) -> Axis:
-    """Return an axis from zero to a round value that is at least ``largest``."""
-    if not 0 < largest < math.inf:
+    """Return an axis from zero to a round value, at least ``largest``; to 1 where that is none."""
+    if not _SMALLEST < largest < _LARGEST:
         largest = 1.0
     step = _round_up(largest / ticks)
     count = max(1, math.ceil(largest / step - 1e-9))
@@ -72,7 +74,7 @@ def fractions(title: str) -> Axis:
 
 def for_ratios(title: str, values: Sequence[float]) -> Axis:
     """Return an axis from zero, or a logarithmic one where the small values would be lost on it."""
-    positive = [value for value in values if 0 < value < math.inf]
+    positive = [value for value in values if _SMALLEST < value < _LARGEST]
     if len(positive) < len(values) or not positive:
         return from_zero(title, max(positive, default=1.0))
     if max(positive) / min(positive) < _LOGARITHMIC_FROM:

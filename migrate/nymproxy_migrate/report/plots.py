@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _MOST_POINTS = 400
 _THEORY_POINTS = 120
 _GOODPUT_BINS = 24
+# Bytes that were all there at once have no rate.
+_SHORTEST_SECONDS = 1e-6
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 # An echo far beyond the others would press all of them against the left edge.
 _FAR_BEYOND = 2.0
@@ -200,7 +202,9 @@ def _echo_table(samples: dict[Side, list[float]], shape: int, mean: float | None
 
 def goodput_plot(key: str, name: str, series: Sequence[GoodputSeries]) -> Plot:
     """Return the rate at which the payload of one transfer arrived, over time."""
-    usable = [one for one in series if one.seconds and one.seconds[-1] > 0]
+    usable = [
+        one for one in series if one.seconds and _SHORTEST_SECONDS <= one.seconds[-1] < math.inf
+    ]
     longest = max((one.seconds[-1] for one in usable), default=0.0)
     rates = [(one, interval_rates(one, longest)) for one in usable]
     x = axes.from_zero("Time since the connection's start (s)", longest)
@@ -224,7 +228,7 @@ def interval_rates(series: GoodputSeries, longest: float) -> list[tuple[float, f
     """Return the rate of each interval of a transfer.
 
     Args:
-        series: of the transfer; it lasts longer than no time.
+        series: of the transfer; it lasts a microsecond or longer.
         longest: duration of the longest transfer of the plot, which is cut into a fixed number of
             intervals; those of the others are about as long.
 
