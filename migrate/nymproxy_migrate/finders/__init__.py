@@ -90,5 +90,6 @@ FINDERS: tuple[FinderEntry, ...] = (
         pattern=rb"tcp_proxy|NymProxy|ClientPool|client_pool|open_stream|listener",
     ),
     FinderEntry("cargo", (b"nym-sdk", b"nym_sdk", b"nymtech/"), ("Cargo.toml",)),
+    FinderEntry("go", (b"go-nym/bindings",), (".go",)),
 )
 """In the order in which they run; each new finder adds its line."""

@@ -1,0 +1,167 @@
+"""The old proxies in Go programs, over the bindings of nymtech/nym (sdk/ffi/go)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import sidecar
+from nymproxy_migrate.containers import syntax
+from nymproxy_migrate.containers.text import Text
+from nymproxy_migrate.finders.go_values import Values, arguments, text
+from nymproxy_migrate.model import Finding, Kind, SourceFile, Span
+from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.sidecar import CLIENT_DEFAULTS, Sidecar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+    from nymproxy_migrate.options import ScanOptions
+
+PACKAGE = "go-nym/bindings"
+
+_FUNCTIONS = {
+    "NewProxyClient": {5: "the form without a pool", 6: "the form with a pool"},
+    "NewProxyClientDefault": {2: "127.0.0.1:8080, 60 seconds"},
+    "NewProxyServer": {3: "the form without a gateway", 4: "the form with a gateway"},
+    "RunProxyClient": {0: "it cannot be stopped"},
+    "RunProxyServer": {0: "it cannot be stopped"},
+    "ProxyServerAddress": {0: "it blocks once the server runs"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A use of one of the functions.
+
+    Attributes:
+        name: the function.
+        span: the call, or the name where it is not called.
+        node: the call; None where it is passed on as a function.
+    """
+
+    name: str
+    span: Span
+    node: Node | None
+
+
+def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
+    """Yield the uses of the old proxies in a Go file, and what to run in their place."""
+    root = syntax.parse("go", Text.whole(source.data))
+    nodes = _all_nodes(root)
+    values = Values(nodes)
+    for call in _calls(nodes):
+        yield RULES["NYM020"].finding(source, call.span, _message(call))
+        proposed = _sidecar(call, source, values)
+        if proposed is not None:
+            message = f"a proxy beside the program can take its place: {proposed.command()}"
+            if proposed.variables:
+                message += f" (to be set: {', '.join(proposed.variables)})"
+            yield RULES["NYM021"].finding(source, call.span, message)
+    if root.has_error:
+        yield _unparsable(source, nodes)
+
+
+def sidecars(source: SourceFile) -> Iterator[Sidecar]:
+    """Yield the proxies that a Go file makes."""
+    nodes = _all_nodes(syntax.parse("go", Text.whole(source.data)))
+    values = Values(nodes)
+    for call in _calls(nodes):
+        proposed = _sidecar(call, source, values)
+        if proposed is not None:
+            yield proposed
+
+
+def _all_nodes(root: Node) -> list[Node]:
+    nodes, stack = [], [root]
+    while stack:
+        node = stack.pop()
+        nodes.append(node)
+        stack += reversed(node.children)
+    return nodes
+
+
+def _calls(nodes: list[Node]) -> Iterator[Call]:
+    packages, is_dotted = _imports(nodes)
+    for node in nodes:
+        name: Node | None = None
+        if node.type == "selector_expression":
+            operand = node.child_by_field_name("operand")
+            if operand is not None and operand.type == "identifier" and text(operand) in packages:
+                name = None if _is_local(operand) else node.child_by_field_name("field")
+        elif node.type == "identifier" and is_dotted and not _is_local(node):
+            around = node.parent
+            name = node if around is not None and around.type != "selector_expression" else None
+        if name is None or text(name) not in _FUNCTIONS:
+            continue
+        call = node.parent
+        if call is not None and call.type == "call_expression":
+            function = call.child_by_field_name("function")
+            if function is not None and function.id == node.id:
+                yield Call(text(name), Span(call.start_byte, call.end_byte), call)
+                continue
+        if call is None or call.type != "function_declaration":
+            yield Call(text(name), Span(node.start_byte, node.end_byte), None)
+
+
+def _imports(nodes: list[Node]) -> tuple[set[str], bool]:
+    """Return the names under which the bindings are imported, and whether with a dot."""
+    packages, is_dotted = set(), False
+    for node in nodes:
+        path = node.child_by_field_name("path") if node.type == "import_spec" else None
+        if path is None or not text(path).strip('"`').endswith(PACKAGE):
+            continue
+        alias = node.child_by_field_name("name")
+        if alias is None:
+            packages.add("bindings")
+        elif alias.type == "dot":
+            is_dotted = True
+        elif alias.type != "blank_identifier":
+            packages.add(text(alias))
+    return packages, is_dotted
+
+
+def _is_local(name: Node) -> bool:
+    """Tell whether a function around a name declares it: a variable or a parameter."""
+    wanted, around = text(name), name.parent
+    while around is not None:
+        if around.type in {"function_declaration", "method_declaration", "func_literal"}:
+            for node in _all_nodes(around):
+                if node.type in {"short_var_declaration", "var_spec", "parameter_declaration"}:
+                    left = node.child_by_field_name("left")
+                    names = node.children_by_field_name("name")
+                    names += left.named_children if left is not None else []
+                    if any(text(each) == wanted for each in names):
+                        return True
+        around = around.parent
+    return False
+
+
+def _message(call: Call) -> str:
+    if call.node is None:
+        return f"{call.name} of the bindings is passed on as a function"
+    count = len(arguments(call.node))
+    form = _FUNCTIONS[call.name].get(count, "no published version takes so many arguments")
+    return f"{call.name} of the bindings is called ({form})"
+
+
+def _sidecar(call: Call, source: SourceFile, values: Values) -> Sidecar | None:
+    if call.node is None or not call.name.startswith("New"):
+        return None
+    given = [values.value(each) for each in arguments(call.node)]
+    if call.name == "NewProxyClientDefault":
+        given[1:1] = CLIENT_DEFAULTS
+    role: sidecar.Role = "server" if call.name == "NewProxyServer" else "client"
+    return sidecar.make(role, source.path, given)
+
+
+def _unparsable(source: SourceFile, nodes: list[Node]) -> Finding:
+    first = min(
+        (node.start_byte for node in nodes if node.type == "ERROR" or node.is_missing),
+        default=0,
+    )
+    end = source.data.find(b"\n", first)
+    span = Span(first, end if end >= 0 else len(source.data))
+    return RULES["NYM090"].finding(source, span, "not valid Go here", kind=Kind.GO_FFI)
