@@ -3,12 +3,15 @@
 //! Each prints one JSON line when it is ready, and one with its result if it has one; logs go to
 //! stderr. They take the network from an env file, like the published proxies.
 
+mod compat;
 mod forward;
 mod messages;
+#[path = "../../../migrate/nymproxy_migrate/rust/nymproxy_compat.rs"]
+mod nymproxy_compat;
 mod pool;
 mod streams;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use nym_sdk::mixnet::{MixnetClient, MixnetClientBuilder, NymNetworkDetails, StoragePaths};
 use std::path::PathBuf;
@@ -60,6 +63,13 @@ enum Command {
         listen: String,
         #[arg(long)]
         surbs: Option<u32>,
+    },
+    /// Listen on a TCP port like the old proxy client, over streams
+    CompatClient { address: String, port: String },
+    /// Carry streams to a TCP service like the old proxy server; the identity is in --storage
+    CompatServer {
+        /// host:port
+        upstream: String,
     },
     /// Message mode: send every message back to its sender tag
     MessageEcho,
@@ -115,6 +125,18 @@ pub fn ready(client: &MixnetClient) {
 async fn main() -> Result<()> {
     nym_bin_common::logging::setup_tracing_logger();
     let arguments = Arguments::parse();
+    match &arguments.command {
+        Command::CompatClient { address, port } => {
+            return compat::client(address, port, Some(arguments.env_path.clone())).await;
+        }
+        Command::CompatServer { upstream } => {
+            let directory = arguments.storage.as_deref().and_then(|path| path.to_str());
+            let directory = directory.context("--storage is missing")?;
+            let (env, gateway) = (arguments.env_path.clone(), arguments.gateway.as_deref());
+            return compat::server(upstream, directory, Some(env), gateway).await;
+        }
+        _ => (),
+    }
     nym_network_defaults::setup_env(Some(&arguments.env_path));
     if let Command::Pool { address, reserve } = &arguments.command {
         return pool::run(address, *reserve).await;
@@ -132,6 +154,8 @@ async fn main() -> Result<()> {
         }
         Command::MessageEcho => messages::echo(client).await,
         Command::MessageClient { address, text } => messages::client(client, &address, text).await,
-        Command::Pool { .. } => unreachable!("handled above"),
+        Command::CompatClient { .. } | Command::CompatServer { .. } | Command::Pool { .. } => {
+            unreachable!("handled above")
+        }
     }
 }
