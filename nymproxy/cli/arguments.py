@@ -16,10 +16,12 @@ _LONG_NAMES = {
     "-c": "--config-dir",
     "-g": "--gateway",
 }
+_OLDER_NAMES = {"--upstream-address": "--upstream-tcp-address"}
+"""Of the server in the demonstration of 2024."""
 
 
 def normalise(arguments: list[str]) -> list[str]:
-    """Return ``arguments`` with ``-s=V`` split in two.
+    """Return ``arguments`` with ``-s=V`` split in two, and flags by the names that they have now.
 
     Raises:
         ConfigurationError: a flag of ``client`` or ``server`` is given twice.
@@ -30,7 +32,7 @@ def normalise(arguments: list[str]) -> list[str]:
     seen: set[str] = set()
     index = 1
     while index < len(arguments):
-        argument = arguments[index]
+        argument = _renamed(arguments[index])
         index += 1
         if argument == "--":
             result += [argument, *arguments[index:]]
@@ -50,6 +52,11 @@ def normalise(arguments: list[str]) -> list[str]:
             result.append(arguments[index])
             index += 1
     return result
+
+
+def _renamed(argument: str) -> str:
+    name, equals, value = argument.partition("=")
+    return _OLDER_NAMES.get(name, name) + equals + value
 
 
 def _split(argument: str) -> tuple[str | None, str | None]:
