@@ -1,0 +1,135 @@
+"""``parity``: measures both ways, with progress on stderr, and reports."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy import PROFILES, NymAddress
+from nymproxy.errors import NymError
+from nymproxy_migrate.parity.measure import Settings
+from nymproxy_migrate.parity.model import Side
+from nymproxy_migrate.parity.run import LOCALNET_PROFILE, Parity, run
+from nymproxy_migrate.parity.sides import FULL, QUICK
+from nymproxy_migrate.parity.stage import Servers
+from nymproxy_migrate.refused import Refused
+from nymproxy_migrate.report import junit, parity_json, parity_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from nymproxy_migrate.parity.model import ParityReport
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The flags of ``parity``; see their help in :mod:`nymproxy_migrate.cli.app`."""
+
+    legacy: str | None = None
+    stream: str | None = None
+    env: Path | None = None
+    profile: str | None = None
+    quick: bool = False
+    seed: int = 1
+    form: str = "text"
+    output: Path | None = None
+
+
+def parity(options: Options) -> int:
+    """Run parity, write the report, and return the exit code.
+
+    Raises:
+        Refused: the flags do not fit each other, or something could not be started.
+    """
+    render = _renderer(options.form)
+    asked = Parity(_settings(options), _say_with_time(), _servers(options))
+    try:
+        report = anyio.run(_interruptible, asked)
+    except* NymError as group:
+        raise Refused(_first_message(group)) from group
+    text = render(report)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        options.output.write_text(text, encoding="utf-8")
+    return 1 if report.worse else 0
+
+
+def _renderer(form: str) -> Callable[[ParityReport], str]:
+    if form == "html":
+        # Its plots need libraries that nothing else needs.
+        from nymproxy_migrate.report import html
+
+        return html.render
+    return {
+        "text": parity_text.render,
+        "json": parity_json.render,
+        "junit": junit.render,
+    }[form]
+
+
+def _settings(options: Options) -> Settings:
+    if options.profile is not None and options.profile not in PROFILES:
+        raise Refused(f"--profile {options.profile}: profiles are {', '.join(PROFILES)}")
+    return Settings(sizes=QUICK if options.quick else FULL, seed=options.seed)
+
+
+def _servers(options: Options) -> Servers | None:
+    given = (options.legacy, options.stream, options.env)
+    if given == (None, None, None):
+        if options.profile not in {None, LOCALNET_PROFILE}:
+            raise Refused("--profile goes with --legacy, --stream and --env")
+        return None
+    if options.legacy is None or options.stream is None or options.env is None:
+        raise Refused("running servers need all of --legacy, --stream and --env")
+    if not options.env.is_file():
+        raise Refused(f"{options.env}: there is no such env file")
+    addresses = {Side.LEGACY: options.legacy, Side.STREAM: options.stream}
+    for side, address in addresses.items():
+        try:
+            NymAddress.parse(address)
+        except NymError as error:
+            raise Refused(f"--{side.value}: {error}") from error
+    return Servers(addresses, options.env, options.profile or "default")
+
+
+async def _interruptible(asked: Parity) -> ParityReport:
+    """Run; SIGINT and SIGTERM end the children in order before the tool ends."""
+    report = None
+    async with anyio.create_task_group() as tasks:
+
+        async def watch() -> None:
+            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                async for _ in signals:
+                    tasks.cancel_scope.cancel()
+                    break
+
+        tasks.start_soon(watch)
+        report = await run(asked)
+        tasks.cancel_scope.cancel()
+    if report is None:
+        raise KeyboardInterrupt
+    return report
+
+
+def _say_with_time() -> Callable[[str], None]:
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        sys.stderr.write(f"[{time.monotonic() - started:5.1f} s] {text}\n")
+        sys.stderr.flush()
+
+    return say
+
+
+def _first_message(group: BaseExceptionGroup[NymError]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)

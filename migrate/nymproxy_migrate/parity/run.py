@@ -1,0 +1,145 @@
+"""A whole parity run: stage, linkability, workloads, comparison, report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from nymproxy import PROFILES, __version__
+from nymproxy_migrate.parity.compare import compare
+from nymproxy_migrate.parity.linkability import watch
+from nymproxy_migrate.parity.measure import Linkability, Settings, SideMeasurements, measure
+from nymproxy_migrate.parity.model import (
+    GoodputSeries,
+    MixDelays,
+    PacketsSeries,
+    ParityReport,
+    Side,
+)
+from nymproxy_migrate.parity.stage import Servers, Stage, localnet_stage, servers_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from nymproxy.testing.workloads import WorkloadResult
+
+MIX_LAYERS = 3
+LOCALNET_PROFILE = "bare"
+"""No mix delays and no cover: what remains is the work of the proxies, which is to be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """What was asked for.
+
+    Attributes:
+        settings: how to measure.
+        say: is told what happens, line by line.
+        servers: those to compare; ``None`` for a localnet.
+    """
+
+    settings: Settings
+    say: Callable[[str], None]
+    servers: Servers | None = None
+
+
+async def run(parity: Parity) -> ParityReport:
+    """Run everything and report.
+
+    Raises:
+        NymError: something could not be started, or the network could not be reached.
+    """
+    started_at, started = datetime.now(UTC), time.perf_counter()
+    async with _stage(parity) as stage:
+        linkability = await _linkability(stage, parity.say)
+        parity.say("working through both sides in turns")
+        found = await measure(stage.ways, parity.settings, partial(_say_result, parity.say))
+        for side, value in linkability.items():
+            found[side].linkability = value
+        parity.say("stopping everything")
+        profile = stage.profile
+    rows = compare(found[Side.LEGACY], found[Side.STREAM])
+    return ParityReport(
+        tool_version=__version__,
+        started_at=started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        seconds=round(time.perf_counter() - started, 1),
+        against="localnet" if parity.servers is None else "servers",
+        machine=_machine(),
+        rows=rows,
+        echo_round_trips_seconds=_round_trips(found),
+        goodput=_goodput(found),
+        packets=_packets(found),
+        mix_delays=MixDelays(MIX_LAYERS, PROFILES[profile].packet_delay_seconds),
+    )
+
+
+def _stage(parity: Parity) -> AbstractAsyncContextManager[Stage]:
+    if parity.servers is None:
+        parity.say("starting a local mixnet, an upstream, and a server and a client of each side")
+        return localnet_stage(LOCALNET_PROFILE)
+    parity.say("starting a client for each server")
+    return servers_stage(parity.servers)
+
+
+async def _linkability(stage: Stage, say: Callable[[str], None]) -> dict[Side, Linkability]:
+    say("looking at what a server can link")
+    found = {}
+    async with stage.listening_post() as post:
+        for side in Side:
+            found[side] = await watch(post, partial(stage.client_of_post, side), stage.network)
+    return found
+
+
+def _say_result(say: Callable[[str], None], name: str, side: Side, result: WorkloadResult) -> None:
+    outcome = "all right" if result.ok else f"FAILED, {result.problem}"
+    moved = f"{result.payload_bytes:,} bytes in {result.seconds:.2f} s"
+    say(f"  {name}, {side.value}: {moved}, {outcome}")
+
+
+def _machine() -> dict[str, str]:
+    machine = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": str(os.cpu_count()),
+    }
+    if hasattr(os, "getloadavg"):
+        machine["load"] = f"{os.getloadavg()[0]:.1f}"
+    return machine
+
+
+def _round_trips(found: dict[Side, SideMeasurements]) -> dict[Side, tuple[float, ...]]:
+    echoes = {side: one.workloads.get("echo") for side, one in found.items()}
+    return {
+        side: echo.result.round_trips_seconds for side, echo in echoes.items() if echo is not None
+    }
+
+
+def _goodput(found: dict[Side, SideMeasurements]) -> tuple[GoodputSeries, ...]:
+    series = []
+    for side, one in found.items():
+        if (download := one.workloads.get("download")) is not None:
+            seconds = tuple(seconds for seconds, _ in download.result.progress)
+            received = tuple(received for _, received in download.result.progress)
+            series.append(GoodputSeries("download", side, seconds, received))
+    return tuple(series)
+
+
+def _packets(found: dict[Side, SideMeasurements]) -> tuple[PacketsSeries, ...]:
+    return tuple(
+        PacketsSeries(
+            name,
+            side,
+            one.network.packets_from_clients,
+            one.network.bytes_from_clients,
+            one.result.payload_bytes,
+        )
+        for side, measured in found.items()
+        for name, one in measured.workloads.items()
+        if one.network is not None
+    )

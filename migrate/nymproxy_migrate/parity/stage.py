@@ -1,0 +1,189 @@
+"""What a parity run works on: a localnet with both pairs, or servers that run somewhere already."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy import MixnetClient, NetworkDetails
+from nymproxy.testing.counters import NetworkTotals, network_totals
+from nymproxy.testing.processes import Child, child_process
+from nymproxy.testing.upstream import serve_upstream
+from nymproxy.testing.workloads import Target
+from nymproxy_migrate.parity.model import Side
+from nymproxy_migrate.parity.relay import Relay, relay
+from nymproxy_migrate.parity.sides import Ways
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    import httpx
+
+    from nymproxy.testing.upstream import Upstream
+
+GRACE_SECONDS = "0.1"
+"""For sessions of our own children when they end: nobody waits for what is left of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Servers that run already.
+
+    Attributes:
+        addresses: their Nym addresses.
+        env_file: the network they are in.
+        profile: of the clients that are started.
+    """
+
+    addresses: Mapping[Side, str]
+    env_file: Path
+    profile: str
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that was started, and how to start a client next to it.
+
+    Attributes:
+        env_file: describes the network.
+        profile: of all clients.
+        ways: the sides, ready to be measured.
+        network: the localnet's counters; ``None`` for other networks.
+    """
+
+    env_file: Path
+    profile: str
+    folder: Path
+    ways: list[Ways] = field(default_factory=list)
+    network: Callable[[], Awaitable[NetworkTotals]] | None = None
+
+    @asynccontextmanager
+    async def client(self, name: str, side: Side, address: str) -> AsyncIterator[Child]:
+        """Run a proxy client of a side that carries to ``address``."""
+        arguments = [
+            *("nymproxy", "client", "-s", address, "--listen-port", "0", "--wire", side.value),
+            *("-e", str(self.env_file), "--profile", self.profile),
+            *("--grace-period", GRACE_SECONDS),
+        ]
+        async with child_process(name, arguments, log_directory=self.folder) as child:
+            yield child
+
+    @asynccontextmanager
+    async def server(self, name: str, upstream: str) -> AsyncIterator[Child]:
+        """Run a proxy server for both wires."""
+        arguments = [
+            *("nymproxy", "server", "-u", upstream, "--accept", "legacy,stream"),
+            *("-c", str(self.folder / f"{name}.config"), "-e", str(self.env_file)),
+            *("--profile", self.profile, "--grace-period", GRACE_SECONDS),
+        ]
+        async with child_process(name, arguments, log_directory=self.folder) as child:
+            yield child
+
+    @asynccontextmanager
+    async def listening_post(self) -> AsyncIterator[MixnetClient]:
+        """Connect a client of the mixnet that stands in for a server."""
+        network = NetworkDetails.from_env_file(self.env_file)
+        async with await MixnetClient.connect(network, profile=self.profile) as post:
+            yield post
+
+    @asynccontextmanager
+    async def client_of_post(self, side: Side, address: str) -> AsyncIterator[Target]:
+        """Run a client of a side towards the listening post."""
+        async with self.client(f"{side.value}-post-client", side, address) as child:
+            yield listens_at(child)
+
+
+def listens_at(client: Child) -> Target:
+    """Return where a client listens."""
+    host, _, port = str(client.ready["local_address"]).rpartition(":")
+    return Target(host.strip("[]"), int(port))
+
+
+@asynccontextmanager
+async def localnet_stage(profile: str) -> AsyncIterator[Stage]:
+    """Start a localnet, an upstream, and a server and a client of each side.
+
+    Each side has a server process of its own, so that its memory can be told from the other's;
+    both accept both wires.
+    """
+    import httpx
+
+    async with (
+        _folder() as folder,
+        httpx.AsyncClient(timeout=10) as http,
+        serve_upstream() as upstream,
+        child_process("localnet", ("nymproxy", "localnet"), log_directory=folder) as localnet,
+        AsyncExitStack() as stack,
+    ):
+        counters = _counters(http, str(localnet.ready["counters_url"]))
+        stage = Stage(Path(localnet.ready["env_file"]), profile, folder, network=counters)
+        pairs: dict[Side, Ways] = {}
+        # The relays' task groups last longer than the one that starts the processes.
+        gates = {side: await stack.enter_async_context(relay(upstream.http)) for side in Side}
+        async with anyio.create_task_group() as tasks:
+            for side, gate in gates.items():
+                tasks.start_soon(_start_pair, stage, stack, side, gate, upstream, pairs)
+        stage.ways = [pairs[side] for side in Side]
+        yield stage
+
+
+async def _start_pair(
+    stage: Stage,
+    stack: AsyncExitStack,
+    side: Side,
+    gate: Relay,
+    upstream: Upstream,
+    pairs: dict[Side, Ways],
+) -> None:
+    server = await stack.enter_async_context(stage.server(f"{side.value}-server", gate.address))
+    client = await stack.enter_async_context(
+        stage.client(f"{side.value}-client", side, str(server.ready["address"]))
+    )
+    pairs[side] = Ways(
+        side,
+        listens_at(client),
+        gate,
+        upstream.http,
+        upstream.greeter,
+        stage.network,
+        {"client": client.process.pid, "server": server.process.pid},
+    )
+
+
+@asynccontextmanager
+async def servers_stage(servers: Servers) -> AsyncIterator[Stage]:
+    """Start a client for each of two servers that run already."""
+    async with _folder() as folder, AsyncExitStack() as stack:
+        stage = Stage(servers.env_file, servers.profile, folder)
+        pairs: dict[Side, Ways] = {}
+
+        async def start(side: Side) -> None:
+            client = await stack.enter_async_context(
+                stage.client(f"{side.value}-client", side, servers.addresses[side])
+            )
+            processes = {"client": client.process.pid}
+            pairs[side] = Ways(side, listens_at(client), processes=processes)
+
+        async with anyio.create_task_group() as tasks:
+            for side in Side:
+                tasks.start_soon(start, side)
+        stage.ways = [pairs[side] for side in Side]
+        yield stage
+
+
+@asynccontextmanager
+async def _folder() -> AsyncIterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="nymproxy-parity-") as name:
+        yield Path(name)
+
+
+def _counters(http: httpx.AsyncClient, url: str) -> Callable[[], Awaitable[NetworkTotals]]:
+    async def ask() -> NetworkTotals:
+        return await network_totals(http, url)
+
+    return ask

@@ -1,0 +1,103 @@
+"""Parity: a fault on the stream side turns the run red and is named; without one it is green."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nymproxy_migrate.parity.compare import compare
+from nymproxy_migrate.parity.measure import Settings, measure
+from nymproxy_migrate.parity.model import Row, Side, Verdict
+from nymproxy_migrate.parity.relay import relay, unaltered
+from nymproxy_migrate.parity.sides import Sizes
+from tests.migrate.parity_faults import doubled, loopback, lost_end, stalled, swapped
+
+if TYPE_CHECKING:
+    from nymproxy_migrate.parity.relay import Alteration
+
+SMALL = Sizes(
+    first_bytes=2,
+    round_trips=5,
+    download_bytes=100_000,
+    upload_bytes=20_000,
+    connections=2,
+    connection_bytes=5_000,
+)
+SETTINGS = Settings(SMALL, timeout_seconds=15, end_of_data_seconds=0.3, refusal_seconds=3.0)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"  # the tool's own
+
+
+async def rows_of(
+    up: Alteration = unaltered, down: Alteration = unaltered, settings: Settings = SETTINGS
+) -> dict[str, Row]:
+    async with loopback(up=up, down=down) as ways:
+        found = await measure(ways, settings, lambda *_: None)
+    return {row.name: row for row in compare(found[Side.LEGACY], found[Side.STREAM])}
+
+
+def worse(rows: dict[str, Row]) -> set[str]:
+    return {row.name for row in rows.values() if row.verdict is Verdict.WORSE}
+
+
+async def test_without_a_fault_nothing_is_worse() -> None:
+    rows = await rows_of()
+    assert worse(rows) == set()
+    assert (rows["at_once.connections"].legacy, rows["at_once.connections"].stream) == (2, 2)
+    assert rows["half_close.eof_at_upstream"].stream == 1
+    assert rows["upstream_down.visible"].legacy is True
+    skipped = {row.name for row in rows.values() if row.verdict is Verdict.SKIPPED}
+    assert "download.packets_per_kb" in skipped
+    assert all(row.note for row in rows.values() if row.verdict is Verdict.SKIPPED)
+
+
+async def test_a_lost_end_of_data_is_named() -> None:
+    found = worse(await rows_of(down=lost_end))
+    assert {"download.eof_at_app", "half_close.eof_at_app", "at_once.eof_at_app"} <= found
+    assert "download.digest" not in found
+
+
+async def test_a_lost_end_of_data_towards_the_upstream_is_named() -> None:
+    rows = await rows_of(up=lost_end)
+    found = worse(rows)
+    assert {"half_close.eof_at_upstream", "at_once.eof_at_upstream"} <= found
+    assert not {name for name in found if name.endswith((".digest", ".order"))}
+    assert (rows["at_once.eof_at_upstream"].legacy, rows["at_once.eof_at_upstream"].stream) == (
+        2,
+        0,
+    )
+
+
+async def test_a_swapped_message_is_named() -> None:
+    rows = await rows_of(down=swapped)
+    assert {"download.digest", "download.order", "half_close.order", "at_once.order"} <= worse(rows)
+    assert "download.eof_at_app" not in worse(rows)
+    assert rows["download.order"].note.startswith("stream: other bytes from offset")
+
+
+async def test_a_doubled_message_is_named() -> None:
+    found = worse(await rows_of(down=doubled))
+    assert {"download.digest", "download.order", "at_once.digest"} <= found
+
+
+async def test_a_stall_of_seven_seconds_is_named() -> None:
+    found = worse(await rows_of(down=stalled(7.0)))
+    assert {"download.longest_pause_ms", "download.goodput"} <= found
+    assert "download.digest" not in found
+
+
+async def test_nothing_that_works_is_not_taken_for_parity() -> None:
+    """Where both sides fail alike, the run is red all the same."""
+
+    settings = replace(SETTINGS, timeout_seconds=0.2, refusal_seconds=0.2)
+    async with loopback() as ways, relay("127.0.0.1:1") as nowhere:
+        broken = [replace(way, http=nowhere.address, greeter=nowhere.address) for way in ways]
+        found = await measure(broken, settings, lambda *_: None)
+    rows = {row.name: row for row in compare(found[Side.LEGACY], found[Side.STREAM])}
+    assert {"first_byte.digest", "download.digest", "greeting.digest"} <= worse(rows)
+    assert rows["download.goodput"].verdict is Verdict.SKIPPED
