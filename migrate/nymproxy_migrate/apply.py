@@ -34,8 +34,15 @@ def apply(
     """
     files = files or DurableFiles()
     _check(root, changes)
-    journal = Journal(state, files)
+    try:
+        return _apply(root, changes, Journal(state, files), files)
+    except OSError as error:
+        raise Refused(f"nothing is written: {error.filename or state}: {error.strerror}") from error
+
+
+def _apply(root: Path, changes: Sequence[FileChange], journal: Journal, files: DurableFiles) -> Run:
     with journal.locked():
+        journal.remove_leftovers(root)
         found = _check(root, changes)
         entries = [
             Entry(change.path, target.mode, digest(change.before), digest(change.after))

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import secrets
+import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from nymproxy_migrate.durable import DurableFiles
 
 STATE_FOLDER = ".nymproxy-migrate"
+TEMPORARY_PREFIX = ".nymproxy-migrate-"
+"""How the names of files begin that are about to take the place of others."""
 SCHEMA_VERSION = 1
 _RECORD = "run.json"
 _UNDONE = "rolled-back"
@@ -76,7 +79,7 @@ class Run:
 
     def temporary(self, index: int) -> str:
         """Return the name of the file that takes the place of another."""
-        return f".nymproxy-migrate-{self.name}-{index}.tmp"
+        return f"{TEMPORARY_PREFIX}{self.name}-{index}.tmp"
 
 
 def digest(data: bytes) -> str:
@@ -116,19 +119,39 @@ class Journal:
         name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() % 10**9:09}"
         name += f"-{secrets.token_hex(2)}"
         run = Run(name, root, tuple(entries), self._folder / "runs" / name)
+        try:
+            self._record(run, originals)
+        except OSError:
+            # Without its record it is no run: a disk that is full gets back what it took.
+            shutil.rmtree(run.folder, ignore_errors=True)
+            raise
+        return run
+
+    def _record(self, run: Run, originals: Sequence[bytes]) -> None:
         self._files.make_folder(run.folder)
         for index, data in enumerate(originals):
             self._files.create(run.folder / f"original-{index}", data, 0o600, None)
         record = {
             "schema_version": SCHEMA_VERSION,
-            "run": name,
-            "root": str(root),
-            "files": [asdict(entry) for entry in entries],
+            "run": run.name,
+            "root": str(run.root),
+            "files": [asdict(entry) for entry in run.entries],
         }
         temporary = run.folder / "run.tmp"
         self._files.create(temporary, json.dumps(record, indent=2).encode() + b"\n", 0o600, None)
         self._files.replace(temporary, run.folder / _RECORD)
-        return run
+
+    def remove_leftovers(self, root: Path) -> None:
+        """Remove the temporary files of runs in this tree that were killed and are resumed now."""
+        for record in (self._folder / "runs").glob(f"*/{_RECORD}"):
+            try:
+                run = self._read(record.parent.name)
+            except Refused:
+                continue
+            for index, entry in enumerate(run.entries):
+                left = (root / entry.path).with_name(run.temporary(index))
+                if left.is_file():
+                    self._files.remove(left)
 
     def find(self, name: str | None) -> Run:
         """Return a run, by default the last one that has not been undone.
@@ -147,6 +170,10 @@ class Journal:
             raise Refused(f"{self._folder}: there is no run {name} that has written anything")
         elif name not in open_names:
             raise Refused(f"the run {name} has been rolled back already")
+        return self._read(name)
+
+    def _read(self, name: str) -> Run:
+        runs = self._folder / "runs"
         try:
             record = json.loads((runs / name / _RECORD).read_bytes())
             if record["schema_version"] != SCHEMA_VERSION:

@@ -43,13 +43,23 @@ def look(root: Path, path: str) -> Target:
     full = root / path
     try:
         status = full.lstat()
-        if stat.S_ISLNK(status.st_mode) or full.resolve() != root.resolve() / path:
+        if stat.S_ISLNK(status.st_mode) or _is_below_link(root, relative):
             raise Refused(f"{path}: it is a symbolic link or below one; rewrite what it leads to")
         _check(path, full, status)
         data = full.read_bytes()
     except OSError as error:
         raise Refused(f"{path}: {error.strerror or type(error).__name__}") from error
     return Target(full, data, stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid))
+
+
+def _is_below_link(root: Path, relative: PurePosixPath) -> bool:
+    """Tell whether a folder between the root and a file is a symbolic link."""
+    folder = os.fspath(root)
+    for part in relative.parts[:-1]:
+        folder = os.path.join(folder, part)
+        if os.path.islink(folder):
+            return True
+    return False
 
 
 def replace(target: Target, data: bytes, mode: int, temporary: str, files: DurableFiles) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nymproxy_migrate.journal import TEMPORARY_PREFIX
 from nymproxy_migrate.model import SourceFile
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _files_below(folder: str, ignores: list[_Ignore], root: Path) -> Iterator[st
         if spec is not None:
             ignores = [*ignores, _Ignore(folder, spec)]
     for entry in entries:
-        if entry.is_symlink():
+        if entry.is_symlink() or entry.name.startswith(TEMPORARY_PREFIX):
             continue
         if entry.is_dir(follow_symlinks=False):
             if not _is_vendored(entry, ignores):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -20,11 +17,11 @@ from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.rollback import roll_back
 from nymproxy_migrate.scan import scan
 from tests.migrate import dying
+from tests.migrate.dying import roll_back_if_it_wrote, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Snapshot = dict[str, tuple[bytes, int]]
 CONTENT = {
     "a.sh": (b"nym-proxy-client -s A\r\n# \xe9\r\n", 0o755),
     "deep/b.sh": (b"exec nym-proxy-client -s A", 0o640),
@@ -40,15 +37,6 @@ def tree(tmp_path: Path) -> Path:
         (root / path).write_bytes(data)
         (root / path).chmod(mode)
     return root
-
-
-def snapshot(root: Path) -> Snapshot:
-    """Return all files outside of the journal, temporary ones included."""
-    return {
-        str(path.relative_to(root)): (path.read_bytes(), path.stat().st_mode & 0o7777)
-        for path in root.rglob("*")
-        if path.is_file() and ".nymproxy-migrate" not in path.parts
-    }
 
 
 def changes(root: Path) -> list[FileChange]:
@@ -98,15 +86,6 @@ def test_two_runs_are_undone_one_after_the_other(tree: Path, tmp_path: Path) -> 
         roll_back(tmp_path / "state", first.name)
 
 
-def roll_back_if_it_wrote(state: Path) -> None:
-    wrote = bool(list(state.glob("runs/*/run.json")))
-    if wrote and not list(state.glob("runs/*/rolled-back")):
-        roll_back(state)
-    else:
-        with pytest.raises(Refused, match="no run to roll back"):
-            roll_back(state)
-
-
 def test_a_write_that_dies_anywhere_can_be_rolled_back(tree: Path, tmp_path: Path) -> None:
     before = snapshot(tree)
     for point in count():
@@ -137,18 +116,53 @@ def test_a_rollback_that_dies_anywhere_can_be_repeated(tree: Path, tmp_path: Pat
     assert point > 2 * len(CONTENT)
 
 
-@pytest.mark.parametrize("point", [0, 3, 7, 9, 11, 12])
-def test_a_killed_process_can_be_rolled_back(tree: Path, tmp_path: Path, point: int) -> None:
+def test_a_write_that_died_anywhere_can_be_resumed(tree: Path, tmp_path: Path) -> None:
     before = snapshot(tree)
-    state = tmp_path / "state"
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.migrate.dying", str(point), str(tree), str(state)],
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    roll_back_if_it_wrote(state)
-    assert snapshot(tree) == before
+    wanted = {each.path: (each.after, before[each.path][1]) for each in changes_of(scan([tree]))}
+    for point in count():
+        state = tmp_path / f"state-{point}"
+        try:
+            apply(tree, changes_of(scan([tree])), state, dying.DyingFiles(point, dying.fail))
+        except dying.Died:
+            apply(tree, changes_of(scan([tree])), state)
+        else:
+            break
+        assert snapshot(tree) == wanted, point
+        dying.roll_back_all(state)
+        assert snapshot(tree) == before, point
+    assert point > 3 * len(CONTENT)
+
+
+def test_a_disk_that_is_full_at_any_point(tree: Path, tmp_path: Path) -> None:
+    before = snapshot(tree)
+    for point in count():
+        state = tmp_path / f"state-{point}"
+        reason = dying.refusal_at(point, tree, changes(tree), state)
+        if not reason:
+            break
+        wrote = list(state.glob("runs/*/run.json"))
+        assert reason.startswith("stopped after" if wrote else "nothing is written"), point
+        assert "No space left" in reason
+        assert wrote or not list(state.glob("runs/*")), point
+        roll_back_if_it_wrote(state)
+        assert snapshot(tree) == before, point
+    assert point > 3 * len(CONTENT)
+
+
+def test_a_disk_that_is_full_while_undoing(tree: Path, tmp_path: Path) -> None:
+    before = snapshot(tree)
+    for point in count():
+        state = tmp_path / f"state-{point}"
+        apply(tree, changes(tree), state)
+        try:
+            roll_back(state, files=dying.DyingFiles(point, dying.fill))
+        except OSError:
+            if not list(state.glob("runs/*/rolled-back")):
+                roll_back(state)
+        else:
+            break
+        assert snapshot(tree) == before, point
+    assert point > 2 * len(CONTENT)
 
 
 def test_a_full_disk_names_the_run_to_undo(tree: Path, tmp_path: Path) -> None:
