@@ -80,6 +80,11 @@ def find_in_text(path: str, text: Text) -> Iterator[Command | Unparsable]:
     yield from find(text, path)
 
 
+def format_of(path: str, data: bytes) -> str | None:
+    """Return the module that reads a file of this name and content, or None."""
+    return _format_of(*templates.without_template(path, Text.whole(data)))
+
+
 def _format_of(path: str, text: Text) -> str | None:
     rooted = f"/{path}"
     for pattern, module in _COMPILED:

@@ -108,6 +108,7 @@ class PythonFile:
         self.names = Names()
         self.calls: list[Call] = []
         self.lists: list[tuple[cst.List, Scope]] = []
+        self.comparisons: list[tuple[cst.Comparison, Scope]] = []
         wrapper.module.visit(_Collector(self))
 
     def inner(self, node: cst.CSTNode) -> tuple[int, int]:
@@ -339,6 +340,9 @@ class _Collector(cst.CSTVisitor):
             and node.func.attr.value in _MUTATORS
         ):
             self._names.changed.add(node.func.value.value)
+
+    def visit_Comparison(self, node: cst.Comparison) -> None:
+        self._file.comparisons.append((node, tuple(self._scope)))
 
     def visit_List(self, node: cst.List) -> None:
         self._file.lists.append((node, tuple(self._scope)))

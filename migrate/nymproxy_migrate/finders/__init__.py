@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from nymproxy_migrate import log_lines
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -83,6 +85,7 @@ FINDERS: tuple[FinderEntry, ...] = (
         (".py",),
         rb"create_connection|open_connection|connect_tcp|\.connect(?:_ex)?\(|open_tcp_stream",
     ),
+    FinderEntry("log_scrapes", log_lines.NEEDLES, pattern=log_lines.ANY),
     FinderEntry(
         "rust",
         (b"nym_sdk",),

@@ -1,0 +1,71 @@
+"""Scripts and programs that look for lines in the log of the old programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import containers, log_lines
+from nymproxy_migrate.containers.text import Text
+from nymproxy_migrate.model import Finding, Unparsable
+from nymproxy_migrate.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.model import SourceFile, Span
+    from nymproxy_migrate.options import ScanOptions
+    from nymproxy_migrate.words import Command
+
+_SEARCHERS = frozenset(
+    {"grep", "egrep", "fgrep", "zgrep", "pcregrep", "rg", "ag", "ack", "sed", "gsed", "awk", "gawk",
+     "mawk", "nawk", "perl", "expr", "journalctl", "findstr", "pgrep"}
+)  # fmt: skip
+
+
+def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
+    """Yield the places that look for an old line; what does not parse, others say."""
+    if log_lines.looked_for(source.data.decode("utf-8", "replace")) is None:
+        return
+    try:
+        for place, text in _searches(source):
+            line = log_lines.looked_for(text)
+            if line is None:
+                continue
+            if line.is_theirs or log_lines.speaks_of_nym(source.data):
+                yield _finding(source, place, line)
+    except Unparsable:
+        return
+
+
+def _searches(source: SourceFile) -> Iterator[tuple[Span, str]]:
+    for command in containers.find_commands(source):
+        yield from _in_command(command)
+    what = containers.format_of(source.path, source.data)
+    if what == "script":
+        from nymproxy_migrate.containers import shell_tests
+
+        yield from shell_tests.find(Text.whole(source.data))
+    elif what == "python_calls":
+        from nymproxy_migrate.containers import python_searches
+
+        yield from python_searches.find(source)
+
+
+def _in_command(command: Command) -> Iterator[tuple[Span, str]]:
+    program = (command.words[0].literal or "").rpartition("/")[2]
+    if program not in _SEARCHERS:
+        return
+    for word in command.words[1:]:
+        yield word.span, "".join(piece.text for piece in word.pieces)
+
+
+def _finding(source: SourceFile, place: Span, line: log_lines.LogLine) -> Finding:
+    rule = RULES["NYM070"]
+    message = f"this looks for `{line.text}` in the log of an old program"
+    if line.tells_address:
+        return rule.finding(source, place, message)
+    step = (
+        "Do not rely on log lines: the new programs word them in their own way. To know that one "
+        "is up, try to connect to its port; `--json-logs` gives a log for programs."
+    )
+    return rule.finding(source, place, message, next=step)

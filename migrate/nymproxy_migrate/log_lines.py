@@ -1,0 +1,75 @@
+"""The lines that the old programs log, as scripts look for them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_GAP = r"(?:[ ]|\\s[+*]?|\\[ ]|\.[+*]?|\[\[:space:\]\][+*]?|\[ \][+*]?)+"
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of the old programs.
+
+    Attributes:
+        text: its beginning, without what changes.
+        tells_address: it says the server's Nym address.
+        is_theirs: no other program is likely to log it.
+    """
+
+    text: str
+    tells_address: bool = False
+    is_theirs: bool = False
+
+
+LOG_LINES = (
+    LogLine("Client created", tells_address=True),
+    LogLine("Our Nym address is", tells_address=True, is_theirs=True),
+    LogLine("Connecting to mixnet server at", is_theirs=True),
+    LogLine("Starting session:"),
+    LogLine("Not enough clients in pool", is_theirs=True),
+    LogLine("Grabbed client"),
+    LogLine("created outside of the connection pool", is_theirs=True),
+    LogLine("Sent message with id"),
+    LogLine("Closing read end of session", is_theirs=True),
+    LogLine("Closing write end of session", is_theirs=True),
+    LogLine("Triggering client shutdown"),
+    LogLine("Spawned a new session handler", is_theirs=True),
+    LogLine("Failed to deserialize ProxiedMessage", is_theirs=True),
+    LogLine("No sender tag found", is_theirs=True),
+    LogLine("Clients in reserve", is_theirs=True),
+    LogLine("Error creating client"),
+    LogLine("next_msg_id is"),
+)
+
+_SOURCES = tuple(
+    # `grep -i` is often given lower case.
+    f"[{line.text[0]}{line.text[0].lower()}]" + _GAP.join(map(re.escape, line.text[1:].split()))
+    for line in LOG_LINES
+)
+_PATTERNS = tuple(
+    (line, re.compile(source)) for line, source in zip(LOG_LINES, _SOURCES, strict=True)
+)
+
+NEEDLES = (
+    b"created", b"Nym", b"mixnet", b"Starting", b"enough", b"Grabbed", b"Sent", b"Closing",
+    b"Triggering", b"Spawned", b"ProxiedMessage", b"sender", b"reserve", b"creating",
+    b"next_msg_id",
+)  # fmt: skip
+"""One word of each line; words are what stays the same in a pattern."""
+
+ANY = "|".join(_SOURCES).encode("ascii")
+"""A pattern that matches what looks for any of the lines."""
+
+_NYM = re.compile(rb"(?i)(?<!o)nym|proxy_(?:client|server)")
+
+
+def looked_for(text: str) -> LogLine | None:
+    """Return the line that a search text or a pattern looks for."""
+    return next((line for line, pattern in _PATTERNS if pattern.search(text)), None)
+
+
+def speaks_of_nym(data: bytes) -> bool:
+    """Tell whether a file has to do with Nym, so that lines that others log, too, count."""
+    return _NYM.search(data) is not None
