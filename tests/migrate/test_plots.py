@@ -129,6 +129,12 @@ class TestEchoes:
         assert "1 took longer than the" in plot.summary
         assert "7,000" in plot.table.rows[-1]
 
+    def test_without_mix_delays_there_is_no_curve_of_theirs(self) -> None:
+        plot = plots.echo_plot({Side.LEGACY: (0.1,)}, MixDelays(hops_each_way=3, mean_seconds=0))
+        assert [curve.style for curve in plot.curves] == ["legacy"]
+        assert "The mix nodes add no delay here" in plot.summary
+        assert {row[-1] for row in plot.table.rows} == {"\N{EN DASH}"}
+
     def test_no_echoes_draw_nothing(self) -> None:
         plot = echo(legacy=())
         assert (plot.curves, plot.table.rows) == ((), ())
@@ -145,15 +151,15 @@ class TestGoodput:
 
     @given(
         st.lists(st.tuples(st.floats(0.001, 100), st.integers(1, 10**6)), min_size=1, max_size=50),
-        st.floats(1, 5),
+        st.floats(0.1, 40),
     )
     def test_the_intervals_add_up_to_all_bytes(
-        self, points: list[tuple[float, int]], stretch: float
+        self, points: list[tuple[float, int]], pieces: float
     ) -> None:
         seconds = tuple(sorted(second for second, _ in points))
         received = tuple(sorted(count for _, count in points))
         series = GoodputSeries("x", Side.STREAM, seconds, received)
-        rates = plots.interval_rates(series, stretch * seconds[-1])
+        rates = plots.interval_rates(series, seconds[-1] / pieces)
         starts = [0.0, *(end for end, _ in rates)]
         carried = sum(
             1024 * rate * (end - start) for start, (end, rate) in zip(starts, rates, strict=False)
@@ -161,9 +167,14 @@ class TestGoodput:
         assert carried == pytest.approx(received[-1], rel=1e-6)
         assert rates[-1][0] == seconds[-1]
 
+    def test_few_arrivals_are_cut_into_few_intervals(self) -> None:
+        seconds = tuple(float(number) for number in range(1, 17))
+        series = GoodputSeries("x", Side.LEGACY, seconds, tuple(range(16)))
+        assert len(plots.goodput_plot("g", "x", [series]).table.rows) == 8
+
     def test_a_pause_is_seen_as_zero(self) -> None:
         series = GoodputSeries("x", Side.STREAM, (1.0, 9.0), (1024, 2048))
-        rates = [rate for _, rate in plots.interval_rates(series, 9.0)]
+        rates = [rate for _, rate in plots.interval_rates(series, 0.5)]
         assert min(rates) == 0
         assert sum(rate > 0 for rate in rates) == 2
 

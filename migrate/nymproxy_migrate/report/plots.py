@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_POINTS = 400
 _THEORY_POINTS = 120
-_GOODPUT_BINS = 24
+_FEWEST_INTERVALS, _MOST_INTERVALS, _ARRIVALS_EACH = 6, 24, 2
 # Bytes that were all there at once have no rate.
 _SHORTEST_SECONDS = 1e-6
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
@@ -137,7 +137,7 @@ def echo_plot(round_trips: dict[Side, tuple[float, ...]], delays: MixDelays | No
         side: sorted(1000 * s for s in round_trips.get(side, ()) if 0 <= s < math.inf)
         for side in Side
     }
-    shape = 2 * delays.hops_each_way if delays else 0
+    shape = 2 * delays.hops_each_way if delays and delays.mean_seconds else 0
     mean = 1000 * delays.mean_seconds if delays else 0.0
     x = axes.from_zero("Round trip time (ms)", _echo_limit(samples, shape, mean))
     y = axes.fractions("Share of echoes that were back by then (%)")
@@ -147,18 +147,21 @@ def echo_plot(round_trips: dict[Side, tuple[float, ...]], delays: MixDelays | No
         if values
     ]
     measured = bool(curves)
-    if measured and delays:
+    if measured and shape:
         label = f"mix delays alone: {shape} hops of {figure(mean)} ms on average"
         curves.append(Curve("theory", label, _theory(shape, mean, x, y)))
+    said = _echo_summary(samples, shape, mean, x) if measured else "No echo was measured."
+    if measured and delays and not shape:
+        said += " The mix nodes add no delay here, so there is no curve of theirs."
     return Plot(
         "echo",
         "Echo round trips",
-        _echo_summary(samples, shape, mean, x) if measured else "No echo was measured.",
+        said,
         x,
         y,
         tuple(curves),
         (),
-        _echo_table(samples, shape, mean if delays else None),
+        _echo_table(samples, shape, mean),
     )
 
 
@@ -185,7 +188,7 @@ def _echo_summary(samples: dict[Side, list[float]], shape: int, mean: float, x: 
     return said
 
 
-def _echo_table(samples: dict[Side, list[float]], shape: int, mean: float | None) -> Table:
+def _echo_table(samples: dict[Side, list[float]], shape: int, mean: float) -> Table:
     head = ("Share back", *(f"{side} (ms)" for side in samples), "mix delays alone (ms)")
     rows = []
     if any(samples.values()):
@@ -194,8 +197,8 @@ def _echo_table(samples: dict[Side, list[float]], shape: int, mean: float | None
                 figure(_quantile(values, share)) if values else NO_VALUE
                 for values in samples.values()
             ]
-            known = mean is not None and share < 1
-            theory = figure(erlang.quantile(shape, mean or 0.0, share)) if known else NO_VALUE
+            bounded = shape and share < 1
+            theory = figure(erlang.quantile(shape, mean, share)) if bounded else NO_VALUE
             rows.append((f"{100 * share:.0f} %", *cells, theory))
     return Table("Round trip time by share of echoes", head, tuple(rows))
 
@@ -206,7 +209,8 @@ def goodput_plot(key: str, name: str, series: Sequence[GoodputSeries]) -> Plot:
         one for one in series if one.seconds and _SHORTEST_SECONDS <= one.seconds[-1] < math.inf
     ]
     longest = max((one.seconds[-1] for one in usable), default=0.0)
-    rates = [(one, interval_rates(one, longest)) for one in usable]
+    width = longest / _intervals(usable)
+    rates = [(one, interval_rates(one, width)) for one in usable]
     x = axes.from_zero("Time since the connection's start (s)", longest)
     top = max((rate for _, found in rates for _, rate in found), default=0.0)
     y = axes.from_zero("Goodput (KiB/s)", top, ticks=4)
@@ -224,19 +228,24 @@ def goodput_plot(key: str, name: str, series: Sequence[GoodputSeries]) -> Plot:
     return Plot(key, title, said, x, y, curves, (), _goodput_table(name, rates))
 
 
-def interval_rates(series: GoodputSeries, longest: float) -> list[tuple[float, float]]:
+def _intervals(series: Sequence[GoodputSeries]) -> int:
+    """Return into how many to cut the longest transfer: each should see more than one arrival."""
+    arrivals = max((len(one.seconds) for one in series), default=0)
+    return min(max(arrivals // _ARRIVALS_EACH, _FEWEST_INTERVALS), _MOST_INTERVALS)
+
+
+def interval_rates(series: GoodputSeries, width: float) -> list[tuple[float, float]]:
     """Return the rate of each interval of a transfer.
 
     Args:
         series: of the transfer; it lasts a microsecond or longer.
-        longest: duration of the longest transfer of the plot, which is cut into a fixed number of
-            intervals; those of the others are about as long.
+        width: of an interval, in seconds; a little more or less, so that all have the same.
 
     Returns:
         The interval's end in seconds, and the KiB/s that arrived in it.
     """
     duration = series.seconds[-1]
-    count = max(1, round(_GOODPUT_BINS * duration / longest))
+    count = max(1, round(duration / width))
     width = duration / count
     rates = []
     before = 0
