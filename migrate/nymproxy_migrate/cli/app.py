@@ -32,6 +32,13 @@ class Target(enum.StrEnum):
     STREAM = "stream"
 
 
+class Sidecar(enum.StrEnum):
+    """The kinds of files that run a proxy beside a program."""
+
+    SYSTEMD = "systemd"
+    COMPOSE = "compose"
+
+
 class Format(enum.StrEnum):
     """How findings are reported."""
 
@@ -83,8 +90,19 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Results and decisions about linkability only.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say on stderr what is going on.")
+    ] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="Plain text.")] = False,
+    show_settings: Annotated[
+        bool, typer.Option("--show-settings", help="Show a subcommand's settings, and stop.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Tracebacks of our own bugs.")] = False,
 ) -> None:
+    # These flags may stand anywhere, and are read before the parser sees them.
     pass
 
 
@@ -124,8 +142,15 @@ def schema(
     commands.schema(name)
 
 
+def _is_given(context: typer.Context, parameter: str) -> bool:
+    # Not what a settings file says.
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"
+
+
 @app.command()
 def rewrite(
+    context: typer.Context,
     paths: Paths = None,
     docs: Docs = False,
     to: To = Target.LEGACY,
@@ -140,14 +165,24 @@ def rewrite(
     root: Annotated[
         Path | None, typer.Option(help="With --plan: where the tree is now, if it was moved.")
     ] = None,
+    suggestion: Annotated[
+        Path | None,
+        typer.Option("--rust-suggest", metavar="DIR", help="Put a patch for Rust programs there."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show as a unified diff what would be rewritten; write it with --write or --plan."""
     from nymproxy_migrate.cli import commands
     from nymproxy_migrate.refused import Refused
 
+    if suggestion is not None:
+        from nymproxy_migrate.cli.rust_suggest import rust_suggest
+
+        if write or plan_file or as_json or docs or decide or to is not Target.LEGACY:
+            raise Refused("--rust-suggest DIR goes with paths only")
+        raise typer.Exit(rust_suggest(suggestion, paths or [Path()]))
     if plan_file is not None:
-        if paths or docs or decide or to is not Target.LEGACY:
+        if any(_is_given(context, name) for name in ("paths", "docs", "decide", "to")):
             raise Refused("--plan FILE goes without paths, --docs, --to and --decide")
         raise typer.Exit(commands.write_plan(plan_file, root, state_dir, as_json=as_json))
     if root is not None:
@@ -174,6 +209,19 @@ def plan(
 
 
 @app.command()
+def sidecar(
+    paths: Paths = None,
+    form: Annotated[
+        Sidecar, typer.Option("--format", help="A unit or a service.")
+    ] = Sidecar.SYSTEMD,
+) -> None:
+    """Print the file that runs a proxy beside each Go or Rust program that makes one itself."""
+    from nymproxy_migrate.cli.sidecar import sidecar as command
+
+    raise typer.Exit(command(paths or [Path()], form.value))
+
+
+@app.command()
 def rollback(
     run_id: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="Default: the last run.")
@@ -193,11 +241,15 @@ def demo(
     deployment: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="The example deployment; it is copied.")
     ] = Path("examples/deployment"),
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the comparison's report here, as HTML."),
+    ] = None,
 ) -> None:
     """Show a whole migration on a copy of the example deployment, commands running included."""
     from nymproxy_migrate.cli import demo as command
 
-    raise typer.Exit(command.demo(deployment))
+    raise typer.Exit(command.demo(deployment, report))
 
 
 @app.command()
@@ -282,14 +334,9 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command with ``arguments`` (default: those of the process) and return its code."""
     from nymproxy_migrate.refused import Refused
 
-    arguments = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
-    if not arguments:
-        arguments = ["--help"]
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
-        code = app(arguments, prog_name="nymproxy-migrate", standalone_mode=False)
-        return code if isinstance(code, int) else EXIT_DONE
+        return _run(arguments)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -301,7 +348,28 @@ def run(arguments: list[str] | None = None) -> int:
     except OSError as error:
         return _say(f"{error.filename or 'system'}: {error.strerror or type(error).__name__}")
     except Exception as error:  # the last line of defence: never a traceback for the operator
-        return _report(error, debug=debug)
+        return _report(error, debug="--debug" in arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    from nymproxy_migrate.cli.configured import configure, show_settings
+    from nymproxy_migrate.cli.shared import OUTPUT
+
+    configured = configure(app, arguments)
+    if "show-settings" in configured.given:
+        sys.stdout.write(show_settings(app, configured))
+        return EXIT_DONE
+    token = OUTPUT.set(configured.output())
+    try:
+        code = app(
+            configured.arguments,
+            prog_name="nymproxy-migrate",
+            standalone_mode=False,
+            default_map=configured.defaults(),
+        )
+    finally:
+        OUTPUT.reset(token)
+    return code if isinstance(code, int) else EXIT_DONE
 
 
 def _report(error: Exception, *, debug: bool) -> int:

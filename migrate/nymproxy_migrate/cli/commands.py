@@ -12,6 +12,7 @@ from nymproxy import __version__
 from nymproxy_migrate import diff, plan, rollback, rules, schemas
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
+from nymproxy_migrate.cli.shared import OUTPUT
 from nymproxy_migrate.journal import STATE_FOLDER
 from nymproxy_migrate.model import Action
 from nymproxy_migrate.options import ScanOptions, Target
@@ -81,7 +82,8 @@ def _report(result: ScanResult, form: str) -> str:
         case "github":
             return github.render(result)
         case _:
-            return text.render(result)
+            output = OUTPUT.get()
+            return text.render(result, output.out, quiet=output.quiet)
 
 
 def explain(code: str, *, as_json: bool) -> None:
@@ -135,7 +137,8 @@ def say_what_was_done(
         return
     where = f" --root {shlex.quote(str(root))}" if root != Path.cwd() else ""
     where = f" --state-dir {shlex.quote(str(state))}" if state is not None else where
-    sys.stdout.write("".join(f"rewritten: {change.path}\n" for change in changes))
+    if not OUTPUT.get().quiet:
+        sys.stdout.write("".join(f"rewritten: {change.path}\n" for change in changes))
     sys.stdout.write(f"undo it with: nymproxy-migrate rollback {run.name}{where}\n")
 
 
@@ -189,8 +192,12 @@ def schema(name: str) -> None:
 def say_what_is_left(result: ScanResult) -> bool:
     """List on stderr what a human must do or know; tell whether anything is to be done."""
     left = left_for_a_human(result.findings)
+    output = OUTPUT.get()
     decisions = [each for each in result.findings if each.decision and each not in left]
-    sys.stderr.write(text.lines([*left, *decisions], result))
+    shown = [*left, *decisions]
+    if output.quiet:
+        shown = [each for each in shown if text.is_decision(each)]
+    sys.stderr.write(text.lines(shown, result, output.err))
     return bool(left)
 
 

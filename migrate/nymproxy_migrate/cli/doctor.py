@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy import AddressError, NodeIdentity, __version__
+from nymproxy_migrate.cli.shared import OUTPUT
 from nymproxy_migrate.doctor import report
 from nymproxy_migrate.doctor import run as checks
 from nymproxy_migrate.doctor.endpoint import Endpoint
@@ -54,5 +55,6 @@ def doctor(settings: Settings, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(report.render_json(results, __version__))
     else:
-        sys.stdout.write(report.render_text(results))
+        output = OUTPUT.get()
+        sys.stdout.write(report.render_text(results, output.out, quiet=output.quiet))
     return int(any(check.verdict is Verdict.FAIL for check in results))

@@ -6,13 +6,22 @@ import json
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.doctor.model import Verdict
+from nymproxy_migrate.report.style import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nymproxy_migrate.doctor.model import Check
+    from nymproxy_migrate.report.style import Style, Tone
 
 SCHEMA_VERSION = 1
+
+_TONES: dict[Verdict, Tone] = {
+    Verdict.OK: "good",
+    Verdict.WARN: "warning",
+    Verdict.FAIL: "bad",
+    Verdict.SKIPPED: "aside",
+}
 
 
 def render_json(checks: Sequence[Check], tool_version: str) -> str:
@@ -33,11 +42,12 @@ def render_json(checks: Sequence[Check], tool_version: str) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def render_text(checks: Sequence[Check], *, quiet: bool = False) -> str:
+def render_text(checks: Sequence[Check], style: Style = PLAIN, *, quiet: bool = False) -> str:
     """Return one line for each check (with ``quiet``: of those with something to do), and counts.
 
     Args:
         checks: the results.
+        style: of the verdicts.
         quiet: leave out what is in order or was skipped.
     """
     wanted = {Verdict.WARN, Verdict.FAIL} if quiet else set(Verdict)
@@ -47,13 +57,15 @@ def render_text(checks: Sequence[Check], *, quiet: bool = False) -> str:
         f"{sum(check.verdict is verdict for check in checks)} {verdict.value}"
         for verdict in Verdict
     )
-    return "".join(_line(check, width) for check in shown) + f"{len(checks)} checks: {counts}\n"
+    return (
+        "".join(_line(check, width, style) for check in shown) + f"{len(checks)} checks: {counts}\n"
+    )
 
 
-def _line(check: Check, width: int) -> str:
+def _line(check: Check, width: int, style: Style) -> str:
     detail = f" ({check.detail})" if check.detail else ""
     following = f"; next: {check.next}" if check.next else ""
     line = f"{check.name:<{width}}  {check.cause}{detail}{following}"
     # Paths and answers of other programs may hold anything; they must not steer the terminal.
     line = "".join(each if each.isprintable() else "?" for each in line)
-    return f"{check.verdict.value:<7}  {line}\n"
+    return f"{style(f'{check.verdict.value:<7}', _TONES[check.verdict])}  {line}\n"

@@ -4,30 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.model import Action
+from nymproxy_migrate.model import Action, Kind
 from nymproxy_migrate.report.json import position
+from nymproxy_migrate.report.style import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nymproxy_migrate.model import Finding
+    from nymproxy_migrate.report.style import Style, Tone
     from nymproxy_migrate.scan import ScanResult
 
+_TONES: dict[Action, Tone] = {
+    Action.REWRITE: "good",
+    Action.REPORT: "warning",
+    Action.INFO: "aside",
+}
 
-def render(result: ScanResult) -> str:
-    """Return the whole report."""
-    return lines(result.findings, result) + counts(result)
+
+def render(result: ScanResult, style: Style = PLAIN, *, quiet: bool = False) -> str:
+    """Return the whole report; with ``quiet``, what is no decision is only counted."""
+    shown = result.findings
+    if quiet:
+        shown = tuple(finding for finding in shown if is_decision(finding))
+    return lines(shown, result, style) + counts(result)
 
 
-def lines(findings: Iterable[Finding], result: ScanResult) -> str:
+def is_decision(finding: Finding) -> bool:
+    """Tell whether a finding is about linkability, or is a decision to take."""
+    return bool(finding.decision) or finding.kind is Kind.LINKABILITY
+
+
+def lines(findings: Iterable[Finding], result: ScanResult, style: Style = PLAIN) -> str:
     """Return two lines for each finding."""
     parts = []
     for finding in findings:
         line, _, column = position(finding, result)
         flags = finding.action.value + (", needs a human" if finding.needs_human else "")
         parts.append(
-            f"{_shown(finding.path)}:{line}:{column}: "
-            f"{finding.code} {_shown(finding.message)} [{flags}]\n"
+            f"{_shown(finding.path)}:{line}:{column}: {style(finding.code, 'code')} "
+            f"{_shown(finding.message)} {style(f'[{flags}]', _TONES[finding.action])}\n"
             f"    {finding.next}\n"
         )
     return "".join(parts)

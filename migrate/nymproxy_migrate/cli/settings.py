@@ -1,0 +1,178 @@
+"""Settings from the environment and from a file: defaults of the flags, with their origin.
+
+The file is ``nymproxy-migrate.toml``, or the table ``tool.nymproxy-migrate`` of a
+``pyproject.toml``: in the current folder, or in the nearest one above it within the repository.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nymproxy_migrate.cli.shared import SETTABLE
+from nymproxy_migrate.refused import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+FILE_NAME = "nymproxy-migrate.toml"
+PREFIX = "NYMPROXY_MIGRATE_"
+
+# What changes files, takes a decision or names one piece of work is said each time.
+_NEVER = frozenset({"decide", "help", "json", "output", "plan", "root", "write"})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value and where it comes from, such as ``file pyproject.toml``."""
+
+    value: object
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a subcommand.
+
+    Attributes:
+        flag: its long name without dashes.
+        parameter: the name of the parameter that it becomes.
+        is_path: whether its value is a path.
+    """
+
+    flag: str
+    parameter: str
+    is_path: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """The settings file."""
+
+    path: Path
+    table: Mapping[str, Any]
+
+
+def find_file(folder: Path) -> SettingsFile | None:
+    """Return the settings file for work in a folder, if there is one.
+
+    Raises:
+        Refused: it is no TOML file.
+    """
+    for place in (folder, *folder.parents):
+        own = place / FILE_NAME
+        if own.is_file():
+            return SettingsFile(own, _read(own))
+        project = place / "pyproject.toml"
+        if project.is_file():
+            table = _read(project).get("tool", {}).get("nymproxy-migrate")
+            if table is not None:
+                return SettingsFile(project, table)
+        if (place / ".git").exists():
+            return None
+    return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Refused(f"{path}: {error}") from error
+
+
+def settings_of(
+    command: str,
+    options: Mapping[str, Sequence[Option]],
+    environ: Mapping[str, str],
+    file: SettingsFile | None,
+) -> dict[str, Setting]:
+    """Return the settings for one subcommand, by flag, those shared by all included.
+
+    Args:
+        command: the subcommand.
+        options: the options of all subcommands.
+        environ: the environment; it wins over the file.
+        file: the settings file.
+
+    Raises:
+        Refused: the file has a key that is no setting.
+    """
+    own = {option.flag: option for option in options[command] if option.flag not in _NEVER}
+    known = {*own, *SETTABLE}
+    found: dict[str, Setting] = {}
+    if file is not None:
+        for key, value in _entries(file, command, options):
+            if key in known:
+                value = _in_folder_of(file, value) if key in own and own[key].is_path else value
+                found[key] = Setting(value, f"file {file.path.name}")
+    for key in known:
+        variable = PREFIX + key.upper().replace("-", "_")
+        if environ.get(variable):
+            found[key] = Setting(environ[variable], f"environment {variable}")
+    return found
+
+
+def _entries(
+    file: SettingsFile, command: str, options: Mapping[str, Sequence[Option]]
+) -> Iterator[tuple[str, object]]:
+    """Yield what the file says for a subcommand: first for all, then for it alone."""
+    everywhere = {option.flag for each in options.values() for option in each}
+    yield from _checked(file, file.table, everywhere | {*SETTABLE, *options}, skip=options)
+    for name, table in file.table.items():
+        if name in options and isinstance(table, dict):
+            flags = {option.flag for option in options[name]} | {*SETTABLE}
+            entries = list(_checked(file, table, flags, skip=()))
+            if name == command:
+                yield from entries
+
+
+def _checked(
+    file: SettingsFile,
+    table: Mapping[str, Any],
+    known: set[str],
+    skip: Mapping[str, Any] | tuple[()],
+) -> Iterator[tuple[str, object]]:
+    for key, value in table.items():
+        if key in skip and isinstance(value, dict):
+            continue
+        if key in _NEVER:
+            raise Refused(f"{file.path}: {key} is said on the command line only")
+        if key not in known or not isinstance(value, str | int | float):
+            raise Refused(f"{file.path}: {key} is no setting; see --show-settings for those")
+        yield key, value
+
+
+def _in_folder_of(file: SettingsFile, value: object) -> str:
+    return str(file.path.parent / str(value))
+
+
+def is_on(setting: Setting | None) -> bool:
+    """Tell whether a flag without a value is turned on.
+
+    Raises:
+        Refused: it is neither on nor off.
+    """
+    if setting is None:
+        return False
+    match str(setting.value).lower():
+        case "1" | "true" | "yes" | "on":
+            return True
+        case "0" | "false" | "no" | "off":
+            return False
+    raise Refused(f"{setting.origin}: a flag is true or false")
+
+
+def shown(rows: Mapping[str, Setting]) -> str:
+    """Return the lines of ``--show-settings``."""
+    width = max(map(len, rows))
+    return "".join(
+        f"{name:<{width}} = {_text(row.value)}  ({row.origin})\n" for name, row in rows.items()
+    )
+
+
+def _text(value: object) -> str:
+    if value is None or value == ():
+        return "not set"
+    return str(value).lower() if isinstance(value, bool) else str(value)
