@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 
 from benchmarks.environment import describe_machine
-from interop.cells import CELLS, Cell
+from interop.cells import CELLS, Cell, Workload
 from interop.matrix import FULL, QUICK, run_matrix
 from interop.page import page
 from interop.programs import (
@@ -44,6 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", metavar="TEXT", help=f"only cells whose name contains it, or {IDENTITY!r}"
     )
+    parser.add_argument(
+        "--workload", metavar="TEXT", default="", help="only workloads whose name contains it"
+    )
     parser.add_argument("--logs", type=Path, metavar="DIR", help="keep logs and directories there")
     parser.add_argument("--render", action="store_true", help="make only the page, from the report")
     parser.add_argument("--build", action="store_true", help="build only")
@@ -67,7 +70,11 @@ def _chosen(text: str | None) -> tuple[Cell, ...]:
 
 def _run(options: argparse.Namespace) -> int:
     cells = _chosen(options.only)
+    chosen = [one for one in Workload if options.workload.lower() in one.value.lower()]
     with_identity = options.only in (None, IDENTITY)
+    if not chosen:
+        sys.stderr.write(f"no workload has {options.workload!r} in its name\n")
+        return EXIT_USAGE
     if not cells and not with_identity:
         sys.stderr.write(f"no cell has {options.only!r} in its name\n")
         return EXIT_USAGE
@@ -82,10 +89,12 @@ def _run(options: argparse.Namespace) -> int:
         options.logs.mkdir(parents=True, exist_ok=True)
     scale = QUICK if options.quick else FULL
     records, turns = anyio.run(
-        lambda: run_matrix(programs, scale, cells, options.logs, with_identity=with_identity)
+        lambda: run_matrix(
+            programs, scale, cells, options.logs, chosen=chosen, with_identity=with_identity
+        )
     )
     report = Report(scale.name, scale.bulk_bytes, _environment(), tuple(records), tuple(turns))
-    if options.only is None:
+    if options.only is None and len(chosen) == len(Workload):
         REPORT.write_text(json.dumps(report.to_json(), indent=1) + "\n")
         PAGE.write_text(page(report))
     sys.stdout.write(page(report))

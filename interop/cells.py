@@ -45,6 +45,9 @@ class Workload(Enum):
     GREETING = "server speaks first"
     AT_ONCE = "at once"
     IN_A_ROW = "3 in a row"
+    BURSTS = "bursts of small writes"
+    LARGE_REPLY = "reply larger than its SURBs"
+    LOSS = "2 % loss, reordering"
 
 
 @dataclass(frozen=True, slots=True)

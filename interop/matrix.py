@@ -17,6 +17,7 @@ from interop.identity import run_identity
 from interop.records import CellRecord, WorkloadRecord
 from interop.stage import Network, Stage
 from nymproxy.errors import NymError
+from nymproxy.localnet.faults import FaultPlan, LinkFaults
 from nymproxy.testing import workloads
 from nymproxy.testing.counters import network_totals
 from nymproxy.testing.workloads import Target, WorkloadResult
@@ -31,6 +32,12 @@ logger = logging.getLogger("nymproxy.interop")
 
 CONNECTIONS = {True: 5, False: 20}  # by whether a Rust client makes them
 SMALL_BYTES = 5_000
+# Old clients send 100 SURBs at first, with which about 150 kB can come back.
+LARGE_REPLY_BYTES = 500_000
+LOSSY_BYTES = 50_000
+LOSSY = FaultPlan(
+    seed=1, links=(LinkFaults(source="mix-1-*", target="mix-2-*", loss=0.02, reorder=0.05),)
+)
 # How long an end of data that nobody promises is waited for.
 UNPROMISED_END_SECONDS = 1.0
 # The upstream does not push its record, so it is asked again for a while.
@@ -60,11 +67,10 @@ def _load() -> float:
     return round(os.getloadavg()[0], 1)  # as the page shows it
 
 
-async def _three_in_a_row(target: Target) -> WorkloadResult:
-    results = [await workloads.download(target, SMALL_BYTES, seed) for seed in (11, 12, 13)]
+def _together(name: str, results: Sequence[WorkloadResult]) -> WorkloadResult:
     first_bytes = [one.first_byte_seconds for one in results if one.first_byte_seconds is not None]
     return WorkloadResult(
-        name="3 in a row",
+        name=name,
         ok=all(one.ok for one in results),
         problem=next((one.problem for one in results if one.problem), None),
         payload_bytes=sum(one.payload_bytes for one in results),
@@ -73,6 +79,19 @@ async def _three_in_a_row(target: Target) -> WorkloadResult:
         connections=len(results),
         ends_of_data=sum(one.ends_of_data for one in results),
     )
+
+
+async def _three_in_a_row(target: Target) -> WorkloadResult:
+    results = [await workloads.download(target, SMALL_BYTES, seed) for seed in (11, 12, 13)]
+    return _together("3 in a row", results)
+
+
+async def _both_ways_with_losses(target: Target) -> WorkloadResult:
+    results = [
+        await workloads.download(target, LOSSY_BYTES),
+        await workloads.upload(target, LOSSY_BYTES),
+    ]
+    return _together("with losses", results)
 
 
 async def _upstream_ends(http: httpx.AsyncClient, network: Network) -> int:
@@ -98,6 +117,7 @@ class Matrix:
 
     stage: Stage
     network: Network
+    lossy: Network
     http: httpx.AsyncClient
     scale: Scale
 
@@ -120,17 +140,33 @@ class Matrix:
                 return await workloads.connections_at_once(target, count, SMALL_BYTES)
             case Workload.IN_A_ROW:
                 return await _three_in_a_row(target)
+            case Workload.BURSTS:
+                return await workloads.bursts(target)
+            case Workload.LARGE_REPLY:
+                return await workloads.download(target, LARGE_REPLY_BYTES)
+            case Workload.LOSS:
+                return await _both_ways_with_losses(target)
 
-    async def _workload(self, cell: Cell, workload: Workload, address: str) -> WorkloadRecord:
+    def _place(self, workload: Workload) -> tuple[Network, str]:
+        """Return the network, and the upstream, of a workload."""
+        if workload is Workload.LOSS:
+            return self.lossy, self.lossy.http
+        if workload is Workload.GREETING:
+            return self.network, self.network.greeter
+        return self.network, self.network.http
+
+    async def _workload(
+        self, cell: Cell, workload: Workload, network: Network, address: str
+    ) -> WorkloadRecord:
         """Run one workload with a client process of its own.
 
         An old client keeps the identity, and the traffic, of every connection for a while; a new
         process has none of them.
         """
         no_end = why_no_end_of_data(cell)
-        before = await network_totals(self.http, self.network.counters_url)
+        before = await network_totals(self.http, network.counters_url)
         try:
-            async with self.stage.client(cell.client, self.network, address) as (host, port):
+            async with self.stage.client(cell.client, network, address) as (host, port):
                 target = Target(
                     host,
                     port,
@@ -138,18 +174,18 @@ class Matrix:
                     None if no_end is None else UNPROMISED_END_SECONDS,
                 )
                 result = await self._work(cell, workload, target)
-                used = await network_totals(self.http, self.network.counters_url) - before
+                used = await network_totals(self.http, network.counters_url) - before
         except NymError as error:
             return WorkloadRecord.failed(workload, str(error))
         return WorkloadRecord.from_result(workload, result, used.packets_from_clients, no_end)
 
     async def _workloads(
-        self, cell: Cell, chosen: Sequence[Workload], upstream: str
+        self, cell: Cell, chosen: Sequence[Workload], network: Network, upstream: str
     ) -> list[WorkloadRecord]:
         records = []
-        async with self.stage.server(cell.server, self.network, upstream) as address:
+        async with self.stage.server(cell.server, network, upstream) as address:
             for workload in chosen:
-                record = await self._workload(cell, workload, address)
+                record = await self._workload(cell, workload, network, address)
                 logger.info(
                     "%s, %s: %s%s",
                     cell.name,
@@ -160,23 +196,18 @@ class Matrix:
                 records.append(record)
         return records
 
-    async def run(self, cell: Cell) -> CellRecord:
+    async def run(self, cell: Cell, chosen: Sequence[Workload] = tuple(Workload)) -> CellRecord:
         """Run the workloads of one cell."""
         found: dict[Workload, WorkloadRecord] = {}
-        for workload in Workload:
+        by_place: dict[tuple[Network, str], list[Workload]] = {}
+        for workload in chosen:
             if (reason := why_not(cell, workload)) is not None:
                 found[workload] = WorkloadRecord.impossible(workload, reason)
-        possible = [workload for workload in Workload if workload not in found]
-        with_http = [workload for workload in possible if workload is not Workload.GREETING]
-        with_greeter = [workload for workload in possible if workload is Workload.GREETING]
+            else:
+                by_place.setdefault(self._place(workload), []).append(workload)
         load_before = _load()
-        for chosen, upstream in (
-            (with_http, self.network.http),
-            (with_greeter, self.network.greeter),
-        ):
-            if not chosen:
-                continue
-            for record in await self._workloads(cell, chosen, upstream):
+        for (network, upstream), possible in by_place.items():
+            for record in await self._workloads(cell, possible, network, upstream):
                 found[record.workload] = record
         return CellRecord(
             cell.client.value,
@@ -184,7 +215,7 @@ class Matrix:
             cell.must,
             load_before,
             _load(),
-            tuple(found[workload] for workload in Workload),
+            tuple(found[workload] for workload in chosen),
         )
 
 
@@ -194,14 +225,19 @@ async def run_matrix(
     cells: Sequence[Cell] = CELLS,
     logs: Path | None = None,
     *,
+    chosen: Sequence[Workload] = tuple(Workload),
     with_identity: bool = True,
 ) -> tuple[list[CellRecord], list[IdentityRecord]]:
     """Run the cells on one localnet, one after another, and then the turns on one directory."""
     with tempfile.TemporaryDirectory(prefix="nymproxy-interop-") as name:
         directory = Path(name) if logs is None else logs
         stage = Stage(programs, directory)
-        async with stage.network() as network, httpx.AsyncClient(trust_env=False) as http:
-            matrix = Matrix(stage, network, http, scale)
-            found = [await matrix.run(cell) for cell in cells]
+        async with (
+            stage.network() as network,
+            stage.network("lossy", LOSSY) as lossy,
+            httpx.AsyncClient(trust_env=False) as http,
+        ):
+            matrix = Matrix(stage, network, lossy, http, scale)
+            found = [await matrix.run(cell, chosen) for cell in cells]
             turns = await run_identity(stage, network) if with_identity else []
             return found, turns

@@ -64,29 +64,36 @@ def _name(cell: CellRecord) -> str:
     return f"{cell.client} → {cell.server}"
 
 
+def _workloads(report: Report) -> list[Workload]:
+    """Those that were run; all of them, unless some were chosen."""
+    return [record.workload for record in report.cells[0].workloads] if report.cells else []
+
+
 def _outcomes(report: Report) -> list[str]:
+    columns = _workloads(report)
     lines = [
-        _row(["client → server", "required", *(one.value for one in Workload), "load"]),
-        "|" + "---|" * (len(Workload) + 3),
+        _row(["client → server", "required", *(one.value for one in columns), "load"]),
+        "|" + "---|" * (len(columns) + 3),
     ]
     for cell in report.cells:
         by_workload = {record.workload: record for record in cell.workloads}
-        entries = [_entry(by_workload[workload]) for workload in Workload]
+        entries = [_entry(by_workload[workload]) for workload in columns]
         load = f"{cell.load_before:.1f}, {cell.load_after:.1f}"
         lines.append(_row([_name(cell), "must" if cell.must else "baseline", *entries, load]))
     return lines
 
 
 def _packets(report: Report) -> list[str]:
+    columns = _workloads(report)
     lines = [
-        _row(["client → server", *(one.value for one in Workload)]),
-        "|" + "---|" * (len(Workload) + 1),
+        _row(["client → server", *(one.value for one in columns)]),
+        "|" + "---|" * (len(columns) + 1),
     ]
     for cell in report.cells:
         by_workload = {record.workload: record for record in cell.workloads}
         packets = [
             "" if by_workload[one].outcome is Outcome.IMPOSSIBLE else str(by_workload[one].packets)
-            for one in Workload
+            for one in columns
         ]
         lines.append(_row([_name(cell), *packets]))
     return lines

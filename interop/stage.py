@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from anyio.abc import Process, TaskStatus
 
     from interop.programs import RustPrograms
+    from nymproxy.localnet.faults import FaultPlan
 
 READY_SECONDS = 60.0
 # An old client keeps an identity, and its traffic, for this long after the app has gone.
@@ -69,14 +70,19 @@ class Stage:
     directory: Path
 
     @asynccontextmanager
-    async def network(self) -> AsyncIterator[Network]:
-        """Run a localnet and the upstream."""
+    async def network(
+        self, name: str = "localnet", faults: FaultPlan | None = None
+    ) -> AsyncIterator[Network]:
+        """Run a localnet, with faults if so wanted, and an upstream."""
+        arguments = ["nymproxy", "localnet", "--processes", "2"]
+        if faults is not None:
+            plan = self.directory / f"{name}-faults.json"
+            plan.write_text(faults.to_json())
+            arguments += ["--faults", str(plan)]
         async with (
+            child_process(name, arguments, log_directory=self.directory) as net,
             child_process(
-                "localnet", ["nymproxy", "localnet"], log_directory=self.directory
-            ) as net,
-            child_process(
-                "upstream", ["nymproxy.testing.upstream"], log_directory=self.directory
+                f"{name}-upstream", ["nymproxy.testing.upstream"], log_directory=self.directory
             ) as upstream,
         ):
             yield Network(

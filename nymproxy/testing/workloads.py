@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import SocketStream
 
+BURST_PAUSE_SECONDS = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -222,6 +224,30 @@ async def _echo_once(target: Target, exchange: _Exchange, seed: int, length: int
         exchange.problem = "another SHA-256"
 
 
+async def _bursts_once(
+    target: Target, exchange: _Exchange, seed: int, bursts: int, writes: int, length: int
+) -> None:
+    """Write small pieces without a pause, wait, and again; everything comes back once."""
+    total = bursts * writes * length
+
+    async def send_bursts(stream: SocketStream) -> None:
+        await stream.send(_request("POST", "/echo", total))
+        payload = Payload(seed)
+        for _ in range(bursts):
+            for _ in range(writes):
+                await stream.send(payload.take(length))
+            await anyio.sleep(BURST_PAUSE_SECONDS)
+
+    async with _connected(target) as stream, anyio.create_task_group() as tasks:
+        tasks.start_soon(send_bursts, stream)
+        status, digest, _ = await _read_http_response(target, stream, exchange)
+        tasks.cancel_scope.cancel()
+    if status != 200:
+        exchange.problem = f"status {status}"
+    elif digest != payload_digest(seed, total):
+        exchange.problem = "another SHA-256"
+
+
 async def _round_trips_once(
     target: Target, exchange: _Exchange, seed: int, count: int, length: int
 ) -> None:
@@ -340,6 +366,15 @@ async def upload(target: Target, length: int, seed: int = 3) -> WorkloadResult:
 async def echo(target: Target, length: int = 64, seed: int = 5) -> WorkloadResult:
     """One small payload there and back."""
     return await _run("echo", target, lambda one: _echo_once(target, one, seed, length))
+
+
+async def bursts(
+    target: Target, count: int = 5, writes: int = 20, length: int = 30, seed: int = 7
+) -> WorkloadResult:
+    """``count`` times ``writes`` small writes at once, echoed on one connection."""
+    return await _run(
+        "bursts", target, lambda one: _bursts_once(target, one, seed, count, writes, length)
+    )
 
 
 async def round_trips(

@@ -74,3 +74,8 @@ def test_the_command_says_what_is_missing(tools: Path, capsys: pytest.CaptureFix
 def test_an_unknown_cell_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--only", "no such cell"]) == EXIT_USAGE
     assert "no such cell" in capsys.readouterr().err
+
+
+def test_an_unknown_workload_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--workload", "no such thing"]) == EXIT_USAGE
+    assert "no such thing" in capsys.readouterr().err

@@ -56,6 +56,7 @@ async def test_every_workload_passes_without_a_proxy() -> None:
             await workloads.connections_at_once(http, 5, 10_000),
             await workloads.greeting(greeter),
             await workloads.half_close(http),
+            await workloads.bursts(http, 2),
             await workloads.round_trips(http, 10),
         ]
         async with httpx.AsyncClient() as client:
@@ -68,9 +69,9 @@ async def test_every_workload_passes_without_a_proxy() -> None:
     assert len(results[-1].round_trips_seconds) == 10
     assert [seen for _, seen in results[-1].progress] == list(range(64, 641, 64))
     record = json.loads(answer.text)
-    assert record["connections"] == record["ends_of_data"] == 12
+    assert record["connections"] == record["ends_of_data"] == 13
     assert record["resets"] == 0
-    assert record["bytes_received"] == 300_000 + 64 + 640 + len(b"HELO app\r\n")
+    assert record["bytes_received"] == 300_000 + 64 + 1_200 + 640 + len(b"HELO app\r\n")
 
 
 async def test_a_wrong_byte_is_found() -> None:
