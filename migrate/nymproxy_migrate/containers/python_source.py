@@ -103,7 +103,8 @@ class PythonFile:
             lines = text.data.split(b"\n")[: max(error.raw_line - 1, 0)]
             offset = sum(len(line) + 1 for line in lines)
             message = "this file is not valid Python 3 here"
-            raise Unparsable(message, min(offset, len(text.data))) from error
+            place = text.starts[min(offset, len(text.data))]
+            raise Unparsable(message, place) from error
         self._places: Mapping[cst.CSTNode, object] = wrapper.resolve(ByteSpanPositionProvider)
         self.names = Names()
         self.calls: list[Call] = []

@@ -85,6 +85,12 @@ FINDERS: tuple[FinderEntry, ...] = (
         (".py",),
         rb"create_connection|open_connection|connect_tcp|\.connect(?:_ex)?\(|open_tcp_stream",
     ),
+    FinderEntry(
+        "docs",
+        (*_COMMAND_NEEDLES, *log_lines.NEEDLES),
+        (".md", ".markdown", ".mdx"),
+        rb"(?:```|~~~)",
+    ),
     FinderEntry("log_scrapes", log_lines.NEEDLES, pattern=log_lines.ANY),
     FinderEntry(
         "rust",

@@ -46,21 +46,28 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield what there is to say about each command of a file."""
     try:
         for found in containers.read_commands(source):
-            if isinstance(found, Unparsable):
-                yield _unparsable(source, found)
-                continue
-            yield from map(_placed(found), findings_of(judge(found), source, options))
-            if options.to == "stream":
-                yield from map(_placed(found), _finish(found, source, options))
+            yield from findings_in(found, source, options)
     except Unparsable as error:
         if names.mentions_program(source.data.decode("utf-8", "replace")):
             yield _unparsable(source, error)
 
 
+def findings_in(
+    found: Command | Unparsable, source: SourceFile, options: ScanOptions
+) -> Iterator[Finding]:
+    """Yield the findings of what a container has found; used for documents, too."""
+    if isinstance(found, Unparsable):
+        yield _unparsable(source, found)
+        return
+    yield from map(_placed(found), findings_of(judge(found), source, options))
+    if options.to == "stream":
+        yield from map(_placed(found), _finish(found, source, options))
+
+
 def findings_of(
     judged: OldInvocation | UnreadableCommand | None, source: SourceFile, options: ScanOptions
 ) -> Iterator[Finding]:
-    """Yield the findings of one judged command; used for Python calls and documents, too."""
+    """Yield the findings of one judged command."""
     if judged is None:
         return
     kind = kind_of(judged.role)

@@ -1,0 +1,61 @@
+"""Old commands and code in the fenced blocks of documents; only asked for with ``--docs``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import containers
+from nymproxy_migrate.containers import markdown
+from nymproxy_migrate.containers.text import Text
+from nymproxy_migrate.finders import commands, go, log_scrapes, rust
+from nymproxy_migrate.model import Action, Finding, Kind, SourceFile, Unparsable
+from nymproxy_migrate.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from nymproxy_migrate.options import ScanOptions
+
+_CODE: dict[str, Callable[[SourceFile, ScanOptions], Iterator[Finding]]] = {
+    "block.rs": rust.find,
+    "block.go": go.find,
+    "block.sh": log_scrapes.find,
+    "block.py": log_scrapes.find,
+}
+
+
+def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
+    """Yield what the blocks of a document show of the old proxies."""
+    if not options.docs:
+        return
+    for block in markdown.find(Text.whole(source.data)):
+        for finding in _in_block(block, source, options):
+            if finding.action is not Action.INFO:
+                yield _in_document(finding)
+
+
+def _in_block(block: markdown.Block, source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
+    try:
+        for found in containers.find_in_text(block.name, block.text):
+            yield from commands.findings_in(found, source, options)
+        code = _CODE.get(block.name)
+        if code is not None:
+            alone = SourceFile(block.name, markdown.alone(block, len(source.data)))
+            for finding in code(alone, options):
+                yield replace(finding, path=source.path)
+    except Unparsable:
+        # An excerpt need not be a whole file.
+        return
+
+
+def _in_document(finding: Finding) -> Finding:
+    rule = RULES["NYM080"]
+    return replace(
+        finding,
+        code=rule.code,
+        kind=Kind.DOCS,
+        message=f"in a document: {finding.message}",
+        why=rule.why,
+        next=rule.next if finding.edits else finding.next,
+    )

@@ -1,0 +1,22 @@
+"""Documents that show the old programs."""
+
+from __future__ import annotations
+
+from nymproxy_migrate.model import Action, Kind, Safety
+from nymproxy_migrate.rules._rule import Rule
+
+RULE = Rule(
+    code="NYM080",
+    kind=Kind.DOCS,
+    title="a document shows an old command",
+    why="Whoever follows the document starts a program that is not there any more.",
+    next=(
+        "Apply it with `nymproxy-migrate rewrite --docs --write`, and read the prose around it: "
+        "only fenced blocks are searched."
+    ),
+    example_before="```sh\nnym-proxy-client -s ADDRESS\n```",
+    example_after="```sh\nnymproxy client --wire legacy -s ADDRESS\n```",
+    safety=Safety.SAFE,
+    action=Action.REWRITE,
+    needs_human=False,
+)
