@@ -106,7 +106,7 @@ def _described(dependency: Dependency) -> str:
     version = spec.get("version")
     if isinstance(version, str):
         parts.append(f"version {version}")
-        if _is_before_streams(version):
+        if is_before_streams(version):
             parts.append("which has no streams yet")
     if spec.get("workspace") is True:
         parts.append("version from the workspace")
@@ -121,7 +121,8 @@ def _described(dependency: Dependency) -> str:
     return f"nym-sdk is a dependency{what}; whether its tcp_proxy is used, the sources say"
 
 
-def _is_before_streams(version: str) -> bool:
+def is_before_streams(version: str) -> bool:
+    """Tell whether a version requirement asks for a nym-sdk without streams."""
     found = _VERSION.match(version)
     if found is None:
         return False

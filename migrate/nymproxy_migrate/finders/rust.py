@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nymproxy_migrate import sidecar
 from nymproxy_migrate.containers import syntax
 from nymproxy_migrate.containers.text import Text
 from nymproxy_migrate.finders.rust_names import (
@@ -22,6 +24,7 @@ from nymproxy_migrate.finders.rust_names import (
 from nymproxy_migrate.finders.rust_values import Values, bare, function_of
 from nymproxy_migrate.model import Finding, Kind, SourceFile, Span
 from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.sidecar import CLIENT_DEFAULTS, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,13 +32,24 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     from nymproxy_migrate.options import ScanOptions
+    from nymproxy_migrate.sidecar import Role, Sidecar
 
 _PATHS = frozenset({"scoped_identifier", "scoped_type_identifier", "identifier", "type_identifier"})
-_NO_PATH_IN = frozenset(
+_WITHIN_PATHS = frozenset(
     {"token_tree", "use_declaration", "scoped_identifier", "scoped_type_identifier"}
     | {"bracketed_type", "type_item", "extern_crate_declaration"}
 )
 _PATH_TOKENS = frozenset({"identifier", "::", "crate", "self", "super"})
+_CRATE_ROOTS = frozenset({"main.rs", "lib.rs"})
+_WRAPPINGS = (
+    ("Some(", ")"),
+    ("String::from(", ")"),
+    ("&", ""),
+    ("", ".to_string()"),
+    ("", ".to_owned()"),
+    ("", ".into()"),
+)
+_LITERAL = re.compile(r'"([^"\\]*)"|(\d+)(?:_?[ui](?:8|16|32|64|size))?')
 _CONSTRUCTORS = {CLIENT: ("NYM010", "new", "new_with_defaults"), SERVER: ("NYM011", "new")}
 _ARITIES = {
     (CLIENT, "new"): {
@@ -62,13 +76,22 @@ _GENERIC_CALLS = frozenset({"send", "next", "split_sender", "listener"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
-    """A path that means something of nym-sdk, where it is not imported."""
+class Use:
+    """A path that means something of nym-sdk, where it is not imported.
+
+    Attributes:
+        known: what it means.
+        span: its bytes, with the arguments where it is called.
+        function: the function around it.
+        arguments: the source of each; None where it is not called.
+        end_of_arguments: where the last argument ends.
+    """
 
     known: Known
     span: Span
-    arguments: tuple[str, ...] | None
     function: Node | None
+    arguments: tuple[str, ...] | None = None
+    end_of_arguments: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,23 +109,50 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield the uses of the old API in a Rust file."""
     whole = Text.whole(source.data)
     root = syntax.parse("rust", whole)
-    names = Names(root, is_crate_root=source.name in {"main.rs", "lib.rs"})
+    names = Names(root, is_crate_root=source.name in _CRATE_ROOTS)
     values = Values(names)
-    uses = list(_uses(names))
-    for use in uses:
+    found = list(uses(names))
+    for use in found:
         yield from _constructor(source, use, values)
     yield from _reexports(source, names)
-    yield from _helpers(source, names, values, uses)
-    yield from _utilities(source, uses)
+    yield from _helpers(source, names, values, found)
+    yield from _utilities(source, found)
     calls = list(_calls(names, values))
-    has_proxy = any(use.known.name in _CONSTRUCTORS for use in uses)
+    has_proxy = any(use.known.name in _CONSTRUCTORS for use in found)
     yield from _internals(source, calls, has_proxy=has_proxy)
     yield from _modes(source, calls)
     if root.has_error:
         yield _unparsable(source, root)
 
 
-def _uses(names: Names) -> Iterator[_Use]:
+def sidecars(source: SourceFile) -> Iterator[Sidecar]:
+    """Yield the proxies that a Rust file makes."""
+    root = syntax.parse("rust", Text.whole(source.data))
+    for use in uses(Names(root, is_crate_root=source.name in _CRATE_ROOTS)):
+        if use.arguments is None or use.known.name not in _CONSTRUCTORS:
+            continue
+        given = [_value(each) for each in use.arguments]
+        if use.known.rest == ("new_with_defaults",):
+            given[1:1] = CLIENT_DEFAULTS
+        elif use.known.rest != ("new",):
+            continue
+        role: Role = "client" if use.known.name == CLIENT else "server"
+        yield sidecar.make(role, source.path, given)
+
+
+def _value(argument: str) -> Value:
+    """Return what an argument is, when it is a literal in the usual wrappings."""
+    if argument == "None":
+        return sidecar.ABSENT
+    for before, after in _WRAPPINGS:
+        if argument.startswith(before) and argument.endswith(after):
+            return _value(argument[len(before) : len(argument) - len(after)])
+    literal = _LITERAL.fullmatch(argument)
+    return sidecar.UNKNOWN if literal is None else Value(literal[1] or literal[2])
+
+
+def uses(names: Names) -> Iterator[Use]:
+    """Yield the paths of nym-sdk in a file, imports aside."""
     for node, scope in names.nodes:
         if node.type == "token_tree":
             yield from _uses_in_tokens(node, scope)
@@ -113,33 +163,23 @@ def _uses(names: Names) -> Iterator[_Use]:
             call = node.parent
             while call is not None and call.type in {"generic_function", "bracketed_type"}:
                 call = call.parent
-            arguments = None
-            span = Span(node.start_byte, node.end_byte)
-            if call is not None and call.type == "call_expression":
-                listed = call.child_by_field_name("arguments")
-                function = call.child_by_field_name("function")
-                is_called = function is not None and node.end_byte <= function.end_byte
-                if is_called and listed is not None:
-                    arguments = _arguments(listed)
-                    span = Span(call.start_byte, call.end_byte)
-            yield _Use(known, span, arguments, _function_around(node))
+            function = call.child_by_field_name("function") if call is not None else None
+            listed = call.child_by_field_name("arguments") if call is not None else None
+            around = _function_around(node)
+            if call is None or function is None or node.end_byte > function.end_byte:
+                yield Use(known, Span(node.start_byte, node.end_byte), around)
+            else:
+                span = Span(call.start_byte, call.end_byte)
+                yield Use(known, span, around, *_arguments(listed))
 
 
 def _is_path(node: Node) -> bool:
+    # In `<NymProxyClient>::new` the path around the brackets is the one that counts.
     around = node.parent
-    if (
-        node.type not in _PATHS
-        or around is None
-        or around.type in {"token_tree", "use_declaration"}
-    ):
-        return False
-    if around.type in {"scoped_identifier", "scoped_type_identifier"}:
-        return False
-    # `<NymProxyClient>::new`: the path around the brackets is the one that counts.
-    return around.type != "bracketed_type"
+    return node.type in _PATHS and around is not None and around.type not in _WITHIN_PATHS
 
 
-def _uses_in_tokens(tree: Node, scope: Scope) -> Iterator[_Use]:
+def _uses_in_tokens(tree: Node, scope: Scope) -> Iterator[Use]:
     """Yield the paths among the arguments of a macro, which are tokens only."""
     children = tree.children
     position = 0
@@ -159,26 +199,31 @@ def _uses_in_tokens(tree: Node, scope: Scope) -> Iterator[_Use]:
         known = scope.known(tuple(text(each) for each in tokens if each.type != "::"))
         if known is None:
             continue
-        arguments, end = None, tokens[-1].end_byte
+        start, around = tokens[0].start_byte, _function_around(tree)
         if position < len(children) and _is_call(children[position]):
-            arguments = _arguments(children[position])
-            end = children[position].end_byte
-        yield _Use(known, Span(tokens[0].start_byte, end), arguments, _function_around(tree))
+            span = Span(start, children[position].end_byte)
+            yield Use(known, span, around, *_arguments(children[position]))
+        else:
+            yield Use(known, Span(start, tokens[-1].end_byte), around)
 
 
 def _is_call(node: Node) -> bool:
     return node.type == "token_tree" and (node.text or b"").startswith(b"(")
 
 
-def _arguments(listed: Node) -> tuple[str, ...]:
-    """Return the source of each argument."""
+def _arguments(listed: Node | None) -> tuple[tuple[str, ...] | None, int | None]:
+    """Return the source of each argument, and where the last one ends."""
+    if listed is None:
+        return None, None
     arguments: list[list[Node]] = [[]]
     for child in listed.children[1:-1]:
         if child.type == ",":
             arguments.append([])
         elif child.type not in {"line_comment", "block_comment", "attribute_item"}:
             arguments[-1].append(child)
-    return tuple("".join(text(node) for node in each) for each in arguments if each)
+    given = [each for each in arguments if each]
+    end = given[-1][-1].end_byte if given else None
+    return tuple("".join(text(node) for node in each) for each in given), end
 
 
 def _function_around(node: Node) -> Node | None:
@@ -188,7 +233,7 @@ def _function_around(node: Node) -> Node | None:
     return around
 
 
-def _constructor(source: SourceFile, use: _Use, values: Values) -> Iterator[Finding]:
+def _constructor(source: SourceFile, use: Use, values: Values) -> Iterator[Finding]:
     name, rest = use.known.name, use.known.rest
     if name == POOL and rest == ("new",):
         size = f" of {use.arguments[0]}" if use.arguments else ""
@@ -223,7 +268,7 @@ def _reexports(source: SourceFile, names: Names) -> Iterator[Finding]:
 
 
 def _helpers(
-    source: SourceFile, names: Names, values: Values, uses: Sequence[_Use]
+    source: SourceFile, names: Names, values: Values, uses: Sequence[Use]
 ) -> Iterator[Finding]:
     """Yield functions that give out a proxy which they do not make themselves."""
     making = {
@@ -243,7 +288,7 @@ def _helpers(
             yield RULES[_CONSTRUCTORS[given][0]].finding(source, span, message)
 
 
-def _utilities(source: SourceFile, uses: Sequence[_Use]) -> Iterator[Finding]:
+def _utilities(source: SourceFile, uses: Sequence[Use]) -> Iterator[Finding]:
     """Yield each of the types once, at its first use."""
     for name in sorted(UTILITIES):
         places = sorted(use.span for use in uses if use.known.name == name)

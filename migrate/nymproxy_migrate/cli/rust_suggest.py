@@ -1,0 +1,48 @@
+"""`rewrite --rust-suggest DIR`: a patch and a module for Rust programs, beside the tree."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import diff, walk
+from nymproxy_migrate.model import SourceFile
+from nymproxy_migrate.options import ScanOptions
+from nymproxy_migrate.refused import Refused
+from nymproxy_migrate.rewrite import rust
+from nymproxy_migrate.rewrite.rust_uses import MODULE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+PATCH = "nymproxy.patch"
+
+
+def rust_suggest(folder: Path, paths: Sequence[Path]) -> int:
+    """Write the suggestion into a folder; 1 if there is anything to do for a human.
+
+    Raises:
+        Refused: a path does not exist.
+    """
+    for path in paths:
+        if not path.exists():
+            raise Refused(f"{path}: there is no such file or folder")
+    root = walk.common_root(paths)
+    read = walk.walk(paths, root, ScanOptions().size_limit)
+    suggestion = rust.suggest(each for each in read if isinstance(each, SourceFile))
+    sys.stderr.write("".join(f"{path}: {what}\n" for path, what in suggestion.left))
+    if not suggestion.changes:
+        sys.stdout.write("no Rust program here can be changed this way\n")
+        return int(bool(suggestion.left))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PATCH).write_bytes(diff.unified(suggestion.changes))
+    (folder / f"{MODULE}.rs").write_text(rust.module_source(), encoding="utf-8")
+    sys.stdout.write(f"{folder / PATCH}: {len(suggestion.changes)} files to change\n")
+    for home in suggestion.homes:
+        source, target = folder / f"{MODULE}.rs", root / home
+        sys.stdout.write(f"cp {shlex.quote(str(source))} {shlex.quote(str(target))}\n")
+    where = f"{shlex.quote(str(root))} < {shlex.quote(str(folder / PATCH))}"
+    sys.stdout.write(f"patch -p1 -d {where}\n")
+    return 1
