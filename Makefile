@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml
 $(VENV): $(VENV)/.installed
 
 demo: $(VENV)/.installed
-	$(BIN)/nymproxy-migrate demo
+	$(BIN)/nymproxy-migrate demo --report build/parity.html
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2

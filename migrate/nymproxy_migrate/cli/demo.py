@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def demo(deployment: Path) -> int:
+def demo(deployment: Path, report: Path | None) -> int:
     """Tell the whole story; 1 if anything did not hold."""
-    return 0 if run_demo(deployment) else 1
+    return 0 if run_demo(deployment, report) else 1

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import io
 import sys
+from collections import Counter
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import rules
+from nymproxy_migrate.parity.model import Verdict
 from nymproxy_migrate.report.json import position
+from nymproxy_migrate.report.parity_text import value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rich.table import Table
+
     from nymproxy.testing.workloads import WorkloadResult
     from nymproxy_migrate.model import Finding
+    from nymproxy_migrate.parity.model import ParityReport
     from nymproxy_migrate.scan import ScanResult
 
 
@@ -52,27 +59,65 @@ def workload(result: WorkloadResult) -> None:
     say(f"   {result.name}: {result.payload_bytes:,} bytes, {outcome}, in {result.seconds:.2f} s")
 
 
+def progress(text: str) -> None:
+    """Print what the comparison says meanwhile, on stderr like the tool itself."""
+    sys.stderr.write(f"   {text}\n")
+    sys.stderr.flush()
+
+
+def parity(report: ParityReport) -> None:
+    """Print both ways side by side, a block for each workload, and the conclusion."""
+    shown = _table("The same work through both pairs", ("legacy pair", "stream pair", "verdict"))
+    for group, rows in groupby(report.rows, key=lambda row: row.group):
+        kept = [row for row in rows if row.verdict is not Verdict.SAME or not _repeats(row.name)]
+        for index, row in enumerate(kept):
+            subject, _, measured = row.title.rpartition(": ")
+            values = (f"{value_text(one)} {row.unit}".rstrip() for one in (row.legacy, row.stream))
+            first = (subject or group) if index == 0 else ""
+            last = index == len(kept) - 1
+            shown.add_row(first, measured, *values, row.verdict.value, end_section=last)
+    _print(shown)
+    counts = Counter(row.verdict.value for row in report.rows)
+    say(f"   {len(report.rows)} comparisons: " + ", ".join(f"{n} {v}" for v, n in counts.items()))
+    say("   Profile 'bare' has no sending schedule and no mix delays: the CPU is the bound.")
+
+
+def _repeats(name: str) -> bool:
+    """Rows that say the same as another one of their workload, as long as all is well."""
+    return name.rpartition(".")[2] in {"order", "connections", "total_ms", "packets_per_kb"}
+
+
 def table(results: Mapping[str, Sequence[WorkloadResult]]) -> None:
     """Print the workloads side by side, one column for each wire."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    shown = Table(title="Through the rewritten commands", box=box.SIMPLE_HEAD)
-    for heading in ("workload", "measured"):
-        shown.add_column(heading, no_wrap=True)
-    for wire in results:
-        shown.add_column(f"--wire {wire}", justify="right", no_wrap=True)
+    shown = _table("Through the rewritten commands", [f"--wire {wire}" for wire in results])
     for row in zip(*results.values(), strict=True):
         shown.add_row(row[0].name, "SHA-256", *("equal" if one.ok else "WRONG" for one in row))
         shown.add_row("", "first byte", *map(_first_byte, row))
         shown.add_row("", "goodput", *map(_goodput, row))
         ends = (f"{one.ends_of_data} of {one.connections}" for one in row)
         shown.add_row("", "EOF at the app", *ends, end_section=True)
-    output = io.StringIO()
-    Console(file=output, width=90).print(shown)
-    say(output.getvalue().rstrip())
+    _print(shown)
     say("   Profile 'default' hides how much is sent: 50 packets a second, 80 kB/s, is the bound.")
+
+
+def _table(title: str, columns: Iterable[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(title=title, box=box.SIMPLE_HEAD)
+    for heading in ("workload", "measured"):
+        shown.add_column(heading, no_wrap=True)
+    for heading in columns:
+        shown.add_column(heading, justify="right", no_wrap=True)
+    return shown
+
+
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    output = io.StringIO()
+    Console(file=output, width=100).print(table)
+    say(output.getvalue().rstrip())
 
 
 def _first_byte(result: WorkloadResult) -> str:

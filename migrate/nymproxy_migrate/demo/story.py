@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +19,21 @@ from nymproxy_migrate.demo.stage import CLIENT_SCRIPT, SERVER_SCRIPT, Stage, sta
 from nymproxy_migrate.demo.tree import fingerprint
 from nymproxy_migrate.journal import STATE_FOLDER
 from nymproxy_migrate.options import ScanOptions
+from nymproxy_migrate.parity.measure import Settings
+from nymproxy_migrate.parity.run import Parity
+from nymproxy_migrate.parity.run import run as run_parity
+from nymproxy_migrate.parity.sides import Sizes
 from nymproxy_migrate.refused import Refused
+from nymproxy_migrate.report import html
 from nymproxy_migrate.scan import scan
 
 if TYPE_CHECKING:
     from nymproxy.testing.workloads import WorkloadResult
+
+SIZES = Sizes(
+    download_bytes=2_000_000, upload_bytes=1_000_000, connections=20, connection_bytes=20_000
+)
+"""What the comparison carries each way."""
 
 
 @dataclass(slots=True)
@@ -35,11 +43,13 @@ class Story:
     Attributes:
         tree: the copy of the deployment.
         folder: plan, settings, logs, HOME of the scripts.
+        report: where the parity report goes, as HTML.
         problems: what did not hold; the demo succeeds only if this stays empty.
     """
 
     tree: Path
     folder: Path
+    report: Path | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -129,9 +139,15 @@ class Story:
 
     def parity(self) -> None:
         """Compare both ways with each other, at full speed."""
-        show.step(6, "Does the new way at least what the old one did?", "nymproxy demo")
-        command = [sys.executable, "-m", "nymproxy", "demo"]
-        self.hold(subprocess.run(command, check=False).returncode == 0, "the ways differ")
+        show.step(6, "Does the new way at least what the old one did?", "nymproxy-migrate parity")
+        report = anyio.run(run_parity, Parity(Settings(sizes=SIZES), show.progress))
+        show.parity(report)
+        for row in report.worse:
+            self.hold(False, f"{row.title} is worse")
+        if self.report is not None:
+            self.report.parent.mkdir(parents=True, exist_ok=True)
+            self.report.write_text(html.render(report), encoding="utf-8")
+            show.say(f"   the whole report, with plots: {self.report}")
 
     def go_back(self, original: str) -> None:
         """Undo both runs, the last one first."""
@@ -143,8 +159,12 @@ class Story:
         show.say(f"   names, modes and bytes of all files: {original[:16]}..., as before")
 
 
-def run_demo(deployment: Path) -> bool:
+def run_demo(deployment: Path, report: Path | None = None) -> bool:
     """Run the demo on a copy of a deployment, and tell whether everything held.
+
+    Args:
+        deployment: the example deployment; it is not changed.
+        report: where to write the parity report, as HTML.
 
     Raises:
         Refused: there is no such deployment, or a process of the demo did not start.
@@ -158,13 +178,20 @@ def run_demo(deployment: Path) -> bool:
         shutil.copytree(deployment, tree)
         folder.mkdir()
         show.say(f"A migration, on a copy of {deployment}")
-        story = Story(tree, folder)
+        story = Story(tree, folder, report)
         try:
             story.tell()
-        except NymError as error:
-            raise Refused(f"the demo stopped: {error}") from error
+        except* NymError as group:
+            raise Refused(f"the demo stopped: {_first_message(group)}") from group
     if story.problems:
         show.say(f"\nSOMETHING WENT WRONG: {'; '.join(story.problems)}")
     else:
         show.say("\nEverything held.")
     return not story.problems
+
+
+def _first_message(group: BaseExceptionGroup[NymError]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
