@@ -312,7 +312,9 @@ def parity(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less work, coarser figures.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the payloads.")] = 1,
-    form: Annotated[ParityFormat, typer.Option("--format")] = ParityFormat.TEXT,
+    form: Annotated[
+        ParityFormat, typer.Option("--format", help="'html': one page that opens offline.")
+    ] = ParityFormat.TEXT,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: stdout.")
     ] = None,
