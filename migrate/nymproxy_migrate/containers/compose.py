@@ -26,9 +26,10 @@ def find(document: Document, service: Node) -> Iterator[Found]:
     context = _context(service)
     yield from _command(document, service, context)
     healthcheck = get(service, "healthcheck")
-    test = get(healthcheck, "test") if healthcheck is not None else None
-    if test is not None:
-        yield from _test(document, test, context)
+    if healthcheck is not None and healthcheck.id == "mapping":
+        test = get(healthcheck, "test")
+        if test is not None:
+            yield from _test(document, test, context)
 
 
 def _test(document: Document, test: Node, context: CommandContext) -> Iterator[Found]:
