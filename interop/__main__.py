@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 
 from benchmarks.environment import describe_machine
+from interop.capture import capture_all
 from interop.cells import CELLS, Cell, Workload
 from interop.matrix import FULL, QUICK, run_matrix
 from interop.page import page
@@ -49,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--logs", type=Path, metavar="DIR", help="keep logs and directories there")
     parser.add_argument("--render", action="store_true", help="make only the page, from the report")
+    parser.add_argument(
+        "--capture", type=Path, metavar="DIR", help="capture what the Rust programs send, only"
+    )
     parser.add_argument("--build", action="store_true", help="build only")
     return parser
 
@@ -71,7 +75,8 @@ def _chosen(text: str | None) -> tuple[Cell, ...]:
 def _run(options: argparse.Namespace) -> int:
     cells = _chosen(options.only)
     chosen = [one for one in Workload if options.workload.lower() in one.value.lower()]
-    with_identity = options.only in (None, IDENTITY)
+    is_everything = options.only is None and len(chosen) == len(Workload)
+    with_identity = is_everything or options.only == IDENTITY
     if not chosen:
         sys.stderr.write(f"no workload has {options.workload!r} in its name\n")
         return EXIT_USAGE
@@ -85,6 +90,10 @@ def _run(options: argparse.Namespace) -> int:
         return EXIT_USAGE
     if options.build:
         return EXIT_OK
+    if options.capture is not None:
+        options.capture.mkdir(parents=True, exist_ok=True)
+        anyio.run(capture_all, programs, options.capture)
+        return EXIT_OK
     if options.logs is not None:
         options.logs.mkdir(parents=True, exist_ok=True)
     scale = QUICK if options.quick else FULL
@@ -94,7 +103,7 @@ def _run(options: argparse.Namespace) -> int:
         )
     )
     report = Report(scale.name, scale.bulk_bytes, _environment(), tuple(records), tuple(turns))
-    if options.only is None and len(chosen) == len(Workload):
+    if is_everything:
         REPORT.write_text(json.dumps(report.to_json(), indent=1) + "\n")
         PAGE.write_text(page(report))
     sys.stdout.write(page(report))
