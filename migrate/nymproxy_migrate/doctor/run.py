@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 
 from nymproxy_migrate.doctor import machine, network, storage
+from nymproxy_migrate.doctor.endpoint import reason_of
 from nymproxy_migrate.doctor.model import Check, Network, Settings, Verdict
 
 if TYPE_CHECKING:
@@ -73,12 +74,24 @@ class _Doctor:
 
     async def _one(self, name: str, check: Callable[[], Awaitable[Check]]) -> None:
         seconds = self._settings.deadline_seconds
-        with anyio.move_on_after(seconds):
-            self.checks[name] = await check()
-            return
-        self.checks[name] = Check(
-            name, Verdict.FAIL, f"no result within {seconds:g} s", "give it more time: --timeout"
-        )
+        try:
+            with anyio.fail_after(seconds):
+                self.checks[name] = await check()
+        except TimeoutError:
+            self.checks[name] = Check(
+                name,
+                Verdict.FAIL,
+                f"no result within {seconds:g} s",
+                "give it more time: --timeout",
+            )
+        except OSError as error:
+            self.checks[name] = Check(
+                name,
+                Verdict.FAIL,
+                f"it cannot be looked at: {reason_of(error)}",
+                "run doctor as the user who runs the proxy",
+                detail=str(error.filename or ""),
+            )
 
     async def _in_thread(self, name: str, check: Callable[[], Check]) -> None:
         await self._one(name, lambda: anyio.to_thread.run_sync(check, abandon_on_cancel=True))

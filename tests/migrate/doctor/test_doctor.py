@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from nymproxy import DirectoryClient, NetworkDetails, NodeIdentity
+from nymproxy import DirectoryClient, MixnetClient, NetworkDetails, NodeIdentity
 from nymproxy_migrate.cli import main
 from nymproxy_migrate.doctor.endpoint import Endpoint
 from nymproxy_migrate.doctor.model import Check, Settings, Verdict
@@ -18,10 +20,9 @@ from nymproxy_migrate.doctor.run import ORDER, run
 from tests.migrate.doctor.places import closed_port, date_off_by, http_server, listening
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from nymproxy.testing.localnet import BackgroundLocalnet
 
+ARCHIVE = Path(__file__).resolve().parents[2] / "vectors" / "rust_config_dir.tar"
 UNKNOWN_GATEWAY = "4kCgDrzVGAUmdCPGjSMeFAHpVc2gMnyZ8VVPnhS7pVQh"
 
 
@@ -36,6 +37,13 @@ def env_file(folder: Path, *urls: str) -> Path:
     apis = json.dumps([{"url": url} for url in urls])
     path.write_text(f"CONFIGURED=true\nNYM_API={urls[0]}\nNYM_APIS='{apis}'\n")
     return path
+
+
+def unpacked(folder: Path) -> Path:
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    (found,) = folder.iterdir()
+    return found
 
 
 async def checks_of(settings: Settings) -> dict[str, Check]:
@@ -85,6 +93,42 @@ async def test_gateways(nymproxy_localnet: BackgroundLocalnet) -> None:
         nymproxy_localnet.start_gateway(1)
     assert check.verdict is Verdict.FAIL
     assert check.cause.endswith("cannot be reached: connection refused")
+
+
+async def test_a_folder_that_our_own_client_made(
+    nymproxy_localnet: BackgroundLocalnet, tmp_path: Path
+) -> None:
+    env, folder = nymproxy_localnet.env_file, tmp_path / "client"
+    details = NetworkDetails.from_env_file(env, {})
+    async with await MixnetClient.connect(details, storage=folder, profile="bare"):
+        in_use = await checks_of(Settings(env_path=env, config_dir=folder))
+    for checks in (in_use, await checks_of(Settings(env_path=env, config_dir=folder))):
+        for name in ("config-dir", "key-files", "gateway-database", "reply-database"):
+            assert checks[name].verdict is Verdict.OK, checks[name]
+        assert checks["nym-address"].verdict is Verdict.OK
+        assert checks["gateway"].cause == "it takes clients and can be reached"
+
+
+async def test_a_gateway_that_the_address_needs_and_that_is_gone(
+    nymproxy_localnet: BackgroundLocalnet, tmp_path: Path
+) -> None:
+    folder = unpacked(tmp_path)
+    settings = Settings(env_path=nymproxy_localnet.env_file, config_dir=folder)
+    check = (await checks_of(settings))["gateway"]
+    assert check.verdict is Verdict.FAIL
+    assert check.cause.startswith("the gateway of the Nym address is not among the 2")
+
+
+async def test_what_cannot_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nymproxy_localnet: BackgroundLocalnet
+) -> None:
+    program = tmp_path / "nymproxy"
+    program.write_bytes(b"\x7fELF for another machine")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    check = (await checks_of(Settings(env_path=nymproxy_localnet.env_file)))["nymproxy"]
+    assert check.verdict is Verdict.FAIL
+    assert check.cause == "it cannot be looked at: exec format error"
 
 
 async def test_nothing_is_there(tmp_path: Path) -> None:
