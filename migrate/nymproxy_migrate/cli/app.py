@@ -114,11 +114,15 @@ def scan(
         Format, typer.Option("--format", help="'github': annotations of GitHub Actions.")
     ] = Format.TEXT,
     docs: Docs = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Running old proxies; files only with PATH.")
+    ] = False,
 ) -> None:
     """Find every use of the old proxies; changes nothing. Exit code 1 if there is any."""
     from nymproxy_migrate.cli import commands
 
-    raise typer.Exit(commands.scan(paths or [], form="json" if as_json else form.value, docs=docs))
+    form_name = "json" if as_json else form.value
+    raise typer.Exit(commands.scan(paths or [], form=form_name, docs=docs, live=live))
 
 
 @app.command()

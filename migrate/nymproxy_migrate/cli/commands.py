@@ -66,9 +66,15 @@ def look(paths: Sequence[Path], options: ScanOptions) -> ScanResult:
     return scan_paths(paths or [Path()], options)
 
 
-def scan(paths: Sequence[Path], *, form: str, docs: bool) -> int:
+def scan(paths: Sequence[Path], *, form: str, docs: bool, live: bool = False) -> int:
     """Report the findings; 1 if any of them is more than information."""
-    result = look(paths, ScanOptions(docs=docs))
+    if live:
+        from nymproxy_migrate.cli import live as live_scan
+
+        found = look(paths, ScanOptions(docs=docs)) if paths else None
+        result = live_scan.with_processes(found)
+    else:
+        result = look(paths, ScanOptions(docs=docs))
     sys.stdout.write(_report(result, form))
     return int(any(finding.action is not Action.INFO for finding in result.findings))
 
