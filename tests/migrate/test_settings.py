@@ -76,10 +76,12 @@ def test_settings_take_effect(
 ) -> None:
     (tree / "nymproxy-migrate.toml").write_text('docs = true\n[scan]\nformat = "json"\n')
     assert main(["scan"]) == 1
-    assert json.loads(capsys.readouterr().out)["findings"]
+    paths = {each["path"] for each in json.loads(capsys.readouterr().out)["findings"]}
+    assert paths == {"README.md", "a.sh"}
     monkeypatch.setenv("NYMPROXY_MIGRATE_FORMAT", "github")
     assert main(["scan"]) == 1
     assert capsys.readouterr().out.startswith("::")
+    monkeypatch.setenv("NYMPROXY_MIGRATE_DOCS", "false")
     assert main(["scan", "--format", "text"]) == 1
     assert capsys.readouterr().out.startswith("a.sh:1:1: ")
 
@@ -127,6 +129,22 @@ def test_wrong_files(
     assert message in captured.err
     assert captured.err.count("\n") == 1
     assert main(["--version"]) == 0
+
+
+@pytest.mark.parametrize("text", ["[", "tool = 1\n# nymproxy-migrate\n", "\xff", "[tool.black]\n"])
+def test_a_project_file_of_others_does_not_matter(tree: Path, text: str) -> None:
+    (tree / "pyproject.toml").write_bytes(text.encode("latin-1"))
+    (tree / "a.sh").write_text("ls\n")
+    assert main(["scan", "a.sh"]) == 0
+
+
+@pytest.mark.parametrize("text", ["[tool]\nnymproxy-migrate = 1\n", "[tool.nymproxy-migrate\n"])
+def test_a_broken_table_of_ours_does(
+    tree: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "pyproject.toml").write_text(text)
+    assert main(["scan", "a.sh"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_wrong_value_of_a_setting_is_wrong_usage(

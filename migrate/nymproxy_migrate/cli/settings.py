@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "nymproxy-migrate.toml"
+_TABLE = "nymproxy-migrate"
 PREFIX = "NYMPROXY_MIGRATE_"
 
 # What changes files, takes a decision or names one piece of work is said each time.
@@ -64,10 +65,10 @@ def find_file(folder: Path) -> SettingsFile | None:
     for place in (folder, *folder.parents):
         own = place / FILE_NAME
         if own.is_file():
-            return SettingsFile(own, _read(own))
+            return SettingsFile(own, _parsed(own, own.read_bytes()))
         project = place / "pyproject.toml"
         if project.is_file():
-            table = _read(project).get("tool", {}).get("nymproxy-migrate")
+            table = _table_of(project)
             if table is not None:
                 return SettingsFile(project, table)
         if (place / ".git").exists():
@@ -75,11 +76,25 @@ def find_file(folder: Path) -> SettingsFile | None:
     return None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _table_of(project: Path) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Refused(f"{path}: {error}") from error
+        data = project.read_bytes()
+    except OSError:
+        return None  # the scan says so
+    if _TABLE.encode() not in data:
+        return None  # whatever it is, even if it is broken
+    tools = _parsed(project, data).get("tool")
+    table = tools.get(_TABLE) if isinstance(tools, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise Refused(f"{project}: tool.{_TABLE} is no table")
+    return table
+
+
+def _parsed(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(f"{path}: it is no TOML: {error}") from error
 
 
 def settings_of(
