@@ -13,6 +13,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from nymproxy_migrate.cli import main
+from tests.legacy.addresses import some_address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,6 +58,19 @@ def test_an_interrupted_run_ends_its_children() -> None:
     assert b"Traceback" not in rest
     assert children
     assert not any(child.is_running() for child in children)
+
+
+def test_a_network_that_is_not_there_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env = tmp_path / "network.env"
+    env.write_text("NYM_API=http://127.0.0.1:9/\n")
+    address = str(some_address())
+    servers = ["--legacy", address, "--stream", address, "--env", str(env)]
+    assert main(["parity", *servers]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("nymproxy-migrate: ")
+    assert "did not start" in last
 
 
 @pytest.mark.parametrize(

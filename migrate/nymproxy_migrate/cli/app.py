@@ -314,6 +314,10 @@ def parity(
     profile: Annotated[
         str | None, typer.Option(help="Traffic of the clients towards these servers.")
     ] = None,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Run the commands of a plan on the mixnet."),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less work, coarser figures.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the payloads.")] = 1,
     form: Annotated[
@@ -332,7 +336,7 @@ def parity(
     from nymproxy_migrate.cli import parity as body
 
     form_name = "json" if as_json else form.value
-    options = body.Options(legacy, stream, env, profile, quick, seed, form_name, output)
+    options = body.Options(legacy, stream, env, profile, quick, seed, form_name, output, plan_file)
     raise typer.Exit(body.parity(options))
 
 

@@ -14,6 +14,7 @@ from nymproxy import PROFILES, NymAddress
 from nymproxy.errors import NymError
 from nymproxy_migrate.parity.measure import Settings
 from nymproxy_migrate.parity.model import Side
+from nymproxy_migrate.parity.planned import commands_of
 from nymproxy_migrate.parity.run import LOCALNET_PROFILE, Parity, run
 from nymproxy_migrate.parity.sides import FULL, QUICK
 from nymproxy_migrate.parity.stage import Servers
@@ -39,6 +40,7 @@ class Options:
     seed: int = 1
     form: str = "text"
     output: Path | None = None
+    plan: Path | None = None
 
 
 def parity(options: Options) -> int:
@@ -48,11 +50,15 @@ def parity(options: Options) -> int:
         Refused: the flags do not fit each other, or something could not be started.
     """
     render = _renderer(options.form)
-    asked = Parity(_settings(options), _say_with_time(), _servers(options))
+    settings, servers = _settings(options), _servers(options)
+    commands = [] if options.plan is None else commands_of(options.plan)
+    if servers is not None and commands:
+        raise Refused("--plan goes without --legacy, --stream and --env: it runs on a localnet")
+    asked = Parity(settings, _say_with_time(), servers, commands)
     try:
         report = anyio.run(_interruptible, asked)
-    except* NymError as group:
-        raise Refused(_first_message(group)) from group
+    except (NymError, BaseExceptionGroup) as error:
+        raise _told(error) from error
     text = render(report)
     if options.output is None:
         sys.stdout.write(text)
@@ -128,8 +134,8 @@ def _say_with_time() -> Callable[[str], None]:
     return say
 
 
-def _first_message(group: BaseExceptionGroup[NymError]) -> str:
-    error: BaseException = group
+def _told(error: BaseException) -> BaseException:
+    """Return the first error of nested groups, as one that the operator can do something about."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error)
+    return Refused(str(error)) if isinstance(error, NymError) else error

@@ -15,6 +15,7 @@ import anyio
 
 from nymproxy.testing import workloads
 from nymproxy_migrate.parity.sides import FULL, Sizes, Ways, peak_memory_bytes
+from nymproxy_migrate.refused import Refused
 
 if TYPE_CHECKING:
     from nymproxy.testing.counters import NetworkTotals
@@ -150,10 +151,18 @@ async def measure(
         ways: the sides.
         settings: how.
         report: is told about each workload as it ends: its name, the side, and the result.
+
+    Raises:
+        Refused: the upstream is not ours, and does not answer as ours would.
     """
     found = {way.side: SideMeasurements(way.side) for way in ways}
-    for way in ways:  # what is loaded or filled on first use costs neither side anything
-        await _one(way, settings, "first_byte", workloads.first_byte)
+    # What is loaded or filled on first use is not measured.
+    first = [await _one(way, settings, "first_byte", workloads.first_byte) for way in ways]
+    if not any(one.result.ok for one in first) and any(way.upstream is None for way in ways):
+        raise Refused(
+            f"no side answers ({first[0].result.problem}): servers to compare must be reachable and"
+            " lead to `python -m nymproxy.testing.upstream` (its address 'http')"
+        )
     for name, work in _works(settings).items():
         for way in ways:
             if name == "greeting" and way.upstream is None:

@@ -21,13 +21,15 @@ from nymproxy_migrate.parity.model import (
     ParityReport,
     Side,
 )
+from nymproxy_migrate.parity.planned import DEFAULT_FLAGS, flags_of, rows_of
 from nymproxy_migrate.parity.stage import Servers, Stage, localnet_stage, servers_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from nymproxy.testing.workloads import WorkloadResult
+    from nymproxy_migrate.parity.planned import PlannedCommand
 
 MIX_LAYERS = 3
 LOCALNET_PROFILE = "bare"
@@ -42,11 +44,20 @@ class Parity:
         settings: how to measure.
         say: is told what happens, line by line.
         servers: those to compare; ``None`` for a localnet.
+        commands: those of a plan, to be run on the localnet.
     """
 
     settings: Settings
     say: Callable[[str], None]
     servers: Servers | None = None
+    commands: Sequence[PlannedCommand] = ()
+
+    @property
+    def against(self) -> str:
+        """What is compared, for the report."""
+        if self.servers is not None:
+            return "servers"
+        return "plan" if self.commands else "localnet"
 
 
 async def run(parity: Parity) -> ParityReport:
@@ -65,11 +76,13 @@ async def run(parity: Parity) -> ParityReport:
         parity.say("stopping everything")
         profile = stage.profile
     rows = compare(found[Side.LEGACY], found[Side.STREAM])
+    if parity.commands:
+        rows += rows_of(parity.commands)
     return ParityReport(
         tool_version=__version__,
         started_at=started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         seconds=round(time.perf_counter() - started, 1),
-        against="localnet" if parity.servers is None else "servers",
+        against=parity.against,
         machine=_machine(),
         rows=rows,
         echo_round_trips_seconds=_round_trips(found),
@@ -82,7 +95,8 @@ async def run(parity: Parity) -> ParityReport:
 def _stage(parity: Parity) -> AbstractAsyncContextManager[Stage]:
     if parity.servers is None:
         parity.say("starting a local mixnet, an upstream, and a server and a client of each side")
-        return localnet_stage(LOCALNET_PROFILE)
+        flags = flags_of(parity.commands) if parity.commands else DEFAULT_FLAGS
+        return localnet_stage(LOCALNET_PROFILE, flags)
     parity.say("starting a client for each server")
     return servers_stage(parity.servers)
 

@@ -16,6 +16,7 @@ from nymproxy.testing.processes import Child, child_process
 from nymproxy.testing.upstream import serve_upstream
 from nymproxy.testing.workloads import Target
 from nymproxy_migrate.parity.model import Side
+from nymproxy_migrate.parity.planned import DEFAULT_FLAGS, Flags
 from nymproxy_migrate.parity.relay import Relay, relay
 from nymproxy_migrate.parity.sides import Ways
 
@@ -52,6 +53,8 @@ class Stage:
     Attributes:
         env_file: describes the network.
         profile: of all clients.
+        folder: for logs and configuration.
+        flags: for the commands of each side.
         ways: the sides, ready to be measured.
         network: the localnet's counters; ``None`` for other networks.
     """
@@ -59,6 +62,7 @@ class Stage:
     env_file: Path
     profile: str
     folder: Path
+    flags: Flags = DEFAULT_FLAGS
     ways: list[Ways] = field(default_factory=list)
     network: Callable[[], Awaitable[NetworkTotals]] | None = None
 
@@ -68,18 +72,20 @@ class Stage:
         arguments = [
             *("nymproxy", "client", "-s", address, "--listen-port", "0", "--wire", side.value),
             *("-e", str(self.env_file), "--profile", self.profile),
-            *("--grace-period", GRACE_SECONDS),
+            *("--grace-period", GRACE_SECONDS, *self.flags.clients[side]),
         ]
         async with child_process(name, arguments, log_directory=self.folder) as child:
             yield child
 
     @asynccontextmanager
-    async def server(self, name: str, upstream: str) -> AsyncIterator[Child]:
-        """Run a proxy server for both wires."""
+    async def server(self, side: Side, upstream: str) -> AsyncIterator[Child]:
+        """Run a proxy server; by default for both wires."""
+        name = f"{side.value}-server"
         arguments = [
-            *("nymproxy", "server", "-u", upstream, "--accept", "legacy,stream"),
+            *("nymproxy", "server", "-u", upstream),
             *("-c", str(self.folder / f"{name}.config"), "-e", str(self.env_file)),
             *("--profile", self.profile, "--grace-period", GRACE_SECONDS),
+            *self.flags.servers[side],
         ]
         async with child_process(name, arguments, log_directory=self.folder) as child:
             yield child
@@ -105,8 +111,12 @@ def listens_at(client: Child) -> Target:
 
 
 @asynccontextmanager
-async def localnet_stage(profile: str) -> AsyncIterator[Stage]:
+async def localnet_stage(profile: str, flags: Flags = DEFAULT_FLAGS) -> AsyncIterator[Stage]:
     """Start a localnet, an upstream, and a server and a client of each side.
+
+    Args:
+        profile: of all of them.
+        flags: of the commands, side by side.
 
     Each side has a server process of its own, so that its memory can be told from the other's;
     both accept both wires.
@@ -121,7 +131,7 @@ async def localnet_stage(profile: str) -> AsyncIterator[Stage]:
         AsyncExitStack() as stack,
     ):
         counters = _counters(http, str(localnet.ready["counters_url"]))
-        stage = Stage(Path(localnet.ready["env_file"]), profile, folder, network=counters)
+        stage = Stage(Path(localnet.ready["env_file"]), profile, folder, flags, network=counters)
         pairs: dict[Side, Ways] = {}
         # The relays' task groups last longer than the one that starts the processes.
         gates = {side: await stack.enter_async_context(relay(upstream.http)) for side in Side}
@@ -140,7 +150,7 @@ async def _start_pair(
     upstream: Upstream,
     pairs: dict[Side, Ways],
 ) -> None:
-    server = await stack.enter_async_context(stage.server(f"{side.value}-server", gate.address))
+    server = await stack.enter_async_context(stage.server(side, gate.address))
     client = await stack.enter_async_context(
         stage.client(f"{side.value}-client", side, str(server.ready["address"]))
     )
