@@ -78,12 +78,23 @@ def test_settings_take_effect(
     assert main(["scan"]) == 1
     paths = {each["path"] for each in json.loads(capsys.readouterr().out)["findings"]}
     assert paths == {"README.md", "a.sh"}
-    monkeypatch.setenv("NYMPROXY_MIGRATE_FORMAT", "github")
+    monkeypatch.setenv("NYMPROXY_MIGRATE_SCAN_FORMAT", "github")
     assert main(["scan"]) == 1
     assert capsys.readouterr().out.startswith("::")
     monkeypatch.setenv("NYMPROXY_MIGRATE_DOCS", "false")
     assert main(["scan", "--format", "text"]) == 1
     assert capsys.readouterr().out.startswith("a.sh:1:1: ")
+
+
+def test_a_variable_of_one_subcommand(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NYMPROXY_MIGRATE_TO", "stream")
+    monkeypatch.setenv("NYMPROXY_MIGRATE_REWRITE_TO", "legacy")
+    monkeypatch.setenv("NYMPROXY_MIGRATE_FORMAT", "json")
+    assert settings(capsys, "rewrite")["to"][1] == "environment NYMPROXY_MIGRATE_REWRITE_TO"
+    assert settings(capsys, "plan", "-o", "x")["to"][1] == "environment NYMPROXY_MIGRATE_TO"
+    assert settings(capsys, "scan")["format"] == ("text", "default")
 
 
 def test_which_file_counts(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,6 +125,7 @@ def test_a_file_above_counts_within_the_repository(
         ("[scan]\nto = 'stream'\n", "to is no setting"),
         ("write = true\n", "write is said on the command line only"),
         ("[rewrite]\ndecide = 'NYM060=shared'\n", "decide is said on the command line only"),
+        ("format = 'json'\n", "format is set for one subcommand"),
         ("docs = [true]\n", "docs is no setting"),
         ("quiet = 'perhaps'\n", "a flag is true or false"),
         ("to = 'nowhere'\n[x]\n", "x is no setting"),

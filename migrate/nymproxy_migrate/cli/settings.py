@@ -2,6 +2,8 @@
 
 The file is ``nymproxy-migrate.toml``, or the table ``tool.nymproxy-migrate`` of a
 ``pyproject.toml``: in the current folder, or in the nearest one above it within the repository.
+Its keys are flags; a table such as ``[scan]`` in it counts for that subcommand only. The variables
+are ``NYMPROXY_MIGRATE_DOCS`` for all subcommands and ``NYMPROXY_MIGRATE_SCAN_DOCS`` for one.
 """
 
 from __future__ import annotations
@@ -22,7 +24,11 @@ _TABLE = "nymproxy-migrate"
 PREFIX = "NYMPROXY_MIGRATE_"
 
 # What changes files, takes a decision or names one piece of work is said each time.
-_NEVER = frozenset({"decide", "help", "json", "output", "plan", "root", "write"})
+_NEVER = frozenset(
+    {"decide", "help", "json", "output", "plan", "report", "root", "rust-suggest", "write"}
+)
+# The choices differ from subcommand to subcommand.
+_EACH_ITS_OWN = frozenset({"format"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +129,24 @@ def settings_of(
                 value = _in_folder_of(file, value) if key in own and own[key].is_path else value
                 found[key] = Setting(value, f"file {file.path.name}")
     for key in known:
-        variable = PREFIX + key.upper().replace("-", "_")
-        if environ.get(variable):
-            found[key] = Setting(environ[variable], f"environment {variable}")
+        for variable in _variables(command, key):
+            if environ.get(variable):
+                found[key] = Setting(environ[variable], f"environment {variable}")
     return found
+
+
+def _variables(command: str, key: str) -> list[str]:
+    """Return the variables of a setting; a later one wins over those before."""
+    name = key.upper().replace("-", "_")
+    own = f"{PREFIX}{command.upper().replace('-', '_')}_{name}"
+    return [own] if key in _EACH_ITS_OWN else [PREFIX + name, own]
 
 
 def _entries(
     file: SettingsFile, command: str, options: Mapping[str, Sequence[Option]]
 ) -> Iterator[tuple[str, object]]:
     """Yield what the file says for a subcommand: first for all, then for it alone."""
-    everywhere = {option.flag for each in options.values() for option in each}
+    everywhere = {option.flag for each in options.values() for option in each} - _EACH_ITS_OWN
     yield from _checked(file, file.table, everywhere | {*SETTABLE, *options}, skip=options)
     for name, table in file.table.items():
         if name in options and isinstance(table, dict):
@@ -154,6 +167,8 @@ def _checked(
             continue
         if key in _NEVER:
             raise Refused(f"{file.path}: {key} is said on the command line only")
+        if key in _EACH_ITS_OWN and key not in known:
+            raise Refused(f"{file.path}: {key} is set for one subcommand, in a table like [scan]")
         if key not in known or not isinstance(value, str | int | float):
             raise Refused(f"{file.path}: {key} is no setting; see --show-settings for those")
         yield key, value

@@ -87,7 +87,7 @@ def judge_old_programs(found: Sequence[str]) -> Check:
         OLD_PROGRAMS,
         Verdict.WARN,
         f"on PATH: {', '.join(found)}; what is not rewritten still starts them",
-        "nymproxy-migrate scan",
+        "nymproxy-migrate scan --live (names those that run)",
     )
 
 
