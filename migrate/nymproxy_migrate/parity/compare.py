@@ -228,18 +228,25 @@ def _linkability(legacy: Linkability | None, stream: Linkability | None) -> Iter
     verdict = verdicts.higher_is_better(old, new)
     note = f"for {made} connections of one client"
     if verdict is Verdict.WORSE:
-        note += ": the server can link connections of the stream side that it could not link before"
+        note += ": the server can link connections of the stream way that it could not link before;"
+        note += " `--identity-mode per-connection` keeps them apart"
     yield Row(name, title, group, "", old, new, verdict, note=note)
     if legacy.identities is None or stream.identities is None:
         yield _skipped(f"{group}.identities", "Identities registered", group, NO_COUNTERS)
         return
-    yield _figures(
+    allowance = verdicts.IDENTITIES
+    # Fewer are not better: what fewer identities let the server link is the row above.
+    many = allowance.exceeded(stream.identities, legacy.identities)
+    yield Row(
         f"{group}.identities",
         "Linkability: identities registered meanwhile",
         group,
         "",
-        (legacy.identities, stream.identities),
-        verdicts.IDENTITIES,
+        legacy.identities,
+        stream.identities,
+        Verdict.WORSE if many else Verdict.SAME,
+        str(allowance),
+        f"for {made} connections, with those in reserve",
     )
 
 
