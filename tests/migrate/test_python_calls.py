@@ -283,6 +283,7 @@ def test_sockets_in_the_company_of_a_proxy(tmp_path: Path, text: str) -> None:
         SOCKET.replace("import socket", "import other as socket"),
         "text = \"socket.create_connection(('127.0.0.1', 8080))\"\n",
         "db.connect(host='localhost', port=8080)\n",
+        SOCKET + "print 'Python 2'\n",
     ],
 )
 def test_other_sockets(text: str) -> None:

@@ -12,7 +12,7 @@ from nymproxy_migrate.containers import keyed, shell
 from nymproxy_migrate.containers.commands import commands_of
 from nymproxy_migrate.containers.images import around
 from nymproxy_migrate.containers.lists import FixedQuoting, ListQuoting, word_of
-from nymproxy_migrate.containers.python_source import PythonFile, write_string
+from nymproxy_migrate.containers.python_source import PythonFile, parse, write_string
 from nymproxy_migrate.model import CommandContext, Home, HomeSource
 from nymproxy_migrate.names import PYTHON_CALL, mentions_program
 from nymproxy_migrate.words import Command, Piece, PieceKind, Word
@@ -71,6 +71,11 @@ _FUNCTIONS = {
     "pexpect.run": _Way.TEXT,
 }
 _KEYWORDS = frozenset({"args", "command", "cmd", "argv"})
+_STARTS_PROCESSES = re.compile(
+    rb"\b(?:subprocess|os|pty|asyncio|anyio|trio|pexpect)\b|(?:nym[-_]proxy|proxy)[-_](?:client|server)"
+)
+"""What a file must have to be parsed; parsing Python takes long."""
+
 _PLAIN_TEXT = re.compile(rb"[^'\"\\$`;&|<>()*?~#\n]*")
 
 
@@ -80,7 +85,9 @@ def find(text: Text, path: str) -> Iterator[Found]:
     Raises:
         Unparsable: it is not Python 3.
     """
-    reader = _Reader(PythonFile(text))
+    if not _STARTS_PROCESSES.search(text.data):
+        return
+    reader = _Reader(parse(text))
     for call in reader.file.calls:
         way = _FUNCTIONS.get(reader.file.names.dotted(call.scope, call.node.func))
         if way is not None:

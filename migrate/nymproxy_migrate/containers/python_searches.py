@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from nymproxy_migrate.containers.python_source import PythonFile
+from nymproxy_migrate.containers.python_source import parse
 from nymproxy_migrate.containers.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nymproxy_migrate.containers.python_source import Scope
+    from nymproxy_migrate.containers.python_source import PythonFile, Scope
     from nymproxy_migrate.model import SourceFile, Span
 
 _METHODS = frozenset(
@@ -29,7 +29,7 @@ def find(source: SourceFile) -> Iterator[tuple[Span, str]]:
     Raises:
         Unparsable: the file is not Python 3.
     """
-    file = PythonFile(Text.whole(source.data))
+    file = parse(Text.whole(source.data))
     for call in file.calls:
         function = call.node.func
         name = function.attr if isinstance(function, cst.Attribute) else function

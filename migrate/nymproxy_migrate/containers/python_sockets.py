@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from nymproxy_migrate.containers.python_source import PythonFile
+from nymproxy_migrate.containers.python_source import parse
 from nymproxy_migrate.containers.text import Text
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def find(source: SourceFile) -> Iterator[tuple[Span, str]]:
     Raises:
         Unparsable: the file is not Python 3.
     """
-    file = PythonFile(Text.whole(source.data))
+    file = parse(Text.whole(source.data))
     for call in file.calls:
         function = file.names.dotted(call.scope, call.node.func)
         connects = isinstance(call.node.func, cst.Attribute) and call.node.func.attr.value in {

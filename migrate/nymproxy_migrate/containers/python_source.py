@@ -6,6 +6,7 @@ that are bound exactly once in their scope and never changed in place.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -150,6 +151,20 @@ class PythonFile:
             inner = builder.build(last, _refuse, _refuse)
         start, end = self.inner(node)
         return Item(inner, self.text.span(start, end), self.text.data[start:end])
+
+
+def parse(text: Text) -> PythonFile:
+    """Parse a text; several finders ask for the same file, one after the other.
+
+    Raises:
+        Unparsable: it is not Python 3.
+    """
+    return _parse_whole(text.data) if isinstance(text.starts, range) else PythonFile(text)
+
+
+@functools.lru_cache(maxsize=1)
+def _parse_whole(data: bytes) -> PythonFile:
+    return PythonFile(Text.whole(data))
 
 
 def write_string(value: bytes, like: bytes) -> bytes:
