@@ -28,7 +28,7 @@ _NAMES = {
     "rs": "block.rs", "go": "block.go", "golang": "block.go",
 }  # fmt: skip
 _PROMPT = re.compile(rb"[ \t]*(?:[\w.-]+@[\w.-]+[: ]?[^$#]*)?[$#%][ \t]+")
-_SESSION = re.compile(rb"(?m)^[ \t]*(?:[\w.-]+@[\w.-]+[: ]?[^$#\n]*)?\$[ \t]+\S")
+_SESSION = re.compile(rb"[ \t]*(?:[\w.-]+@[\w.-]+[: ]?[^$#\n]*)?\$[ \t]+\S")
 _PLACEHOLDER = re.compile(rb"<[A-Za-z][^<>\n|&;$()\"'`]*>")
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 

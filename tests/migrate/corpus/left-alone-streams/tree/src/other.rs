@@ -1,0 +1,2 @@
+use other::tcp_proxy::NymProxyClient;
+fn f() { NymProxyClient::new(1); }

@@ -1,0 +1,3 @@
+from nymproxy import MixnetClient
+
+client = MixnetClient()
