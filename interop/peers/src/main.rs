@@ -10,6 +10,7 @@ mod messages;
 mod nymproxy_compat;
 mod pool;
 mod streams;
+mod vectors;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -19,9 +20,9 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(about = "Programs on nym-sdk 1.21.6 that nymproxy is tested against")]
 struct Arguments {
-    /// Env file of the network
+    /// Env file of the network; needed by all that use one
     #[arg(short, long)]
-    env_path: String,
+    env_path: Option<String>,
     /// Keep the identity in this directory
     #[arg(long)]
     storage: Option<PathBuf>,
@@ -81,6 +82,16 @@ enum Command {
         #[arg(long, default_value_t = 2)]
         reserve: usize,
     },
+    /// Make the vector files of the tests anew
+    Vectors {
+        directory: PathBuf,
+        /// Of everything that is drawn at random
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Only this file
+        #[arg(long)]
+        only: Option<String>,
+    },
 }
 
 /// Connect with the identity and the gateway that the command line names.
@@ -125,19 +136,22 @@ pub fn ready(client: &MixnetClient) {
 async fn main() -> Result<()> {
     nym_bin_common::logging::setup_tracing_logger();
     let arguments = Arguments::parse();
+    if let Command::Vectors { directory, seed, only } = &arguments.command {
+        return vectors::write(directory, *seed, only.as_deref());
+    }
+    let env = arguments.env_path.clone().context("--env-path is missing")?;
     match &arguments.command {
         Command::CompatClient { address, port } => {
-            return compat::client(address, port, Some(arguments.env_path.clone())).await;
+            return compat::client(address, port, Some(env)).await;
         }
         Command::CompatServer { upstream } => {
             let directory = arguments.storage.as_deref().and_then(|path| path.to_str());
             let directory = directory.context("--storage is missing")?;
-            let (env, gateway) = (arguments.env_path.clone(), arguments.gateway.as_deref());
-            return compat::server(upstream, directory, Some(env), gateway).await;
+            return compat::server(upstream, directory, Some(env), arguments.gateway.as_deref())
+                .await;
         }
-        _ => (),
+        _ => nym_network_defaults::setup_env(Some(&env)),
     }
-    nym_network_defaults::setup_env(Some(&arguments.env_path));
     if let Command::Pool { address, reserve } = &arguments.command {
         return pool::run(address, *reserve).await;
     }
@@ -154,8 +168,9 @@ async fn main() -> Result<()> {
         }
         Command::MessageEcho => messages::echo(client).await,
         Command::MessageClient { address, text } => messages::client(client, &address, text).await,
-        Command::CompatClient { .. } | Command::CompatServer { .. } | Command::Pool { .. } => {
-            unreachable!("handled above")
-        }
+        Command::CompatClient { .. }
+        | Command::CompatServer { .. }
+        | Command::Pool { .. }
+        | Command::Vectors { .. } => unreachable!("handled above"),
     }
 }
