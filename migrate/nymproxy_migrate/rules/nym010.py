@@ -15,9 +15,9 @@ RULE = Rule(
         "are not understood by a Stream peer."
     ),
     next=(
-        "Run `nymproxy-migrate rewrite --rust-suggest DIR` for a patch and a module that "
-        "keeps the old constructors on top of streams; or run `nymproxy client` beside the "
-        "program. Its server must speak stream by then."
+        "Run `nymproxy-migrate rewrite --rust-suggest DIR` for a patch and a module that keeps "
+        "the old constructors on top of streams (its server must speak stream by then); or run "
+        "`nymproxy client` beside the program: `nymproxy-migrate sidecar` prints the unit."
     ),
     example_before=(
         "use nym_sdk::tcp_proxy::NymProxyClient;\n"

@@ -15,9 +15,9 @@ RULE = Rule(
         "server` serves both at one Nym address."
     ),
     next=(
-        "Run `nymproxy-migrate rewrite --rust-suggest DIR` for a patch and a module that "
-        "keeps the old constructors on top of streams; or run `nymproxy server` with the same "
-        "config directory, which keeps the Nym address."
+        "Run `nymproxy-migrate rewrite --rust-suggest DIR` for a patch and a module that keeps "
+        "the old constructors on top of streams; or run `nymproxy server` with the same config "
+        "directory, which keeps the Nym address: `nymproxy-migrate sidecar` prints the unit."
     ),
     example_before=(
         "use nym_sdk::tcp_proxy::NymProxyServer;\n"
