@@ -7,12 +7,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import anyio
-import anyio.to_thread
-
 from nymproxy import ConfigurationError, DirectoryClient, NetworkDetails, NymError
 from nymproxy_migrate.doctor.endpoint import Endpoint, why_unreachable
 from nymproxy_migrate.doctor.model import Check, Network, Verdict
+from nymproxy_migrate.doctor.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,9 +38,7 @@ _NO_NETWORK = "the env file describes no network"
 async def read_env_file(settings: Settings) -> tuple[Check, Network]:
     """Read the env file; the other checks need what it says."""
     try:
-        details = await anyio.to_thread.run_sync(
-            NetworkDetails.from_env_file, settings.env_path, abandon_on_cancel=True
-        )
+        details = await in_daemon_thread(lambda: NetworkDetails.from_env_file(settings.env_path))
     except ConfigurationError as error:
         return judge_env_error(settings, error), Network(None)
     return judge_env_file(settings, details), Network(details)
@@ -202,7 +198,7 @@ async def check_clock(settings: Settings, network: Network) -> Check:
 
 async def _first_skew(urls: Sequence[str], deadline_seconds: float) -> float | None:
     """Return how many seconds this clock is ahead of the first directory that sends a date."""
-    await anyio.to_thread.run_sync(_import_httpx, abandon_on_cancel=True)
+    await in_daemon_thread(_import_httpx)
     import httpx
 
     async with httpx.AsyncClient(

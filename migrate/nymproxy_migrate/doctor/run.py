@@ -6,11 +6,11 @@ import os
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 
 from nymproxy_migrate.doctor import machine, network, storage
 from nymproxy_migrate.doctor.endpoint import reason_of
 from nymproxy_migrate.doctor.model import Check, Network, Settings, Verdict
+from nymproxy_migrate.doctor.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -94,7 +94,7 @@ class _Doctor:
             )
 
     async def _in_thread(self, name: str, check: Callable[[], Check]) -> None:
-        await self._one(name, lambda: anyio.to_thread.run_sync(check, abandon_on_cancel=True))
+        await self._one(name, lambda: in_daemon_thread(check))
 
     async def _look_at_machine(self) -> None:
         settings = self._settings

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import tarfile
 from importlib.resources import files
 from pathlib import Path
@@ -180,6 +184,27 @@ async def test_every_check_ends(tmp_path: Path) -> None:
     for name in ("directory", "gateway", "clock"):
         assert checks[name].verdict is Verdict.FAIL
         assert checks[name].cause == "no result within 0.5 s"
+
+
+def test_a_file_that_never_ends_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Also not the end of the process; and Ctrl-C ends it at once."""
+    os.mkfifo(tmp_path / "env")
+    code = "import sys; from nymproxy_migrate.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "doctor", "-e", str(tmp_path / "env"), "--timeout"]
+    done = subprocess.run(
+        [*command, "0.3"], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.returncode == 1
+    assert "no result within 0.3 s" in done.stdout
+    # The file can be opened once the command wants to read it.
+    with (
+        subprocess.Popen([*command, "60"], stderr=subprocess.PIPE) as process,
+        (tmp_path / "env").open("wb"),
+    ):
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"Traceback" not in stderr
 
 
 @pytest.mark.parametrize(
