@@ -173,8 +173,7 @@ def _details(
         message = f"the server's keys, and so its Nym address, are in {directory}"
         yield RULES["NYM050"].finding(source, _span_of(invocation, "config-dir"), message)
     place = _span_of(invocation, "config-dir")
-    if "NYM062" not in options.decisions:
-        yield from config_dirs.address_change(invocation, source, place)
+    yield from config_dirs.address_change(invocation, source, place, options)
     gateway = invocation.flag("gateway")
     if gateway is not None:
         message = "the server asks for a gateway of its own; the new command keeps it"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.judge import OldInvocation
     from nymproxy_migrate.model import SourceFile
+    from nymproxy_migrate.options import ScanOptions
 
 MARK = "public_identity.pem"
 """The file by which a directory is recognised; readable where the private keys are not."""
@@ -59,12 +60,20 @@ def address_of(directory: Path) -> tuple[str | None, str]:
         return None, str(error)
 
 
-def address_change(invocation: OldInvocation, source: SourceFile, span: Span) -> Iterator[Finding]:
+def address_change(
+    invocation: OldInvocation, source: SourceFile, span: Span, options: ScanOptions
+) -> Iterator[Finding]:
     """Yield the decision about a server whose keys are not where the old program looks."""
     flag = invocation.flag("config-dir")
     written = DEFAULT_CONFIG_DIR if flag is None else flag.text
     effective = effective_config_dir(invocation)
     if written is None or not written.startswith("/") or written == effective:
+        return
+    looks_in = effective or "HOME followed by that path"
+    decided = options.decisions.get("NYM062")
+    if decided == "as-written":
+        message = f"by your decision the keys are in {written}; the old server looks in {looks_in}"
+        yield _decided(source, span, message)
         return
     if not is_config_dir(Path(written)):
         return
@@ -73,6 +82,15 @@ def address_change(invocation: OldInvocation, source: SourceFile, span: Span) ->
     address, _ = address_of(Path(written))
     message = (
         f"this machine has keys in {written} (Nym address {address or 'not chosen yet'}), but the "
-        f"old server looks in {effective or 'HOME followed by that path'}"
+        f"old server looks in {looks_in}"
     )
+    if decided is not None:
+        yield _decided(source, span, message)
+        return
     yield RULES["NYM062"].finding(source, span, message, decision=DIRECTORIES)
+
+
+def _decided(source: SourceFile, span: Span, message: str) -> Finding:
+    return RULES["NYM062"].finding(
+        source, span, message, action=Action.INFO, needs_human=False, decision=DIRECTORIES
+    )
