@@ -10,7 +10,6 @@ mod messages;
 mod nymproxy_compat;
 mod pool;
 mod streams;
-mod vectors;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -20,9 +19,9 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(about = "Programs on nym-sdk 1.21.6 that nymproxy is tested against")]
 struct Arguments {
-    /// Env file of the network; needed by all that use one
+    /// Env file of the network
     #[arg(short, long)]
-    env_path: Option<String>,
+    env_path: String,
     /// Keep the identity in this directory
     #[arg(long)]
     storage: Option<PathBuf>,
@@ -82,16 +81,6 @@ enum Command {
         #[arg(long, default_value_t = 2)]
         reserve: usize,
     },
-    /// Make the vector files of the tests anew
-    Vectors {
-        directory: PathBuf,
-        /// Of everything that is drawn at random
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        /// Only this file
-        #[arg(long)]
-        only: Option<String>,
-    },
 }
 
 /// Connect with the identity and the gateway that the command line names.
@@ -136,10 +125,7 @@ pub fn ready(client: &MixnetClient) {
 async fn main() -> Result<()> {
     nym_bin_common::logging::setup_tracing_logger();
     let arguments = Arguments::parse();
-    if let Command::Vectors { directory, seed, only } = &arguments.command {
-        return vectors::write(directory, *seed, only.as_deref());
-    }
-    let env = arguments.env_path.clone().context("--env-path is missing")?;
+    let env = arguments.env_path.clone();
     match &arguments.command {
         Command::CompatClient { address, port } => {
             return compat::client(address, port, Some(env)).await;
@@ -170,7 +156,6 @@ async fn main() -> Result<()> {
         Command::MessageClient { address, text } => messages::client(client, &address, text).await,
         Command::CompatClient { .. }
         | Command::CompatServer { .. }
-        | Command::Pool { .. }
-        | Command::Vectors { .. } => unreachable!("handled above"),
+        | Command::Pool { .. } => unreachable!("handled above"),
     }
 }
