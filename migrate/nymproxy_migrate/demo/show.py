@@ -97,7 +97,6 @@ def table(results: Mapping[str, Sequence[WorkloadResult]]) -> None:
         ends = (f"{one.ends_of_data} of {one.connections}" for one in row)
         shown.add_row("", "EOF at the app", *ends, end_section=True)
     _print(shown)
-    say("   Profile 'default' hides how much is sent: 50 packets a second, 80 kB/s, is the bound.")
 
 
 def _table(title: str, columns: Iterable[str]) -> Table:

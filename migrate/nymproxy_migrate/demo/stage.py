@@ -24,9 +24,10 @@ CLIENT_SCRIPT = "scripts/start-client.sh"
 CONFIG_DIR = "/nym/backup-store"
 """As in the deployment's own settings: the old binary put ``$HOME`` in front of it."""
 
-# The rewritten commands run with the default profile: 80 kB/s, cover traffic and mix delays.
-DOWNLOAD_BYTES = 200_000
-UPLOAD_BYTES = 150_000
+PROFILE = "bare"
+"""No cover traffic and no mix delays: with these, a busy machine could not keep up in time."""
+DOWNLOAD_BYTES = 1_000_000
+UPLOAD_BYTES = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ async def stage(tree: Path, folder: Path) -> AsyncIterator[Stage]:
     """Start network and upstream, then the server with the tree's own script."""
     home = folder / "home"
     home.mkdir()
+    _put_on_path(folder / "bin")
     async with AsyncExitStack() as stack:
         network, upstream = [
             await stack.enter_async_context(child_process(name, arguments, log_directory=folder))
@@ -78,13 +80,22 @@ async def stage(tree: Path, folder: Path) -> AsyncIterator[Stage]:
         yield Stage(tree, home, folder, env_file, str(server.ready["address"]))
 
 
+def _put_on_path(programs: Path) -> None:
+    """Make ``nymproxy`` the one of this Python, with the profile that the old flags do not have."""
+    programs.mkdir()
+    program = programs / "nymproxy"
+    command = f'{shlex.quote(sys.executable)} -m nymproxy "$@" --profile {PROFILE}'
+    program.write_text(f"#!/bin/sh\nexec {command}\n")
+    program.chmod(0o755)
+
+
 def _script(
     name: str, tree: Path, script: str, settings: dict[str, str], folder: Path, home: Path
 ) -> AbstractAsyncContextManager[Child]:
     """Run a script as it stands, with its settings in the file that it reads them from."""
     file = folder / f"{name}-settings.env"
     file.write_text("".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items()))
-    programs = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    programs = os.pathsep.join((str(folder / "bin"), os.environ.get("PATH", "")))
     environment = {"NYM_PROXY_SETTINGS": str(file), "HOME": str(home), "PATH": programs}
     return child_process(
         name,

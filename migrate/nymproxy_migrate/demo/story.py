@@ -15,7 +15,14 @@ from nymproxy_migrate import diff, plan, rollback
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
 from nymproxy_migrate.demo import show
-from nymproxy_migrate.demo.stage import CLIENT_SCRIPT, SERVER_SCRIPT, Stage, stage, work_through
+from nymproxy_migrate.demo.stage import (
+    CLIENT_SCRIPT,
+    PROFILE,
+    SERVER_SCRIPT,
+    Stage,
+    stage,
+    work_through,
+)
 from nymproxy_migrate.demo.tree import fingerprint
 from nymproxy_migrate.journal import STATE_FOLDER
 from nymproxy_migrate.options import ScanOptions
@@ -120,6 +127,7 @@ class Story:
     async def run_the_commands(self) -> None:
         """Run the rewritten scripts unchanged, with both wires one after the other."""
         show.step(4, "Start the rewritten commands, on a mixnet on this machine.")
+        show.say(f"   (with --profile {PROFILE}: no cover traffic and no mix delays, to be quick)")
         async with stage(self.tree, self.folder) as place:
             show.say(f"   {SERVER_SCRIPT}: ready; serves old and new clients at one Nym address")
             self.hold(place.config_dir.is_dir(), "the server's keys are somewhere else than before")
