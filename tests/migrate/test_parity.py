@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nymproxy.testing.upstream import serve_upstream
 from nymproxy_migrate.parity.compare import compare
 from nymproxy_migrate.parity.measure import Settings, measure
 from nymproxy_migrate.parity.model import Row, Side, Verdict
-from nymproxy_migrate.parity.relay import relay, unaltered
+from nymproxy_migrate.parity.relay import RelayTotals, relay, unaltered
 from nymproxy_migrate.parity.sides import Sizes
+from nymproxy_migrate.refused import Refused
 from tests.migrate.parity_faults import doubled, loopback, lost_end, stalled, swapped
 
 if TYPE_CHECKING:
+    from nymproxy.testing.upstream import Upstream
     from nymproxy_migrate.parity.relay import Alteration
+    from nymproxy_migrate.parity.sides import Ways
 
 SMALL = Sizes(
     first_bytes=2,
@@ -101,3 +105,38 @@ async def test_nothing_that_works_is_not_taken_for_parity() -> None:
     rows = {row.name: row for row in compare(found[Side.LEGACY], found[Side.STREAM])}
     assert {"first_byte.digest", "download.digest", "greeting.digest"} <= worse(rows)
     assert rows["download.goodput"].verdict is Verdict.SKIPPED
+
+
+async def test_an_upstream_that_is_not_ours_is_asked() -> None:
+    async with loopback(up=lost_end) as ways, serve_upstream() as upstream:
+        asking = [foreign(way, upstream) for way in ways]
+        for way in ways:
+            assert way.upstream is not None
+            way.upstream.lead_to(upstream.http)
+        found = await measure(asking, replace(SETTINGS, timeout_seconds=3), lambda *_: None)
+    rows = {row.name: row for row in compare(found[Side.LEGACY], found[Side.STREAM])}
+    assert rows["half_close.eof_at_upstream"].legacy == 1
+    assert {"half_close.eof_at_upstream", "at_once.eof_at_upstream"} <= worse(rows)
+    assert rows["at_once.connections"].verdict is Verdict.SAME
+    assert rows["download.connections"].verdict is Verdict.SKIPPED
+    assert rows["upstream_down.visible"].verdict is Verdict.SKIPPED
+
+
+async def test_servers_with_another_upstream_are_refused() -> None:
+    async with loopback() as ways:
+        nowhere = [replace(way, upstream=None) for way in ways]
+        for way in ways:
+            assert way.upstream is not None
+            await way.upstream.refuse()
+        with pytest.raises(Refused, match=r"nymproxy\.testing\.upstream"):
+            await measure(nowhere, SETTINGS, lambda *_: None)
+
+
+def foreign(way: Ways, upstream: Upstream) -> Ways:
+    """The same way as if the upstream ran somewhere else and could only be asked."""
+
+    async def ask() -> RelayTotals:
+        record = upstream.record
+        return RelayTotals(record.connections, record.ends_of_data, record.resets)
+
+    return replace(way, upstream=None, statistics=ask)

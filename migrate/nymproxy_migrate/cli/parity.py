@@ -12,6 +12,7 @@ import anyio
 
 from nymproxy import PROFILES, NymAddress
 from nymproxy.errors import NymError
+from nymproxy_migrate.cli.shared import OUTPUT
 from nymproxy_migrate.parity.measure import Settings
 from nymproxy_migrate.parity.model import Side
 from nymproxy_migrate.parity.planned import commands_of
@@ -50,6 +51,8 @@ def parity(options: Options) -> int:
         Refused: the flags do not fit each other, or something could not be started.
     """
     render = _renderer(options.form)
+    if options.output is not None and not options.output.absolute().parent.is_dir():
+        raise Refused(f"{options.output}: its folder does not exist")
     settings, servers = _settings(options), _servers(options)
     commands = [] if options.plan is None else commands_of(options.plan)
     if servers is not None and commands:
@@ -128,6 +131,8 @@ def _say_with_time() -> Callable[[str], None]:
     started = time.monotonic()
 
     def say(text: str) -> None:
+        if OUTPUT.get().quiet:
+            return
         sys.stderr.write(f"[{time.monotonic() - started:5.1f} s] {text}\n")
         sys.stderr.flush()
 

@@ -9,7 +9,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.parity import verdicts
-from nymproxy_migrate.parity.measure import WORKLOADS, Linkability, Measured, SideMeasurements
+from nymproxy_migrate.parity.measure import (
+    ASKED,
+    WORKLOADS,
+    Linkability,
+    Measured,
+    SideMeasurements,
+)
 from nymproxy_migrate.parity.model import Row, Verdict
 
 if TYPE_CHECKING:
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
 IN_ORDER = ("echo", "download", "half_close", "at_once")
 """Workloads whose answer shows by its content what belongs where."""
 TRANSFERS = ("download", "upload")
-NOT_OURS = "the upstream is not started by this run, so nobody counts there"
+NOT_OURS = "the upstream is not one of this run"
 NO_COUNTERS = "the network is not the localnet, so nobody counts its packets"
 
 Figure = Callable[[Measured], float | None]
@@ -95,8 +101,9 @@ def _ends(name: str, title: str, legacy: Measured, stream: Measured) -> Iterator
     at_upstream = f"{title}: upstream sees the end of data"
     arrived = f"{title}: connections at the upstream"
     if legacy.upstream is None or stream.upstream is None:
-        yield _skipped(f"{name}.eof_at_upstream", at_upstream, name, NOT_OURS)
-        yield _skipped(f"{name}.connections", arrived, name, NOT_OURS)
+        note = f"{NOT_OURS}, and told nothing" if name in ASKED else f"{NOT_OURS}, nor asked here"
+        yield _skipped(f"{name}.eof_at_upstream", at_upstream, name, note)
+        yield _skipped(f"{name}.connections", arrived, name, note)
         return
     old, new = legacy.upstream.ends_of_data, stream.upstream.ends_of_data
     yield _count(f"{name}.eof_at_upstream", at_upstream, name, old, new, made)

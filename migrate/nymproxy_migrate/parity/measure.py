@@ -33,6 +33,8 @@ WORKLOADS = {
     "at_once": "Connections at once",
 }
 """The workloads in their order, with titles for people."""
+ASKED = ("half_close", "at_once")
+"""Those for which an upstream that is not ours is asked, too: each question is a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +188,36 @@ async def _one(way: Ways, settings: Settings, name: str, work: Work) -> Measured
     upstream, network = way.upstream, way.network
     if upstream is not None:
         upstream.lead_to(way.greeter if name == "greeting" else way.http)
-    seen = upstream.totals if upstream is not None else None
+    asked = upstream is not None or name in ASKED
+    seen = await _seen(way) if asked else None
     spent = await network() if network is not None else None
     result = await work(_target(way, settings))
     if upstream is not None:
         await upstream.settle(settings.end_of_data_seconds)
-    return Measured(
-        result,
-        upstream.totals - seen if upstream is not None and seen is not None else None,
-        await network() - spent if network is not None and spent is not None else None,
-    )
+    arrived = None if seen is None else await _arrived(way, seen, settings)
+    cost = await network() - spent if network is not None and spent is not None else None
+    return Measured(result, arrived, cost)
+
+
+async def _seen(way: Ways) -> RelayTotals | None:
+    """What the upstream has counted, ours or another."""
+    if way.upstream is not None:
+        return way.upstream.totals
+    return None if way.statistics is None else await way.statistics()
+
+
+async def _arrived(way: Ways, before: RelayTotals, settings: Settings) -> RelayTotals | None:
+    """What the upstream counted since; one that is not ours is asked until all have ended."""
+    until = time.perf_counter() + settings.end_of_data_seconds
+    while True:
+        now = await _seen(way)
+        if now is None:
+            return None
+        since = now - before
+        ended = since.ends_of_data + since.broken >= since.connections
+        if way.upstream is not None or ended or time.perf_counter() > until:
+            return since
+        await anyio.sleep(0.2)
 
 
 def _target(way: Ways, settings: Settings) -> Target:

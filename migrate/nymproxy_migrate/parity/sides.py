@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from nymproxy.testing.counters import NetworkTotals
     from nymproxy.testing.workloads import Target
     from nymproxy_migrate.parity.model import Side
-    from nymproxy_migrate.parity.relay import Relay
+    from nymproxy_migrate.parity.relay import Relay, RelayTotals
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class Ways:
         http: the HTTP upstream, for the relay.
         greeter: the upstream that speaks first, for the relay.
         network: the localnet's counters; ``None`` for a network that is not ours.
+        statistics: asks an upstream that is not ours for its counts, through the client itself;
+            ``None`` if they could not be had.
         processes: process ids by role, for their memory.
     """
 
@@ -60,6 +62,7 @@ class Ways:
     http: str = ""
     greeter: str = ""
     network: Callable[[], Awaitable[NetworkTotals]] | None = None
+    statistics: Callable[[], Awaitable[RelayTotals | None]] | None = None
     processes: dict[str, int] = field(default_factory=dict)
 
 

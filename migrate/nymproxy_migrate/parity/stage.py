@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy import MixnetClient, NetworkDetails
-from nymproxy.testing.counters import NetworkTotals, network_totals
+from nymproxy.testing.counters import NetworkTotals, network_totals, upstream_totals
 from nymproxy.testing.processes import Child, child_process
 from nymproxy.testing.upstream import serve_upstream
 from nymproxy.testing.workloads import Target
 from nymproxy_migrate.parity.model import Side
 from nymproxy_migrate.parity.planned import DEFAULT_FLAGS, Flags
-from nymproxy_migrate.parity.relay import Relay, relay
+from nymproxy_migrate.parity.relay import Relay, RelayTotals, relay
 from nymproxy_migrate.parity.sides import Ways
 
 if TYPE_CHECKING:
@@ -161,14 +161,20 @@ async def _start_pair(
         upstream.http,
         upstream.greeter,
         stage.network,
-        {"client": client.process.pid, "server": server.process.pid},
+        processes={"client": client.process.pid, "server": server.process.pid},
     )
 
 
 @asynccontextmanager
 async def servers_stage(servers: Servers) -> AsyncIterator[Stage]:
     """Start a client for each of two servers that run already."""
-    async with _folder() as folder, AsyncExitStack() as stack:
+    import httpx
+
+    async with (
+        _folder() as folder,
+        httpx.AsyncClient(timeout=20) as http,
+        AsyncExitStack() as stack,
+    ):
         stage = Stage(servers.env_file, servers.profile, folder)
         pairs: dict[Side, Ways] = {}
 
@@ -177,7 +183,10 @@ async def servers_stage(servers: Servers) -> AsyncIterator[Stage]:
                 stage.client(f"{side.value}-client", side, servers.addresses[side])
             )
             processes = {"client": client.process.pid}
-            pairs[side] = Ways(side, listens_at(client), processes=processes)
+            target = listens_at(client)
+            pairs[side] = Ways(
+                side, target, statistics=_statistics(http, target), processes=processes
+            )
 
         async with anyio.create_task_group() as tasks:
             for side in Side:
@@ -195,5 +204,20 @@ async def _folder() -> AsyncIterator[Path]:
 def _counters(http: httpx.AsyncClient, url: str) -> Callable[[], Awaitable[NetworkTotals]]:
     async def ask() -> NetworkTotals:
         return await network_totals(http, url)
+
+    return ask
+
+
+def _statistics(
+    http: httpx.AsyncClient, target: Target
+) -> Callable[[], Awaitable[RelayTotals | None]]:
+    async def ask() -> RelayTotals | None:
+        import httpx
+
+        try:
+            found = await upstream_totals(http, f"{target.host}:{target.port}")
+        except (httpx.HTTPError, ValueError, TypeError):
+            return None
+        return RelayTotals(found.connections, found.ends_of_data, found.resets)
 
     return ask
