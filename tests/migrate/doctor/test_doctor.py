@@ -34,6 +34,8 @@ UNKNOWN_GATEWAY = "4kCgDrzVGAUmdCPGjSMeFAHpVc2gMnyZ8VVPnhS7pVQh"
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CONFIGURED", "NYM_API", "NYM_APIS"):
         monkeypatch.delenv(name, raising=False)
+    # Asking the program on PATH for its version starts a Python each time.
+    monkeypatch.setenv("PATH", os.devnull)
 
 
 def env_file(folder: Path, *urls: str) -> Path:
