@@ -91,7 +91,7 @@ FINDERS: tuple[FinderEntry, ...] = (
         (".md", ".markdown", ".mdx"),
         rb"(?:```|~~~)",
     ),
-    FinderEntry("log_scrapes", log_lines.NEEDLES, pattern=log_lines.ANY),
+    FinderEntry("log_scrapes", log_lines.NEEDLES),
     FinderEntry(
         "rust",
         (b"nym_sdk",),

@@ -24,7 +24,7 @@ _SEARCHERS = frozenset(
 
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield the places that look for an old line; what does not parse, others say."""
-    if log_lines.looked_for(source.data.decode("utf-8", "replace")) is None:
+    if not log_lines.occur_in(source.data):
         return
     try:
         for place, text in _searches(source):
