@@ -267,6 +267,8 @@ class StringSyntax:
         builder.copy(position, end)
 
 
+_CONTROLS = re.compile(rb"[\x00-\x1f]")
+_ESCAPES = {b"\n": b"\\n", b"\t": b"\\t", b"\r": b"\\r"}
 _VALUES = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"f": b"\f", b"e": b"\x1b"}
 
 
@@ -277,16 +279,21 @@ def _unescape(found: re.Match[bytes]) -> bytes:
     return _VALUES.get(body, body)
 
 
+def _escape(data: bytes) -> bytes:
+    data = data.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return _CONTROLS.sub(lambda found: _ESCAPES.get(found[0]) or b"\\u%04x" % ord(found[0]), data)
+
+
 DOUBLE_QUOTED = StringSyntax(
     re.compile(rb"\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|.)", re.DOTALL),
     _unescape,
-    lambda data: data.replace(b"\\", b"\\\\").replace(b'"', b'\\"'),
+    _escape,
 )
 """The double-quoted string of JSON, TOML and, but for ``${``, of HCL and Nix."""
 
 
 def write_double_quoted(value: bytes, like: bytes) -> bytes:
     """Write a list item as a double-quoted string, or as a literal one where ``like`` is."""
-    if like[:1] == b"'" and b"'" not in value:
+    if like[:1] == b"'" and b"'" not in value and not _CONTROLS.search(value):
         return b"'" + value + b"'"
     return b'"' + DOUBLE_QUOTED.encode(value) + b'"'

@@ -26,6 +26,7 @@ _VALUES = {
 }  # fmt: skip
 _EXPANSION = re.compile(rb"\$\$|\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)|%%|%[A-Za-z]")
 _PREFIXES = b"-@:+!|"
+_CONTROLS = re.compile(rb"[\x00-\x1f]")
 
 
 def _unescape(raw: bytes) -> bytes:
@@ -46,13 +47,19 @@ def _expand(found: re.Match[bytes]) -> Piece:
     return Piece(PieceKind.OPAQUE, found[0].decode())
 
 
+def _protect(data: bytes) -> bytes:
+    """Keep specifiers, variables and the end of the line from being seen in a literal text."""
+    data = data.replace(b"%", b"%%").replace(b"$", b"$$")
+    return _CONTROLS.sub(lambda found: b"\\x%02x" % ord(found[0]), data)
+
+
 DIALECT = Dialect(
     escape=_ESCAPE,
     escape_in_single=_ESCAPE,
     unescape=_unescape,
     expansion=_EXPANSION,
     expand=_expand,
-    protect=lambda data: data.replace(b"%", b"%%").replace(b"$", b"$$"),
+    protect=_protect,
     variable=lambda name: b"${" + name + b"}",
 )
 

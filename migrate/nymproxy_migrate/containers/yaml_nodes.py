@@ -29,6 +29,7 @@ _DOUBLE_VALUES = {
     b"0": b"\0", b"a": b"\a", b"b": b"\b", b"t": b"\t", b"\t": b"\t", b"n": b"\n", b"v": b"\v",
     b"f": b"\f", b"r": b"\r", b"e": b"\x1b", b"N": b"\xc2\x85", b"_": b"\xc2\xa0",
 }  # fmt: skip
+_CONTROLS = re.compile(rb"[\x00-\x1f]")
 _FOLD = re.compile(rb"[ \t]*(\r?\n)(?:[ \t]*\r?\n)*[ \t]*")
 PLAIN = re.compile(rb"[A-Za-z0-9_./+=^-][A-Za-z0-9_./@+=^:-]*(?<!:)|")
 _BLOCK_HEADER = re.compile(rb"[|>]([+-]?)([1-9]?)([+-]?)[ \t]*(?:#[^\n]*)?\r?\n")
@@ -83,7 +84,7 @@ class Document:
             codec = (_encode_single, lambda raw: raw.replace(b"''", b"'"))
         elif node.style == '"':
             self._quoted(builder, start + 1, end - 1, _DOUBLE_ESCAPE)
-            codec = (_encode_double, _decode_double)
+            codec = (escape_double, _decode_double)
         else:
             self._quoted(builder, start, end, None)
             codec = (_encode_flow_plain if flow else _encode_plain, same)
@@ -193,11 +194,15 @@ def _decode_double(raw: bytes) -> bytes:
 
 
 def _encode_single(data: bytes) -> bytes:
+    if b"\n" in data:
+        raise ValueError("a line break cannot stand in single quotes")
     return data.replace(b"'", b"''")
 
 
-def _encode_double(data: bytes) -> bytes:
-    return data.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+def escape_double(data: bytes) -> bytes:
+    """Return the content of a double-quoted scalar."""
+    data = data.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return _CONTROLS.sub(lambda found: b"\\x%02x" % ord(found[0]), data)
 
 
 def _encode_plain(data: bytes) -> bytes:

@@ -13,7 +13,7 @@ from nymproxy_migrate.containers.expansions import SHLEX
 from nymproxy_migrate.containers.lists import Item, ListQuoting, word_of
 from nymproxy_migrate.containers.split import split
 from nymproxy_migrate.containers.text import Text
-from nymproxy_migrate.containers.yaml_nodes import PLAIN, Document
+from nymproxy_migrate.containers.yaml_nodes import PLAIN, Document, escape_double
 from nymproxy_migrate.model import CommandContext, Home, HomeSource, Unparsable
 
 if TYPE_CHECKING:
@@ -59,8 +59,10 @@ def list_words(
 
 def _styled(value: bytes, like: bytes) -> bytes:
     if like[:1] == b'"':
-        return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+        return b'"' + escape_double(value) + b'"'
     plain = PLAIN.fullmatch(value) is not None and not _NOT_A_STRING.fullmatch(value)
+    if b"\n" in value:
+        return b'"' + escape_double(value) + b'"'
     if like[:1] == b"'" or not plain:
         return b"'" + value.replace(b"'", b"''") + b"'"
     return value
