@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from nymproxy_migrate.scan import ScanResult
 
 SCHEMA_VERSION = 1
+STANDARD_STREAM = Path("-")
+"""Standard output for a plan that is made, standard input for one that is read."""
 
 
 def render(result: ScanResult, options: ScanOptions, tool_version: str) -> str:
@@ -62,7 +65,7 @@ def read(path: Path, root: Path | None = None) -> tuple[Path, list[FileChange]]:
     """Read a plan and check it against the files as they are now.
 
     Args:
-        path: the plan.
+        path: the plan; ``-`` is standard input.
         root: where the tree is; by default where it was when the plan was made.
 
     Returns:
@@ -72,7 +75,7 @@ def read(path: Path, root: Path | None = None) -> tuple[Path, list[FileChange]]:
         Refused: it is no plan, or a file is not what the plan was made for.
     """
     try:
-        given = json.loads(path.read_bytes())
+        given = json.loads(_bytes_of(path))
         if given["schema_version"] != SCHEMA_VERSION:
             raise Refused(f"{path}: made by another version of this tool; make the plan again")
         root = root or Path(given["root"])
@@ -85,6 +88,10 @@ def read(path: Path, root: Path | None = None) -> tuple[Path, list[FileChange]]:
     if len(set(names)) != len(names):
         raise Refused(f"{path}: it names a file twice")
     return root, [_change(root, entry, edits) for entry, edits in files]
+
+
+def _bytes_of(path: Path) -> bytes:
+    return sys.stdin.buffer.read() if path == STANDARD_STREAM else path.read_bytes()
 
 
 def file_entry(each: FileChange) -> dict[str, Any]:

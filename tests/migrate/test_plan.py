@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import sys
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +90,18 @@ def test_a_plan_follows_a_tree_that_was_moved(tree: Path, plan_file: Path, tmp_p
     assert main(["rewrite", "--plan", str(plan_file)]) == 2
     assert main(["rewrite", "--plan", str(plan_file), "--root", str(moved)]) == 0
     assert (moved / "a.sh").read_text().startswith("nymproxy client ")
+
+
+def test_a_plan_goes_through_a_pipe(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["plan", "-o", "-"])
+    text = capsys.readouterr().out
+    jsonschema.validate(json.loads(text), schema("plan"))
+    assert not (tree / "-").exists()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert main(["rewrite", "--plan", "-"]) == 0
+    assert (tree / "a.sh").read_text().startswith("nymproxy client ")
 
 
 def another_file(document: dict[str, Any]) -> None:

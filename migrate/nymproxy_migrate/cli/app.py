@@ -164,7 +164,8 @@ def rewrite(
     ] = False,
     state_dir: StateDir = None,
     plan_file: Annotated[
-        Path | None, typer.Option("--plan", metavar="FILE", help="Write exactly this plan.")
+        Path | None,
+        typer.Option("--plan", metavar="FILE", help="Write exactly this plan."),
     ] = None,
     root: Annotated[
         Path | None, typer.Option(help="With --plan: where the tree is now, if it was moved.")
@@ -199,7 +200,9 @@ def rewrite(
 
 @app.command()
 def plan(
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The plan.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The plan; '-' is stdout.")
+    ],
     paths: Paths = None,
     docs: Docs = False,
     to: To = Target.LEGACY,

@@ -151,9 +151,12 @@ def say_what_was_done(
 def make_plan(output: Path, paths: Sequence[Path], options: ScanOptions) -> int:
     """Write a plan; 1 if work is left for a human."""
     result = look(paths, options)
-    output.write_text(plan.render(result, options, __version__), encoding="utf-8")
-    changes = changes_of(result)
-    sys.stdout.write(f"{output}: {len(changes)} files to rewrite\n")
+    text_of_plan = plan.render(result, options, __version__)
+    if output == plan.STANDARD_STREAM:
+        sys.stdout.write(text_of_plan)
+    else:
+        output.write_text(text_of_plan, encoding="utf-8")
+        sys.stdout.write(f"{output}: {len(changes_of(result))} files to rewrite\n")
     return int(say_what_is_left(result))
 
 
