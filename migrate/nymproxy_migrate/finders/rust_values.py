@@ -6,7 +6,6 @@ wrappers around them. What stays unknown is None.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.finders.rust_names import (
@@ -46,21 +45,13 @@ _AROUND = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Binding:
-    start: int
-    name: str
-    function: int
-    type_name: str | None
-
-
 class Values:
     """The variables, fields and helpers of one file."""
 
     def __init__(self, names: Names) -> None:
         """Read all declarations."""
         self._names = names
-        self._bindings: list[_Binding] = []
+        self._variables: dict[tuple[int, str], list[tuple[int, str | None]]] = {}
         self._fields: dict[str, str] = {}
         self._helpers: dict[str, str] = {}
         for node, _ in names.nodes:
@@ -136,20 +127,17 @@ class Values:
             return
         declared = self._in_type(node.child_by_field_name("type"))
         held = declared or self.type_of(node.child_by_field_name("value"))
-        self._bindings.append(
-            _Binding(node.end_byte, text(pattern), function_of(pattern), held)
-            if node.type == "let_declaration"
-            else _Binding(node.start_byte, text(pattern), function_of(pattern), held)
-        )
+        # A variable holds its value from the end of its `let` on: `let x = f(x)`.
+        start = node.end_byte if node.type == "let_declaration" else node.start_byte
+        key = function_of(pattern), text(pattern)
+        self._variables.setdefault(key, []).append((start, held))
 
     def _variable(self, node: Node) -> str | None:
-        name, function = text(node), function_of(node)
         held = None
-        for binding in self._bindings:
-            if (binding.name, binding.function) == (name, function):
-                if binding.start > node.start_byte:
-                    break
-                held = binding.type_name
+        for start, type_name in self._variables.get((function_of(node), text(node)), ()):
+            if start > node.start_byte:
+                break
+            held = type_name
         return held
 
     def _in_type(self, node: Node | None) -> str | None:
