@@ -7,7 +7,7 @@ sender tags of what arrives while one proxy client opens a few connections to it
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
-    from nymproxy import MixnetClient, Received, SenderTag
+    from nymproxy import NymAddress, Received, SenderTag
     from nymproxy.testing.counters import NetworkTotals
     from nymproxy.testing.workloads import Target
 
@@ -28,8 +28,21 @@ ARRIVAL_SECONDS = 5.0
 """How long the first messages of all connections may take, registering identities included."""
 
 
+class Post(Protocol):
+    """The part of a client of the mixnet that a listening post needs."""
+
+    @property
+    def address(self) -> NymAddress:
+        """Where it listens."""
+        ...
+
+    def receive(self) -> AsyncIterator[Received]:
+        """Iterate over what arrives."""
+        ...
+
+
 async def watch(
-    post: MixnetClient,
+    post: Post,
     start_client: StartClient,
     network: Callable[[], Awaitable[NetworkTotals]] | None,
 ) -> Linkability:
