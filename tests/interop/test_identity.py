@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,18 +14,20 @@ from interop.stage import Stage
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROGRAMS = locate()
+VARIABLES = (CLIENT_VARIABLE, SERVER_VARIABLE, PEERS_VARIABLE)
 
 
+@pytest.mark.interop
 @pytest.mark.skipif(
-    bool(PROGRAMS.missing),
-    reason="needs the Rust programs: run make interop once, or name them in "
-    f"{CLIENT_VARIABLE}, {SERVER_VARIABLE} and {PEERS_VARIABLE}",
+    not all(os.environ.get(name) for name in VARIABLES),
+    reason=f"needs the Rust programs, named in {', '.join(VARIABLES)}; make interop runs it too",
 )
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_one_directory_is_one_address_whoever_serves_it(tmp_path: Path) -> None:
-    stage = Stage(PROGRAMS, tmp_path)
+    programs = locate()
+    assert programs.missing == []
+    stage = Stage(programs, tmp_path)
     async with stage.network() as network:
         records = await run_identity(stage, network)
     assert len(records) == len(TURNS)
