@@ -85,7 +85,7 @@ def _run(steps: list[Step], tree: Path, record: Path) -> None:
         "TENTHS": str(READY_SECONDS * 10),
         "RUST_LOG": "off",
     }
-    subprocess.run(["bash", "-c", _SHELL], cwd=tree, env=environment, check=False, timeout=120)
+    subprocess.run(["bash", "-c", _SHELL], cwd=tree, env=environment, check=False, timeout=200)
 
 
 def _missing_line(lines: list[str], output: str) -> str | None:
@@ -99,6 +99,7 @@ def _missing_line(lines: list[str], output: str) -> str | None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)  # a minute at worst on an idle machine
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the guide's commands are for bash")
 def test_every_command_does_what_the_guide_says(tmp_path: Path) -> None:
     tree, record = tmp_path / "deployment", tmp_path / "record"
