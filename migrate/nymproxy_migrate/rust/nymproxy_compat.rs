@@ -17,7 +17,8 @@
 //! * Each TCP connection still has a mixnet client, and so an identity, of its own: the server
 //!   cannot link connections.
 //! * A Rust stream cannot tell its peer that it has ended. After the end of the local socket a
-//!   session is kept until nothing has come for `close_timeout` (servers: 60 seconds).
+//!   session is kept until nothing has come for `close_timeout` (servers: 60 seconds) and all is
+//!   sent: the old client cut uploads off there.
 //! * `tx()`, `rx()`, `session_map()`, `mixnet_client_mut()` and `mixnet_client_sender()` are gone.
 
 #![allow(dead_code)]
@@ -25,8 +26,8 @@
 use anyhow::{Context, Result};
 use nym_sdk::client_pool::ClientPool;
 use nym_sdk::mixnet::{
-    ed25519, MixnetClient, MixnetClientBuilder, MixnetListener, MixnetStream, NymNetworkDetails,
-    Recipient, StoragePaths,
+    ed25519, LaneQueueLengths, MixnetClient, MixnetClientBuilder, MixnetListener, MixnetStream,
+    NymNetworkDetails, Recipient, StoragePaths,
 };
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -107,16 +108,11 @@ impl NymProxyClient {
             client = self.mixnet_client() => client?,
             () = stopped(&mut stop) => return Ok(()),
         };
+        let queues = client.shared_lane_queue_lengths();
         let outcome = match client.open_stream(self.server_address, Some(REPLY_SURBS)).await {
-            Ok(stream) => carry(socket, stream, self.close_timeout, stop.clone()).await,
+            Ok(stream) => carry(socket, stream, self.close_timeout, queues, stop).await,
             Err(error) => Err(error.into()),
         };
-        if outcome.is_ok() {
-            tokio::select! {
-                () = all_sent(&client) => (),
-                () = stopped(&mut stop) => (),
-            }
-        }
         client.disconnect().await;
         outcome
     }
@@ -174,7 +170,9 @@ impl NymProxyServer {
                 Some(()) = self.shutdown.1.recv() => break Ok(()),
                 stream = self.listener.accept() => {
                     let stream = stream.context("the mixnet client has ended")?;
-                    tokio::spawn(session(self.upstream_address.clone(), stream, stop.clone()));
+                    let queues = self.client.shared_lane_queue_lengths();
+                    let upstream = self.upstream_address.clone();
+                    tokio::spawn(session(upstream, stream, queues, stop.clone()));
                 }
             }
         }
@@ -194,18 +192,11 @@ impl NymProxyServer {
 async fn session(
     upstream_address: String,
     stream: MixnetStream,
+    queues: LaneQueueLengths,
     stop: watch::Receiver<bool>,
 ) -> Result<()> {
     let socket = TcpStream::connect(upstream_address).await?;
-    carry(socket, stream, SERVER_CLOSE_TIMEOUT, stop).await
-}
-
-/// Waits until nothing is queued: what is when a client disconnects is lost. The SDK tells the
-/// lengths of its queues, but not when they change.
-async fn all_sent(client: &MixnetClient) {
-    while client.shared_lane_queue_lengths().total() > 0 {
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
+    carry(socket, stream, SERVER_CLOSE_TIMEOUT, queues, stop).await
 }
 
 /// Ends when the sender says so or is gone.
@@ -214,11 +205,13 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 }
 
 /// Copies both ways. An end of data ends one direction only; when the socket has ended, the other
-/// direction goes on until nothing has come for `close_timeout`.
+/// direction goes on until nothing has come for `close_timeout`, and as long as the packets that
+/// wait to be sent get fewer: they would be lost.
 async fn carry(
     socket: TcpStream,
     stream: MixnetStream,
     close_timeout: Duration,
+    queues: LaneQueueLengths,
     mut stop: watch::Receiver<bool>,
 ) -> Result<()> {
     let (mut from_socket, mut to_socket) = socket.into_split();
@@ -237,7 +230,7 @@ async fn carry(
         }
     };
     let download = async {
-        let mut is_open = true;
+        let (mut is_open, mut waiting) = (true, usize::MAX);
         loop {
             let ended = *has_ended.borrow();
             let idle = async {
@@ -256,7 +249,12 @@ async fn carry(
                     }
                     count => to_socket.write_all(&inbound[..count]).await?,
                 },
-                () = idle => if ended { break Ok::<_, std::io::Error>(()) },
+                () = idle => if ended {
+                    let before = std::mem::replace(&mut waiting, queues.total());
+                    if waiting == 0 || waiting >= before {
+                        break Ok::<_, std::io::Error>(());
+                    }
+                },
             }
         }
     };
