@@ -11,6 +11,7 @@ from nymproxy.testing.workloads import WorkloadResult
 from nymproxy_migrate.cli import main
 from nymproxy_migrate.demo import show, stage, story
 from nymproxy_migrate.demo.tree import fingerprint
+from nymproxy_migrate.parity.model import ParityReport, Row, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,45 @@ def test_the_table_shows_both_wires(capsys: pytest.CaptureFixture[str]) -> None:
     assert "workload measured --wire legacy --wire stream" in lines
     assert "download SHA-256 equal WRONG" in lines
     assert "goodput 50 kB/s 80 kB/s" in lines
+
+
+def _report(*rows: Row) -> ParityReport:
+    return ParityReport("0", "2026-01-01T00:00:00Z", 1.0, "localnet", {}, rows)
+
+
+def test_the_comparison_leaves_out_what_says_the_same_twice(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    same, worse = Verdict.SAME, Verdict.WORSE
+    show.parity(
+        _report(
+            Row("download.digest", "Download: bytes are right", "download", "", True, True, same),
+            Row("download.order", "Download: order", "download", "", True, True, same),
+            Row("upload.order", "Upload: order", "upload", "", True, False, worse),
+            Row("upload.goodput", "Upload: goodput", "upload", "kB/s", 1234.5, 2000, same),
+        )
+    )
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "Download bytes are right yes yes same" in lines
+    assert "Upload order yes no worse" in lines
+    assert "goodput 1,234.5 kB/s 2,000 kB/s same" in lines
+    assert not [line for line in lines if line.startswith("Download order")]
+    assert "4 comparisons: 3 same, 1 worse" in lines
+
+
+def test_a_worse_row_fails_the_demo_and_the_report_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Row("upload.digest", "Upload: bytes are right", "upload", "", True, False, Verdict.WORSE)
+
+    async def run(_parity: object) -> ParityReport:
+        return _report(row)
+
+    monkeypatch.setattr(story, "run_parity", run)
+    one = story.Story(tmp_path, tmp_path, tmp_path / "build" / "parity.html")
+    one.parity()
+    assert one.problems == ["Upload: bytes are right is worse"]
+    assert "<html" in (tmp_path / "build" / "parity.html").read_text()
 
 
 def test_another_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,7 @@ FOUND = {
     ("scripts/deploy.sh", "NYM001"),
     ("scripts/deploy.sh", "NYM006"),
     ("scripts/deploy.sh", "NYM060"),
+    ("scripts/health-check.sh", "NYM070"),
     ("scripts/start-client.sh", "NYM001"),
     ("scripts/start-server.sh", "NYM002"),
     ("scripts/start-server.sh", "NYM050"),
