@@ -71,6 +71,12 @@ def test_choices_of_the_plan_are_those_of_the_stream_side() -> None:
     assert flags.servers[Side.STREAM] == ("--accept=stream", "--close-to-legacy-clients")
 
 
+def test_the_reserve_is_the_one_of_the_command() -> None:
+    flags = planned.flags_of([PlannedCommand("a", Role.CLIENT, ("--client-pool-reserve=7",))])
+    assert flags.reserve(Side.STREAM) == 7
+    assert planned.DEFAULT_FLAGS.reserve(Side.LEGACY) == 2
+
+
 def test_what_does_not_run_is_named() -> None:
     rows = planned.rows_of(
         [

@@ -138,6 +138,19 @@ def test_what_a_server_can_link_is_never_waved_through() -> None:
     assert "can link" in row.note
 
 
+def test_identities_in_reserve_are_no_matter() -> None:
+    for registered, reserve, verdict in (
+        (7, 2, Verdict.SAME),
+        (8, 2, Verdict.WORSE),
+        (9, 4, Verdict.SAME),
+        (1, 2, Verdict.SAME),
+    ):
+        stream = side(Side.STREAM)
+        stream.linkability = Linkability(3, 3, registered, reserve)
+        rows = {row.name: row for row in compare(side(Side.LEGACY), stream)}
+        assert rows["linkability.identities"].verdict is verdict
+
+
 def test_what_nobody_counted_is_skipped_with_its_reason() -> None:
     stream = SideMeasurements(Side.STREAM, {"download": Measured(measured().result)})
     rows = {row.name: row for row in compare(side(Side.LEGACY), stream)}

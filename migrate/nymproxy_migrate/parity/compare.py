@@ -241,7 +241,7 @@ def _linkability(legacy: Linkability | None, stream: Linkability | None) -> Iter
     if legacy.identities is None or stream.identities is None:
         yield _skipped(f"{group}.identities", "Identities registered", group, NO_COUNTERS)
         return
-    allowance = verdicts.IDENTITIES
+    allowance = verdicts.identities(stream.reserve)
     # Fewer are not better: what fewer identities let the server link is the row above.
     many = allowance.exceeded(stream.identities, legacy.identities)
     yield Row(

@@ -73,11 +73,13 @@ class Linkability:
         connections: made by one client.
         sender_tags: different senders that the server sees behind them.
         identities: registered meanwhile, those in reserve included; ``None`` if not countable.
+        reserve: how many the client keeps ready.
     """
 
     connections: int
     sender_tags: int
     identities: int | None
+    reserve: int = 2
 
 
 @dataclass(slots=True)

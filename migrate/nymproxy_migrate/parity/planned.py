@@ -55,7 +55,18 @@ class Flags:
     clients: Mapping[Side, tuple[str, ...]]
     servers: Mapping[Side, tuple[str, ...]]
 
+    def reserve(self, side: Side) -> int:
+        """Return how many identities a side's client keeps ready, by default 2."""
+        reserve = DEFAULT_RESERVE
+        for flag in self.clients[side]:
+            name, _, value = flag.partition("=")
+            if name == "--client-pool-reserve" and value.isdecimal():
+                reserve = int(value)
+        return reserve
 
+
+DEFAULT_RESERVE = 2
+"""Of ``nymproxy client``."""
 DEFAULT_FLAGS = Flags(dict.fromkeys(Side, ()), dict.fromkeys(Side, ()))
 
 

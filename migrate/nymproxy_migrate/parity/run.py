@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -106,7 +106,8 @@ async def _linkability(stage: Stage, say: Callable[[str], None]) -> dict[Side, L
     found = {}
     async with stage.listening_post() as post:
         for side in Side:
-            found[side] = await watch(post, partial(stage.client_of_post, side), stage.network)
+            seen = await watch(post, partial(stage.client_of_post, side), stage.network)
+            found[side] = replace(seen, reserve=stage.flags.reserve(side))
     return found
 
 

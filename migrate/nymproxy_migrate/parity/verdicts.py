@@ -71,8 +71,13 @@ FEW_PACKETS = Allowance(0.25, 0.5)
 MEMORY = Allowance(0.3, 16, "MiB")
 """The interpreter with its libraries is the most of it; buffers of a few MiB come and go."""
 
-IDENTITIES = Allowance(absolute=2)
-"""Clients keep two in reserve, which may or may not be registered when counting ends."""
+
+def identities(reserve: int) -> Allowance:
+    """Return the allowance for clients that keep ``reserve`` identities ready.
+
+    These may or may not be registered when counting ends.
+    """
+    return Allowance(absolute=reserve)
 
 
 def lower_is_better(legacy: Number, stream: Number, allowance: Allowance) -> Verdict:
