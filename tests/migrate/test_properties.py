@@ -212,6 +212,27 @@ USER nym
 ENV HOME=/x
 CMD ["nym-proxy-client", "-s", "A"]
 """,
+    "y.Dockerfile": b"""FROM debian
+RUN pip install nymproxy
+RUN --mount=type=cache <<E
+nym-proxy-client -s A
+E
+COPY <<'E' <<F.sh /bin/
+nym-proxy-client -s $A
+E
+nym-proxy-client -s A
+F.sh
+HEALTHCHECK --interval=1s CMD nym-proxy-client -s A
+""",
+    "z.yaml": b"""services:
+  a:
+    image: nymproxy
+    healthcheck:
+      test: ["CMD-SHELL", 'nym-proxy-client -s A || exit 1']
+x:
+  image: nymproxy
+  livenessProbe: {exec: {command: [nym-proxy-client, -s, A]}}
+""",
     "x.json": b"""{"scripts": {"a": "nym-proxy-client -s \\"A\\""},
  "command": ["nym-proxy-client"]}""",
     "x.toml": b"""[a]

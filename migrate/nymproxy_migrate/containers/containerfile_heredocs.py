@@ -30,7 +30,9 @@ def has(instruction: Node) -> bool:
 
 def script(run: Node, text: Text, context: CommandContext) -> Iterator[Found]:
     """Yield the commands of a ``RUN`` with heredocs: they feed a command, or are the script."""
-    command = next(child for child in run.children if child.type == "shell_command")
+    command = next((child for child in run.children if child.type == "shell_command"), None)
+    if command is None:
+        return
     if not _MARKER.match(_source(command, text)):
         # A line of shell with heredocs, which the shell's own grammar reads.
         builder = text.cut(command.start_byte, run.end_byte)
