@@ -39,8 +39,10 @@ use tokio::sync::{mpsc, watch};
 /// Reply SURBs with each frame of a client. A server keeps 10 back to ask for more, so that it
 /// could not answer at once with the default of 10.
 const REPLY_SURBS: u32 = 20;
-/// Bytes of one frame: one lost packet delays only as much.
-const FRAME_BYTES: usize = 32 * 1024;
+/// Bytes of a frame to a server; each carries reply SURBs besides.
+const CLIENT_FRAME_BYTES: usize = 32 * 1024;
+/// Bytes of a frame to a client: a few packets, so that the reply SURBs at hand carry it at once.
+const SERVER_FRAME_BYTES: usize = 8 * 1024;
 /// How long a server keeps a session after its upstream has ended and nothing comes any more.
 const SERVER_CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -110,7 +112,10 @@ impl NymProxyClient {
         };
         let queues = client.shared_lane_queue_lengths();
         let outcome = match client.open_stream(self.server_address, Some(REPLY_SURBS)).await {
-            Ok(stream) => carry(socket, stream, self.close_timeout, queues, stop).await,
+            Ok(stream) => {
+                let timeout = self.close_timeout;
+                carry(socket, stream, CLIENT_FRAME_BYTES, timeout, queues, stop).await
+            }
             Err(error) => Err(error.into()),
         };
         client.disconnect().await;
@@ -196,7 +201,7 @@ async fn session(
     stop: watch::Receiver<bool>,
 ) -> Result<()> {
     let socket = TcpStream::connect(upstream_address).await?;
-    carry(socket, stream, SERVER_CLOSE_TIMEOUT, queues, stop).await
+    carry(socket, stream, SERVER_FRAME_BYTES, SERVER_CLOSE_TIMEOUT, queues, stop).await
 }
 
 /// Ends when the sender says so or is gone.
@@ -210,6 +215,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 async fn carry(
     socket: TcpStream,
     stream: MixnetStream,
+    frame_bytes: usize,
     close_timeout: Duration,
     queues: LaneQueueLengths,
     mut stop: watch::Receiver<bool>,
@@ -217,7 +223,7 @@ async fn carry(
     let (mut from_socket, mut to_socket) = socket.into_split();
     let (mut from_mixnet, mut to_mixnet) = tokio::io::split(stream);
     // A second buffer for each direction: both must make progress at once.
-    let (mut outbound, mut inbound) = (vec![0u8; FRAME_BYTES], vec![0u8; FRAME_BYTES]);
+    let (mut outbound, mut inbound) = (vec![0u8; frame_bytes], vec![0u8; CLIENT_FRAME_BYTES]);
     let (socket_ended, mut has_ended) = watch::channel(false);
     let upload = async {
         loop {
