@@ -62,13 +62,15 @@ def walk(place: Path, how: str, *points: str) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_killed_at_the_first_the_last_and_many_other_points(place: Path) -> None:
-    seen = walk(place, "kill", *ENDS, f"50:{POINTS - 50}:37")
+    seen = walk(place, "kill", *ENDS, f"50:{POINTS - 50}:61")
     assert seen["last"] == POINTS - 1
-    assert seen["points"] >= 120
+    assert seen["points"] >= 110
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("how", ["fill", "resume"])
 def test_a_full_disk_and_resuming(place: Path, how: str) -> None:
     seen = walk(place, how, f"3:{POINTS}:101", f"{POINTS - 2}:{POINTS + 1}:1")
