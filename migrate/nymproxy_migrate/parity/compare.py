@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nymproxy_migrate.parity import verdicts
 from nymproxy_migrate.parity.measure import (
     ASKED,
+    MIXED_ECHO,
     WORKLOADS,
     Linkability,
     Measured,
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from nymproxy_migrate.parity.measure import Refusal
     from nymproxy_migrate.parity.verdicts import Allowance
 
-IN_ORDER = ("echo", "download", "half_close", "at_once")
+ECHOES = ("echo", MIXED_ECHO)
+IN_ORDER = (*ECHOES, "download", "half_close", "at_once")
 """Workloads whose answer shows by its content what belongs where."""
 TRANSFERS = ("download", "upload")
 NOT_OURS = "the upstream is not one of this run"
@@ -36,6 +38,8 @@ def compare(legacy: SideMeasurements, stream: SideMeasurements) -> tuple[Row, ..
     rows: list[Row] = []
     for name, title in WORKLOADS.items():
         pair = legacy.workloads.get(name), stream.workloads.get(name)
+        if pair == (None, None) and name == MIXED_ECHO:
+            continue
         if pair[0] is None or pair[1] is None:
             rows.append(_skipped(f"{name}.digest", f"{title}: bytes are right", name, NOT_OURS))
             continue
@@ -128,7 +132,7 @@ def _times(name: str, title: str, legacy: Measured, stream: Measured) -> Iterato
 
     if name in {"first_byte", "greeting"}:
         yield row("first_byte_ms", "time to the first byte", first, verdicts.FIRST_BYTE)
-    if name == "echo":
+    if name in ECHOES:
         yield row("rtt_p50_ms", "median", lambda one: _trip(one, median), verdicts.ROUND_TRIP)
         yield row("rtt_max_ms", "longest", lambda one: _trip(one, max), verdicts.PAUSE)
     if name == "download":

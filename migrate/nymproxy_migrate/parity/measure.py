@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from nymproxy_migrate.parity.model import Side
     from nymproxy_migrate.parity.relay import RelayTotals
 
+MIXED_ECHO = "mixed_echo"
 WORKLOADS = {
     "first_byte": "First byte",
     "echo": "Echo round trips",
+    MIXED_ECHO: "Echo round trips with mix delays",
     "download": "Download",
     "upload": "Upload",
     "half_close": "Half-close",
@@ -161,7 +163,7 @@ async def measure(
     """
     found = {way.side: SideMeasurements(way.side) for way in ways}
     # What is loaded or filled on first use is not measured.
-    first = [await _one(way, settings, "first_byte", workloads.first_byte) for way in ways]
+    first = [await one_workload(way, settings, "first_byte", workloads.first_byte) for way in ways]
     if not any(one.result.ok for one in first) and any(way.upstream is None for way in ways):
         raise Refused(
             f"no side answers ({first[0].result.problem}): servers to compare must be reachable and"
@@ -171,7 +173,7 @@ async def measure(
         for way in ways:
             if name == "greeting" and way.upstream is None:
                 continue
-            measured = await _one(way, settings, name, work)
+            measured = await one_workload(way, settings, name, work)
             found[way.side].workloads[name] = measured
             report(name, way.side, measured.result)
     async with anyio.create_task_group() as tasks:
@@ -185,8 +187,8 @@ async def measure(
     return found
 
 
-async def _one(way: Ways, settings: Settings, name: str, work: Work) -> Measured:
-    """Run one workload, and take the counters before and after it."""
+async def one_workload(way: Ways, settings: Settings, name: str, work: Work) -> Measured:
+    """Run one workload through one side, and take the counters before and after it."""
     upstream, network = way.upstream, way.network
     if upstream is not None:
         upstream.lead_to(way.greeter if name == "greeting" else way.http)

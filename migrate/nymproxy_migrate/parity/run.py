@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 from nymproxy import PROFILES, __version__
 from nymproxy_migrate.parity.compare import compare
 from nymproxy_migrate.parity.linkability import watch
-from nymproxy_migrate.parity.measure import Linkability, Settings, SideMeasurements, measure
+from nymproxy_migrate.parity.measure import (
+    MIXED_ECHO,
+    Linkability,
+    Measured,
+    Settings,
+    SideMeasurements,
+    measure,
+)
+from nymproxy_migrate.parity.mixed import MIXED, mixed_echo
 from nymproxy_migrate.parity.model import (
     GoodputSeries,
     MixDelays,
@@ -69,12 +77,19 @@ async def run(parity: Parity) -> ParityReport:
     started_at, started = datetime.now(UTC), time.perf_counter()
     async with _stage(parity) as stage:
         linkability = await _linkability(stage, parity.say)
+        say_result = partial(_say_result, parity.say)
+        mixed: dict[Side, Measured] = {}
+        if parity.servers is None and parity.settings.sizes.mixed_round_trips:
+            parity.say("starting a pair of each side with the delays of mix nodes")
+            mixed = await mixed_echo(stage, parity.settings, say_result)
         parity.say("working through both sides in turns")
-        found = await measure(stage.ways, parity.settings, partial(_say_result, parity.say))
+        found = await measure(stage.ways, parity.settings, say_result)
+        for side, measured in mixed.items():
+            found[side].workloads[MIXED_ECHO] = measured
         for side, value in linkability.items():
             found[side].linkability = value
         parity.say("stopping everything")
-        profile = stage.profile
+        profile = MIXED if mixed else PROFILES[stage.profile]
     rows = compare(found[Side.LEGACY], found[Side.STREAM])
     if parity.commands:
         rows += rows_of(parity.commands)
@@ -88,7 +103,7 @@ async def run(parity: Parity) -> ParityReport:
         echo_round_trips_seconds=_round_trips(found),
         goodput=_goodput(found),
         packets=_packets(found),
-        mix_delays=MixDelays(MIX_LAYERS, PROFILES[profile].packet_delay_seconds),
+        mix_delays=MixDelays(MIX_LAYERS, profile.packet_delay_seconds),
     )
 
 
@@ -129,7 +144,11 @@ def _machine() -> dict[str, str]:
 
 
 def _round_trips(found: dict[Side, SideMeasurements]) -> dict[Side, tuple[float, ...]]:
-    echoes = {side: one.workloads.get("echo") for side, one in found.items()}
+    """Those with mix delays, if there are any: they are what users feel."""
+    echoes = {
+        side: one.workloads.get(MIXED_ECHO, one.workloads.get("echo"))
+        for side, one in found.items()
+    }
     return {
         side: echo.result.round_trips_seconds for side, echo in echoes.items() if echo is not None
     }

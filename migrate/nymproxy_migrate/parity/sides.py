@@ -26,6 +26,7 @@ class Sizes:
         upload_bytes: of one transfer.
         connections: at once.
         connection_bytes: downloaded by each of these.
+        mixed_round_trips: with the delays of mix nodes; 0 leaves these out.
     """
 
     first_bytes: int = 5
@@ -34,10 +35,11 @@ class Sizes:
     upload_bytes: int = 300_000
     connections: int = 10
     connection_bytes: int = 20_000
+    mixed_round_trips: int = 40
 
 
 FULL = Sizes()
-QUICK = Sizes(3, 30, 300_000, 100_000, 5, 10_000)
+QUICK = Sizes(3, 30, 300_000, 100_000, 5, 10_000, mixed_round_trips=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,13 +116,18 @@ def _counts(report: ParityReport) -> list[tuple[Verdict, str, int]]:
     ]
 
 
+def heading(group: str) -> str:
+    """Return the name of a group for people: ``at_once`` is "At once"."""
+    return group.replace("_", " ").capitalize()
+
+
 def _groups(report: ParityReport) -> dict[str, list[_ShownRow]]:
     groups: dict[str, list[_ShownRow]] = {}
     for row in report.rows:
         shown = _ShownRow(
             row, _value(row.legacy, row), _value(row.stream, row), _SYMBOLS[row.verdict]
         )
-        groups.setdefault(row.group, []).append(shown)
+        groups.setdefault(heading(row.group), []).append(shown)
     return groups
 
 
