@@ -79,7 +79,7 @@ def parity(report: ParityReport) -> None:
     _print(shown)
     counts = Counter(row.verdict.value for row in report.rows)
     say(f"   {len(report.rows)} comparisons: " + ", ".join(f"{n} {v}" for v, n in counts.items()))
-    say("   Profile 'bare' has no sending schedule and no mix delays: the CPU is the bound.")
+    say("   No sending schedule, and no mix delays but where it says so: the CPU is the bound.")
 
 
 def _repeats(name: str) -> bool:
@@ -115,7 +115,7 @@ def _print(table: Table) -> None:
     from rich.console import Console
 
     output = io.StringIO()
-    Console(file=output, width=100).print(table)
+    Console(file=output, width=120).print(table)
     say(output.getvalue().rstrip())
 
 
