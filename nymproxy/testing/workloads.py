@@ -12,7 +12,7 @@ import json
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import h11
@@ -44,6 +44,12 @@ class Target:
     port: int
     timeout_seconds: float = 60.0
     end_of_data_seconds: float | None = None
+
+    @classmethod
+    def listening_at(cls, local_address: str) -> Self:
+        """Return the target of a proxy client that says it listens at ``host:port``."""
+        host, _, port = local_address.rpartition(":")
+        return cls(host.strip("[]"), int(port))
 
 
 @dataclass(frozen=True, slots=True)

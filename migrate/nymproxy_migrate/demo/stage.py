@@ -127,8 +127,7 @@ async def work_through(
     async with client as child:
         if child.ready["wire"] != wire:
             raise Refused(f"the rewritten client speaks {child.ready['wire']}, not {wire}")
-        host, _, port = str(child.ready["local_address"]).rpartition(":")
-        target = Target(host, int(port))
+        target = Target.listening_at(str(child.ready["local_address"]))
         for work in (
             workloads.first_byte(target),
             workloads.download(target, DOWNLOAD_BYTES),

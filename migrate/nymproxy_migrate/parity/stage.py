@@ -106,8 +106,7 @@ class Stage:
 
 def listens_at(client: Child) -> Target:
     """Return where a client listens."""
-    host, _, port = str(client.ready["local_address"]).rpartition(":")
-    return Target(host.strip("[]"), int(port))
+    return Target.listening_at(str(client.ready["local_address"]))
 
 
 @asynccontextmanager

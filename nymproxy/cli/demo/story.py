@@ -66,8 +66,7 @@ class _Stage:
             *("nymproxy", "client", "-s", server_address, "--listen-port", "0"),
             *("-e", env_file, "--wire", wire, "--profile", self._settings.profile),
         )
-        host, _, port = str(child.ready["local_address"]).rpartition(":")
-        return Target(host.strip("[]"), int(port))
+        return Target.listening_at(str(child.ready["local_address"]))
 
 
 def _say(text: str) -> None:
