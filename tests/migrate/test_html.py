@@ -178,7 +178,7 @@ class TestPage:
             "Round trip time (ms)",
             "Share of echoes that were back by then (%)",
             "Time since the connection's start (s)",
-            "Goodput (KiB/s)",
+            "Goodput (kB/s)",
             "Sphinx packets per KiB of payload",
             "Wire bytes per payload byte",
         ):

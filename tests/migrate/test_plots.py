@@ -143,9 +143,9 @@ class TestEchoes:
 class TestGoodput:
     def test_steady_bytes_are_a_level_line(self) -> None:
         seconds = tuple(number / 10 for number in range(1, 101))
-        received = tuple(1024 * number for number in range(1, 101))
+        received = tuple(1000 * number for number in range(1, 101))
         plot = plots.goodput_plot("g", "x", [GoodputSeries("x", Side.LEGACY, seconds, received)])
-        assert "legacy 10 KiB/s (102,400 bytes in 10 s)" in plot.summary
+        assert "legacy 10 kB/s (100,000 bytes in 10 s)" in plot.summary
         rates = [float(row[2]) for row in plot.table.rows]
         assert sum(rates) / len(rates) == pytest.approx(10, abs=0.01)
 
@@ -162,7 +162,7 @@ class TestGoodput:
         rates = plots.interval_rates(series, seconds[-1] / pieces)
         starts = [0.0, *(end for end, _ in rates)]
         carried = sum(
-            1024 * rate * (end - start) for start, (end, rate) in zip(starts, rates, strict=False)
+            1000 * rate * (end - start) for start, (end, rate) in zip(starts, rates, strict=False)
         )
         assert carried == pytest.approx(received[-1], rel=1e-6)
         assert rates[-1][0] == seconds[-1]

@@ -213,10 +213,10 @@ def goodput_plot(key: str, name: str, series: Sequence[GoodputSeries]) -> Plot:
     rates = [(one, interval_rates(one, width)) for one in usable]
     x = axes.from_zero("Time since the connection's start (s)", longest)
     top = max((rate for _, found in rates for _, rate in found), default=0.0)
-    y = axes.from_zero("Goodput (KiB/s)", top, ticks=4)
+    y = axes.from_zero("Goodput (kB/s)", top, ticks=4)
     curves = tuple(Curve(one.side, one.side, _bars(found, x, y)) for one, found in rates)
     totals = [
-        f"{one.side} {figure(_mean_rate(one))} KiB/s ({one.payload_bytes[-1]:,} bytes in "
+        f"{one.side} {figure(_mean_rate(one))} kB/s ({one.payload_bytes[-1]:,} bytes in "
         f"{figure(one.seconds[-1])} s)"
         for one in usable
     ]
@@ -242,7 +242,7 @@ def interval_rates(series: GoodputSeries, width: float) -> list[tuple[float, flo
         width: of an interval, in seconds; a little more or less, so that all have the same.
 
     Returns:
-        The interval's end in seconds, and the KiB/s that arrived in it.
+        The interval's end in seconds, and the kB/s that arrived in it.
     """
     duration = series.seconds[-1]
     count = max(1, round(duration / width))
@@ -253,7 +253,7 @@ def interval_rates(series: GoodputSeries, width: float) -> list[tuple[float, flo
         end = duration if index == count else index * width
         known = bisect_right(series.seconds, end)
         until = series.payload_bytes[known - 1] if known else 0
-        rates.append((end, (until - before) / 1024 / width))
+        rates.append((end, (until - before) / 1000 / width))
         before = until
     return rates
 
@@ -265,7 +265,7 @@ def _goodput_table(
         (one.side, figure(end), figure(rate)) for one, found in rates for end, rate in found
     )
     caption = f"Goodput of {name} by interval" if name else "Goodput by interval"
-    return Table(caption, ("Side", "Interval's end (s)", "Goodput (KiB/s)"), rows)
+    return Table(caption, ("Side", "Interval's end (s)", "Goodput (kB/s)"), rows)
 
 
 def packets_plot(
@@ -321,7 +321,7 @@ def _quantile(ascending: Sequence[float], share: float) -> float:
 
 
 def _mean_rate(series: GoodputSeries) -> float:
-    return series.payload_bytes[-1] / 1024 / series.seconds[-1]
+    return series.payload_bytes[-1] / 1000 / series.seconds[-1]
 
 
 def _steps(ascending: Sequence[float], x: axes.Axis, y: axes.Axis) -> str:
