@@ -276,6 +276,8 @@ class OutboundDirection:
         segment = Segment(kind, self._channel_id, self._sequence(index), payload)
         self._next_index += 1
         self.flight.add(index, len(payload))
+        if self._profile.pacing is not None:
+            self._profile.pacing.begun(index, now)
         if payload:
             self._nudges.data_numbered()
         if is_end:

@@ -142,8 +142,12 @@ class Pacing(Protocol):
         """
         ...
 
+    def begun(self, index: int, now: float) -> None:
+        """Numbered message number ``index`` (from 0) goes to the transport now."""
+        ...
+
     def handed_over(self, index: int, packet_count: int, now: float) -> None:
-        """Numbered message number ``index`` (from 0) was accepted by the transport."""
+        """Numbered message number ``index`` was accepted by the transport."""
         ...
 
     def sent(self, index: int, now: float) -> None:

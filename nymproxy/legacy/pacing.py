@@ -26,11 +26,23 @@ message will be completed at any moment, perhaps together with another one."""
 
 TURN_SECONDS = 0.1
 """Between messages of different sessions to one old server: all its sessions share the channel."""
+TURN_LIMIT_SECONDS = 1.0
+"""A message that takes longer to prepare and to send no longer holds the next turn up."""
 MAX_TURN_SERVERS = 1024
+
+
+@dataclass(slots=True)
+class _Server:
+    free_at: float
+    busy_until: float = -math.inf
 
 
 class ServerTurns:
     """Spreads what the sessions of one process send to the same old server at the same time.
+
+    What counts is when messages are complete at the server, so a turn lasts until the last packet
+    of its message has left, and a little longer: sessions that begin together prepare their reply
+    SURBs together, and would finish together however far apart they began.
 
     Share one between the protocols of all clients of a process. The server that was used longest
     ago is forgotten when there are more than ``MAX_TURN_SERVERS``.
@@ -38,15 +50,32 @@ class ServerTurns:
 
     def __init__(self, turn_seconds: float = TURN_SECONDS) -> None:
         self.turn_seconds = turn_seconds
-        self._free_at: dict[NymAddress, float] = {}
+        self._servers: dict[NymAddress, _Server] = {}
 
     def take(self, server: NymAddress, now: float) -> float:
         """Reserve the next turn at ``server``; return when it begins."""
-        turn = max(now, self._free_at.pop(server, now))
-        self._free_at[server] = turn + self.turn_seconds
-        if len(self._free_at) > MAX_TURN_SERVERS:
-            del self._free_at[next(iter(self._free_at))]
+        known = self._servers.pop(server, None) or _Server(now)
+        turn = max(now, known.free_at)
+        known.free_at = turn + self.turn_seconds
+        self._servers[server] = known
+        if len(self._servers) > MAX_TURN_SERVERS:
+            del self._servers[next(iter(self._servers))]
         return turn
+
+    def busy_until(self, server: NymAddress) -> float:
+        """Return how long, at most, the message whose turn it is keeps the others waiting."""
+        known = self._servers.get(server)
+        return -math.inf if known is None else known.busy_until
+
+    def begun(self, server: NymAddress, now: float) -> None:
+        """Note that the message whose turn it is will now be prepared and sent."""
+        if (known := self._servers.get(server)) is not None:
+            known.busy_until = now + TURN_LIMIT_SECONDS
+
+    def sent(self, server: NymAddress, now: float) -> None:
+        """Note that its last packet has left."""
+        if (known := self._servers.get(server)) is not None:
+            known.busy_until = now + self.turn_seconds
 
 
 @dataclass(slots=True)
@@ -99,6 +128,10 @@ class LegacyPacing:
         missed = self._turn_at is not None and self._turn_at + self._turns.turn_seconds < now
         if self._turn_at is None or missed:
             self._turn_at = self._turns.take(self._server, now)
+        busy_until = self._turns.busy_until(self._server)
+        if self._turn_at <= now < busy_until:
+            later = min(busy_until, now + self._turns.turn_seconds)
+            self._turn_at = self._turns.take(self._server, later)
         return max(now, self._turn_at)
 
     def _own_ready_at(self, now: float, *, is_end: bool) -> float:
@@ -112,22 +145,35 @@ class LegacyPacing:
                 return math.inf
         return ready
 
+    def begun(self, index: int, now: float) -> None:
+        """See :class:`~nymproxy.channel.Pacing`."""
+        self._last_index = index
+        self._last = _Message(0)
+        self._turn_at = None
+        if self._turns is not None and self._server is not None:
+            self._turns.begun(self._server, now)
+
     def handed_over(self, index: int, packet_count: int, now: float) -> None:
         """See :class:`~nymproxy.channel.Pacing`."""
         self._last_index = index
-        self._turn_at = None
         self._last = self._unacknowledged[index] = _Message(packet_count)
 
     def sent(self, index: int, now: float) -> None:
         """See :class:`~nymproxy.channel.Pacing`."""
         if (message := self._unacknowledged.get(index)) is not None:
             message.sent_at = now
+            self._turn_is_over(now)
 
     def acknowledged(self, index: int, now: float) -> None:
         """See :class:`~nymproxy.channel.Pacing`."""
         message = self._unacknowledged.pop(index, None)
         if message is not None and message.sent_at is None:
             message.sent_at = now
+            self._turn_is_over(now)
+
+    def _turn_is_over(self, now: float) -> None:
+        if self._turns is not None and self._server is not None:
+            self._turns.sent(self._server, now)
 
     def _gap_after_last(self, *, is_end: bool) -> float:
         if self._last_index == 0:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from nymproxy.legacy.pacing import LegacyPacing, ServerTurns
+from nymproxy.legacy.pacing import TURN_LIMIT_SECONDS, LegacyPacing, ServerTurns
 from tests.legacy.addresses import some_address
 
 SERVER, OTHER = some_address("server"), some_address("other")
@@ -25,6 +25,7 @@ def paced(packet_rate: float | None = DEFAULT_RATE, gap_seconds: float = 0.25) -
 
 
 def settle(pacing: LegacyPacing, index: int, packets: int, at: float) -> None:
+    pacing.begun(index, at)
     pacing.handed_over(index, packets, at)
     pacing.sent(index, at)
     pacing.acknowledged(index, at + 0.1)
@@ -136,6 +137,42 @@ def test_r9_a_turn_that_was_not_used_is_taken_anew() -> None:
     assert first.ready_at(5.0, is_end=False) == 5.0
     assert second.ready_at(9.0, is_end=False) == 9.0
     assert first.ready_at(9.0, is_end=False) == pytest.approx(9.1)
+
+
+def test_r9_a_turn_lasts_until_the_last_packet_has_left() -> None:
+    """Twenty sessions prepare their first messages together, and would finish together."""
+    first, second, third = sharing(ServerTurns(0.1), 3)
+    assert first.ready_at(5.0, is_end=False) == 5.0
+    first.begun(0, 5.0)
+    assert second.ready_at(5.0, is_end=False) == pytest.approx(5.1)
+    assert third.ready_at(5.0, is_end=False) == pytest.approx(5.2)
+    assert second.ready_at(5.1, is_end=False) == pytest.approx(5.3)  # behind the third
+    first.handed_over(0, 30, 5.15)
+    assert third.ready_at(5.2, is_end=False) == pytest.approx(5.4)
+    first.sent(0, 5.25)
+    assert second.ready_at(5.3, is_end=False) == pytest.approx(5.5)  # 5.25 is too close
+    assert third.ready_at(5.4, is_end=False) == 5.4
+
+
+def test_r9_a_turn_has_an_end_even_if_nothing_is_heard_of_its_message() -> None:
+    first, second = sharing(ServerTurns(0.1), 2)
+    assert first.ready_at(5.0, is_end=False) == 5.0
+    first.begun(0, 5.0)
+    now = 5.0
+    while (ready := second.ready_at(now, is_end=False)) > now:
+        now = ready
+    limit = 5.0 + TURN_LIMIT_SECONDS
+    assert limit <= now <= limit + 0.2
+
+
+def test_r9_nothing_is_reserved_while_a_message_is_prepared() -> None:
+    first, second = sharing(ServerTurns(0.1), 2)
+    assert first.ready_at(5.0, is_end=False) == 5.0
+    first.begun(0, 5.0)
+    assert first.ready_at(5.0, is_end=False) == math.inf
+    first.handed_over(0, 1, 5.0)
+    first.sent(0, 5.0)
+    assert second.ready_at(5.1, is_end=False) == 5.1
 
 
 def test_r9_other_servers_have_turns_of_their_own() -> None:
