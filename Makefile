@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench interop clean
+.PHONY: demo test lint format bench interop vectors clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,10 @@ bench: $(VENV)/.installed
 # Real Rust peers: needs cargo (Rust 1.87 or later); the first build takes about half an hour.
 interop: $(VENV)/.installed
 	$(BIN)/python -m interop
+
+# The vector files of the tests, made anew by the published crates; needs cargo, like the above.
+vectors: $(VENV)/.installed
+	$(BIN)/python -m interop --vectors build/vectors
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build *.egg-info

@@ -24,8 +24,10 @@ from interop.programs import (
     SERVER_VARIABLE,
     ProgramMissing,
     build,
+    build_peers,
 )
 from interop.records import Report
+from interop.vectors import renew_vectors
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 IDENTITY = "identity"
@@ -52,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--render", action="store_true", help="make only the page, from the report")
     parser.add_argument(
         "--capture", type=Path, metavar="DIR", help="capture what the Rust programs send, only"
+    )
+    parser.add_argument(
+        "--vectors",
+        type=Path,
+        metavar="DIR",
+        help="make the vector files of the tests anew there, and run those tests on them, only",
     )
     parser.add_argument("--build", action="store_true", help="build only")
     return parser
@@ -83,11 +91,7 @@ def _run(options: argparse.Namespace) -> int:
     if not cells and not with_identity:
         sys.stderr.write(f"no cell has {options.only!r} in its name\n")
         return EXIT_USAGE
-    try:
-        programs = build()
-    except ProgramMissing as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_USAGE
+    programs = build()
     if options.build:
         return EXIT_OK
     if options.capture is not None:
@@ -118,7 +122,13 @@ def main(arguments: list[str]) -> int:
     if options.render:
         PAGE.write_text(page(read_report()))
         return EXIT_OK
-    return _run(options)
+    try:
+        if options.vectors is not None:
+            return EXIT_OK if renew_vectors(build_peers(), options.vectors) else EXIT_FAILED
+        return _run(options)
+    except ProgramMissing as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
 
 
 if __name__ == "__main__":

@@ -114,17 +114,25 @@ def build() -> RustPrograms:
         ProgramMissing: there is no suitable cargo, or it failed.
     """
     programs = locate()
-    if not programs.missing:
-        return programs
-    cargo = require_cargo()
     if not (programs.client.is_file() and programs.server.is_file()):
         binaries = ("--bin", "nym-proxy-client", "--bin", "nym-proxy-server")
-        version = ("--version", NYM_SDK_VERSION)
-        _cargo(cargo, "install", "--locked", "nym-sdk", *version, *binaries, "--root", str(TARGET))
-    if not programs.peers.is_file():
-        manifest = str(INTEROP / "peers" / "Cargo.toml")
-        _cargo(cargo, "build", "--release", "--locked", "--manifest-path", manifest)
+        version = ("--version", NYM_SDK_VERSION, "--root", str(TARGET))
+        _cargo(require_cargo(), "install", "--locked", "nym-sdk", *version, *binaries)
+    build_peers()
     if programs.missing:
         names = ", ".join(str(path) for path in programs.missing)
         raise ProgramMissing(f"not there, although everything was built: {names}")
     return programs
+
+
+def build_peers() -> Path:
+    """Build our own programs, unless others are named; cargo sees what has changed.
+
+    Raises:
+        ProgramMissing: as above.
+    """
+    peers = locate().peers
+    if not os.environ.get(PEERS_VARIABLE) or not peers.is_file():
+        manifest = str(INTEROP / "peers" / "Cargo.toml")
+        _cargo(require_cargo(), "build", "--release", "--locked", "--manifest-path", manifest)
+    return peers

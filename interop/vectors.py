@@ -1,0 +1,41 @@
+"""The vector files of the tests, made anew by the published crates, and tested at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from interop.programs import INTEROP, ProgramMissing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VECTORS_VARIABLE = "NYMPROXY_VECTORS"
+TESTS = (
+    "tests/vectors",
+    "tests/gateway/test_recorded.py",
+    "tests/localnet/test_gateway_admission.py",
+)
+"""The tests that read the files through ``tests.vectors.files``."""
+
+
+def renew_vectors(peers: Path, directory: Path) -> bool:
+    """Make all vector files in ``directory``; tell whether the tests pass on them.
+
+    Raises:
+        ProgramMissing: the generator failed; what it said is on standard error.
+    """
+    directory = directory.resolve()
+    try:
+        subprocess.run([peers, "vectors", str(directory)], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ProgramMissing(f"{peers.name} vectors failed: {error}") from error
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *TESTS],
+        cwd=INTEROP.parent,
+        env={**os.environ, VECTORS_VARIABLE: str(directory)},
+        check=False,
+    )
+    return tested.returncode == 0
