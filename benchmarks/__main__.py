@@ -6,15 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-import anyio
-
 from benchmarks.cells import PROFILES, WORKLOADS, Selection
 from benchmarks.compare import compare, comparison_table
 from benchmarks.records import RecordError, read_records, write_records
 from benchmarks.runner import run, unknown_workloads
 from benchmarks.table import report
+from nymproxy.testing.processes import run_until_signal
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def _positive(text: str) -> int:
@@ -80,7 +79,12 @@ def main(arguments: list[str]) -> int:
     selection = Selection(
         only=only, profile=options.profile, quick=options.quick, runs=options.runs
     )
-    records = anyio.run(lambda: run(selection, seed=options.seed, processes=options.processes))
+    try:
+        records = run_until_signal(
+            lambda: run(selection, seed=options.seed, processes=options.processes)
+        )
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
     if options.json is not None:
         write_records(options.json, records)
     sys.stdout.write(report(records))

@@ -9,8 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import anyio
-
 from benchmarks.environment import describe_machine
 from interop.capture import capture_all
 from interop.cells import CELLS, Cell, Workload
@@ -28,8 +26,9 @@ from interop.programs import (
 )
 from interop.records import Report
 from interop.vectors import renew_vectors
+from nymproxy.testing.processes import run_until_signal
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 IDENTITY = "identity"
 REPORT = INTEROP / "report.json"
 PAGE = INTEROP.parent / "docs" / "compatibility.md"
@@ -96,12 +95,12 @@ def _run(options: argparse.Namespace) -> int:
         return EXIT_OK
     if options.capture is not None:
         options.capture.mkdir(parents=True, exist_ok=True)
-        anyio.run(capture_all, programs, options.capture)
+        run_until_signal(lambda: capture_all(programs, options.capture))
         return EXIT_OK
     if options.logs is not None:
         options.logs.mkdir(parents=True, exist_ok=True)
     scale = QUICK if options.quick else FULL
-    records, turns = anyio.run(
+    records, turns = run_until_signal(
         lambda: run_matrix(
             programs, scale, cells, options.logs, chosen=chosen, with_identity=with_identity
         )
@@ -129,6 +128,8 @@ def main(arguments: list[str]) -> int:
     except ProgramMissing as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
 if __name__ == "__main__":

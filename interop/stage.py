@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import socket
 import subprocess
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,9 +16,9 @@ from interop.cells import Client, Server
 from nymproxy.errors import PhaseTimeout
 from nymproxy.testing.processes import (
     PYTHON_MODULE,
-    STOP_TIMEOUT_SECONDS,
     ChildFailed,
     child_process,
+    stop_process,
 )
 
 if TYPE_CHECKING:
@@ -219,7 +218,8 @@ class Stage:
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
-                await _stop(process)
+                # The old server ends on SIGINT only after its sessions; SIGTERM ends it at once.
+                await stop_process(process)
 
 
 async def _follow_log(
@@ -239,17 +239,6 @@ async def _follow_log(
                 seen = None
     if seen is not None:
         raise ChildFailed(f"the program ended before it was ready ({log})")
-
-
-async def _stop(process: Process) -> None:
-    # The old server ends on SIGINT only after its sessions; nothing of it is needed any more.
-    with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
-    with anyio.move_on_after(STOP_TIMEOUT_SECONDS):
-        await process.wait()
-    if process.returncode is None:
-        process.kill()
-    await process.aclose()
 
 
 def _free_port() -> int:

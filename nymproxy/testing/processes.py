@@ -1,7 +1,7 @@
 """Child processes that say when they are ready, and end when their parent tells them to.
 
-The convention is that of the ``nymproxy`` commands: one JSON line on stdout when ready, logs on
-stderr, SIGTERM ends it in order.
+The convention of :func:`child_process` is that of the ``nymproxy`` commands: one JSON line on
+stdout when ready, logs on stderr, SIGTERM ends it in order.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ import sys
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 
 from nymproxy.errors import NymError, PhaseTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from anyio.abc import Process
+
+T = TypeVar("T")
 
 STOP_TIMEOUT_SECONDS = 15.0
 PYTHON_MODULE = (sys.executable, "-m")
@@ -119,10 +121,11 @@ async def child_process(
         yield Child(name, process, ready, log)
     finally:
         with anyio.CancelScope(shield=True):
-            await _stop(process)
+            await stop_process(process)
 
 
-async def _stop(process: Process) -> None:
+async def stop_process(process: Process) -> None:
+    """End a process in order (SIGTERM), or without (SIGKILL) if it takes too long."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
@@ -131,3 +134,31 @@ async def _stop(process: Process) -> None:
     if process.returncode is None:
         process.kill()
     await process.aclose()
+
+
+def run_until_signal(function: Callable[[], Awaitable[T]]) -> T:
+    """Run ``function`` in a new event loop; SIGINT and SIGTERM cancel it.
+
+    So everything is undone in order, children included, before the program ends.
+
+    Raises:
+        KeyboardInterrupt: a signal came first.
+    """
+    results = []
+
+    async def watch(scope: anyio.CancelScope) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _ in signals:
+                scope.cancel()
+                break
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch, tasks.cancel_scope)
+            results.append(await function())
+            tasks.cancel_scope.cancel()
+
+    anyio.run(main)
+    if not results:
+        raise KeyboardInterrupt
+    return results[0]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
-
-import anyio
 
 from nymproxy import PROFILES, NymAddress
 from nymproxy.errors import NymError
+from nymproxy.testing.processes import run_until_signal
 from nymproxy_migrate.cli.shared import OUTPUT
 from nymproxy_migrate.parity.measure import Settings
 from nymproxy_migrate.parity.model import Side
@@ -59,7 +58,7 @@ def parity(options: Options) -> int:
         raise Refused("--plan goes without --legacy, --stream and --env: it runs on a localnet")
     asked = Parity(settings, _say_with_time(), servers, commands)
     try:
-        report = anyio.run(_interruptible, asked)
+        report = run_until_signal(partial(run, asked))
     except (NymError, BaseExceptionGroup) as error:
         raise _told(error) from error
     text = render(report)
@@ -106,25 +105,6 @@ def _servers(options: Options) -> Servers | None:
         except NymError as error:
             raise Refused(f"--{side.value}: {error}") from error
     return Servers(addresses, options.env, options.profile or "default")
-
-
-async def _interruptible(asked: Parity) -> ParityReport:
-    """Run; SIGINT and SIGTERM end the children in order before the tool ends."""
-    report = None
-    async with anyio.create_task_group() as tasks:
-
-        async def watch() -> None:
-            with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                async for _ in signals:
-                    tasks.cancel_scope.cancel()
-                    break
-
-        tasks.start_soon(watch)
-        report = await run(asked)
-        tasks.cancel_scope.cancel()
-    if report is None:
-        raise KeyboardInterrupt
-    return report
 
 
 def _say_with_time() -> Callable[[str], None]:
