@@ -10,6 +10,7 @@ mod messages;
 mod nymproxy_compat;
 mod pool;
 mod streams;
+mod vectors;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -19,9 +20,9 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(about = "Programs on nym-sdk 1.21.6 that nymproxy is tested against")]
 struct Arguments {
-    /// Env file of the network
+    /// Env file of the network; needed by all that use one
     #[arg(short, long)]
-    env_path: String,
+    env_path: Option<String>,
     /// Keep the identity in this directory
     #[arg(long)]
     storage: Option<PathBuf>,
@@ -81,6 +82,16 @@ enum Command {
         #[arg(long, default_value_t = 2)]
         reserve: usize,
     },
+    /// Make the vector files of the tests anew
+    Vectors {
+        directory: PathBuf,
+        /// Of what we draw at random; what the crates draw from the system differs each time
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Only this file
+        #[arg(long)]
+        only: Option<String>,
+    },
 }
 
 /// Connect with the identity and the gateway that the command line names.
@@ -123,9 +134,15 @@ pub fn ready(client: &MixnetClient) {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    if vectors::child_main() {
+        return Ok(());
+    }
     nym_bin_common::logging::setup_tracing_logger();
     let arguments = Arguments::parse();
-    let env = arguments.env_path.clone();
+    if let Command::Vectors { directory, seed, only } = &arguments.command {
+        return vectors::write(directory, *seed, only.as_deref()).await;
+    }
+    let env = arguments.env_path.clone().context("--env-path is missing")?;
     match &arguments.command {
         Command::CompatClient { address, port } => {
             return compat::client(address, port, Some(env)).await;
@@ -156,6 +173,7 @@ async fn main() -> Result<()> {
         Command::MessageClient { address, text } => messages::client(client, &address, text).await,
         Command::CompatClient { .. }
         | Command::CompatServer { .. }
-        | Command::Pool { .. } => unreachable!("handled above"),
+        | Command::Pool { .. }
+        | Command::Vectors { .. } => unreachable!("handled above"),
     }
 }

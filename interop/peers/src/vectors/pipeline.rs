@@ -1,0 +1,25 @@
+//! pipeline.json: what lies above Sphinx, from addresses to cover packets.
+
+mod messages;
+mod packets;
+
+use super::support::join;
+use anyhow::Result;
+use serde_json::{json, Value};
+
+/// Make the file.
+pub fn make(seed: u64) -> Result<Value> {
+    let about = json!({
+        "description": "Message pipeline above Sphinx: addressing, sizes, message kinds, padding, \
+            chunking, payload encryption, SURB-acks, reply SURBs, MixPacket, cover packets. All \
+            byte strings are lowercase hex. `pattern(len,a,b)` messages: byte i = \
+            (a*i + b + i//256) mod 256.",
+        "source": "nym-sphinx 1.21.6 and its nym-sphinx-* 1.21.6 sub-crates, nym-topology 1.21.6, \
+            nym-crypto 1.21.6, sphinx-packet 0.6.0",
+    });
+    Ok(join([
+        about,
+        messages::sections(seed)?,
+        packets::sections(seed)?,
+    ]))
+}
