@@ -9,10 +9,13 @@ import pytest
 from interop.__main__ import EXIT_USAGE, main
 from interop.programs import (
     CLIENT_VARIABLE,
+    INTEROP,
     PEERS_VARIABLE,
     SERVER_VARIABLE,
+    TARGET,
     ProgramMissing,
     build,
+    build_peers,
     locate,
     parse_rust_version,
     require_cargo,
@@ -64,6 +67,29 @@ def test_named_programs_are_not_built(tools: Path) -> None:
     for path in programs.missing:
         _program(path)
     assert build() == programs
+
+
+def test_our_own_programs_are_left_to_cargo(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sees what has changed; what is there may be of an older checkout."""
+    monkeypatch.delenv(PEERS_VARIABLE)
+    log = tools / "log"
+    cargo = tools / "cargo"
+    cargo.write_text(f"#!/bin/sh\necho cargo 1.90.0\necho $CARGO_TARGET_DIR $* >> {log}\n")
+    cargo.chmod(0o755)
+    assert build_peers() == build_peers() == TARGET / "release" / "nymproxy-interop-peers"
+    manifest = INTEROP / "peers" / "Cargo.toml"
+    wanted = f"{TARGET} build --release --locked --manifest-path {manifest}"
+    assert log.read_text().splitlines().count(wanted) == 2
+
+
+def test_a_generator_of_vectors_that_fails_is_one_line(
+    tools: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peers = tools / PEERS_VARIABLE.lower()
+    peers.write_text("#!/bin/sh\nexit 3\n")
+    peers.chmod(0o755)
+    assert main(["--vectors", str(tools / "made")]) == EXIT_USAGE
+    assert "vectors failed" in capsys.readouterr().err
 
 
 def test_the_command_says_what_is_missing(tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
