@@ -1,0 +1,89 @@
+"""nymproxy.mixnet.gateway.link: connections that end or fall silent, and the ones after them."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from nymproxy.errors import GatewayUnreachable
+from nymproxy.mixnet.gateway import GatewayListener, PhaseLimits
+from nymproxy.mixnet.gateway.responses import ErrorResponse
+from tests.gateway.fake_gateway import PACKET, FakeGateway, FakeTime
+from tests.gateway.links import make_link, running, say_nothing, until
+
+
+@pytest.mark.parametrize("how", ["reset", "close", "undecryptable", "error", "unparsable", "clear"])
+async def test_reconnects(gateway: FakeGateway, time: FakeTime, how: str) -> None:
+    """Whatever ends a connection, packets flow again on the next one, and pushes too."""
+    async with gateway.serve() as url, running(make_link(gateway, url)) as link:
+        key = link.shared_key
+        session = gateway.sessions[0]
+        await link.send([PACKET])
+        await gateway.until(1)
+        match how:
+            case "reset":
+                await session.reset()
+            case "close":
+                await session.websocket.aclose()
+            case "undecryptable":
+                await session.websocket.send(b"\x01\x01" + b"x" * 60)
+            case "clear":
+                await session.websocket.send(b"\x01\x00" + b"x" * 60)
+            case "error":
+                await session.answer(ErrorResponse("Provided binary request was malformed"))
+            case _:
+                await session.websocket.send("{")
+        second = await gateway.until_sessions(2)
+        await until(link, lambda: link.is_connected)
+        assert link.shared_key == key
+        await link.send([PACKET])
+        await gateway.until(2)
+        with link.pushed as pushed:
+            await second.push(b"hello again")
+            assert await pushed.receive() == b"hello again"
+    assert 1.0 <= time.sleeps[0] <= 2.0
+    assert "authenticateV2" in second.texts[1]
+
+
+async def test_silent_connection_is_replaced(gateway: FakeGateway) -> None:
+    """No FIN ever comes from a dead peer: an unanswered ping ends the connection."""
+    limits = PhaseLimits(idle=0.05, pong=0.5)
+    link = make_link(gateway, "", limits=limits, clock=anyio.current_time)
+    async with gateway.serve() as url:
+        link.listener = GatewayListener(gateway.node, url)
+        async with running(link):
+            session = gateway.sessions[0]
+            # It answers pings as long as it reads.
+            await anyio.sleep(0.2)
+            assert len(gateway.sessions) == 1
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(session.websocket._stream, "receive", say_nothing)
+                await gateway.until_sessions(2)
+            await until(link, lambda: link.is_connected)
+            await link.send([PACKET])
+            await gateway.until(1)
+
+
+async def test_send_waits_for_the_next_connection(gateway: FakeGateway) -> None:
+    async with gateway.serve() as url, running(make_link(gateway, url)) as link:
+        await gateway.sessions[0].reset()
+        await until(link, lambda: not link.is_connected)
+        with anyio.fail_after(10):
+            await link.send([PACKET])
+        await gateway.until(1)
+
+
+async def test_keeps_trying_an_unreachable_gateway(gateway: FakeGateway, time: FakeTime) -> None:
+    async with gateway.serve() as url:
+        link = make_link(gateway, url)
+        await link.connect()
+    port = int(url.rpartition(":")[2])
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(link.run)
+        await until(link, lambda: len(time.sleeps) > 15)
+        assert isinstance(link.status.error, GatewayUnreachable)
+        async with gateway.serve(port=port):
+            await until(link, lambda: link.is_connected)
+            await link.send([PACKET])
+            await gateway.until(1)
+            await link.aclose()
