@@ -17,6 +17,7 @@ TESTS = (
     "tests/vectors",
     "tests/gateway/test_recorded.py",
     "tests/localnet/test_gateway_admission.py",
+    "tests/localnet/test_gateway_recorded.py",
 )
 """The tests that read the files through ``tests.vectors.files``."""
 
