@@ -52,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
         "nymproxy.localnet",
         "nymproxy.testing",
     },
-    "nymproxy_migrate": {"nymproxy", "nymproxy.testing"},
+    "nymproxy_migrate": {"nymproxy", "nymproxy.testing", "nymproxy.cli.root"},
 }
 SUBROOMS = {
     # The pure rooms of the client stack know nothing of each other upwards.

@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 
 from nymproxy.cli.logs import set_up_logging
 from nymproxy.cli.running import serve_until_told_to_end
-from nymproxy.legacy import IdentityMode, NymProxyClient, Wire
+from nymproxy.legacy import NymProxyClient
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class ClientSettings:
-    """What the flags say."""
-
-    server_address: str
-    listen_address: str
-    listen_port: int
-    close_timeout_seconds: float
-    env_path: Path | None
-    client_pool_reserve: int
-    wire: Wire
-    identity_mode: IdentityMode
-    profile: str
-    address_file: Path | None
-    grace_period_seconds: float
-    json_logs: bool
+    from nymproxy.cli.settings import ClientSettings
 
 
 async def _serve(settings: ClientSettings) -> None:
@@ -42,9 +23,9 @@ async def _serve(settings: ClientSettings) -> None:
         settings.close_timeout_seconds,
         settings.env_path,
         settings.client_pool_reserve,
-        wire=settings.wire,
-        identity_mode=settings.identity_mode,
-        profile=settings.profile,
+        wire=settings.wire.value,
+        identity_mode=settings.identity_mode.value,
+        profile=settings.profile.value,
     )
 
     def ready() -> dict[str, object]:
@@ -52,8 +33,8 @@ async def _serve(settings: ClientSettings) -> None:
         return {
             "event": "ready",
             "local_address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
-            "wire": settings.wire,
-            "identity_mode": settings.identity_mode,
+            "wire": settings.wire.value,
+            "identity_mode": settings.identity_mode.value,
         }
 
     await serve_until_told_to_end(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -14,27 +14,13 @@ from nymproxy.cli.running import serve_until_told_to_end
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy import LegacySettings, NymProxyServer, WireSettings
 
+if TYPE_CHECKING:
+    from nymproxy.cli.settings import ServerSettings
+
 logger = logging.getLogger("nymproxy.cli")
 
 OLD_DEFAULT_CONFIG_DIR = "/tmp/nym-tcp-proxy-server"
 """The old binary's default, which it glued to $HOME."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSettings:
-    """What the flags say."""
-
-    upstream_tcp_address: str
-    config_dir: str | None
-    compat_config_dir: bool
-    env_path: Path | None
-    gateway: str | None
-    accept: tuple[str, ...]
-    close_to_legacy_clients: bool
-    profile: str
-    address_file: Path | None
-    grace_period_seconds: float
-    json_logs: bool
 
 
 def effective_config_dir(given: str | None, *, compat: bool, home: str | None) -> Path:
@@ -84,8 +70,8 @@ async def _serve(settings: ServerSettings) -> None:
         directory,
         settings.env_path,
         settings.gateway,
-        accept=settings.accept,
-        profile=settings.profile,
+        accept=settings.accept.protocols,
+        profile=settings.profile.value,
         settings=WireSettings(
             legacy=LegacySettings(close_to_legacy_clients=settings.close_to_legacy_clients)
         ),
@@ -96,7 +82,7 @@ async def _serve(settings: ServerSettings) -> None:
             "event": "ready",
             "address": str(server.nym_address()),
             "upstream": settings.upstream_tcp_address,
-            "accept": list(settings.accept),
+            "accept": list(settings.accept.protocols),
             "config_dir": str(directory),
         }
 

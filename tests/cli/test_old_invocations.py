@@ -16,8 +16,7 @@ from tests.vectors.files import load
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from nymproxy.cli.client import ClientSettings
-    from nymproxy.cli.server import ServerSettings
+    from nymproxy.cli.settings import ClientSettings, ServerSettings
 
 ADDRESS: str = load("pipeline.json")["recipients"][0]["text"]
 GATEWAY = ADDRESS.rpartition("@")[2]
@@ -126,7 +125,7 @@ def test_the_defaults_are_the_old_ones(
     server_settings = server(["-u", UPSTREAM])
     assert (server_settings.config_dir, server_settings.env_path) == (None, None)
     assert server_settings.gateway is None
-    assert server_settings.accept == ("legacy", "stream")
+    assert server_settings.accept.protocols == ("legacy", "stream")
 
 
 @pytest.mark.parametrize(

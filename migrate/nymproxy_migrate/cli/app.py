@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -11,17 +10,15 @@ from typing import Annotated
 
 import typer
 
+from nymproxy.cli.root import Version, discard_output, new_app
+
 EXIT_DONE = 0
 EXIT_FINDINGS = 1
 EXIT_FAILED = 2
 EXIT_INTERRUPTED = 130
 
-app = typer.Typer(
-    name="nymproxy-migrate",
-    help="Find uses of the old TcpProxy, rewrite their commands, and undo that.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+app = new_app(
+    "nymproxy-migrate", "Find uses of the old TcpProxy, rewrite their commands, and undo that."
 )
 
 
@@ -77,19 +74,9 @@ StateDir = Annotated[
 ]
 
 
-def _version(show: bool) -> None:
-    if show:
-        from nymproxy import __version__
-
-        typer.echo(f"nymproxy-migrate {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
 def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
+    version: Version = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Results and decisions about linkability only.")
     ] = False,
@@ -353,8 +340,7 @@ def run(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output is gone; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return EXIT_FAILED
     except Refused as error:
         return _say(str(error))

@@ -1,0 +1,188 @@
+"""The flags of ``client`` and ``server``: each is one field, with its name, type, default and help.
+
+The two classes are what the parser reads and what the commands are given, so that a flag is
+written down once, and one that both commands have is a field of their common base.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_type_hints
+
+import typer
+
+from nymproxy.cli.choices import Accept, IdentityMode, Profile, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_S = TypeVar("_S")
+
+_NETWORK = "Network"
+_OUTPUT = "Output"
+_PRIVACY = "Privacy"
+
+EnvPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--env-path",
+        "-e",
+        rich_help_panel=_NETWORK,
+        help="Env file that describes the network. Without it: mainnet.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySettings:
+    """What both commands have; their help shows it behind their own flags."""
+
+    profile: Annotated[
+        Profile,
+        typer.Option(
+            rich_help_panel=_PRIVACY,
+            help="Traffic: 'default' hides when you send (50 packets/s, always), 'fast' less so, "
+            "'bare' not at all (no cover, no mix delays; for tests and local networks).",
+        ),
+    ] = Profile.DEFAULT
+    address_file: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=_OUTPUT,
+            help="Write the ready line (JSON, with the address) to this file when ready, and "
+            "remove the file at the end.",
+        ),
+    ] = None
+    grace_period_seconds: Annotated[
+        float,
+        typer.Option(
+            "--grace-period",
+            min=0.0,
+            help="Seconds to flush and close sessions after SIGTERM or SIGINT.",
+        ),
+    ] = 10.0
+    json_logs: Annotated[
+        bool, typer.Option("--json", rich_help_panel=_OUTPUT, help="Logs as JSON lines on stderr.")
+    ] = False
+    debug: Annotated[
+        bool, typer.Option("--debug", rich_help_panel=_OUTPUT, help="Tracebacks of our own bugs.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings(ProxySettings):
+    """The flags of ``nymproxy client``."""
+
+    server_address: Annotated[
+        str, typer.Option("--server-address", "-s", help="Nym address of the proxy server.")
+    ]
+    listen_address: Annotated[str, typer.Option(help="Local address to listen on.")] = "127.0.0.1"
+    listen_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Local port; 0 lets the system choose.")
+    ] = 8080
+    close_timeout_seconds: Annotated[
+        float,
+        typer.Option(
+            "--close-timeout",
+            min=0.0,
+            help="Seconds without an answer, after the app's end of data, until the connection "
+            "is closed.",
+        ),
+    ] = 30.0
+    env_path: EnvPath = None
+    client_pool_reserve: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            rich_help_panel=_PRIVACY,
+            help="Identities kept ready for new connections (or, in pool mode, in all).",
+        ),
+    ] = 2
+    wire: Annotated[
+        Wire, typer.Option(help="Protocol towards the server: 'legacy' works with old servers.")
+    ] = Wire.LEGACY
+    identity_mode: Annotated[
+        IdentityMode,
+        typer.Option(
+            rich_help_panel=_PRIVACY,
+            help="'per-connection': the server cannot link connections; 'pool': reused "
+            "identities; 'shared': one identity, so all connections are linkable.",
+        ),
+    ] = IdentityMode.PER_CONNECTION
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings(ProxySettings):
+    """The flags of ``nymproxy server``."""
+
+    upstream_tcp_address: Annotated[
+        str,
+        typer.Option(
+            "--upstream-tcp-address",
+            "-u",
+            metavar="HOST:PORT",
+            help="TCP service that connections are carried to.",
+        ),
+    ]
+    config_dir: Annotated[
+        str | None,
+        typer.Option(
+            "--config-dir",
+            "-c",
+            metavar="DIR",
+            help="Keys and gateway registration, so that the Nym address stays. The path as "
+            "given. Default: $HOME/tmp/nym-tcp-proxy-server, where the old binary kept it.",
+        ),
+    ] = None
+    compat_config_dir: Annotated[
+        bool,
+        typer.Option(
+            "--compat-config-dir",
+            help="Glue --config-dir to $HOME as the old binary did (/srv/x is $HOME/srv/x).",
+        ),
+    ] = False
+    env_path: EnvPath = None
+    gateway: Annotated[
+        str | None,
+        typer.Option(
+            "--gateway",
+            "-g",
+            rich_help_panel=_NETWORK,
+            help="Identity (base58) of the gateway to register with. Default: chosen at random.",
+        ),
+    ] = None
+    accept: Annotated[Accept, typer.Option(help="Protocols served at the one Nym address.")] = (
+        Accept.BOTH
+    )
+    close_to_legacy_clients: Annotated[
+        bool,
+        typer.Option(
+            "--close-to-legacy-clients",
+            help="Tell old clients when the upstream ends, too (Rust clients ignore it).",
+        ),
+    ] = False
+
+
+def takes(settings: type[_S]) -> Callable[[Callable[[_S], None]], Callable[..., None]]:
+    """Make a command of a function: typer sees a parameter for each field of ``settings``."""
+    hints = get_type_hints(settings, include_extras=True)
+    signature = inspect.signature(settings)
+    parameters = [
+        parameter.replace(annotation=hints[name])
+        for name, parameter in signature.parameters.items()
+    ]
+
+    def decorate(function: Callable[[_S], None]) -> Callable[..., None]:
+        @wraps(function)
+        def command(**flags: Any) -> None:  # noqa: ANN401  (typer has checked them)
+            function(settings(**flags))
+
+        # What inspect.signature() gives to typer; the annotations alone would say **flags.
+        vars(command)["__signature__"] = signature.replace(parameters=parameters)
+        return command
+
+    return decorate

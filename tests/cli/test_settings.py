@@ -1,0 +1,85 @@
+"""The flags of ``client`` and ``server``: each is explained, and ends up in its field."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+import nymproxy
+from nymproxy.cli import client as client_command
+from nymproxy.cli import server as server_command
+from nymproxy.cli.app import app, run
+from nymproxy.cli.choices import Accept, IdentityMode, Profile, Wire
+from nymproxy.cli.settings import ClientSettings, ProxySettings, ServerSettings
+
+GROUP: Any = typer.main.get_command(app)
+REQUIRED = {"client": ["-s", "x"], "server": ["-u", "x"]}
+
+# Words, the field that shows them, and its value.
+SHARED: list[tuple[list[str], str, object]] = [
+    (["--profile", "bare"], "profile", Profile.BARE),
+    (["--address-file", "a.json"], "address_file", Path("a.json")),
+    (["--grace-period", "0.5"], "grace_period_seconds", 0.5),
+    (["--json"], "json_logs", True),
+    (["--debug"], "debug", True),
+]
+OWN: dict[str, list[tuple[list[str], str, object]]] = {
+    "client": [
+        (["--wire", "stream"], "wire", Wire.STREAM),
+        (["--identity-mode", "pool"], "identity_mode", IdentityMode.POOL),
+    ],
+    "server": [
+        (["--compat-config-dir"], "compat_config_dir", True),
+        (["--accept", "stream"], "accept", Accept.STREAM),
+        (["--close-to-legacy-clients"], "close_to_legacy_clients", True),
+    ],
+}
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[ProxySettings]:
+    taken: list[ProxySettings] = []
+    for module in (client_command, server_command):
+        monkeypatch.setattr(module, "run", taken.append)
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "field", "expected"),
+    [(command, *case) for command, own in OWN.items() for case in [*SHARED, *own]],
+)
+def test_a_flag_sets_its_field_and_no_other(
+    taken: list[ProxySettings], command: str, words: list[str], field: str, expected: object
+) -> None:
+    assert run([command, *REQUIRED[command]]) == 0
+    assert run([command, *REQUIRED[command], *words]) == 0
+    without, with_flag = taken
+    changed = {
+        each.name
+        for each in fields(without)
+        if getattr(without, each.name) != getattr(with_flag, each.name)
+    }
+    assert changed == {field}
+    assert getattr(with_flag, field) == expected
+
+
+@pytest.mark.parametrize(
+    ("command", "settings"), [("client", ClientSettings), ("server", ServerSettings)]
+)
+def test_a_command_has_the_flags_of_its_settings_the_shared_ones_last(
+    command: str, settings: type[ProxySettings]
+) -> None:
+    parameters = GROUP.commands[command].params
+    assert {each.name for each in parameters} == {each.name for each in fields(settings)}
+    shared = [each.name for each in fields(ProxySettings)]
+    assert [each.name for each in parameters][-len(shared) :] == shared
+    assert all(each.help for each in parameters)
+
+
+def test_the_version_goes_with_the_name_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"nymproxy {nymproxy.__version__}\n"
