@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     import anyio.abc
+    from anyio.from_thread import BlockingPortal
 
     from nymproxy.address import NymAddress
     from nymproxy.legacy.session import SessionSnapshot
@@ -55,17 +54,16 @@ class RunningServer:
 
 
 @contextmanager
-def run_in_thread(
-    run: _Runnable, stop: Callable[[], Awaitable[None]], *, backend: str
-) -> Iterator[BlockingPortal]:
-    """Run ``run`` in an event loop of its own; yields when it has started, then stops it.
+def running(
+    portal: BlockingPortal, run: _Runnable, stop: Callable[[], Awaitable[None]]
+) -> Iterator[None]:
+    """Run ``run`` in the event loop of a portal; yields when it has started, then stops it.
 
     An error that ended it meanwhile is raised at the end of the block.
     """
-    with start_blocking_portal(backend) as portal:
-        future, _ = portal.start_task(run)
-        try:
-            yield portal
-        finally:
-            portal.call(stop)
-            future.result()
+    future, _ = portal.start_task(run)
+    try:
+        yield
+    finally:
+        portal.call(stop)
+        future.result()

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
+from anyio.from_thread import start_blocking_portal
 
 from nymproxy._background_task import BackgroundTask, without_group
 from nymproxy.address import NymAddress
 from nymproxy.errors import NymError, UsageError
 from nymproxy.forward import TcpEndpoint, TcpListener, parse_port, reset_stream
-from nymproxy.legacy.background import RunningClient, run_in_thread
+from nymproxy.legacy.background import RunningClient, running
 from nymproxy.legacy.factory import mixnet_client_factory
 from nymproxy.legacy.identities import IdentityMode, make_identities
 from nymproxy.legacy.session import Session
@@ -158,7 +159,10 @@ class NymProxyClient:
     @contextmanager
     def in_background(self, *, backend: str = "asyncio") -> Iterator[RunningClient]:
         """Run in a thread for the length of the ``with`` block, for blocking code."""
-        with run_in_thread(self.run, self.disconnect, backend=backend) as portal:
+        with (
+            start_blocking_portal(backend) as portal,
+            running(portal, self.run, self.disconnect),
+        ):
             yield RunningClient(portal, self.local_address)
 
     @property

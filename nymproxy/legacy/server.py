@@ -26,7 +26,7 @@ from nymproxy.errors import (
 )
 from nymproxy.forward import TcpEndpoint, connect_upstream
 from nymproxy.forward.sockets import CONNECT_SECONDS
-from nymproxy.legacy.background import RunningServer
+from nymproxy.legacy.background import RunningServer, running
 from nymproxy.legacy.clients import running_mux
 from nymproxy.legacy.factory import mixnet_client_factory
 from nymproxy.legacy.session import Session, SessionSnapshot, session_name
@@ -180,12 +180,8 @@ class NymProxyServer:
         with start_blocking_portal(backend) as portal:
             create = partial(cls.create, upstream_address, config_dir, *arguments, **options)
             server = portal.call(create)
-            future, _ = portal.start_task(server.run)
-            try:
+            with running(portal, server.run, server.disconnect):
                 yield RunningServer(portal, server.nym_address(), server.session_map)
-            finally:
-                portal.call(server.disconnect)
-                future.result()
 
     def nym_address(self) -> NymAddress:
         """Return what clients are given."""

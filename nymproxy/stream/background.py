@@ -26,7 +26,6 @@ from nymproxy.stream.stream import DEFAULT_RECEIVE_BYTES, MixnetStream
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
-    from types import TracebackType
     from typing import Any, Self
 
     from anyio.from_thread import BlockingPortal
@@ -147,12 +146,7 @@ class BackgroundListener(_Background):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
     def __iter__(self) -> Iterator[BackgroundStream]:
@@ -189,13 +183,8 @@ class BackgroundStream(_Background):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if exc_value is None:
+    def __exit__(self, kind: type[BaseException] | None, *_details: object) -> None:
+        if kind is None:
             self.close()
         else:
             self.abort()
