@@ -1,4 +1,4 @@
-"""One task behind an ``async with`` block, without the task group showing in what is raised."""
+"""Tasks behind an ``async with`` block, without the task group showing in what is raised."""
 
 from __future__ import annotations
 
@@ -26,6 +26,24 @@ def without_group() -> Iterator[None]:
         if isinstance(error, ExceptionGroup):
             raise
         raise error from error.__cause__
+
+
+async def leave_group(
+    group: TaskGroup,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    traceback: TracebackType | None,
+) -> bool | None:
+    """Leave a task group with the arguments of ``__aexit__``, and return what that returns.
+
+    What the block raised goes on as it is, not wrapped in a group, unless a task failed too.
+    """
+    try:
+        return await group.__aexit__(kind, error, traceback)
+    except BaseExceptionGroup as raised:
+        if error is not None and raised.exceptions == (error,):
+            return False
+        raise
 
 
 class BackgroundTask:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
+from nymproxy._background_task import leave_group
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import ConfigurationError, NymError, StorageError, UsageError
 from nymproxy.localnet import counters as counting
@@ -418,13 +419,7 @@ class _CancelledGroup:
         traceback: TracebackType | None,
     ) -> bool | None:
         self._group.cancel_scope.cancel()
-        try:
-            return await self._group.__aexit__(kind, error, traceback)
-        except BaseExceptionGroup as group:
-            # What the block raised goes on as it is, not wrapped in a group.
-            if error is not None and group.exceptions == (error,):
-                return False
-            raise
+        return await leave_group(self._group, kind, error, traceback)
 
 
 def _spread(specs: list[NodeSpec], processes: int) -> list[list[NodeSpec]]:
