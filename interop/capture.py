@@ -24,6 +24,7 @@ from interop.programs import NYM_SDK_VERSION
 from interop.stage import Network, Stage
 from nymproxy import NymProxyClient, NymProxyServer
 from nymproxy.legacy.factory import mixnet_client_factory
+from nymproxy.mixnet.transport import TransportWrapper
 from nymproxy.testing.payload import payload_bytes
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from interop.programs import RustPrograms
-    from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+    from nymproxy.address import NodeIdentity
     from nymproxy.legacy.clients import ProxyClient
     from nymproxy.mixnet.status import ClientStatus
-    from nymproxy.mixnet.transport import Delivery, Received
+    from nymproxy.mixnet.transport import Received
 
 logger = logging.getLogger("nymproxy.interop")
 
@@ -60,51 +61,24 @@ class Capture:
         self.messages.append((round(now - self._began_at, 3), payload))
 
 
-class CapturingClient:
+class CapturingClient(TransportWrapper):
     """A mixnet client that notes what arrives at another one."""
 
     def __init__(self, client: ProxyClient, capture: Capture) -> None:
+        super().__init__(client)
         self._client = client
         self._capture = capture
-
-    @property
-    def address(self) -> NymAddress:
-        """See MessageTransport, as for all that follows."""
-        return self._client.address
-
-    @property
-    def packet_rate(self) -> float | None:
-        """Of the client."""
-        return self._client.packet_rate
 
     @property
     def status(self) -> ClientStatus:
         """Of the client."""
         return self._client.status
 
-    async def send(
-        self, to: NymAddress | SenderTag, payload: bytes, *, surbs: int = 0, lane: int = 0
-    ) -> Delivery:
-        """Pass on."""
-        return await self._client.send(to, payload, surbs=surbs, lane=lane)
-
     async def receive(self) -> AsyncIterator[Received]:
         """Note and pass on."""
-        async for received in self._client.receive():
+        async for received in super().receive():
             self._capture.note(received.payload)
             yield received
-
-    def discard_lane(self, lane: int) -> None:
-        """Pass on."""
-        self._client.discard_lane(lane)
-
-    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
-        """Of the client."""
-        return self._client.reply_surbs_in_hand(tag)
-
-    async def aclose(self) -> None:
-        """Close the client."""
-        await self._client.aclose()
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final, Self
 import anyio
 import anyio.lowlevel
 
+from nymproxy._background_task import leave_group
 from nymproxy.address import NymAddress, SenderTag
 from nymproxy.errors import (
     ClientDisconnected,
     DeliveryAbandoned,
-    MessageTooLarge,
     NoReplySurbs,
     NymError,
     UsageError,
@@ -47,7 +47,7 @@ from nymproxy.mixnet.sender import Sender
 from nymproxy.mixnet.status import READY, ClientCounters, ClientStatus, StatusBoard, Tally
 from nymproxy.mixnet.timers import Timers
 from nymproxy.mixnet.traffic import DEFAULT, Outbox, SenderTags, profile_named
-from nymproxy.mixnet.transport import DEFAULT_LANE, MAX_MESSAGE_BYTES, Delivery, Received
+from nymproxy.mixnet.transport import DEFAULT_LANE, Delivery, Received, check_message
 
 if TYPE_CHECKING:
     import os
@@ -294,24 +294,17 @@ class MessageClient:
             TopologyUnavailable: there is no topology now.
             NoReplySurbs: nothing was received from this tag (recently).
             MessageTooLarge: over the limit.
-            UsageError: an empty reply, or SURBs for a reply.
+            UsageError: an empty reply, SURBs for a reply, or fewer than none.
             ClientDisconnected: closed, or the gateway is lost for good.
         """
         self._check_running()
-        if len(payload) > MAX_MESSAGE_BYTES:
-            raise MessageTooLarge(
-                f"a message has at most {MAX_MESSAGE_BYTES} bytes, not {len(payload)}: split it"
-            )
+        check_message(to, payload, surbs)
         payload = bytes(payload)
         if isinstance(to, SenderTag):
-            if not payload or surbs:
-                raise UsageError("a reply has at least one byte, and carries no reply SURBs")
             if not self._outbox.replies.knows(to):
                 raise NoReplySurbs("nothing was received from this sender tag (recently)")
             message, fragments = self._composer.reply(to, payload, lane)
         else:
-            if surbs < 0:
-                raise UsageError("the number of reply SURBs is not negative")
             self._builder.check_gateway(to.gateway)
             message, fragments = await self._composer.data(to, payload, surbs, lane)
             self._check_running()
@@ -323,8 +316,7 @@ class MessageClient:
     ) -> Delivery:
         """As :meth:`send`, without even a sender tag: nothing links the message to others."""
         self._check_running()
-        if len(payload) > MAX_MESSAGE_BYTES:
-            raise MessageTooLarge(f"a message has at most {MAX_MESSAGE_BYTES} bytes: split it")
+        check_message(to, payload)
         self._builder.check_gateway(to.gateway)
         message, fragments = self._composer.plain(to, bytes(payload), lane)
         await self._submit(message, fragments)
@@ -365,13 +357,7 @@ class MessageClient:
         try:
             await self.aclose()
         finally:
-            try:
-                leave = await self._supervisor.__aexit__(kind, error, traceback)
-            except BaseExceptionGroup as group:
-                # What the block raised goes on as it is, not wrapped in a group.
-                if error is None or group.exceptions != (error,):
-                    raise
-                leave = False
+            leave = await leave_group(self._supervisor, kind, error, traceback)
         return leave
 
     async def _run(self) -> None:

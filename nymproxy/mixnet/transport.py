@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 import anyio.lowlevel
 
+from nymproxy.address import SenderTag
+from nymproxy.errors import MessageTooLarge, UsageError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.address import NymAddress
     from nymproxy.errors import NymError
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -176,6 +179,7 @@ class MessageTransport(Protocol):
                 their way. When messages came and their SURBs did not, the delivery fails after
                 about a minute: messages overtake each other.
             MessageTooLarge: over the limit.
+            UsageError: an empty reply, SURBs for a reply, or fewer than none.
             ClientDisconnected: closed, or the gateway is lost for good.
         """
         ...
@@ -199,3 +203,65 @@ class MessageTransport(Protocol):
     async def aclose(self) -> None:
         """Close at once: what is still queued fails with ``DeliveryAbandoned``. Idempotent."""
         ...
+
+
+class TransportWrapper:
+    """Passes everything on to another transport, for classes that change a part of one."""
+
+    def __init__(self, transport: MessageTransport) -> None:
+        self._transport = transport
+
+    @property
+    def address(self) -> NymAddress:
+        """See :class:`MessageTransport`, as for all that follows."""
+        return self._transport.address
+
+    @property
+    def packet_rate(self) -> float | None:
+        """Of the other transport."""
+        return self._transport.packet_rate
+
+    async def send(
+        self,
+        to: NymAddress | SenderTag,
+        payload: bytes,
+        *,
+        surbs: int = 0,
+        lane: int = DEFAULT_LANE,
+    ) -> Delivery:
+        """Pass on."""
+        return await self._transport.send(to, payload, surbs=surbs, lane=lane)
+
+    def receive(self) -> AsyncIterator[Received]:
+        """Give what the other transport receives."""
+        return self._transport.receive()
+
+    def discard_lane(self, lane: int) -> None:
+        """Pass on."""
+        self._transport.discard_lane(lane)
+
+    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
+        """Of the other transport."""
+        return self._transport.reply_surbs_in_hand(tag)
+
+    async def aclose(self) -> None:
+        """Close the other transport."""
+        await self._transport.aclose()
+
+
+def check_message(to: NymAddress | SenderTag, payload: bytes, surbs: int = 0) -> None:
+    """Refuse what no transport sends, whatever it knows of the recipient.
+
+    Raises:
+        MessageTooLarge: over :data:`MAX_MESSAGE_BYTES`.
+        UsageError: an empty reply, SURBs for a reply, or fewer than none.
+    """
+    if len(payload) > MAX_MESSAGE_BYTES:
+        raise MessageTooLarge(
+            f"a message has at most {MAX_MESSAGE_BYTES} bytes, not {len(payload)}: split it"
+        )
+    if isinstance(to, SenderTag):
+        if surbs or not payload:
+            raise UsageError("a reply has at least one byte, and carries no reply SURBs")
+    elif surbs < 0:
+        raise UsageError("the number of reply SURBs is not negative")

@@ -10,15 +10,8 @@ import anyio
 import anyio.lowlevel
 
 from nymproxy.address import NymAddress, SenderTag
-from nymproxy.errors import (
-    ClientDisconnected,
-    DeliveryAbandoned,
-    MessageTooLarge,
-    NoReplySurbs,
-    NymError,
-    UsageError,
-)
-from nymproxy.mixnet.transport import DEFAULT_LANE, MAX_MESSAGE_BYTES, Delivery, Received
+from nymproxy.errors import ClientDisconnected, DeliveryAbandoned, NoReplySurbs, NymError
+from nymproxy.mixnet.transport import DEFAULT_LANE, Delivery, Received, check_message
 from nymproxy.testing._memory_lane import Lane, Outgoing
 from nymproxy.testing._memory_model import (
     SURB_RESERVE,
@@ -239,15 +232,10 @@ class MemoryEndpoint:
     def _check_sendable(self, to: NymAddress | SenderTag, payload: bytes, surbs: int) -> None:
         if self._error is not None:
             raise self._error
-        if len(payload) > MAX_MESSAGE_BYTES:
-            raise MessageTooLarge(
-                f"a message holds at most {MAX_MESSAGE_BYTES} bytes, not {len(payload)}"
-            )
+        check_message(to, payload, surbs)
         if isinstance(to, SenderTag):
             if to not in self._shelves:
                 raise NoReplySurbs("nothing was ever received from this sender tag")
-            if surbs or not payload:
-                raise UsageError("a reply carries at least one byte and no reply SURBs")
         else:
             self._network.find(to)
 

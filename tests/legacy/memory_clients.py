@@ -8,54 +8,32 @@ import anyio
 
 from nymproxy.errors import GatewayUnreachable
 from nymproxy.mixnet.status import ClientStatus
+from nymproxy.mixnet.transport import TransportWrapper
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from types import TracebackType
 
-    from nymproxy.address import NodeIdentity, NymAddress, SenderTag
-    from nymproxy.mixnet.transport import Delivery, Received
+    from nymproxy.address import NodeIdentity
     from nymproxy.testing import MemoryEndpoint, MemoryNetwork
 
 
-class MemoryClient:
+class MemoryClient(TransportWrapper):
     """A ``ProxyClient``: an endpoint that is closed with its ``async with``."""
 
     def __init__(self, endpoint: MemoryEndpoint) -> None:
+        super().__init__(endpoint)
         self.endpoint = endpoint
         self.entered = False
         self.closed = False
-
-    @property
-    def address(self) -> NymAddress:
-        return self.endpoint.address
-
-    @property
-    def packet_rate(self) -> float | None:
-        return self.endpoint.packet_rate
 
     @property
     def status(self) -> ClientStatus:
         is_ready = self.entered and not self.closed and self.endpoint.is_connected
         return ClientStatus(1.0 if is_ready else 0.0, is_ready, self.closed, "in memory")
 
-    async def send(
-        self, to: NymAddress | SenderTag, payload: bytes, *, surbs: int = 0, lane: int = 0
-    ) -> Delivery:
-        return await self.endpoint.send(to, payload, surbs=surbs, lane=lane)
-
-    def receive(self) -> AsyncIterator[Received]:
-        return self.endpoint.receive()
-
-    def discard_lane(self, lane: int) -> None:
-        self.endpoint.discard_lane(lane)
-
-    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
-        return self.endpoint.reply_surbs_in_hand(tag)
-
     async def aclose(self) -> None:
         self.closed = True
-        await self.endpoint.aclose()
+        await super().aclose()
 
     async def __aenter__(self) -> Self:
         self.entered = True

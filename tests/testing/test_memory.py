@@ -188,6 +188,8 @@ async def test_send_refuses_what_cannot_be_sent() -> None:
             await bob.send(tag, b"")
         with pytest.raises(UsageError):
             await bob.send(tag, b"x", surbs=1)
+        with pytest.raises(UsageError):
+            await alice.send(bob.address, b"x", surbs=-1)
 
 
 async def test_send_blocks_while_its_lane_is_full_and_other_lanes_go_on() -> None:
