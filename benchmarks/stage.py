@@ -155,9 +155,8 @@ class Stage:
         """Return a warm pair (``legacy`` or ``stream``), or the upstream alone (``tcp``)."""
         upstream = await self._upstream()
         if wire == "tcp":
-            host, _, port = str(upstream.ready["http"]).rpartition(":")
-            pids = {"server": upstream.process.pid}
-            return Pair(Target(host, int(port), TIMEOUT_SECONDS), pids, None, self._http)
+            target = Target.listening_at(str(upstream.ready["http"]), TIMEOUT_SECONDS)
+            return Pair(target, {"server": upstream.process.pid}, None, self._http)
         name = f"client-{wire}"
         arguments = await self.client_arguments(wire, "shared")
         return await self.pair_of(await self._start(name, *arguments))
@@ -177,9 +176,8 @@ class Stage:
     async def pair_of(self, client: Child) -> Pair:
         """Return the pair that a client makes with the server."""
         localnet, server = await self.localnet(), await self._server()
-        host, _, port = str(client.ready["local_address"]).rpartition(":")
         return Pair(
-            Target(host.strip("[]"), int(port), TIMEOUT_SECONDS),
+            Target.listening_at(str(client.ready["local_address"]), TIMEOUT_SECONDS),
             {
                 "client": client.process.pid,
                 "server": server.process.pid,

@@ -20,6 +20,7 @@ from nymproxy.testing.processes import (
     child_process,
     stop_process,
 )
+from nymproxy.testing.workloads import Target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -180,8 +181,8 @@ class Stage:
             log_directory=self.directory,
             ready_timeout_seconds=READY_SECONDS,
         ) as child:
-            host, _, text = child.ready["local_address"].rpartition(":")
-            yield host, int(text)
+            target = Target.listening_at(child.ready["local_address"])
+            yield target.host, target.port
 
     def _new_home(self) -> Path:
         home = self.directory / f"home-{os.urandom(4).hex()}"  # a new identity each time

@@ -46,10 +46,10 @@ class Target:
     end_of_data_seconds: float | None = None
 
     @classmethod
-    def listening_at(cls, local_address: str) -> Self:
+    def listening_at(cls, local_address: str, timeout_seconds: float = 60.0) -> Self:
         """Return the target of a proxy client that says it listens at ``host:port``."""
         host, _, port = local_address.rpartition(":")
-        return cls(host.strip("[]"), int(port))
+        return cls(host.strip("[]"), int(port), timeout_seconds)
 
 
 @dataclass(frozen=True, slots=True)
