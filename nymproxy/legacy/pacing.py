@@ -35,6 +35,7 @@ MAX_TURN_SERVERS = 1024
 class _Server:
     free_at: float
     busy_until: float = -math.inf
+    busy_with: LegacyPacing | None = None
 
 
 class ServerTurns:
@@ -67,15 +68,22 @@ class ServerTurns:
         known = self._servers.get(server)
         return -math.inf if known is None else known.busy_until
 
-    def begun(self, server: NymAddress, now: float) -> None:
+    def begun(self, server: NymAddress, session: LegacyPacing, now: float) -> None:
         """Note that the message whose turn it is will now be prepared and sent."""
         if (known := self._servers.get(server)) is not None:
             known.busy_until = now + TURN_LIMIT_SECONDS
+            known.busy_with = session
 
-    def sent(self, server: NymAddress, now: float) -> None:
-        """Note that its last packet has left."""
-        if (known := self._servers.get(server)) is not None:
-            known.busy_until = now + self.turn_seconds
+    def sent(self, server: NymAddress, session: LegacyPacing, now: float) -> None:
+        """Note that the last packet of a session's message has left, in its turn or later."""
+        if (known := self._servers.get(server)) is None:
+            return
+        pause_until = now + self.turn_seconds
+        if known.busy_with is session:
+            known.busy_until = pause_until
+            known.busy_with = None
+        else:
+            known.busy_until = max(known.busy_until, pause_until)
 
 
 @dataclass(slots=True)
@@ -151,7 +159,7 @@ class LegacyPacing:
         self._last = _Message(0)
         self._turn_at = None
         if self._turns is not None and self._server is not None:
-            self._turns.begun(self._server, now)
+            self._turns.begun(self._server, self, now)
 
     def handed_over(self, index: int, packet_count: int, now: float) -> None:
         """See :class:`~nymproxy.channel.Pacing`."""
@@ -173,7 +181,7 @@ class LegacyPacing:
 
     def _turn_is_over(self, now: float) -> None:
         if self._turns is not None and self._server is not None:
-            self._turns.sent(self._server, now)
+            self._turns.sent(self._server, self, now)
 
     def _gap_after_last(self, *, is_end: bool) -> float:
         if self._last_index == 0:

@@ -165,6 +165,20 @@ def test_r9_a_turn_has_an_end_even_if_nothing_is_heard_of_its_message() -> None:
     assert limit <= now <= limit + 0.2
 
 
+def test_r9_the_end_of_a_long_message_does_not_end_the_turn_of_another() -> None:
+    long, short, third = sharing(ServerTurns(0.1), 3)
+    assert long.ready_at(5.0, is_end=False) == 5.0
+    long.begun(0, 5.0)
+    long.handed_over(0, 100, 5.0)
+    assert short.ready_at(6.0, is_end=False) == 6.0  # the long one took too long
+    short.begun(0, 6.0)
+    short.handed_over(0, 30, 6.0)
+    long.sent(0, 6.05)
+    assert third.ready_at(6.2, is_end=False) > 6.2
+    short.sent(0, 6.25)
+    assert third.ready_at(6.36, is_end=False) == 6.36
+
+
 def test_r9_nothing_is_reserved_while_a_message_is_prepared() -> None:
     first, second = sharing(ServerTurns(0.1), 2)
     assert first.ready_at(5.0, is_end=False) == 5.0
