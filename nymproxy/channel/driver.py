@@ -88,6 +88,8 @@ class ChannelDriver:
         self._work = Signal()
         self._sending: anyio.CancelScope | None = None
         self._has_failed = False
+        if machine.profile.pacing is not None:
+            machine.profile.pacing.wake = self._pacing_changed
 
     def changed(self, now: float) -> None:
         """Wake whoever the last event concerns."""
@@ -103,6 +105,10 @@ class ChannelDriver:
         self.state.set()
         self._work.set()
         self._schedule(self, machine.next_deadline(now))
+
+    def _pacing_changed(self) -> None:
+        if not self.is_done:
+            self.changed(anyio.current_time())
 
     def tick(self, now: float) -> None:
         """Do what is due by time."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nymproxy.address import NymAddress
     from nymproxy.channel.segment import Capability, ChannelId, Segment, SegmentKind
     from nymproxy.mixnet.randomness import RandomBytes
@@ -133,6 +135,9 @@ class AbortSignal(enum.Enum):
 
 class Pacing(Protocol):
     """Holds numbered messages of one channel back (legacy servers lose what comes too close)."""
+
+    wake: Callable[[], None]
+    """Set by the channel; called when something else than the calls below made it ready."""
 
     def ready_at(self, now: float, *, is_end: bool) -> float:
         """Return when the next numbered message may be handed to the transport.

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nymproxy.address import NymAddress
+    from nymproxy.legacy.turns import ServerTurns
 
 FIRST_GAP_SECONDS = 1.0
 """After the first message: the server is connecting to its upstream meanwhile."""
@@ -24,72 +27,15 @@ ACKNOWLEDGEMENT_SECONDS = 0.5
 """Without an acknowledgement for so long after the last packet left, a packet was lost, and its
 message will be completed at any moment, perhaps together with another one."""
 
-TURN_SECONDS = 0.1
-"""Between messages of different sessions to one old server: all its sessions share the channel."""
-TURN_LIMIT_SECONDS = 1.0
-"""A message that takes longer to prepare and to send no longer holds the next turn up."""
-MAX_TURN_SERVERS = 1024
-
-
-@dataclass(slots=True)
-class _Server:
-    free_at: float
-    busy_until: float = -math.inf
-    busy_with: LegacyPacing | None = None
-
-
-class ServerTurns:
-    """Spreads what the sessions of one process send to the same old server at the same time.
-
-    What counts is when messages are complete at the server, so a turn lasts until the last packet
-    of its message has left, and a little longer: sessions that begin together prepare their reply
-    SURBs together, and would finish together however far apart they began.
-
-    Share one between the protocols of all clients of a process. The server that was used longest
-    ago is forgotten when there are more than ``MAX_TURN_SERVERS``.
-    """
-
-    def __init__(self, turn_seconds: float = TURN_SECONDS) -> None:
-        self.turn_seconds = turn_seconds
-        self._servers: dict[NymAddress, _Server] = {}
-
-    def take(self, server: NymAddress, now: float) -> float:
-        """Reserve the next turn at ``server``; return when it begins."""
-        known = self._servers.pop(server, None) or _Server(now)
-        turn = max(now, known.free_at)
-        known.free_at = turn + self.turn_seconds
-        self._servers[server] = known
-        if len(self._servers) > MAX_TURN_SERVERS:
-            del self._servers[next(iter(self._servers))]
-        return turn
-
-    def busy_until(self, server: NymAddress) -> float:
-        """Return how long, at most, the message whose turn it is keeps the others waiting."""
-        known = self._servers.get(server)
-        return -math.inf if known is None else known.busy_until
-
-    def begun(self, server: NymAddress, session: LegacyPacing, now: float) -> None:
-        """Note that the message whose turn it is will now be prepared and sent."""
-        if (known := self._servers.get(server)) is not None:
-            known.busy_until = now + TURN_LIMIT_SECONDS
-            known.busy_with = session
-
-    def sent(self, server: NymAddress, session: LegacyPacing, now: float) -> None:
-        """Note that the last packet of a session's message has left, in its turn or later."""
-        if (known := self._servers.get(server)) is None:
-            return
-        pause_until = now + self.turn_seconds
-        if known.busy_with is session:
-            known.busy_until = pause_until
-            known.busy_with = None
-        else:
-            known.busy_until = max(known.busy_until, pause_until)
-
 
 @dataclass(slots=True)
 class _Message:
     packet_count: int
     sent_at: float | None = None
+
+
+def _nobody_asks() -> None:
+    """Stand in for the channel until there is one."""
 
 
 class LegacyPacing:
@@ -113,9 +59,9 @@ class LegacyPacing:
         turns: ServerTurns | None = None,
         server: NymAddress | None = None,
     ) -> None:
+        self.wake: Callable[[], None] = _nobody_asks
         self._turns = turns if gap_seconds else None
         self._server = server
-        self._turn_at: float | None = None
         self._gap_seconds = gap_seconds
         self._first_gap_seconds = first_gap_seconds
         self._short_packets = (
@@ -133,14 +79,7 @@ class LegacyPacing:
     def _turn(self, now: float) -> float:
         if self._turns is None or self._server is None:
             return now
-        missed = self._turn_at is not None and self._turn_at + self._turns.turn_seconds < now
-        if self._turn_at is None or missed:
-            self._turn_at = self._turns.take(self._server, now)
-        busy_until = self._turns.busy_until(self._server)
-        if self._turn_at <= now < busy_until:
-            later = min(busy_until, now + self._turns.turn_seconds)
-            self._turn_at = self._turns.take(self._server, later)
-        return max(now, self._turn_at)
+        return self._turns.ready_at(self._server, self, now)
 
     def _own_ready_at(self, now: float, *, is_end: bool) -> float:
         if self._last_index is None:
@@ -157,7 +96,6 @@ class LegacyPacing:
         """See :class:`~nymproxy.channel.Pacing`."""
         self._last_index = index
         self._last = _Message(0)
-        self._turn_at = None
         if self._turns is not None and self._server is not None:
             self._turns.begun(self._server, self, now)
 

@@ -20,11 +20,12 @@ from nymproxy.channel import (
 from nymproxy.channel.protocol import KIB
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.message import MESSAGE_ID_MODULUS
-from nymproxy.legacy.pacing import FIRST_GAP_SECONDS, LegacyPacing, ServerTurns
+from nymproxy.legacy.pacing import FIRST_GAP_SECONDS, LegacyPacing
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress
     from nymproxy.legacy.session_id import SessionIdVersion
+    from nymproxy.legacy.turns import ServerTurns
 
 logger = logging.getLogger("nymproxy.legacy")
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nymproxy.channel import ChannelId, PeerMemory
 from nymproxy.legacy.codec import LegacyCodec
-from nymproxy.legacy.pacing import ServerTurns
 from nymproxy.legacy.profile import ClientProfile, LegacySettings, ServerProfile
 from nymproxy.legacy.session_id import is_modern, make_session_id
+from nymproxy.legacy.turns import ServerTurns
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from nymproxy.channel import PeerMemory
 from nymproxy.errors import ConfigurationError
-from nymproxy.legacy.pacing import ServerTurns
 from nymproxy.legacy.profile import LegacySettings
 from nymproxy.legacy.protocol import LegacyProtocol
+from nymproxy.legacy.turns import ServerTurns
 from nymproxy.stream.profile import StreamOptions, StreamProtocol
 
 if TYPE_CHECKING:

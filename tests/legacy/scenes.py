@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nymproxy.address import NymAddress
     from nymproxy.channel import Channel, ChannelAcceptor, PeerMemory
     from nymproxy.legacy.profile import LegacySettings
+    from nymproxy.legacy.turns import ServerTurns
     from nymproxy.testing import MemoryNetwork
     from tests.legacy.old_server import OldServer
 
@@ -29,11 +30,14 @@ async def dialed(
     *,
     settings: LegacySettings | None = None,
     memory: PeerMemory | None = None,
+    turns: ServerTurns | None = None,
     name: str = "client",
 ) -> AsyncIterator[Channel]:
     """A session of our client with ``to``, under an identity of its own."""
     endpoint = network.endpoint(name)
-    protocol = LegacyProtocol(settings, packet_rate=endpoint.packet_rate, memory=memory)
+    protocol = LegacyProtocol(
+        settings, packet_rate=endpoint.packet_rate, memory=memory, turns=turns
+    )
     async with running_mux(endpoint, [protocol], flush_seconds=0) as running:
         yield await running.mux.open(protocol, to)
     await endpoint.aclose()

@@ -11,6 +11,7 @@ import pytest
 
 from nymproxy.legacy.message import Close, Data, ProxiedMessage
 from nymproxy.legacy.profile import LegacySettings
+from nymproxy.legacy.turns import ServerTurns
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.old_server import OldServer, Upstream
 from tests.legacy.scenes import DEFAULT_RATE, dialed, old_server, read_to_end
@@ -70,6 +71,27 @@ async def test_d1_the_model_delays_ids_from_1_by_seven_seconds(
         assert server.upstream.received == b"first"
         assert 7 <= server.upstream.writes[0][0] - began_at < 9
     assert server.arrivals[0][1].message_id == 1
+
+
+async def test_r9_the_next_session_begins_when_the_message_before_has_left(
+    network: MemoryNetwork, server: OldServer
+) -> None:
+    """At 50 packets a second each takes 0.6 s; its turn may last a whole one."""
+    turns = ServerTurns()
+    to = server.endpoint.address
+    began_at = anyio.current_time()
+    async with (
+        dialed(network, to, turns=turns, name="a") as a,
+        dialed(network, to, turns=turns, name="b") as b,
+        dialed(network, to, turns=turns, name="c") as c,
+    ):
+        for channel in (a, b, c):
+            await channel.send(bytes(5_000))
+        await anyio.sleep(5)
+    arrivals = [at - began_at for at, message in server.arrivals if message.message_id == 0]
+    assert len(arrivals) == 3
+    gaps = [later - earlier for earlier, later in itertools.pairwise(sorted(arrivals))]
+    assert all(0.1 < gap < 0.9 for gap in gaps), gaps
 
 
 async def test_r5_one_close_after_all_data_and_an_identical_one_three_seconds_later(
