@@ -16,8 +16,9 @@ $(VENV): $(VENV)/.installed
 demo: $(VENV)/.installed
 	$(BIN)/nymproxy-migrate demo --report build/parity.html
 
+# Three processes, also on two cores: many tests wait for the timers of the network most of the time.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
