@@ -29,7 +29,7 @@ from interop.vectors import renew_vectors
 from nymproxy.testing.processes import run_until_signal
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
-IDENTITY = "identity"
+IDENTITY, EXAMPLES = "identity", "examples"
 REPORT = INTEROP / "report.json"
 PAGE = INTEROP.parent / "docs" / "compatibility.md"
 
@@ -44,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="100 kB instead of 1 MB each way")
     parser.add_argument(
-        "--only", metavar="TEXT", help=f"only cells whose name contains it, or {IDENTITY!r}"
+        "--only",
+        metavar="TEXT",
+        help=f"only cells whose name contains it, or {IDENTITY!r}, or {EXAMPLES!r}",
     )
     parser.add_argument(
         "--workload", metavar="TEXT", default="", help="only workloads whose name contains it"
@@ -84,10 +86,11 @@ def _run(options: argparse.Namespace) -> int:
     chosen = [one for one in Workload if options.workload.lower() in one.value.lower()]
     is_everything = options.only is None and len(chosen) == len(Workload)
     with_identity = is_everything or options.only == IDENTITY
+    with_examples = is_everything or options.only == EXAMPLES
     if not chosen:
         sys.stderr.write(f"no workload has {options.workload!r} in its name\n")
         return EXIT_USAGE
-    if not cells and not with_identity:
+    if not (cells or with_identity or with_examples):
         sys.stderr.write(f"no cell has {options.only!r} in its name\n")
         return EXIT_USAGE
     programs = build()
@@ -100,12 +103,25 @@ def _run(options: argparse.Namespace) -> int:
     if options.logs is not None:
         options.logs.mkdir(parents=True, exist_ok=True)
     scale = QUICK if options.quick else FULL
-    records, turns = run_until_signal(
+    records, turns, examples = run_until_signal(
         lambda: run_matrix(
-            programs, scale, cells, options.logs, chosen=chosen, with_identity=with_identity
+            programs,
+            scale,
+            cells,
+            options.logs,
+            chosen=chosen,
+            with_identity=with_identity,
+            with_examples=with_examples,
         )
     )
-    report = Report(scale.name, scale.bulk_bytes, _environment(), tuple(records), tuple(turns))
+    report = Report(
+        scale.name,
+        scale.bulk_bytes,
+        _environment(),
+        tuple(records),
+        tuple(turns),
+        tuple(examples),
+    )
     if is_everything:
         REPORT.write_text(json.dumps(report.to_json(), indent=1) + "\n")
         PAGE.write_text(page(report))

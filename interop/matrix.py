@@ -13,6 +13,7 @@ import anyio
 import httpx
 
 from interop.cells import CELLS, Cell, Workload, why_no_end_of_data, why_not
+from interop.examples import run_examples
 from interop.identity import run_identity
 from interop.records import CellRecord, WorkloadRecord
 from interop.stage import Network, Stage
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from interop.programs import RustPrograms
-    from interop.records import IdentityRecord
+    from interop.records import ExampleRecord, IdentityRecord
 
 logger = logging.getLogger("nymproxy.interop")
 
@@ -227,8 +228,9 @@ async def run_matrix(
     *,
     chosen: Sequence[Workload] = tuple(Workload),
     with_identity: bool = True,
-) -> tuple[list[CellRecord], list[IdentityRecord]]:
-    """Run the cells on one localnet, one after another, and then the turns on one directory."""
+    with_examples: bool = True,
+) -> tuple[list[CellRecord], list[IdentityRecord], list[ExampleRecord]]:
+    """Run the cells on one localnet, one after another, then identity, then examples."""
     with tempfile.TemporaryDirectory(prefix="nymproxy-interop-") as name:
         directory = Path(name) if logs is None else logs
         stage = Stage(programs, directory)
@@ -240,4 +242,5 @@ async def run_matrix(
             matrix = Matrix(stage, network, lossy, http, scale)
             found = [await matrix.run(cell, chosen) for cell in cells]
             turns = await run_identity(stage, network) if with_identity else []
-            return found, turns
+            examples = await run_examples(stage, network) if with_examples else []
+            return found, turns, examples

@@ -41,6 +41,11 @@ _IDENTITY = """
 A config directory that the Rust server made, served by both servers in turns. Each carries bytes.
 """
 
+_EXAMPLES = """
+`examples/single_connection.py` and `examples/multistream.py`, with `--server-address`, in front of
+an echo service. Every message has to come back as it was sent.
+"""
+
 
 def _entry(record: WorkloadRecord) -> str:
     if record.outcome is Outcome.IMPOSSIBLE:
@@ -131,6 +136,17 @@ def _identity(report: Report) -> list[str]:
     return lines
 
 
+def _examples(report: Report) -> list[str]:
+    return [
+        "| example | server | every message |",
+        "|---|---|---|",
+        *(
+            _row([one.name, one.server, "yes" if one.ok else f"**no**: {one.problem}"])
+            for one in report.examples
+        ),
+    ]
+
+
 def page(report: Report) -> str:
     """Return the page, which depends on nothing but the report."""
     introduction = _INTRODUCTION.format(
@@ -142,6 +158,8 @@ def page(report: Report) -> str:
         lines += [*failures, ""]
     if report.identity:
         lines += ["## One directory, two programs", _IDENTITY, *_identity(report), ""]
+    if report.examples:
+        lines += ["## The examples of the old module", _EXAMPLES, *_examples(report), ""]
     lines += ["## What a peer cannot do", "", *_reasons(report), ""]
     lines += [
         "## Packets",

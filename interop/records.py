@@ -160,6 +160,30 @@ class IdentityRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ExampleRecord:
+    """One example with one server.
+
+    Attributes:
+        name: its file.
+        server: which one.
+        problem: what was wrong.
+    """
+
+    name: str
+    server: str
+    problem: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every message came back as it was sent."""
+        return self.problem is None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The whole run.
 
@@ -169,6 +193,7 @@ class Report:
         environment: versions, machine, and when.
         cells: the cells in the order in which they ran.
         identity: the turns of Rust's server and ours on one directory; none if they did not run.
+        examples: the examples with either server; none if they did not run.
     """
 
     scale: str
@@ -176,11 +201,13 @@ class Report:
     environment: dict[str, Any]
     cells: tuple[CellRecord, ...]
     identity: tuple[IdentityRecord, ...] = ()
+    examples: tuple[ExampleRecord, ...] = ()
 
     @property
     def ok(self) -> bool:
-        """Whether every cell is as it must be."""
-        return all(cell.ok for cell in self.cells) and all(turn.ok for turn in self.identity)
+        """Whether everything is as it must be."""
+        parts = (self.cells, self.identity, self.examples)
+        return all(one.ok for part in parts for one in part)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object."""
@@ -189,6 +216,7 @@ class Report:
             **fields,
             "cells": [cell.to_json() for cell in self.cells],
             "identity": [turn.to_json() for turn in self.identity],
+            "examples": [example.to_json() for example in self.examples],
         }
 
     @classmethod
@@ -196,4 +224,5 @@ class Report:
         """Return the report of a JSON object that :meth:`to_json` made."""
         cells = tuple(CellRecord.from_json(one) for one in value["cells"])
         identity = tuple(IdentityRecord(**one) for one in value["identity"])
-        return cls(**{**value, "cells": cells, "identity": identity})
+        examples = tuple(ExampleRecord(**one) for one in value["examples"])
+        return cls(**{**value, "cells": cells, "identity": identity, "examples": examples})

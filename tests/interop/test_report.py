@@ -9,7 +9,14 @@ from interop.__main__ import PAGE, REPORT, read_report
 from interop.cells import CELLS, Client, Server, Workload, why_no_end_of_data, why_not
 from interop.matrix import FULL
 from interop.page import page
-from interop.records import CellRecord, IdentityRecord, Outcome, Report, WorkloadRecord
+from interop.records import (
+    CellRecord,
+    ExampleRecord,
+    IdentityRecord,
+    Outcome,
+    Report,
+    WorkloadRecord,
+)
 from nymproxy.testing.workloads import WorkloadResult
 
 
@@ -105,6 +112,15 @@ def test_a_directory_with_another_address_fails_the_run() -> None:
     assert (good.ok, bad.ok) == (True, False)
     assert "| 1 | Rust | yes | SIGTERM |" in page(good)
     assert "| 2 | ours | **no**: another address | SIGKILL |" in page(bad)
+    assert Report.from_json(json.loads(json.dumps(bad.to_json()))) == bad
+
+
+def test_an_example_that_loses_a_message_fails_the_run() -> None:
+    found = (ExampleRecord("one.py", "Rust"), ExampleRecord("two.py", "Rust", "gone"))
+    good, bad = (replace(_report(), examples=chosen) for chosen in (found[:1], found))
+    assert (good.ok, bad.ok) == (True, False)
+    assert "| one.py | Rust | yes |" in page(good)
+    assert "| two.py | Rust | **no**: gone |" in page(bad)
     assert Report.from_json(json.loads(json.dumps(bad.to_json()))) == bad
 
 
