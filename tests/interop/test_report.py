@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from interop.__main__ import PAGE, REPORT, read_report
 from interop.cells import CELLS, Client, Server, Workload, why_no_end_of_data, why_not
+from interop.examples import EXAMPLES, SERVERS
 from interop.matrix import FULL
 from interop.page import page
 from interop.records import (
@@ -63,6 +64,9 @@ def test_the_report_is_of_everything_and_everything_passed_that_must() -> None:
     for cell in report.cells:
         assert [one.workload for one in cell.workloads] == list(Workload)
     assert len(report.identity) == 5
+    assert [(one.name, one.server) for one in report.examples] == [
+        (name, server.value) for server in SERVERS for name in EXAMPLES
+    ]
     assert report.ok
 
 
