@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="make the vector files of the tests anew there, and run those tests on them, only",
     )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of what --vectors draws")
     parser.add_argument("--build", action="store_true", help="build only")
     return parser
 
@@ -139,7 +140,8 @@ def main(arguments: list[str]) -> int:
         return EXIT_OK
     try:
         if options.vectors is not None:
-            return EXIT_OK if renew_vectors(build_peers(), options.vectors) else EXIT_FAILED
+            passed = renew_vectors(build_peers(), options.vectors, options.seed)
+            return EXIT_OK if passed else EXIT_FAILED
         return _run(options)
     except ProgramMissing as error:
         sys.stderr.write(f"{error}\n")

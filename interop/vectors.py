@@ -22,8 +22,10 @@ TESTS = (
 """The tests that read the files through ``tests.vectors.files``."""
 
 
-def renew_vectors(peers: Path, directory: Path) -> bool:
+def renew_vectors(peers: Path, directory: Path, seed: int) -> bool:
     """Make all vector files in ``directory``; tell whether the tests pass on them.
+
+    Another seed draws other keys, messages and malformed bytes.
 
     Raises:
         ProgramMissing: the generator failed; what it said is on standard error.
@@ -32,7 +34,8 @@ def renew_vectors(peers: Path, directory: Path) -> bool:
     try:
         # What the crates log about malformed input is what the files are to have.
         quiet = {**os.environ, "RUST_LOG": "off"}
-        subprocess.run([peers, "vectors", str(directory)], env=quiet, check=True)
+        command = [str(peers), "vectors", str(directory), "--seed", str(seed)]
+        subprocess.run(command, env=quiet, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
         raise ProgramMissing(f"{peers.name} vectors failed: {error}") from error
     tested = subprocess.run(
