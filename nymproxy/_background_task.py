@@ -41,9 +41,22 @@ async def leave_group(
     try:
         return await group.__aexit__(kind, error, traceback)
     except BaseExceptionGroup as raised:
-        if error is not None and raised.exceptions == (error,):
+        if error is not None and _holds_only(raised, error):
             return False
         raise
+
+
+def _holds_only(group: BaseExceptionGroup, error: BaseException) -> bool:
+    if group.exceptions == (error,):
+        return True
+    # On trio, groups inside of groups are made anew, with the same exceptions.
+    (first, *others) = group.exceptions
+    return (
+        not others
+        and isinstance(error, BaseExceptionGroup)
+        and isinstance(first, BaseExceptionGroup)
+        and first.exceptions == error.exceptions
+    )
 
 
 class BackgroundTask:

@@ -59,6 +59,14 @@ async def test_what_the_block_raised_comes_out_as_it_is() -> None:
     assert caught.value is error
 
 
+async def test_a_group_that_the_block_raised_comes_out_as_it_is() -> None:
+    error = ExceptionGroup("the block's", [ValueError("one"), KeyError("two")])
+    with pytest.raises(ExceptionGroup, match="the block's") as caught:
+        async with Owner():
+            raise error
+    assert caught.value is error
+
+
 async def test_a_task_that_failed_shows_in_a_group() -> None:
     failure = KeyError("the task's")
     with pytest.raises(ExceptionGroup) as caught:
