@@ -11,15 +11,15 @@ import json
 import logging
 import tempfile
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import anyio
-from anyio.abc import SocketAttribute, SocketStream
 
 from interop.cells import Client, Server
+from interop.echo import echo_service
 from interop.programs import NYM_SDK_VERSION
 from interop.stage import Network, Stage
 from nymproxy import NymProxyClient, NymProxyServer
@@ -114,14 +114,6 @@ SCENES = (
 )
 
 
-async def _echo(stream: SocketStream) -> None:
-    # A proxy resets its upstream when a session is cut: that is the end of the echo too.
-    with suppress(anyio.BrokenResourceError):
-        async with stream:
-            async for data in stream:
-                await stream.send(data)
-
-
 async def _converse(address: tuple[str, int]) -> None:
     data = payload_bytes(APP_SEED, ALL_BYTES)
     async with await anyio.connect_tcp(*address) as app:
@@ -183,13 +175,7 @@ async def capture_all(programs: RustPrograms, directory: Path) -> None:
     """Run every scene on one localnet, and write one fixture for each."""
     with tempfile.TemporaryDirectory(prefix="nymproxy-capture-") as name:
         stage = Stage(programs, Path(name))
-        async with (
-            stage.network() as network,
-            await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
-            anyio.create_task_group() as tasks,
-        ):
-            tasks.start_soon(listener.serve, _echo)
-            upstream = f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+        async with stage.network() as network, echo_service() as upstream:
             for scene in SCENES:
                 capture = Capture()
                 async with _running(stage, scene, network, upstream, capture) as address:
@@ -197,4 +183,3 @@ async def capture_all(programs: RustPrograms, directory: Path) -> None:
                 path = anyio.Path(directory / f"{scene.name}.json")
                 await path.write_text(_as_json(scene, capture))
                 logger.info("%s: %d messages", scene.name, len(capture.messages))
-            tasks.cancel_scope.cancel()

@@ -5,20 +5,17 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio.abc import SocketAttribute, SocketStream
 
 from interop.cells import Server
+from interop.echo import echo_service
 from interop.programs import INTEROP
 from interop.records import ExampleRecord
 from nymproxy.errors import NymError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from interop.stage import Network, Stage
 
 logger = logging.getLogger("nymproxy.interop")
@@ -28,24 +25,6 @@ EXAMPLES = ("single_connection.py", "multistream.py")
 SERVERS = (Server.RUST_PROXY, Server.OURS)
 PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 120.0
-
-
-async def _echo(stream: SocketStream) -> None:
-    async with stream:
-        async for data in stream:
-            await stream.send(data)
-
-
-@asynccontextmanager
-async def _echo_service() -> AsyncIterator[str]:
-    """Run the service that the examples are written for; give its address."""
-    async with (
-        await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
-        anyio.create_task_group() as tasks,
-    ):
-        tasks.start_soon(listener.serve, _echo)
-        yield f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
-        tasks.cancel_scope.cancel()
 
 
 async def _run_example(name: str, address: str, env_file: str) -> str:
@@ -65,7 +44,7 @@ async def _run_example(name: str, address: str, env_file: str) -> str:
 async def run_examples(stage: Stage, network: Network) -> list[ExampleRecord]:
     """Run each example with each server, one after another."""
     records = []
-    async with _echo_service() as upstream:
+    async with echo_service() as upstream:
         for server in SERVERS:
             for name in EXAMPLES:
                 try:
