@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self
 
@@ -154,10 +154,6 @@ class IdentityRecord:
         """Whether it had the address and carried every byte."""
         return self.is_same_address and self.problem is None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON object."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
 
 @dataclass(frozen=True, slots=True)
 class ExampleRecord:
@@ -177,10 +173,6 @@ class ExampleRecord:
     def ok(self) -> bool:
         """Whether every message came back as it was sent."""
         return self.problem is None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the JSON object."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +207,8 @@ class Report:
         return {
             **fields,
             "cells": [cell.to_json() for cell in self.cells],
-            "identity": [turn.to_json() for turn in self.identity],
-            "examples": [example.to_json() for example in self.examples],
+            "identity": [asdict(turn) for turn in self.identity],
+            "examples": [asdict(example) for example in self.examples],
         }
 
     @classmethod
