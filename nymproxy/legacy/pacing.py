@@ -101,8 +101,8 @@ class LegacyPacing:
 
     def handed_over(self, index: int, packet_count: int, now: float) -> None:
         """See :class:`~nymproxy.channel.Pacing`."""
-        self._last_index = index
-        self._last = self._unacknowledged[index] = _Message(packet_count)
+        self._last.packet_count = packet_count
+        self._unacknowledged[index] = self._last
 
     def sent(self, index: int, now: float) -> None:
         """See :class:`~nymproxy.channel.Pacing`."""

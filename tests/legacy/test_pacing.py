@@ -16,6 +16,7 @@ LONG = 40
 def paced(packet_rate: float | None = DEFAULT_RATE, gap_seconds: float = 0.25) -> LegacyPacing:
     """A pacing past its first message, which was acknowledged at 10 s."""
     pacing = LegacyPacing(gap_seconds=gap_seconds, packet_rate=packet_rate)
+    pacing.begun(0, 0.0)
     pacing.handed_over(0, 30, 0.0)
     pacing.sent(0, 0.6)
     pacing.acknowledged(0, 1.0)
@@ -57,6 +58,7 @@ def test_r9_size_replaces_pacing(packet_rate: float | None, packets: int, gap: f
 
 def test_r9_the_gap_counts_from_the_last_packet() -> None:
     pacing = paced()
+    pacing.begun(1, 20.0)
     pacing.handed_over(1, 2, 20.0)
     assert pacing.ready_at(20.0, is_end=False) == math.inf
     pacing.sent(1, 23.0)
@@ -79,6 +81,7 @@ def test_r9_zero_switches_the_gaps_off_but_the_first() -> None:
 
 def test_r9_after_a_lost_packet_nothing_starts_until_the_message_is_acknowledged() -> None:
     pacing = paced()
+    pacing.begun(1, 20.0)
     pacing.handed_over(1, LONG, 20.0)
     pacing.sent(1, 21.0)
     assert pacing.ready_at(21.4, is_end=False) == 21.4  # may still be on its way
@@ -89,8 +92,10 @@ def test_r9_after_a_lost_packet_nothing_starts_until_the_message_is_acknowledged
 
 def test_r9_an_older_message_that_lacks_its_acknowledgement_holds_back_too() -> None:
     pacing = paced()
+    pacing.begun(1, 20.0)
     pacing.handed_over(1, LONG, 20.0)
     pacing.sent(1, 21.0)
+    pacing.begun(2, 21.1)
     pacing.handed_over(2, LONG, 21.1)
     pacing.sent(2, 22.0)
     pacing.acknowledged(2, 22.2)
@@ -101,6 +106,7 @@ def test_r9_an_older_message_that_lacks_its_acknowledgement_holds_back_too() -> 
 
 def test_an_acknowledgement_that_overtakes_the_notice_of_sending_counts_as_sent() -> None:
     pacing = paced()
+    pacing.begun(1, 20.0)
     pacing.handed_over(1, 2, 20.0)
     pacing.acknowledged(1, 20.5)
     pacing.sent(1, 20.6)
