@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import containers, new_commands, walk
+from nymproxy_migrate import formats, new_commands, walk
 from nymproxy_migrate.finders import FINDERS
 from nymproxy_migrate.judge import OldInvocation, Role, judge
 from nymproxy_migrate.model import SourceFile, Unparsable
@@ -49,7 +49,7 @@ def _commands(paths: Sequence[Path], options: ScanOptions, root: Path) -> Iterat
         if not (b"nymproxy" in source.data or FINDERS[0].wants(source)):
             continue
         try:
-            yield from containers.find_commands(source)
+            yield from formats.find_commands(source)
         except Unparsable:
             # The scan itself will say so.
             continue

@@ -1,4 +1,4 @@
-"""Commands as words with exact byte spans: what containers produce and the judge reads.
+"""Commands as words with exact byte spans: what formats produce and the judge reads.
 
 A container finder (shell, unit file, YAML list, JSON array, Python list...) turns the place where a
 command stands into a :class:`Command`. Its :class:`Quoting` knows how to write a word back in the

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nymproxy_migrate.containers import markdown
-from nymproxy_migrate.containers.text import Text
+from nymproxy_migrate.formats import markdown
+from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Action, Kind
 from nymproxy_migrate.options import ScanOptions
 from tests.migrate import tools

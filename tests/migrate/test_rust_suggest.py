@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nymproxy_migrate.cli import main
-from nymproxy_migrate.containers import syntax
-from nymproxy_migrate.containers.text import Text
+from nymproxy_migrate.formats import syntax
+from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import SourceFile
 from nymproxy_migrate.rewrite import rust
 from nymproxy_migrate.scan import scan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import containers, names, new_commands
+from nymproxy_migrate import formats, names, new_commands
 from nymproxy_migrate.finders import config_dirs, python_calls
 from nymproxy_migrate.judge import OldInvocation, Role, UnreadableCommand, judge
 from nymproxy_migrate.model import (
@@ -45,7 +45,7 @@ IDENTITY_MODES = ("per-connection", "pool", "shared")
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield what there is to say about each command of a file."""
     try:
-        for found in containers.read_commands(source):
+        for found in formats.read_commands(source):
             yield from findings_in(found, source, options)
     except Unparsable as error:
         if names.mentions_program(source.data.decode("utf-8", "replace")):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import containers
-from nymproxy_migrate.containers import markdown
-from nymproxy_migrate.containers.text import Text
+from nymproxy_migrate import formats
 from nymproxy_migrate.finders import commands, go, log_scrapes, rust
+from nymproxy_migrate.formats import markdown
+from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Action, Finding, Kind, SourceFile, Unparsable
 from nymproxy_migrate.rules import RULES
 
@@ -37,7 +37,7 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
 
 def _in_block(block: markdown.Block, source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     try:
-        for found in containers.find_in_text(block.name, block.text):
+        for found in formats.find_in_text(block.name, block.text):
             yield from commands.findings_in(found, source, options)
         code = _CODE.get(block.name)
         if code is not None:

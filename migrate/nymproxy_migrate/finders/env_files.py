@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import containers, new_commands
+from nymproxy_migrate import formats, new_commands
 from nymproxy_migrate.judge import judge
 from nymproxy_migrate.model import Action, Finding, Span, Unparsable
 from nymproxy_migrate.rules import RULES
@@ -97,7 +97,7 @@ def _starts_proxy(source: SourceFile) -> bool:
     try:
         return any(
             judge(command) is not None or new_commands.read(command) is not None
-            for command in containers.find_commands(source)
+            for command in formats.find_commands(source)
         )
     except Unparsable:
         # The finder of commands says so.

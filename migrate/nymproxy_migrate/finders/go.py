@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import sidecar
-from nymproxy_migrate.containers import syntax
-from nymproxy_migrate.containers.text import Text
 from nymproxy_migrate.finders.go_values import Values, arguments, text
+from nymproxy_migrate.formats import syntax
+from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Finding, Kind, SourceFile, Span
 from nymproxy_migrate.rules import RULES
 from nymproxy_migrate.sidecar import CLIENT_DEFAULTS, Sidecar

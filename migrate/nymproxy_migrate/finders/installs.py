@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import containers, names
+from nymproxy_migrate import formats, names
 from nymproxy_migrate.model import Finding, Kind, SourceFile, Unparsable
 from nymproxy_migrate.rules import RULES
 
@@ -24,7 +24,7 @@ _COPIES = frozenset({"cp", "install", "mv", "ln", "rsync", "scp"})
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield the steps of a file; one that does not parse is the business of another finder."""
     try:
-        for command in containers.find_commands(source):
+        for command in formats.find_commands(source):
             message = _installs(command)
             if message is not None:
                 yield RULES["NYM006"].finding(source, command.span, message, kind=_kind(command))

@@ -137,8 +137,8 @@ def _config_dir(invocation: OldInvocation, source: SourceFile) -> Finding:
 
 def _invocation(process: Process) -> OldInvocation | None:
     """Return the old proxy that a process is; what only starts or wraps one is None."""
-    from nymproxy_migrate.containers import shell
-    from nymproxy_migrate.containers.text import Text
+    from nymproxy_migrate.formats import shell
+    from nymproxy_migrate.formats.text import Text
 
     data = process.source.data
     home = Home(HomeSource.UNKNOWN)

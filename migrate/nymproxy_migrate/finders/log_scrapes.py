@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import containers, log_lines
-from nymproxy_migrate.containers.text import Text
+from nymproxy_migrate import formats, log_lines
+from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Finding, Unparsable
 from nymproxy_migrate.rules import RULES
 
@@ -38,15 +38,15 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
 
 
 def _searches(source: SourceFile) -> Iterator[tuple[Span, str]]:
-    for command in containers.find_commands(source):
+    for command in formats.find_commands(source):
         yield from _in_command(command)
-    what = containers.format_of(source.path, source.data)
+    what = formats.format_of(source.path, source.data)
     if what == "script":
-        from nymproxy_migrate.containers import shell_tests
+        from nymproxy_migrate.formats import shell_tests
 
         yield from shell_tests.find(Text.whole(source.data))
     elif what == "python_calls":
-        from nymproxy_migrate.containers import python_searches
+        from nymproxy_migrate.formats import python_searches
 
         yield from python_searches.find(source)
 

@@ -32,7 +32,7 @@ def placed(finding: Finding) -> Finding:
 
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield the sockets of a file that go to where an old client listens by default."""
-    from nymproxy_migrate.containers import python_sockets
+    from nymproxy_migrate.formats import python_sockets
 
     try:
         sockets = list(python_sockets.find(source))

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import sidecar
-from nymproxy_migrate.containers import syntax
-from nymproxy_migrate.containers.text import Text
 from nymproxy_migrate.finders.rust_names import (
     CLIENT,
     MIXNET_CLIENT,
@@ -22,6 +20,8 @@ from nymproxy_migrate.finders.rust_names import (
     text,
 )
 from nymproxy_migrate.finders.rust_values import Values, bare, function_of
+from nymproxy_migrate.formats import syntax
+from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Finding, Kind, SourceFile, Span
 from nymproxy_migrate.rules import RULES
 from nymproxy_migrate.sidecar import CLIENT_DEFAULTS, Value

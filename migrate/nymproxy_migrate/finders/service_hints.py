@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import names
-from nymproxy_migrate.containers import systemd
-from nymproxy_migrate.containers.text import Text
+from nymproxy_migrate.formats import systemd
+from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Finding, SourceFile, Span
 from nymproxy_migrate.rules import RULES
 

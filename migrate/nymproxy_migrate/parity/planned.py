@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import containers, new_commands, plan, targets
+from nymproxy_migrate import formats, new_commands, plan, targets
 from nymproxy_migrate.journal import digest
 from nymproxy_migrate.judged import Role
 from nymproxy_migrate.model import SourceFile, Unparsable
@@ -79,7 +79,7 @@ def commands_of(path: Path) -> list[PlannedCommand]:
     found = []
     for name, data in _files(path):
         try:
-            for command in containers.find_commands(SourceFile(name, data)):
+            for command in formats.find_commands(SourceFile(name, data)):
                 new = new_commands.read(command)
                 if new is not None:
                     found.append(_planned(name, new.role, command.words[2:]))

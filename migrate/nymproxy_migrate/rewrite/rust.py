@@ -12,10 +12,10 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.changes import FileChange, change
-from nymproxy_migrate.containers import syntax
-from nymproxy_migrate.containers.text import Text
 from nymproxy_migrate.finders import cargo, rust, toml_places
 from nymproxy_migrate.finders.rust_names import CLIENT, SERVER, Names, path_of, text
+from nymproxy_migrate.formats import syntax
+from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Edit, SourceFile, Span, Unparsable
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.rewrite import rust_uses

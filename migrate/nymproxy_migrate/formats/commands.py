@@ -1,0 +1,98 @@
+"""From words to commands: what every container does once it has found the words of a place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from nymproxy_migrate.formats import prefixes
+from nymproxy_migrate.model import CommandContext, Home, HomeSource, Span, Unparsable
+from nymproxy_migrate.words import Command, Quoting, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from nymproxy_migrate.formats.text import Text
+
+Found = Command | Unparsable
+"""What a container yields: a command, or a place that does not parse."""
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "su", "runuser"})
+_SHELL_OPTIONS_WITH_VALUE = frozenset({"-O", "+O", "-o", "+o", "--rcfile", "--init-file"})
+_REMOTE_OPTIONS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOopQRSWw")
+
+
+class WordReader(Quoting, Protocol):
+    """A quoting that can also read a word as a text of its own, for nested shells."""
+
+    def text_of(self, word: Word) -> Text | None:
+        """Return what the word hands to its program, or None if that is not known here."""
+        ...
+
+
+def commands_of(
+    words: Sequence[Word], context: CommandContext, quoting: WordReader
+) -> Iterator[Found]:
+    """Yield the command that some words are, or those in the shell text that they hold."""
+    stripped = prefixes.strip(words, context)
+    rest, context = words[stripped.count :], stripped.context
+    if not rest:
+        return
+    name = program_name(rest[0])
+    scripts = _scripts(name, rest, quoting)
+    if scripts is not None:
+        yield from _nested(scripts, context, quoting)
+        return
+    yield Command(tuple(rest), Span(rest[0].span.start, rest[-1].span.end), context, quoting)
+
+
+def program_name(word: Word) -> str:
+    """Return the last part of a program's path, as far as it is literal."""
+    literal = word.literal
+    return "" if literal is None else literal.rpartition("/")[2]
+
+
+def _scripts(name: str, words: Sequence[Word], quoting: WordReader) -> list[Word] | None:
+    """Return the words that are shell text: ``bash -c TEXT``, ``ssh HOST TEXT``, ``trap TEXT``."""
+    if name in SHELLS:
+        return _after_dash_c(words)
+    if name == "ssh":
+        position = prefixes.skip_options(words, 1, _REMOTE_OPTIONS_WITH_VALUE, frozenset())
+        script = list(words[position + 1 :])
+        return script if len(script) == 1 else None
+    if name == "trap":
+        return list(words[1:2])
+    if name == "alias":
+        return [word for word in words[1:] if "=" in word.leading_literal]
+    return None
+
+
+def _after_dash_c(words: Sequence[Word]) -> list[Word] | None:
+    position = 1
+    while position < len(words):
+        option = words[position].literal
+        if option is None:
+            return None
+        if option in {"-c", "--command"} or (
+            option.startswith("-") and not option.startswith("--") and option.endswith("c")
+        ):
+            return list(words[position + 1 : position + 2])
+        if option in _SHELL_OPTIONS_WITH_VALUE:
+            position += 1
+        elif not option.startswith(("-", "+")) and program_name(words[0]) not in {"su", "runuser"}:
+            return None
+        position += 1
+    return None
+
+
+def _nested(scripts: list[Word], context: CommandContext, quoting: WordReader) -> Iterator[Found]:
+    from nymproxy_migrate.formats import shell
+
+    # The inner shell expands $HOME itself, so it is the right one whoever runs it; an `env
+    # HOME=...` in front of it is what that shell sees.
+    inner = replace(context, home=Home(HomeSource.SHELL))
+    for word in scripts:
+        text = quoting.text_of(word)
+        if text is None:
+            continue
+        yield from shell.find(text, inner)

@@ -1,0 +1,62 @@
+"""Commands in JSON: scripts of package.json, devcontainers, task and job definitions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate.formats import keyed, syntax
+from nymproxy_migrate.formats.lists import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+    from nymproxy_migrate.formats.commands import Found
+    from nymproxy_migrate.formats.text import Text
+
+_NOTATION = keyed.Notation("JSON value", keyed.write_double_quoted)
+
+
+def find(text: Text, path: str) -> Iterator[Found]:
+    """Yield the commands of a JSON file."""
+    root = syntax.parse("json", text)
+    yield from syntax.errors(root, text, "JSON")
+    for child in root.named_children:
+        value = _value(child, text)
+        if value is not None:
+            yield from keyed.find(value, _NOTATION)
+
+
+def _value(node: Node, text: Text) -> keyed.Value | None:
+    if node.has_error:
+        return None
+    if node.type == "string":
+        return keyed.Strings(_item(node, text))
+    if node.type == "array":
+        nodes = [child for child in node.named_children if child.type != "comment"]
+        values = [_value(child, text) for child in nodes]
+        separator = b", "
+        if len(nodes) > 1:
+            separator = keyed.separator_between(
+                text.data, nodes[0].end_byte, nodes[1].start_byte, separator
+            )
+        # A number or null keeps its place: the list is no command then.
+        kept = tuple(value if value is not None else keyed.Maps(()) for value in values)
+        return keyed.Lists(kept, text.encode(separator))
+    if node.type == "object":
+        entries = []
+        for pair in node.named_children:
+            key, value = pair.child_by_field_name("key"), pair.child_by_field_name("value")
+            inner = _value(value, text) if value is not None else None
+            if key is not None and inner is not None:
+                name = text.data[key.start_byte + 1 : key.end_byte - 1]
+                entries.append((name.decode("utf-8", "replace"), inner))
+        return keyed.Maps(tuple(entries))
+    return None
+
+
+def _item(node: Node, text: Text) -> Item:
+    inner = keyed.DOUBLE_QUOTED.text(text, node.start_byte + 1, node.end_byte - 1)
+    span = text.span(node.start_byte, node.end_byte)
+    return Item(inner, span, text.data[node.start_byte : node.end_byte])
