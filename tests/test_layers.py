@@ -20,6 +20,7 @@ BASE = {
     "nymproxy._background_task",
     "nymproxy._base58",
     "nymproxy._curve25519",
+    "nymproxy._signal",
 }
 SEAM = {"nymproxy.mixnet.transport", "nymproxy.mixnet.randomness"}
 ALLOWED: dict[str, set[str]] = {

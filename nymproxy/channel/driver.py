@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._signal import Signal
 from nymproxy.channel.protocol import AbortSignal
 from nymproxy.errors import NymError
 
@@ -24,25 +25,6 @@ logger = logging.getLogger("nymproxy.channel")
 
 ABORT_SECONDS = 5.0
 """How long the message that tells an abort may take to leave, and to be acknowledged."""
-
-
-class Signal:
-    """An event that can be set again and again; it wakes whoever waits at that moment."""
-
-    def __init__(self) -> None:
-        self._event: anyio.Event | None = None
-
-    def set(self) -> None:
-        """Wake all waiters."""
-        if self._event is not None:
-            self._event.set()
-            self._event = None
-
-    async def wait(self) -> None:
-        """Wait for the next :meth:`set`."""
-        if self._event is None:
-            self._event = anyio.Event()
-        await self._event.wait()
 
 
 class ChannelDriver:

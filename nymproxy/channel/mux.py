@@ -12,8 +12,9 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from nymproxy._signal import Signal
 from nymproxy.channel.channel import Channel
-from nymproxy.channel.driver import ABORT_SECONDS, ChannelDriver, Signal
+from nymproxy.channel.driver import ABORT_SECONDS, ChannelDriver
 from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, TableLimits
 from nymproxy.channel.timers import TimerQueue
 from nymproxy.errors import ClientDisconnected, NymError, PhaseTimeout, ResetCode
