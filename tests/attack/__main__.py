@@ -1,0 +1,25 @@
+"""``python -m tests.attack [ARGUMENTS OF PYTEST]``: run the attacks, and print their figures.
+
+Exits as pytest does: 0 only if every attack was held. ``-m exhaustive`` runs the long ones.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.attack.table import FigureCollector
+
+
+def main(arguments: list[str]) -> int:
+    collector = FigureCollector()
+    folder = str(Path(__file__).parent)
+    code = pytest.main(["-q", folder, *arguments], plugins=[collector])
+    print(collector.table())
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
