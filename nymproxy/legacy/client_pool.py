@@ -17,6 +17,7 @@ import anyio.abc
 import anyio.lowlevel
 
 from nymproxy._background_task import BackgroundTask
+from nymproxy._signal import Signal
 from nymproxy.errors import ClientDisconnected, ConfigurationError, NymError, UsageError
 from nymproxy.legacy.backoff import Backoff
 from nymproxy.legacy.pooled_client import PooledClient
@@ -82,7 +83,7 @@ class ClientPool:
         self._connecting = 0
         self._retry_at = 0.0
         self._last_error: NymError | OSError | None = None
-        self._wake = anyio.Event()
+        self._wake = Signal()
         self._scope: anyio.CancelScope | None = None
         self._stopped = anyio.Event()
         self._background = BackgroundTask(self.start)
@@ -215,7 +216,6 @@ class ClientPool:
         hosts: anyio.abc.TaskGroup,
     ) -> None:
         while True:
-            self._wake = anyio.Event()
             self._drop_unfit()
             # One time for both: if the pause ended in between, nobody would wake this loop again.
             now = anyio.current_time()

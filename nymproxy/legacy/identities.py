@@ -15,6 +15,7 @@ import anyio
 import anyio.abc
 
 from nymproxy._background_task import without_group
+from nymproxy._signal import Signal
 from nymproxy.errors import ConfigurationError, NymError
 from nymproxy.legacy.backoff import Backoff
 from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS, ClientPool
@@ -157,7 +158,7 @@ class LastingIdentities:
         self._destination = destination
         self._slots = [_Slot() for _ in range(count)]
         self._connecting = anyio.Semaphore(max_concurrent_connects)
-        self._changed = anyio.Event()
+        self._changed = Signal()
         self._scope: anyio.CancelScope | None = None
         self._stopped = anyio.Event()
 
@@ -237,7 +238,6 @@ class LastingIdentities:
     ) -> None:
         slot.mux, slot.error = mux, error
         self._changed.set()
-        self._changed = anyio.Event()
 
 
 def make_identities(

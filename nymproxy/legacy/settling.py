@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
-
+from nymproxy._signal import Signal
 from nymproxy.mixnet.transport import DEFAULT_LANE, TransportWrapper
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ class SettlingTransport(TransportWrapper):
     def __init__(self, transport: MessageTransport) -> None:
         super().__init__(transport)
         self._under_way = 0
-        self._settled = anyio.Event()
+        self._settled = Signal()
 
     async def send(
         self,
@@ -43,7 +42,6 @@ class SettlingTransport(TransportWrapper):
     async def settled(self) -> None:
         """Wait until nothing is under way."""
         while self._under_way:
-            self._settled = anyio.Event()
             await self._settled.wait()
 
     def _changed(self, delivery: Delivery) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
+from nymproxy._signal import Signal
 from nymproxy.localnet.delay_queue import DelayQueue
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Delayer(Generic[T]):
         self._release = release
         self._clock = clock
         self._queue: DelayQueue[T] = DelayQueue(limit)
-        self._earlier = anyio.Event()
+        self._earlier = Signal()
 
     def push(self, delay_seconds: float, item: T) -> bool:
         """Hand an item out after a delay, at once when it is 0. ``False``: full, not taken."""
@@ -57,7 +58,6 @@ class Delayer(Generic[T]):
     async def run(self) -> None:
         """Hand items out until cancelled."""
         while True:
-            self._earlier = anyio.Event()
             deadline = self._queue.next_release
             with anyio.CancelScope(deadline=math.inf if deadline is None else deadline):
                 await self._earlier.wait()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._signal import Signal
 from nymproxy.errors import StorageError
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
 from nymproxy.localnet.delayer import Delayer
@@ -70,7 +71,7 @@ class GatewayClients:
         self._outbox = outbox
         self._sessions: dict[bytes, ClientSession] = {}
         self._is_stopping = False
-        self._session_ended = anyio.Event()
+        self._session_ended = Signal()
         self._from_client_gate = gates.gate(CLIENT_NAME, node, counters.inject)
         self._to_client_gate = gates.gate(node, CLIENT_NAME, counters.inject)
         self._late_deliveries: Delayer[list[Deliver]] = Delayer(self._deliver_now)
@@ -189,7 +190,6 @@ class GatewayClients:
             for session in list(self._sessions.values()):
                 session.say_goodbye()
             while self._sessions:
-                self._session_ended = anyio.Event()
                 await self._session_ended.wait()
 
     # Sessions.

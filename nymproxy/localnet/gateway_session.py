@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import anyio
 
+from nymproxy._signal import Signal
 from nymproxy.errors import GatewayProtocolError, MessageFormatError
 from nymproxy.localnet.core import Deliver
 from nymproxy.localnet.server_socket import Message, MessageKind, ServerSocket
@@ -117,8 +118,8 @@ class ClientSession:
         self._host = host
         self._outbox: deque[Deliver | str | _Ping | _Close] = deque()
         self._pushes = 0
-        self._filled = anyio.Event()
-        self._emptied = anyio.Event()
+        self._filled = Signal()
+        self._emptied = Signal()
         self._finished = anyio.Event()
         self._is_ending = False
         self._pongs: dict[bytes, anyio.Event] = {}
@@ -196,7 +197,6 @@ class ClientSession:
             if self._socket.has_output:
                 self._filled.set()
             while len(self._outbox) > REPLY_LIMIT + self._pushes:
-                self._emptied = anyio.Event()
                 await self._emptied.wait()
 
     async def _finish_writing(self) -> None:
@@ -270,7 +270,6 @@ class ClientSession:
     async def _write(self) -> None:
         while not self._is_ending or self._socket.has_output:
             if not self._socket.has_output and not (self._outbox and self._socket.is_open):
-                self._filled = anyio.Event()
                 await self._filled.wait()
             self._in_flight = self._queue_batch()
             try:

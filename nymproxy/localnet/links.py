@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._signal import Signal
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
 from nymproxy.localnet.delayer import Delayer
 from nymproxy.localnet.framing import Frame, FrameVersion, encode_frame
@@ -47,7 +48,7 @@ class Link:
         self._counters = counters
         self._version = version
         self._queue: deque[Frame] = deque()
-        self._filled = anyio.Event()
+        self._filled = Signal()
         self._connection_scope: anyio.CancelScope | None = None
         self._timed_out_attempts = 0
         self._is_used = False
@@ -95,7 +96,6 @@ class Link:
 
     async def _wait_for_packets(self) -> None:
         if not self._queue:
-            self._filled = anyio.Event()
             await self._filled.wait()
 
     async def _connect(self) -> ByteStream | None:

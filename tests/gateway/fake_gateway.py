@@ -18,6 +18,7 @@ import anyio.lowlevel
 from anyio.abc import SocketAttribute
 from anyio.streams.tls import TLSStream
 
+from nymproxy._signal import Signal
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import GatewayProtocolError, GatewayRefused
 from nymproxy.mixnet.gateway import (
@@ -116,11 +117,7 @@ class FakeGateway:
         self.connected: dict[bytes, FakeSession] = {}
         self.sessions: list[FakeSession] = []
         self.packets: list[tuple[int, MixPacket]] = []
-        self.changed = anyio.Event()
-
-    def announce(self) -> None:
-        self.changed.set()
-        self.changed = anyio.Event()
+        self.changed = Signal()
 
     async def until(self, count: int) -> None:
         """Wait until so many packets have arrived."""
@@ -185,7 +182,7 @@ class FakeSession:
     def end(self) -> None:
         if self.identity is not None and self.gateway.connected.get(self.identity) is self:
             del self.gateway.connected[self.identity]
-        self.gateway.announce()
+        self.gateway.changed.set()
 
     async def answer(self, response: responses.GatewayResponse) -> None:
         await self.websocket.send(response.encode())
@@ -263,7 +260,7 @@ class FakeSession:
         await self._push_stored(client)
         version = handshake.protocol_version
         await self.answer(responses.RegisterResponse(version, self.gateway.register_status))
-        self.gateway.announce()
+        self.gateway.changed.set()
 
     async def _authenticate(self, request: requests.AuthenticateV2) -> None:
         self._refuse_if_told()
@@ -292,7 +289,7 @@ class FakeSession:
         available = client.available if client.day == gateway.time.unix // 86400 else 0
         version = request.protocol_version
         await self.answer(responses.AuthenticateResponse(version, True, available))
-        gateway.announce()
+        gateway.changed.set()
 
     def _admit(self, identity: bytes, client: KnownClient) -> None:
         self.identity, self.client = identity, client
@@ -332,5 +329,5 @@ class FakeSession:
             return
         client.available -= size
         self.gateway.packets.append((opened.kind, packet))
-        self.gateway.announce()
+        self.gateway.changed.set()
         await self.answer(responses.SendResponse(client.available))

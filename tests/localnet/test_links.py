@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from nymproxy._signal import Signal
 from nymproxy.localnet import FaultPlan, LinkFaults, links
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
 from nymproxy.localnet.fault_gates import FaultGates
@@ -37,7 +38,7 @@ class Peer:
         self.frames: list[Frame] = []
         self.connections = 0
         self.ended = 0
-        self._changed = anyio.Event()
+        self._changed = Signal()
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -64,7 +65,6 @@ class Peer:
         """Wait until ``count`` packets came in all."""
         with anyio.fail_after(5):
             while len(self.frames) < count:
-                self._changed = anyio.Event()
                 await self._changed.wait()
         return [int.from_bytes(frame.packet, "big") for frame in self.frames]
 

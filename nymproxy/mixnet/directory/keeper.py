@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
+from nymproxy._signal import Signal
 from nymproxy.errors import NymError, TopologyUnavailable
 from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 
@@ -133,7 +134,7 @@ class TopologyKeeper:
         self._unix_time = unix_time
         self._random_bytes = random_bytes
         self._state = TopologyState()
-        self._changed = anyio.Event()
+        self._changed = Signal()
         self._under_way: anyio.Event | None = None
 
     @property
@@ -204,11 +205,11 @@ class TopologyKeeper:
         except NymError as error:
             if self._state.failed(error):
                 _logger.warning("the topology is dropped after %d failures", self.failures)
-                self._notify()
+                self._changed.set()
             raise
         else:
             if self._state.succeeded(topology, anyio.current_time()):
-                self._notify()
+                self._changed.set()
             return topology
         finally:
             self._under_way.set()
@@ -257,7 +258,3 @@ class TopologyKeeper:
         except NymError as error:
             # Only the housekeeping of reply SURBs and the early refresh depend on it.
             _logger.info("no key rotation times from the directory: %s", error)
-
-    def _notify(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
+from nymproxy._signal import Signal
 from nymproxy.errors import (
     ClientDisconnected,
     GatewayProtocolError,
@@ -140,7 +141,7 @@ class GatewayLink:
         self._connected_at = 0.0
         self._backlog = self._establisher.backlog
         self._status = LinkStatus(LinkState.IDLE)
-        self._changed = anyio.Event()
+        self._changed = Signal()
         self._run_scope: anyio.CancelScope | None = None
         self._run_ended = anyio.Event()
         self._closing = False
@@ -307,7 +308,7 @@ class GatewayLink:
             case Pushed(message=message):
                 self._backlog.append(message)
             case BandwidthChanged():
-                self._announce_change()
+                self._changed.set()
             case _:
                 _log.debug("the gateway answered with %s", type(event).__name__)
 
@@ -351,7 +352,7 @@ class GatewayLink:
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._announce_change()
+            self._changed.set()
             await connection.aclose()
 
     # Sending.
@@ -377,7 +378,7 @@ class GatewayLink:
     async def _ready_connection(self) -> GatewayConnection:
         """Wait for a connection with bandwidth, claiming some when it is due."""
         while True:
-            changed = self._changed
+            changed = self._changed.upcoming()
             if self._closing or self._status.state in (LinkState.CLOSED, LinkState.LOST):
                 raise ClientDisconnected(
                     "the link to the gateway is closed"
@@ -399,16 +400,12 @@ class GatewayLink:
 
     def _set_status(self, state: LinkState, error: NymError | None = None) -> None:
         self._status = LinkStatus(state, error)
-        self._announce_change()
-
-    def _announce_change(self) -> None:
         self._changed.set()
-        self._changed = anyio.Event()
 
     async def aclose(self) -> None:
         """Close the connection properly and end :meth:`run`. Idempotent."""
         self._closing = True
-        self._announce_change()
+        self._changed.set()
         if self._run_scope is not None:
             self._run_scope.cancel()
             await self._run_ended.wait()

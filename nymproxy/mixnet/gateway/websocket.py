@@ -23,6 +23,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import WebSocketURI, parse_uri
 
+from nymproxy._signal import Signal
 from nymproxy.errors import ConfigurationError, GatewayProtocolError, GatewayUnreachable
 
 if TYPE_CHECKING:
@@ -98,8 +99,9 @@ class WebSocketStream:
         self._fragments_are_text = False
         self._outgoing: list[bytes] = []
         self._buffered = 0
-        self._wake_writer: anyio.Event | None = None
-        self._room = anyio.Event()
+        self._has_writer = False
+        self._outgoing_changed = Signal()
+        self._room = Signal()
         self._writing = False
         self._receiving = False
         self._closed = False
@@ -306,14 +308,14 @@ class WebSocketStream:
         Raises:
             BrokenResourceError: the connection was lost while writing, or made no progress.
         """
-        self._wake_writer = anyio.Event()
+        self._has_writer = True
         try:
+            await self._flush()
             while not self._closed and self._lost is None:
+                await self._outgoing_changed.wait()
                 await self._flush()
-                await self._wake_writer.wait()
-                self._wake_writer = anyio.Event()
         finally:
-            self._wake_writer = None
+            self._has_writer = False
 
     def _check_writable(self) -> None:
         if self._closed:
@@ -331,8 +333,8 @@ class WebSocketStream:
                 self._buffered += len(data)
 
     async def _write_or_wake(self) -> None:
-        if self._wake_writer is not None:
-            self._wake_writer.set()
+        if self._has_writer:
+            self._outgoing_changed.set()
         else:
             await self._flush()
 
@@ -347,7 +349,7 @@ class WebSocketStream:
                 self._outgoing.clear()
                 await self._write(data)
                 self._buffered -= len(data)
-                self._announce_room()
+                self._room.set()
         finally:
             self._writing = False
 
@@ -363,17 +365,12 @@ class WebSocketStream:
             self._lose(error)
             raise
 
-    def _announce_room(self) -> None:
-        self._room.set()
-        self._room = anyio.Event()
-
     def _lose(self, error: BaseException) -> None:
         if self._lost is None:
             self._lost = error
         self._ended.set()
-        self._announce_room()
-        if self._wake_writer is not None:
-            self._wake_writer.set()
+        self._room.set()
+        self._outgoing_changed.set()
 
     # Closing.
 
