@@ -17,7 +17,7 @@ from benchmarks.usage import load_average
 from nymproxy.legacy import LegacySettings
 from nymproxy.mixnet.sphinx.constants import VERSION as SPHINX_VERSION
 from nymproxy.mixnet.traffic import PROFILES
-from nymproxy.stream.profile import StreamOptions
+from nymproxy.stream.traits import StreamOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 HOPS = 4

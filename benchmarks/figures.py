@@ -11,7 +11,7 @@ from benchmarks.micro import floor_us
 from benchmarks.records import ENVIRONMENT, Record
 from benchmarks.statistics import Summary, is_noisy
 from nymproxy.legacy import LegacySettings
-from nymproxy.stream.profile import StreamOptions
+from nymproxy.stream.traits import StreamOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

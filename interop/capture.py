@@ -23,7 +23,7 @@ from interop.echo import echo_service
 from interop.programs import NYM_SDK_VERSION
 from interop.stage import Network, Stage
 from nymproxy import NymProxyClient, NymProxyServer
-from nymproxy.legacy.factory import mixnet_client_factory
+from nymproxy.legacy.connector import mixnet_connector
 from nymproxy.mixnet.transport import TransportWrapper
 from nymproxy.testing.payload import payload_bytes
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from interop.programs import RustPrograms
     from nymproxy.address import NodeIdentity
-    from nymproxy.legacy.clients import ProxyClient
+    from nymproxy.legacy.connector import ConnectedClient
     from nymproxy.mixnet.status import ClientStatus
     from nymproxy.mixnet.transport import Received
 
@@ -64,7 +64,7 @@ class Capture:
 class CapturingClient(TransportWrapper):
     """A mixnet client that notes what arrives at another one."""
 
-    def __init__(self, client: ProxyClient, capture: Capture) -> None:
+    def __init__(self, client: ConnectedClient, capture: Capture) -> None:
         super().__init__(client)
         self._client = client
         self._capture = capture
@@ -132,14 +132,14 @@ async def _running(
     stage: Stage, scene: Scene, network: Network, upstream: str, capture: Capture
 ) -> AsyncIterator[tuple[str, int]]:
     """Run both programs, ours in this process; give where apps connect to."""
-    connect = mixnet_client_factory(env=network.env_file, profile="bare")
+    connect = mixnet_connector(env=network.env_file, profile="bare")
 
     async def capturing(gateway: NodeIdentity | None = None) -> CapturingClient:
         return CapturingClient(await connect(gateway), capture)
 
     async with anyio.create_task_group() as tasks:
         if scene.server is Server.OURS:
-            server = await NymProxyServer.create(upstream, None, client_factory=capturing)
+            server = await NymProxyServer.create(upstream, None, connector=capturing)
             await tasks.start(server.run)
             address = str(server.nym_address())
             async with stage.client(scene.client, network, address) as local:
@@ -151,7 +151,7 @@ async def _running(
                     listen_port=0,
                     default_client_amount=1,
                     wire="legacy" if scene.client is Client.OUR_LEGACY else "stream",
-                    client_factory=capturing,
+                    connector=capturing,
                 )
                 await tasks.start(client.run)
                 yield client.local_address

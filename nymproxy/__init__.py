@@ -71,9 +71,9 @@ if TYPE_CHECKING:
     from nymproxy.stream.client import MixnetClient as MixnetClient
     from nymproxy.stream.endpoint import StreamEndpoint as StreamEndpoint
     from nymproxy.stream.listener import MixnetListener as MixnetListener
-    from nymproxy.stream.profile import StreamOptions as StreamOptions
     from nymproxy.stream.stream import MixnetStream as MixnetStream
     from nymproxy.stream.stream import StreamAttribute as StreamAttribute
+    from nymproxy.stream.traits import StreamOptions as StreamOptions
 
 __version__ = "0.1.0"
 
@@ -159,7 +159,7 @@ _NAMES_OF_MODULE = {
     "nymproxy.stream.client": "MixnetClient",
     "nymproxy.stream.endpoint": "StreamEndpoint",
     "nymproxy.stream.listener": "MixnetListener",
-    "nymproxy.stream.profile": "StreamOptions",
+    "nymproxy.stream.traits": "StreamOptions",
     "nymproxy.stream.stream": "MixnetStream StreamAttribute",
 }
 _MODULE_OF_NAME = {

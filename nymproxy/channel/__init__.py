@@ -18,7 +18,7 @@ from nymproxy.channel.protocol import ChannelRules as ChannelRules
 from nymproxy.channel.protocol import EndSignal as EndSignal
 from nymproxy.channel.protocol import Pacing as Pacing
 from nymproxy.channel.protocol import PeerMemory as PeerMemory
-from nymproxy.channel.protocol import PeerProfile as PeerProfile
+from nymproxy.channel.protocol import PeerTraits as PeerTraits
 from nymproxy.channel.segment import Capability as Capability
 from nymproxy.channel.segment import ChannelId as ChannelId
 from nymproxy.channel.segment import Segment as Segment

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.channel.driver import ChannelDriver
-    from nymproxy.channel.protocol import PeerProfile
+    from nymproxy.channel.protocol import PeerTraits
     from nymproxy.channel.segment import ChannelId
     from nymproxy.errors import NymError
 
@@ -59,9 +59,9 @@ class Channel:
         return self._driver.key.protocol
 
     @property
-    def profile(self) -> PeerProfile:
+    def traits(self) -> PeerTraits:
         """What is known of the peer."""
-        return self._machine.profile
+        return self._machine.traits
 
     @property
     def local_address(self) -> NymAddress:
@@ -145,7 +145,7 @@ class Channel:
         """Write what there is room for, but no less than a quarter of the window or all."""
         machine = self._machine
         room = machine.room
-        if room < min(len(data), machine.profile.rules.send_window_bytes // 4):
+        if room < min(len(data), machine.traits.rules.send_window_bytes // 4):
             return 0
         piece = bytes(data[:room])
         machine.app_wrote(piece)

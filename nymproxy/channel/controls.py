@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
 
 if TYPE_CHECKING:
-    from nymproxy.channel.protocol import PeerProfile
+    from nymproxy.channel.protocol import PeerTraits
 
 MAX_WAITING_PONGS = 8
 """More unanswered PINGs than this are dropped: an answer costs a reply SURB."""
@@ -18,8 +18,8 @@ MAX_UNANSWERED_PINGS = 3
 class Greeter:
     """Says once to a dialer that its channel is accepted, as soon as it may be said."""
 
-    def __init__(self, profile: PeerProfile) -> None:
-        self._profile = profile
+    def __init__(self, traits: PeerTraits) -> None:
+        self._traits = traits
         self._is_attached = False
         self._said: set[SegmentKind] = set()
 
@@ -31,7 +31,7 @@ class Greeter:
         """Return a kind that is due; DATA stands for an empty numbered message."""
         if not self._is_attached:
             return None
-        for kind in self._profile.greeting():
+        for kind in self._traits.greeting():
             if kind not in self._said:
                 self._said.add(kind)
                 return kind
@@ -45,10 +45,10 @@ class Liveness:
     have shown liveness frames, and only if a keepalive is configured.
     """
 
-    def __init__(self, channel_id: ChannelId, profile: PeerProfile, now: float) -> None:
+    def __init__(self, channel_id: ChannelId, traits: PeerTraits, now: float) -> None:
         self._channel_id = channel_id
-        self._profile = profile
-        self._interval = profile.rules.keepalive_seconds
+        self._traits = traits
+        self._interval = traits.rules.keepalive_seconds
         self._last_heard = now
         self._last_ping = now
         self._unanswered = 0
@@ -76,7 +76,7 @@ class Liveness:
     @property
     def deadline(self) -> float:
         """When the next PING is due, or the peer taken for dead; ``math.inf``: never."""
-        if self._interval is None or not self._profile.may_send(SegmentKind.PING):
+        if self._interval is None or not self._traits.may_send(SegmentKind.PING):
             return math.inf
         return max(self._last_heard, self._last_ping) + self._interval
 

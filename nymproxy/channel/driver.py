@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nymproxy.address import NymAddress, SenderTag
-    from nymproxy.channel.machine import ChannelMachine, Outgoing
+    from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelCodec
     from nymproxy.channel.table import ChannelKey
     from nymproxy.mixnet.transport import Delivery, MessageTransport
@@ -70,8 +70,8 @@ class ChannelDriver:
         self._work = Signal()
         self._sending: anyio.CancelScope | None = None
         self._has_failed = False
-        if machine.profile.pacing is not None:
-            machine.profile.pacing.wake = self._pacing_changed
+        if machine.traits.pacing is not None:
+            machine.traits.pacing.wake = self._pacing_changed
 
     def changed(self, now: float) -> None:
         """Wake whoever the last event concerns."""
@@ -99,7 +99,7 @@ class ChannelDriver:
 
     def _stop_sending(self, now: float) -> None:
         """Take back what the transport has not sent, unless an end in order has to follow it."""
-        if self.machine.profile.abort_signal is AbortSignal.FIN:
+        if self.machine.traits.abort_signal is AbortSignal.FIN:
             if self._sending is not None:
                 self._sending.deadline = now + ABORT_SECONDS
             return
@@ -125,7 +125,7 @@ class ChannelDriver:
             self.writable.set()
             self.state.set()
 
-    async def _send(self, outgoing: Outgoing) -> None:
+    async def _send(self, outgoing: OutgoingSegment) -> None:
         is_abort = self.machine.error is not None
         payload = self._codec.encode(outgoing.segment)
         surbs = outgoing.surbs if self.key.tag is None else 0
@@ -155,7 +155,7 @@ class ChannelDriver:
                 await _wait_acknowledged(delivery)
         self.changed(now)
 
-    def _delivery_changed(self, outgoing: Outgoing, delivery: Delivery) -> None:
+    def _delivery_changed(self, outgoing: OutgoingSegment, delivery: Delivery) -> None:
         now = anyio.current_time()
         self.machine.delivery_changed(
             outgoing,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nymproxy.channel.inbox import Inbox
+from nymproxy.channel.queues import ReadQueue
 from nymproxy.channel.reorder import Insertion, ReorderBuffer
 from nymproxy.channel.segment import Segment, SegmentKind
 from nymproxy.channel.serial import serial_distance
@@ -42,7 +42,7 @@ class InboundDirection:
             limit_items=rules.reorder_limit_frames,
             limit_bytes=rules.reorder_limit_bytes,
         )
-        self._inbox = Inbox()
+        self._unread = ReadQueue()
         self._fin_sequence: int | None = None
         self._released_any = False
         self._discards = False
@@ -131,10 +131,10 @@ class InboundDirection:
                 self.declare_end()
                 break
             self._deliver(segment.payload)
-        if self._inbox.memory_bytes > self._rules.unread_limit_bytes:
+        if self._unread.memory_bytes > self._rules.unread_limit_bytes:
             return Failure(
                 StreamOverflow(
-                    f"{self._inbox.unread_bytes} bytes wait for the application; "
+                    f"{self._unread.unread_bytes} bytes wait for the application; "
                     "read faster, or use a peer with flow control"
                 ),
                 ResetCode.WINDOW_VIOLATION,
@@ -147,7 +147,7 @@ class InboundDirection:
             if self._discards:
                 self.has_dropped_payload = True
             else:
-                self._inbox.append(payload)
+                self._unread.append(payload)
 
     def _lost(self, detail: str) -> Failure:
         missing = self._buffer.next_sequence
@@ -167,7 +167,7 @@ class InboundDirection:
     def discard(self) -> None:
         """Forget what waits for the application, and deliver nothing from now on."""
         self._discards = True
-        self._inbox.clear()
+        self._unread.clear()
 
     @property
     def is_discarding(self) -> bool:
@@ -179,17 +179,17 @@ class InboundDirection:
     @property
     def is_readable(self) -> bool:
         """True when bytes wait for the application."""
-        return bool(self._inbox)
+        return bool(self._unread)
 
     @property
     def unread_bytes(self) -> int:
         """Bytes that wait for the application."""
-        return self._inbox.unread_bytes
+        return self._unread.unread_bytes
 
     @property
     def buffered_bytes(self) -> int:
         """About what the direction holds in memory."""
-        return self._inbox.memory_bytes + self._buffer.pending_bytes
+        return self._unread.memory_bytes + self._buffer.pending_bytes
 
     @property
     def pending_messages(self) -> int:
@@ -203,13 +203,13 @@ class InboundDirection:
 
     def read(self, max_bytes: int) -> bytes:
         """Take bytes; only while :attr:`is_readable`."""
-        data = self._inbox.take(max_bytes)
+        data = self._unread.take(max_bytes)
         self.window.consume(len(data))
         return data
 
     def read_frame(self) -> bytes:
         """Take one frame; only while :attr:`is_readable`."""
-        data = self._inbox.take_frame()
+        data = self._unread.take_frame()
         self.window.consume(len(data))
         return data
 

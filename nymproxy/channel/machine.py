@@ -10,7 +10,7 @@ from nymproxy.channel.controls import Greeter, Liveness
 from nymproxy.channel.idle import IdleClock, Quiet
 from nymproxy.channel.inbound import Failure, InboundDirection
 from nymproxy.channel.outbound import OutboundDirection
-from nymproxy.channel.protocol import AbortSignal, PeerProfile
+from nymproxy.channel.protocol import AbortSignal, PeerTraits
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
 from nymproxy.errors import (
     ClientDisconnected,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingSegment:
     """One message to send.
 
     Attributes:
@@ -46,25 +46,25 @@ class ChannelMachine:
     """Everything that one channel knows and decides.
 
     After every event, call :meth:`next_outgoing` until it returns ``None``, and :meth:`tick` at
-    :meth:`next_deadline` at the latest. Each :class:`Outgoing` is either reported with
+    :meth:`next_deadline` at the latest. Each :class:`OutgoingSegment` is either reported with
     :meth:`handed_over`, and its fate with :meth:`delivery_changed`, or the whole channel with
     :meth:`transport_failed`.
 
     Args:
         channel_id: the channel.
-        profile: what the peer is like.
+        traits: what the peer is like.
         is_dialer: we opened the channel.
         now: the time, in seconds of any clock that only goes forward.
     """
 
     def __init__(
-        self, channel_id: ChannelId, profile: PeerProfile, *, is_dialer: bool, now: float
+        self, channel_id: ChannelId, traits: PeerTraits, *, is_dialer: bool, now: float
     ) -> None:
         self.channel_id = channel_id
-        self.profile = profile
+        self.traits = traits
         self.is_dialer = is_dialer
-        self.inbound = InboundDirection(profile.rules, now)
-        self.outbound = OutboundDirection(channel_id, profile, is_dialer=is_dialer, now=now)
+        self.inbound = InboundDirection(traits.rules, now)
+        self.outbound = OutboundDirection(channel_id, traits, is_dialer=is_dialer, now=now)
         self.error: NymError | None = None
         """Why the channel failed. Set once; from then on nothing but an abort is sent."""
         self.write_error: NymError | None = None
@@ -75,13 +75,13 @@ class ChannelMachine:
         self.is_established = not is_dialer
         self.first_handed_over_at: float | None = None
         self.first_received_at: float | None = None
-        self._greeter = Greeter(profile)
-        self._liveness = Liveness(channel_id, profile, now)
-        self._idle = IdleClock(profile.rules, now)
-        self._negotiation_ends = now + profile.rules.negotiation_timeout_seconds
-        self._open_is_due = is_dialer and profile.rules.has_open
+        self._greeter = Greeter(traits)
+        self._liveness = Liveness(channel_id, traits, now)
+        self._idle = IdleClock(traits.rules, now)
+        self._negotiation_ends = now + traits.rules.negotiation_timeout_seconds
+        self._open_is_due = is_dialer and traits.rules.has_open
         self._is_first = True
-        self._announced_limit = profile.rules.initial_window_bytes
+        self._announced_limit = traits.rules.initial_window_bytes
         self._window_is_asked = False
         self._abort: tuple[ResetCode, str] | None = None
 
@@ -89,9 +89,9 @@ class ChannelMachine:
 
     def segment_received(self, segment: Segment, now: float) -> None:
         """Take a segment that belongs to this channel."""
-        if self.error is not None or not self.profile.accepts(segment.kind):
+        if self.error is not None or not self.traits.accepts(segment.kind):
             return
-        self.profile.segment_received(segment)
+        self.traits.segment_received(segment)
         if self.first_received_at is None:
             self.first_received_at = now
         self.is_established = True
@@ -102,7 +102,7 @@ class ChannelMachine:
             if segment.kind is SegmentKind.FIN:
                 self.outbound.peer_ended(now)
             self._apply(
-                self.inbound.receive(segment, now, enforce_window=self.profile.flow_control is True)
+                self.inbound.receive(segment, now, enforce_window=self.traits.flow_control is True)
             )
         elif segment.kind is SegmentKind.WINDOW:
             self.outbound.window.raise_limit(segment.limit)
@@ -206,12 +206,12 @@ class ChannelMachine:
         return (
             not self.inbound.has_ended
             and (self._window_is_asked or self.inbound.window.limit > self._announced_limit)
-            and self.profile.may_send(SegmentKind.WINDOW)
+            and self.traits.may_send(SegmentKind.WINDOW)
         )
 
     # From the transport.
 
-    def handed_over(self, outgoing: Outgoing, packet_count: int, now: float) -> None:
+    def handed_over(self, outgoing: OutgoingSegment, packet_count: int, now: float) -> None:
         """Note that the transport took a message."""
         if outgoing.index is not None or outgoing.segment.kind is SegmentKind.OPEN:
             self._idle.sent(now)  # not for probes and pings: they would keep a dead peer alive
@@ -222,7 +222,7 @@ class ChannelMachine:
 
     def delivery_changed(
         self,
-        outgoing: Outgoing,
+        outgoing: OutgoingSegment,
         *,
         is_sent: bool,
         is_acknowledged: bool,
@@ -241,7 +241,7 @@ class ChannelMachine:
             if is_acknowledged:
                 self.outbound.acknowledged(outgoing.index, now)
 
-    def _delivery_failed(self, outgoing: Outgoing, error: NymError) -> None:
+    def _delivery_failed(self, outgoing: OutgoingSegment, error: NymError) -> None:
         if outgoing.index is None and outgoing.segment.kind is not SegmentKind.OPEN:
             return  # a control message: the next one says the same, or the peer asks
         for reason in (error, error.__cause__):
@@ -274,7 +274,7 @@ class ChannelMachine:
 
     # What to send.
 
-    def next_outgoing(self, now: float) -> Outgoing | None:
+    def next_outgoing(self, now: float) -> OutgoingSegment | None:
         """Return the next message that is due."""
         if self.error is None and self.outbound.is_out_of_numbers:
             self._fail(StreamError("the peer's message numbers are used up"), ResetCode.CANCELLED)
@@ -290,16 +290,16 @@ class ChannelMachine:
             return None
         segment = self.outbound.take_repeated_end(now)
         if segment is not None:
-            return Outgoing(self.profile.stamp(segment), 0)
+            return OutgoingSegment(self.traits.stamp(segment), 0)
         numbered = self.outbound.take_due(now) or self.outbound.take_nudge(now)
         if numbered is None:
             return None
         return self._outgoing(numbered.segment, numbered.index)
 
-    def _outgoing(self, segment: Segment, index: int | None = None) -> Outgoing:
-        surbs = self.profile.surbs(segment, first=self._is_first)
+    def _outgoing(self, segment: Segment, index: int | None = None) -> OutgoingSegment:
+        surbs = self.traits.surbs(segment, first=self._is_first)
         self._is_first = False
-        return Outgoing(self.profile.stamp(segment), surbs, index)
+        return OutgoingSegment(self.traits.stamp(segment), surbs, index)
 
     def _due_controls(self, now: float) -> Iterator[Segment]:
         greeting = self._greeter.take_due()
@@ -329,14 +329,14 @@ class ChannelMachine:
             window.unblocked()
             return False
         window.blocked(now)
-        return now >= window.probe_at and self.profile.may_send(SegmentKind.PROBE)
+        return now >= window.probe_at and self.traits.may_send(SegmentKind.PROBE)
 
-    def _next_abort(self, now: float) -> Outgoing | None:
+    def _next_abort(self, now: float) -> OutgoingSegment | None:
         if self._abort is None:
             return None
         code, reason = self._abort
         self._abort = None
-        signal = self.profile.abort_signal
+        signal = self.traits.abort_signal
         if signal is AbortSignal.RESET:
             sequence = self.outbound.next_sequence
             return self._outgoing(
@@ -361,16 +361,16 @@ class ChannelMachine:
         for sends_at in (self._liveness.deadline, self.outbound.window.probe_at):
             if sends_at > now:
                 due = min(due, sends_at)
-        return min(due, self._negotiation_ends) if self.profile.flow_control is None else due
+        return min(due, self._negotiation_ends) if self.traits.flow_control is None else due
 
     def tick(self, now: float) -> None:
         """Do what is due by time."""
         if self.error is not None:
             return
         self._apply(self.inbound.tick(now))
-        if self.profile.flow_control is None and now >= self._negotiation_ends:
+        if self.traits.flow_control is None and now >= self._negotiation_ends:
             self._negotiation_ends = math.inf
-            self.profile.negotiation_timed_out()
+            self.traits.negotiation_timed_out()
         if self._liveness.is_dead(now):
             self._fail(StreamIdleTimeout("the peer does not answer"), ResetCode.IDLE_TIMEOUT)
         limit, quiet = self._quiet()
@@ -386,7 +386,7 @@ class ChannelMachine:
 
     def _too_quiet(self, quiet: Quiet) -> None:
         if quiet is Quiet.SILENCE or (
-            quiet is Quiet.NO_ANSWER and not self.profile.peer_signals_end
+            quiet is Quiet.NO_ANSWER and not self.traits.peer_signals_end
         ):
             self.inbound.declare_end()
             return

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.flight import Flight
 from nymproxy.channel.nudges import Nudges
 from nymproxy.channel.protocol import EndSignal
+from nymproxy.channel.queues import WriteQueue
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
 from nymproxy.channel.windows import SendWindow
 
 if TYPE_CHECKING:
-    from nymproxy.channel.protocol import PeerProfile
+    from nymproxy.channel.protocol import PeerTraits
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,55 +25,22 @@ class Numbered:
     index: int
 
 
-class WriteQueue:
-    """Bytes that the application wrote, in pieces, cut anew into payloads."""
-
-    def __init__(self) -> None:
-        self._pieces: deque[memoryview] = deque()
-        self.size = 0
-
-    def append(self, data: bytes) -> None:
-        """Add bytes."""
-        if data:
-            self._pieces.append(memoryview(data))
-            self.size += len(data)
-
-    def take(self, count: int) -> bytes:
-        """Remove and return ``count`` bytes, or all if there are fewer."""
-        taken = []
-        room = count
-        while room and self._pieces:
-            piece = self._pieces.popleft()
-            if len(piece) > room:
-                self._pieces.appendleft(piece[room:])
-                piece = piece[:room]
-            taken.append(piece)
-            room -= len(piece)
-        self.size -= count - room
-        return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._pieces.clear()
-        self.size = 0
-
-
 class OutboundDirection:
     """Cuts what the application writes into numbered messages, none before its time.
 
     Args:
         channel_id: for the segments.
-        profile: what the peer can take.
+        traits: what the peer can take.
         is_dialer: we opened the channel.
         now: time of creation.
     """
 
     def __init__(
-        self, channel_id: ChannelId, profile: PeerProfile, *, is_dialer: bool, now: float
+        self, channel_id: ChannelId, traits: PeerTraits, *, is_dialer: bool, now: float
     ) -> None:
-        rules = profile.rules
+        rules = traits.rules
         self._channel_id = channel_id
-        self._profile = profile
+        self._traits = traits
         self._rules = rules
         self._queue = WriteQueue()
         self._next_index = 0
@@ -167,7 +134,7 @@ class OutboundDirection:
     @property
     def is_out_of_numbers(self) -> bool:
         """True when data waits and the peer's numbers are used up but for the end."""
-        last = self._profile.last_send_index
+        last = self._traits.last_send_index
         return last is not None and self._next_index >= last and bool(self._queue.size)
 
     def take_due(self, now: float) -> Numbered | None:
@@ -191,13 +158,13 @@ class OutboundDirection:
         segment = self._repeat_segment
         self._repeat_at = math.inf
         self._repeat_segment = None
-        return segment if self._profile.repeat_end_after_seconds is not None else None
+        return segment if self._traits.repeat_end_after_seconds is not None else None
 
     def take_nudge(self, now: float) -> Numbered | None:
         """Return an empty message when it is due, also after an end that is not told."""
         if self._queue.size or not self._nudges.take(now):
             return None
-        last = self._profile.last_send_index
+        last = self._traits.last_send_index
         if last is not None and self._next_index >= last:
             self._nudges.stop()
             return None
@@ -216,8 +183,8 @@ class OutboundDirection:
         return due
 
     def _take_data(self, now: float) -> Numbered | None:
-        limit = self._profile.max_payload_bytes
-        if self._profile.flow_control is not False:
+        limit = self._traits.max_payload_bytes
+        if self._traits.flow_control is not False:
             limit = min(limit, self.window.room)
         if limit == 0 or self.is_out_of_numbers:
             return None
@@ -230,7 +197,7 @@ class OutboundDirection:
         return self._number(SegmentKind.DATA, payload, now)
 
     def _take_end(self, now: float) -> Numbered | None:
-        signal = self._profile.end_signal
+        signal = self._traits.end_signal
         if signal is EndSignal.NONE:
             self._end_is_over(now)
             return None
@@ -251,19 +218,19 @@ class OutboundDirection:
     def is_window_blocked(self) -> bool:
         """True when data waits for the peer to raise a limit that it is known to keep."""
         return (
-            bool(self._queue.size) and self._profile.flow_control is True and self.window.room == 0
+            bool(self._queue.size) and self._traits.flow_control is True and self.window.room == 0
         )
 
     def _held_until(self, now: float) -> float:
         """When the next message may leave; ``math.inf``: when something changes."""
         index = self._next_index
-        if self.flight.unsent_messages >= self._profile.max_unsent_messages:
+        if self.flight.unsent_messages >= self._traits.max_unsent_messages:
             return math.inf
         if self.flight.ahead(index) > self._rules.max_ahead_frames:
             return math.inf
         if not self._open_is_acknowledged and index >= self._rules.max_ahead_of_open:
             return math.inf
-        pacing = self._profile.pacing
+        pacing = self._traits.pacing
         if pacing is None:
             return now
         is_end = self.end_requested and not self._queue.size and not self._empty_due
@@ -276,13 +243,13 @@ class OutboundDirection:
         segment = Segment(kind, self._channel_id, self._sequence(index), payload)
         self._next_index += 1
         self.flight.add(index, len(payload))
-        if self._profile.pacing is not None:
-            self._profile.pacing.begun(index, now)
+        if self._traits.pacing is not None:
+            self._traits.pacing.begun(index, now)
         if payload:
             self._nudges.data_numbered()
         if is_end:
             self.end_requested = self.end_handed_over = True
-            delay = self._profile.repeat_end_after_seconds
+            delay = self._traits.repeat_end_after_seconds
             if delay is not None:
                 self._repeat_segment = segment
                 self._repeat_at = now + delay
@@ -295,19 +262,19 @@ class OutboundDirection:
 
     def handed_over(self, index: int, packet_count: int, now: float) -> None:
         """Note that the transport took a numbered message."""
-        if self._profile.pacing is not None:
-            self._profile.pacing.handed_over(index, packet_count, now)
+        if self._traits.pacing is not None:
+            self._traits.pacing.handed_over(index, packet_count, now)
 
     def sent(self, index: int, now: float) -> None:
         """Note that its last packet has left."""
-        if self.flight.sent(index) and self._profile.pacing is not None:
-            self._profile.pacing.sent(index, now)
+        if self.flight.sent(index) and self._traits.pacing is not None:
+            self._traits.pacing.sent(index, now)
 
     def acknowledged(self, index: int, now: float) -> None:
         """Note that it was acknowledged."""
         self.sent(index, now)
-        if self.flight.acknowledged(index) and self._profile.pacing is not None:
-            self._profile.pacing.acknowledged(index, now)
+        if self.flight.acknowledged(index) and self._traits.pacing is not None:
+            self._traits.pacing.acknowledged(index, now)
         if self.flight.is_empty:
             self._nudges.all_acknowledged(now)
         self._end_is_over(now)
@@ -320,7 +287,7 @@ class OutboundDirection:
     def _end_is_over(self, now: float) -> None:
         if not self.end_requested or self._queue.size:
             return
-        if self._profile.end_signal is EndSignal.NONE:
+        if self._traits.end_signal is EndSignal.NONE:
             self.end_handed_over = True
         if self.is_drained and self.end_acknowledged_at is None:
             self.end_acknowledged_at = now

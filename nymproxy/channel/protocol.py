@@ -1,8 +1,8 @@
-"""What a protocol module supplies to the channels: a codec, and a profile of each peer.
+"""What a protocol module supplies to the channels: a codec, and the traits of each peer.
 
-A :class:`ChannelProtocol` is a codec plus two factories of :class:`PeerProfile`: one for channels
-that we open, one for channels that a peer opens. A profile belongs to one channel and lives as
-long; it learns from what the peer sends. The base class describes a peer about which nothing is
+A :class:`ChannelProtocol` is a codec plus two factories of :class:`PeerTraits`: one for channels
+that we open, one for channels that a peer opens. Traits belong to one channel, live as long, and
+learn from what the peer sends. The base class describes a peer about which nothing is
 known and which knows nothing: override what differs.
 """
 
@@ -44,7 +44,7 @@ class ChannelCodec(Protocol):
         ...
 
     def encode(self, segment: Segment) -> bytes:
-        """Write one message. Only called with kinds that the profile allows."""
+        """Write one message. Only called with kinds that the traits allow."""
         ...
 
 
@@ -99,7 +99,7 @@ class ChannelRules:
     answer_timeout_seconds: float | None = None
     """After our own end was acknowledged: so long without a message from the peer ends the
     channel. The reader sees the end of the stream if the peer cannot tell it (see
-    ``PeerProfile.peer_signals_end``), else StreamIdleTimeout. ``None``: no such limit."""
+    ``PeerTraits.peer_signals_end``), else StreamIdleTimeout. ``None``: no such limit."""
     silence_end_seconds: float | None = None
     """So long without DATA from the peer is taken as the end of its direction. Off: ``None``."""
     wake_up_after_seconds: float | None = None
@@ -164,7 +164,7 @@ class Pacing(Protocol):
         ...
 
 
-class PeerProfile:
+class PeerTraits:
     """What is known of the peer of one channel, and what follows from it.
 
     The machine calls :meth:`segment_received` with every valid segment, and asks the rest each
@@ -272,12 +272,12 @@ class ChannelProtocol(Protocol):
         """Draw the id of a channel that we open."""
         ...
 
-    def dial(self, channel_id: ChannelId, to: NymAddress) -> PeerProfile:
-        """Return the profile of a channel that we open."""
+    def dial(self, channel_id: ChannelId, to: NymAddress) -> PeerTraits:
+        """Return the traits of a channel that we open."""
         ...
 
-    def answer(self, segment: Segment) -> PeerProfile:
-        """Return the profile of a channel that a peer opens with ``segment`` (in a protocol
+    def answer(self, segment: Segment) -> PeerTraits:
+        """Return the traits of a channel that a peer opens with ``segment`` (in a protocol
         without OPEN this is whatever arrived first, not always the first sent)."""
         ...
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nymproxy.address import NymAddress, SenderTag
-    from nymproxy.channel.protocol import PeerProfile
+    from nymproxy.channel.protocol import PeerTraits
     from nymproxy.mixnet.randomness import RandomBytes
 
 logger = logging.getLogger("nymproxy.channel")
@@ -127,8 +127,8 @@ class ChannelTable:
             key = ChannelKey(protocol.codec.name, None, channel_id)
             if key not in self.channels and self._tombstones.get(key, now) is None:
                 break
-        profile = protocol.dial(channel_id, to)
-        machine = ChannelMachine(channel_id, profile, is_dialer=True, now=now)
+        traits = protocol.dial(channel_id, to)
+        machine = ChannelMachine(channel_id, traits, is_dialer=True, now=now)
         self.channels[key] = machine
         return key, machine
 
@@ -249,8 +249,8 @@ class ChannelTable:
         if refusal is not None:
             self._refuse(key, segment, now, refusal)
             return None
-        profile = listener.protocol.answer(segment)
-        machine = ChannelMachine(key.channel_id, profile, is_dialer=False, now=now)
+        traits = listener.protocol.answer(segment)
+        machine = ChannelMachine(key.channel_id, traits, is_dialer=False, now=now)
         self.channels[key] = machine
         listener.waiting.append(key)
         machine.attach_listener()
@@ -316,9 +316,9 @@ class ChannelTable:
         reason: str,
     ) -> None:
         """Send a RESET outside of any channel, if the sender of ``cause`` knows it."""
-        profile = self._protocols[key.protocol].answer(cause)
-        profile.segment_received(cause)
-        self._send_stray_reset(key, to, profile, code, reason)
+        traits = self._protocols[key.protocol].answer(cause)
+        traits.segment_received(cause)
+        self._send_stray_reset(key, to, traits, code, reason)
 
     def _answer_dropped(
         self, key: ChannelKey, peer: NymAddress | SenderTag, machine: ChannelMachine, now: float
@@ -326,24 +326,24 @@ class ChannelTable:
         """Answer data that came after we had closed: its sender may wait for a window in vain."""
         stone = self._tombstones.get(key, now)
         if stone is not None and stone.may_answer(now):
-            self._send_stray_reset(key, peer, machine.profile, ResetCode.UNKNOWN_STREAM, "")
+            self._send_stray_reset(key, peer, machine.traits, ResetCode.UNKNOWN_STREAM, "")
 
     def _send_stray_reset(
         self,
         key: ChannelKey,
         to: NymAddress | SenderTag,
-        profile: PeerProfile,
+        traits: PeerTraits,
         code: ResetCode,
         reason: str,
     ) -> None:
         protocol = self._protocols[key.protocol]
-        if not profile.may_send(SegmentKind.RESET):
+        if not traits.may_send(SegmentKind.RESET):
             return
         if len(self.strays) >= self._limits.stray_messages:
             self._drop("stray")
             return
         reset = Segment(SegmentKind.RESET, key.channel_id, reset_code=code, reason=reason)
-        self.strays.append(Stray(to, protocol.codec.encode(profile.stamp(reset))))
+        self.strays.append(Stray(to, protocol.codec.encode(traits.stamp(reset))))
 
     def _drop(self, reason: str) -> None:
         self.counters[reason] += 1

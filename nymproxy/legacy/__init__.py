@@ -7,21 +7,21 @@ serves streams at the same address.
 from __future__ import annotations
 
 from nymproxy.legacy.client import NymProxyClient
-from nymproxy.legacy.client_pool import ClientPool
-from nymproxy.legacy.clients import ClientFactory, ProxyClient
+from nymproxy.legacy.client_pool import ClientPool, PooledClient
+from nymproxy.legacy.connector import ConnectedClient, Connector
 from nymproxy.legacy.identities import IdentityMode
 from nymproxy.legacy.message import Close, Data, Payload, ProxiedMessage
-from nymproxy.legacy.pooled_client import PooledClient
-from nymproxy.legacy.profile import LegacySettings
 from nymproxy.legacy.protocol import LegacyProtocol
 from nymproxy.legacy.server import DisconnectSignal, NymProxyServer, SessionKey
 from nymproxy.legacy.session import SessionSnapshot
+from nymproxy.legacy.traits import LegacySettings
 from nymproxy.legacy.wire import Wire, WireSettings
 
 __all__ = [
-    "ClientFactory",
     "ClientPool",
     "Close",
+    "ConnectedClient",
+    "Connector",
     "Data",
     "DisconnectSignal",
     "IdentityMode",
@@ -32,7 +32,6 @@ __all__ = [
     "Payload",
     "PooledClient",
     "ProxiedMessage",
-    "ProxyClient",
     "SessionKey",
     "SessionSnapshot",
     "Wire",

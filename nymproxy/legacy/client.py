@@ -20,7 +20,7 @@ from nymproxy.address import NymAddress
 from nymproxy.errors import NymError, UsageError
 from nymproxy.forward import TcpEndpoint, TcpListener, parse_port, reset_stream
 from nymproxy.legacy.background import RunningClient, running
-from nymproxy.legacy.factory import mixnet_client_factory
+from nymproxy.legacy.connector import mixnet_connector
 from nymproxy.legacy.identities import IdentityMode, make_identities
 from nymproxy.legacy.session import Session
 from nymproxy.legacy.upstream_header import make_header
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from anyio.abc import SocketStream
 
     from nymproxy.address import NodeIdentity
-    from nymproxy.legacy.clients import ClientFactory
+    from nymproxy.legacy.connector import Connector
     from nymproxy.legacy.wire import Wire
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.traffic import TrafficProfile
@@ -65,7 +65,7 @@ class NymProxyClient:
         settings: of both protocols; ``close_timeout`` wins over its own.
         upstream_header: ``host:port`` to ask the server for (servers that were told to allow it).
         max_connections: TCP connections at once; more wait.
-        client_factory: connects mixnet clients, in place of everything about the network above.
+        connector: connects mixnet clients, in place of everything about the network above.
 
     Raises:
         AddressError: the server address is none.
@@ -89,7 +89,7 @@ class NymProxyClient:
         settings: WireSettings | None = None,
         upstream_header: str | None = None,
         max_connections: int | None = None,
-        client_factory: ClientFactory | None = None,
+        connector: Connector | None = None,
     ) -> None:
         address = (
             server_address
@@ -101,8 +101,8 @@ class NymProxyClient:
         self._header = None if upstream_header is None else make_header(upstream_header)
         self._identities = make_identities(
             identity_mode,
-            client_factory
-            or mixnet_client_factory(network=network, env=env, profile=profile, gateway=gateway),
+            connector
+            or mixnet_connector(network=network, env=env, profile=profile, gateway=gateway),
             Destination(
                 address,
                 check_wire(wire),

@@ -20,14 +20,14 @@ from nymproxy._background_task import BackgroundTask
 from nymproxy._signal import Signal
 from nymproxy.errors import ClientDisconnected, ConfigurationError, NymError, UsageError
 from nymproxy.legacy.backoff import Backoff
-from nymproxy.legacy.pooled_client import PooledClient
+from nymproxy.legacy.connector import FLUSH_SECONDS
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
     from nymproxy.address import NodeIdentity
-    from nymproxy.legacy.clients import ClientFactory
+    from nymproxy.legacy.connector import ConnectedClient, Connector
 
 logger = logging.getLogger("nymproxy.legacy")
 
@@ -35,6 +35,55 @@ MAX_CONCURRENT_CONNECTS = 4
 MAX_AGE_SECONDS = 3600.0
 _FAILURES_BEFORE_REFUSAL = 3
 """So many failures in a row, and those who wait for a client are told instead of kept waiting."""
+
+
+class PooledClient:
+    """A client taken from a pool. ``async with`` gives the client and disconnects it."""
+
+    def __init__(self, client: ConnectedClient, created_at: float) -> None:
+        self.client = client
+        self.created_at = created_at
+        self._released = anyio.Event()
+        self._disconnected = anyio.Event()
+
+    async def disconnect(self) -> None:
+        """Disconnect the client, and wait until it is. Idempotent."""
+        self._released.set()
+        await self._disconnected.wait()
+
+    async def __aenter__(self) -> ConnectedClient:
+        return self.client
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.disconnect()
+
+    # The pool's side.
+
+    async def host(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Keep the client working until it is released; in a task of the pool."""
+        is_working = False
+        try:
+            async with self.client:
+                is_working = True
+                task_status.started()
+                await self._released.wait()
+        except NymError as error:
+            if not is_working:
+                raise
+            logger.warning("A mixnet client ended: %s", error)
+        finally:
+            with anyio.move_on_after(FLUSH_SECONDS, shield=True):
+                await self.client.aclose()  # if it could not be entered
+            self._disconnected.set()
+
+    def release(self) -> None:
+        """Let the client be disconnected, without waiting."""
+        self._released.set()
 
 
 @dataclass(eq=False, slots=True)
@@ -54,7 +103,7 @@ class ClientPool:
 
     Args:
         client_pool_reserve_number: clients to keep ready; 0 connects on demand only.
-        factory: connects one client.
+        connector: connects one client.
         max_concurrent_connects: connections being set up at once, on demand or not.
         max_age_seconds: an unused client is replaced when it is that old.
         backoff: pauses after failures, 1 to 60 s by default.
@@ -63,7 +112,7 @@ class ClientPool:
     def __init__(
         self,
         client_pool_reserve_number: int,
-        factory: ClientFactory,
+        connector: Connector,
         *,
         max_concurrent_connects: int = MAX_CONCURRENT_CONNECTS,
         max_age_seconds: float = MAX_AGE_SECONDS,
@@ -74,7 +123,7 @@ class ClientPool:
                 "a pool's reserve is at least 0, and it makes at least 1 connection at a time"
             )
         self._reserve = client_pool_reserve_number
-        self._factory = factory
+        self._connector = connector
         self._max_concurrent_connects = max_concurrent_connects
         self._max_age_seconds = max_age_seconds
         self._backoff = backoff or Backoff()
@@ -246,7 +295,7 @@ class ClientPool:
 
     async def _connect(self, gateway: NodeIdentity | None, hosts: anyio.abc.TaskGroup) -> None:
         try:
-            pooled = PooledClient(await self._factory(gateway), anyio.current_time())
+            pooled = PooledClient(await self._connector(gateway), anyio.current_time())
             await hosts.start(pooled.host)
         except (NymError, OSError) as error:
             self._connect_failed(error)

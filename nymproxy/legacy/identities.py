@@ -19,13 +19,13 @@ from nymproxy._signal import Signal
 from nymproxy.errors import ConfigurationError, NymError
 from nymproxy.legacy.backoff import Backoff
 from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS, ClientPool
-from nymproxy.legacy.clients import FLUSH_SECONDS, ClientFactory, running_mux
+from nymproxy.legacy.connector import FLUSH_SECONDS, Connector, running_mux
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from nymproxy.channel import Channel, ChannelMux
-    from nymproxy.legacy.pooled_client import PooledClient
+    from nymproxy.legacy.client_pool import PooledClient
     from nymproxy.legacy.wire import Destination
 
 logger = logging.getLogger("nymproxy.legacy")
@@ -63,7 +63,7 @@ class FreshIdentities:
     """Every connection takes a new identity from a reserve, and throws it away.
 
     Args:
-        factory: connects one client.
+        connector: connects one client.
         destination: the server.
         reserve: clients kept ready; 0 for none.
         max_concurrent_connects: clients being connected at once.
@@ -71,14 +71,14 @@ class FreshIdentities:
 
     def __init__(
         self,
-        factory: ClientFactory,
+        connector: Connector,
         destination: Destination,
         *,
         reserve: int,
         max_concurrent_connects: int = MAX_CONCURRENT_CONNECTS,
     ) -> None:
         self._destination = destination
-        self.pool = ClientPool(reserve, factory, max_concurrent_connects=max_concurrent_connects)
+        self.pool = ClientPool(reserve, connector, max_concurrent_connects=max_concurrent_connects)
 
     async def run(
         self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
@@ -138,7 +138,7 @@ class LastingIdentities:
     A client that is lost for good is replaced, by another identity.
 
     Args:
-        factory: connects one client.
+        connector: connects one client.
         destination: the server.
         count: identities, 1 or more.
         max_concurrent_connects: clients being connected at once.
@@ -146,7 +146,7 @@ class LastingIdentities:
 
     def __init__(
         self,
-        factory: ClientFactory,
+        connector: Connector,
         destination: Destination,
         *,
         count: int,
@@ -154,7 +154,7 @@ class LastingIdentities:
     ) -> None:
         if count < 1:
             raise ConfigurationError("at least one identity is needed")
-        self._factory = factory
+        self._connector = connector
         self._destination = destination
         self._slots = [_Slot() for _ in range(count)]
         self._connecting = anyio.Semaphore(max_concurrent_connects)
@@ -215,7 +215,7 @@ class LastingIdentities:
         while True:
             try:
                 async with self._connecting:
-                    client = await self._factory()
+                    client = await self._connector()
             except (NymError, OSError) as error:
                 self._update(slot, None, error)
                 pause = backoff.failed()
@@ -241,14 +241,14 @@ class LastingIdentities:
 
 
 def make_identities(
-    mode: IdentityMode, factory: ClientFactory, destination: Destination, *, amount: int
+    mode: IdentityMode, connector: Connector, destination: Destination, *, amount: int
 ) -> Identities:
     """Return the identities of a mode.
 
     Args:
         mode: ``per-connection`` (as the old module: a fresh identity for each connection),
             ``pool`` (``amount`` identities, reused) or ``shared`` (one).
-        factory: connects one client.
+        connector: connects one client.
         destination: the server.
         amount: the reserve, or the size of the pool.
 
@@ -256,11 +256,11 @@ def make_identities(
         ConfigurationError: no such mode, or an amount that does not fit.
     """
     if mode == "per-connection":
-        return FreshIdentities(factory, destination, reserve=amount)
+        return FreshIdentities(connector, destination, reserve=amount)
     if mode == "pool":
-        return LastingIdentities(factory, destination, count=amount)
+        return LastingIdentities(connector, destination, count=amount)
     if mode == "shared":
-        return LastingIdentities(factory, destination, count=1)
+        return LastingIdentities(connector, destination, count=1)
     raise ConfigurationError(
         f"there is no identity mode {mode!r}; choose per-connection, pool or shared"
     )

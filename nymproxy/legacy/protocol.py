@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nymproxy.channel import ChannelId, PeerMemory
 from nymproxy.legacy.codec import LegacyCodec
-from nymproxy.legacy.profile import ClientProfile, LegacySettings, ServerProfile
 from nymproxy.legacy.session_id import is_modern, make_session_id
+from nymproxy.legacy.traits import ClientTraits, LegacySettings, ServerTraits
 from nymproxy.legacy.turns import ServerTurns
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ class LegacyProtocol:
         """Draw a session id of the version in the settings."""
         return ChannelId(make_session_id(random_bytes, self.settings.session_id_version).int)
 
-    def dial(self, channel_id: ChannelId, to: NymAddress) -> ServerProfile:
+    def dial(self, channel_id: ChannelId, to: NymAddress) -> ServerTraits:
         """Return what a client knows of the server at an address."""
-        return ServerProfile(
+        return ServerTraits(
             self.settings, to, self.memory, packet_rate=self._packet_rate, turns=self._turns
         )
 
-    def answer(self, segment: Segment) -> ClientProfile:
+    def answer(self, segment: Segment) -> ClientTraits:
         """Return what a server knows of the client that sent a session's first message."""
         session_id = uuid.UUID(int=segment.channel_id)
-        return ClientProfile(self.settings, is_modern=is_modern(session_id))
+        return ClientTraits(self.settings, is_modern=is_modern(session_id))

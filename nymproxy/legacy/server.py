@@ -27,8 +27,7 @@ from nymproxy.errors import (
 from nymproxy.forward import TcpEndpoint, connect_upstream
 from nymproxy.forward.sockets import CONNECT_SECONDS
 from nymproxy.legacy.background import RunningServer, running
-from nymproxy.legacy.clients import running_mux
-from nymproxy.legacy.factory import mixnet_client_factory
+from nymproxy.legacy.connector import mixnet_connector, running_mux
 from nymproxy.legacy.session import Session, SessionSnapshot, session_name
 from nymproxy.legacy.upstream_header import AllowList, read_header
 from nymproxy.legacy.wire import WireSettings, check_wire
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity, NymAddress, SenderTag
     from nymproxy.channel import Channel, ChannelAcceptor, ChannelProtocol
     from nymproxy.forward import ByteChannel
-    from nymproxy.legacy.clients import ClientFactory, ProxyClient, RunningMux
+    from nymproxy.legacy.connector import ConnectedClient, Connector, RunningMux
     from nymproxy.legacy.wire import Wire
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.traffic import TrafficProfile
@@ -81,7 +80,7 @@ class NymProxyServer:
 
     def __init__(
         self,
-        client: ProxyClient,
+        client: ConnectedClient,
         upstream: TcpEndpoint,
         *,
         accept: Sequence[Wire],
@@ -119,7 +118,7 @@ class NymProxyServer:
         max_sessions: int = MAX_SESSIONS,
         connect_timeout: float = CONNECT_SECONDS,
         allowed_upstreams: Sequence[str] | None = None,
-        client_factory: ClientFactory | None = None,
+        connector: Connector | None = None,
     ) -> Self:
         """Connect to the mixnet; :meth:`run` then serves.
 
@@ -136,7 +135,7 @@ class NymProxyServer:
             connect_timeout: seconds for connecting to the upstream.
             allowed_upstreams: ``host:port`` or ``host:*``: sessions may ask for these with an
                 ``UPSTREAM:host:port`` line (the dialect of nym-rpc). Off without it.
-            client_factory: connects the mixnet client, in place of everything about it above.
+            connector: connects the mixnet client, in place of everything about it above.
 
         Raises:
             ConfigurationError: a value that cannot work.
@@ -147,11 +146,11 @@ class NymProxyServer:
         if not wires or max_sessions < 1:
             raise ConfigurationError("a server accepts at least one protocol and one session")
         allowed = None if allowed_upstreams is None else AllowList.parse(allowed_upstreams)
-        factory = client_factory or mixnet_client_factory(
+        connector = connector or mixnet_connector(
             network=network, env=env, profile=profile, gateway=gateway, storage=config_dir
         )
         logger.info("Creating client")
-        client = await factory()
+        client = await connector()
         logger.info("Client created: %s", client.address)
         return cls(
             client,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from nymproxy.channel import PeerMemory
 from nymproxy.errors import ConfigurationError
-from nymproxy.legacy.profile import LegacySettings
 from nymproxy.legacy.protocol import LegacyProtocol
+from nymproxy.legacy.traits import LegacySettings
 from nymproxy.legacy.turns import ServerTurns
-from nymproxy.stream.profile import StreamOptions, StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.traits import StreamOptions
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress

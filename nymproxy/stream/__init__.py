@@ -10,7 +10,7 @@ from __future__ import annotations
 from nymproxy.stream.client import MixnetClient as MixnetClient
 from nymproxy.stream.endpoint import StreamEndpoint as StreamEndpoint
 from nymproxy.stream.listener import MixnetListener as MixnetListener
-from nymproxy.stream.profile import StreamOptions as StreamOptions
-from nymproxy.stream.profile import StreamProtocol as StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol as StreamProtocol
 from nymproxy.stream.stream import MixnetStream as MixnetStream
 from nymproxy.stream.stream import StreamAttribute as StreamAttribute
+from nymproxy.stream.traits import StreamOptions as StreamOptions

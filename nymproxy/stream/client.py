@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import Delivery, Received
     from nymproxy.stream.listener import MixnetListener
-    from nymproxy.stream.profile import StreamOptions
     from nymproxy.stream.stream import MixnetStream
+    from nymproxy.stream.traits import StreamOptions
 
 CLOSE_SECONDS = 10.0
 """How long leaving the client may flush its streams."""

@@ -11,8 +11,9 @@ from nymproxy._background_task import BackgroundTask
 from nymproxy.channel import ChannelMux
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.stream.listener import MixnetListener
-from nymproxy.stream.profile import StreamOptions, StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.stream import MixnetStream
+from nymproxy.stream.traits import StreamOptions
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -13,7 +13,7 @@ from nymproxy.testing._simulated_link import Fate, SimulatedFaults, SimulatedLin
 from nymproxy.testing._simulated_plan import SideResult, Workload
 
 if TYPE_CHECKING:
-    from nymproxy.channel.machine import ChannelMachine, Outgoing
+    from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.channel.table import ChannelKey, Listener
 
@@ -161,7 +161,7 @@ class SimulatedSide:
         self._pulls_at = None
         self.changed()
 
-    def _send(self, outgoing: Outgoing) -> None:
+    def _send(self, outgoing: OutgoingSegment) -> None:
         assert self.machine is not None
         payload = self.protocol.codec.encode(outgoing.segment)
         now = self.clock.now
@@ -177,7 +177,7 @@ class SimulatedSide:
         if dies_at is None or sent_at < dies_at:  # what had not left dies with its sender
             self.peer.message_arrived(payload)
 
-    def _schedule_deliveries(self, outgoing: Outgoing, fate: Fate) -> None:
+    def _schedule_deliveries(self, outgoing: OutgoingSegment, fate: Fate) -> None:
         times = [
             (fate.sent_at, False, None),
             (fate.acknowledged_at, True, None),
@@ -190,7 +190,7 @@ class SimulatedSide:
                 )
 
     def _delivery_changed(
-        self, outgoing: Outgoing, is_acknowledged: bool, error: NymError | None
+        self, outgoing: OutgoingSegment, is_acknowledged: bool, error: NymError | None
     ) -> None:
         assert self.machine is not None
         self.machine.delivery_changed(

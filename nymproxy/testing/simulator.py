@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.protocol import AbortSignal, ChannelProtocol, EndSignal
-from nymproxy.stream.profile import StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.testing._simulated_link import SimulatedFaults, VirtualClock
 from nymproxy.testing._simulated_plan import (
     SideResult,
@@ -90,7 +90,7 @@ class _Simulation:
         machine = side.machine
         if machine is None:
             return
-        rules = machine.profile.rules
+        rules = machine.traits.rules
         flight = machine.outbound.flight
         self._check(
             flight.ahead(machine.outbound.next_index) <= rules.max_ahead_frames + 1,
@@ -103,7 +103,7 @@ class _Simulation:
         waiting = machine.outbound.queued_bytes + flight.unsent_bytes
         self._check(waiting <= rules.send_window_bytes, f"{side.name} holds {waiting} bytes unsent")
         bound = rules.unread_limit_bytes + rules.reorder_limit_bytes
-        if machine.profile.flow_control:
+        if machine.traits.flow_control:
             bound = 2 * (rules.initial_window_bytes + rules.window_tolerance_bytes)
         self._check(
             machine.inbound.buffered_bytes <= bound + _MEBIBYTE,
@@ -137,8 +137,8 @@ class _Simulation:
         """A protocol without RESET tells an abort as an end, or its peer takes silence for one."""
         machine = side.machine
         return machine is None or (
-            machine.profile.end_signal is EndSignal.NONE
-            or (machine.error is not None and machine.profile.abort_signal is AbortSignal.FIN)
+            machine.traits.end_signal is EndSignal.NONE
+            or (machine.error is not None and machine.traits.abort_signal is AbortSignal.FIN)
         )
 
     def _may_stay_silent(self, side: SimulatedSide, peer: SimulatedSide) -> bool:
@@ -147,7 +147,7 @@ class _Simulation:
         return (
             peer.is_dead
             or machine is None
-            or machine.profile.end_signal is EndSignal.NONE
+            or machine.traits.end_signal is EndSignal.NONE
             or (side.machine is None and machine.error is not None)
         )
 

@@ -12,7 +12,8 @@ import trio
 import trio.testing
 
 from nymproxy.channel import Channel, ChannelAcceptor, ChannelMux
-from nymproxy.stream.profile import STREAM_RULES, StreamOptions, StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.traits import STREAM_RULES, StreamOptions
 from nymproxy.testing import MemoryEndpoint, MemoryFaults, MemoryNetwork
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from nymproxy.address import NodeIdentity, NymAddress, SenderTag
 from nymproxy.channel import ChannelId, ChannelRules, PeerMemory, Segment, SegmentKind
-from nymproxy.channel.machine import ChannelMachine, Outgoing
-from nymproxy.stream.profile import FULL_SUPPORT, STREAM_RULES, StreamOptions, StreamProtocol
+from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.traits import FULL_SUPPORT, STREAM_RULES, StreamOptions
 
 if TYPE_CHECKING:
     from nymproxy.errors import NymError
@@ -53,16 +54,16 @@ class Bench:
             options = replace(options, rules=replace(options.rules, **rules))
         self.protocol = StreamProtocol(options, memory or PeerMemory())
         self.now = 0.0
-        self.sent: list[Outgoing] = []
+        self.sent: list[OutgoingSegment] = []
         opening = Segment(SegmentKind.OPEN, ID)
-        profile = self.protocol.dial(ID, ADDRESS) if is_dialer else self.protocol.answer(opening)
-        self.machine = ChannelMachine(ID, profile, is_dialer=is_dialer, now=0.0)
+        traits = self.protocol.dial(ID, ADDRESS) if is_dialer else self.protocol.answer(opening)
+        self.machine = ChannelMachine(ID, traits, is_dialer=is_dialer, now=0.0)
         if not is_dialer:
             self.machine.attach_listener()
 
     @property
     def rules(self) -> ChannelRules:
-        return self.machine.profile.rules
+        return self.machine.traits.rules
 
     def receive(self, *segments: Segment) -> None:
         for segment in segments:
@@ -82,7 +83,7 @@ class Bench:
 
     def settle(
         self,
-        outgoing: Outgoing,
+        outgoing: OutgoingSegment,
         *,
         is_sent: bool = True,
         is_acknowledged: bool = False,

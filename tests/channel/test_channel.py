@@ -18,7 +18,7 @@ from nymproxy.errors import (
     StreamIdleTimeout,
     StreamReset,
 )
-from nymproxy.stream.profile import StreamOptions
+from nymproxy.stream.traits import StreamOptions
 from nymproxy.testing import MemoryFaults, MemoryMessage, MessageFate, MessageKind
 from tests.channel.async_pair import async_pair, read_to_end, run_in_virtual_time
 

@@ -20,7 +20,7 @@ from nymproxy.errors import (
     StreamRefused,
     StreamReset,
 )
-from nymproxy.stream.profile import StreamOptions
+from nymproxy.stream.traits import StreamOptions
 from tests.channel.builders import ADDRESS, ID, Bench, control, data, fin, open_segment
 
 KIB = 1024

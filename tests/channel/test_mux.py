@@ -21,7 +21,7 @@ from nymproxy.errors import (
     UnknownGateway,
 )
 from nymproxy.stream.codec import MessageType, StreamFrame
-from nymproxy.stream.profile import StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.channel.async_pair import async_pair, read_to_end, run_in_virtual_time
 from tests.channel.builders import ADDRESS

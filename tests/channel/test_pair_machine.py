@@ -21,12 +21,13 @@ from hypothesis.stateful import (
 
 from nymproxy.channel.table import ChannelTable
 from nymproxy.stream.codec import StreamCodec
-from nymproxy.stream.profile import STREAM_RULES, StreamOptions, StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.traits import STREAM_RULES, StreamOptions
 from tests.channel.builders import ADDRESS, TAG
 
 if TYPE_CHECKING:
     from nymproxy.address import SenderTag
-    from nymproxy.channel.machine import ChannelMachine, Outgoing
+    from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
 
 CODEC = StreamCodec()
 RULES = replace(
@@ -49,7 +50,7 @@ class Side:
         self.table = ChannelTable([self.protocol], random_bytes=lambda count: b"\x01" * count)
         self.machine: ChannelMachine | None = None
         self.tag: SenderTag | None = None
-        self.unsettled: list[Outgoing] = []
+        self.unsettled: list[OutgoingSegment] = []
         self.in_transit: list[bytes] = []
         self.written = b""
         self.received = b""
@@ -195,9 +196,9 @@ class PairMachine(RuleBasedStateMachine):
             assert machine.error is None
             flight = machine.outbound.flight
             assert flight.ahead(machine.outbound.next_index) <= RULES.max_ahead_frames + 1
-            assert flight.unsent_messages <= machine.profile.max_unsent_messages
+            assert flight.unsent_messages <= machine.traits.max_unsent_messages
             assert machine.outbound.queued_bytes + flight.unsent_bytes <= 400
-            if machine.profile.flow_control:
+            if machine.traits.flow_control:
                 assert machine.inbound.unread_bytes <= 300 + 600
 
 

@@ -21,7 +21,8 @@ from nymproxy.errors import (
     StreamOverflow,
 )
 from nymproxy.stream.codec import StreamCodec
-from nymproxy.stream.profile import STREAM_RULES, StreamOptions, StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.traits import STREAM_RULES, StreamOptions
 from tests.channel.async_pair import async_pair
 from tests.channel.builders import ADDRESS, OTHER_TAG, TAG, Bench, control, data, fin, open_segment
 

@@ -1,4 +1,4 @@
-"""Serial numbers, windows, inbox, flight, timers, tombstones, orphans: each by itself."""
+"""Serial numbers, windows, queue, flight, timers, tombstones, orphans: each by itself."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.channel.flight import Flight
-from nymproxy.channel.inbox import Inbox
 from nymproxy.channel.orphans import OrphanLimits, Orphans
-from nymproxy.channel.outbound import WriteQueue
+from nymproxy.channel.queues import ReadQueue, WriteQueue
 from nymproxy.channel.serial import serial_distance
 from nymproxy.channel.timers import TimerQueue
 from nymproxy.channel.tombstones import RESET_INTERVAL_SECONDS, Tombstones
@@ -112,48 +111,48 @@ class TestSendWindow:
         assert window.probe_at == math.inf
 
 
-class TestInbox:
+class TestReadQueue:
     def test_reads_join_frames(self) -> None:
-        inbox = Inbox()
+        queue = ReadQueue()
         for frame in (b"ab", b"", b"cd", b"efg"):
-            inbox.append(frame)
-        assert inbox.take(5) == b"abcd"
-        assert inbox.take(2) == b"ef"
-        assert inbox.take(2) == b"g"
-        assert not inbox
+            queue.append(frame)
+        assert queue.take(5) == b"abcd"
+        assert queue.take(2) == b"ef"
+        assert queue.take(2) == b"g"
+        assert not queue
 
     def test_a_frame_is_returned_whole_or_as_the_rest(self) -> None:
-        inbox = Inbox()
-        inbox.append(b"abcdef")
-        inbox.append(b"gh")
-        assert inbox.take(2) == b"ab"
-        assert inbox.take_frame() == b"cdef"
-        assert inbox.take_frame() == b"gh"
+        queue = ReadQueue()
+        queue.append(b"abcdef")
+        queue.append(b"gh")
+        assert queue.take(2) == b"ab"
+        assert queue.take_frame() == b"cdef"
+        assert queue.take_frame() == b"gh"
 
     @given(st.lists(st.binary(max_size=20)), st.lists(st.integers(1, 30)))
     def test_any_reads_give_the_bytes_in_order(self, frames: list[bytes], sizes: list[int]) -> None:
-        inbox = Inbox()
+        queue = ReadQueue()
         for frame in frames:
-            inbox.append(frame)
+            queue.append(frame)
         taken = b""
         for size in sizes:
-            if inbox:
-                piece = inbox.take(size)
+            if queue:
+                piece = queue.take(size)
                 assert 0 < len(piece) <= size
                 taken += piece
-            assert inbox.unread_bytes == sum(map(len, frames)) - len(taken)
-        while inbox:
-            taken += inbox.take_frame()
+            assert queue.unread_bytes == sum(map(len, frames)) - len(taken)
+        while queue:
+            taken += queue.take_frame()
         assert taken == b"".join(frames)
-        assert inbox.unread_bytes == inbox.memory_bytes == 0
+        assert queue.unread_bytes == queue.memory_bytes == 0
 
     def test_tiny_frames_cost_more_than_their_bytes(self) -> None:
-        inbox = Inbox()
+        queue = ReadQueue()
         for _ in range(10):
-            inbox.append(b"x")
-        assert inbox.memory_bytes > 10 * 32
-        inbox.clear()
-        assert inbox.memory_bytes == 0
+            queue.append(b"x")
+        assert queue.memory_bytes > 10 * 32
+        queue.clear()
+        assert queue.memory_bytes == 0
 
 
 class TestWriteQueue:

@@ -14,7 +14,7 @@ from nymproxy.channel import (
     ChannelCodec,
     ChannelId,
     ChannelRules,
-    PeerProfile,
+    PeerTraits,
     Segment,
     SegmentKind,
 )
@@ -22,7 +22,8 @@ from nymproxy.channel.orphans import OrphanLimits
 from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, TableLimits
 from nymproxy.errors import ListenerAlreadyTaken, ResetCode, StreamReset
 from nymproxy.stream.codec import StreamCodec
-from nymproxy.stream.profile import STREAM_RULES, StreamOptions, StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.traits import STREAM_RULES, StreamOptions
 from tests.channel.builders import (
     ADDRESS,
     FULL_SUPPORT,
@@ -171,7 +172,7 @@ def test_the_capability_byte_of_an_orphan_counts() -> None:
     desk.receive(open_segment(shows=False))
     machine = desk.accept()
     assert machine is not None
-    assert machine.profile.flow_control is True
+    assert machine.traits.flow_control is True
 
 
 class TestBacklog:
@@ -287,7 +288,7 @@ class TestListeners:
         desk.receive(open_segment())
         machine = desk.accept()
         assert machine is not None
-        assert machine.profile.rules.gap_timeout_seconds == 1.0
+        assert machine.traits.rules.gap_timeout_seconds == 1.0
 
 
 class TestTombstones:
@@ -363,8 +364,8 @@ class _ImplicitProtocol(StreamProtocol):
     codec: ClassVar[ChannelCodec] = CODEC
     opens_explicitly: ClassVar[bool] = False
 
-    def answer(self, segment: Segment) -> PeerProfile:  # type: ignore[override]
-        return PeerProfile(ChannelRules(sequence_modulus=1 << 16, has_open=False))
+    def answer(self, segment: Segment) -> PeerTraits:  # type: ignore[override]
+        return PeerTraits(ChannelRules(sequence_modulus=1 << 16, has_open=False))
 
 
 class TestImplicitOpening:

@@ -17,7 +17,7 @@ from nymproxy.channel.machine import ChannelMachine
 from nymproxy.channel.table import ChannelTable
 from nymproxy.errors import ChannelFormatError
 from nymproxy.legacy.protocol import LegacyProtocol
-from nymproxy.stream.profile import StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.testing.payload import payload_bytes
 from tests.channel.builders import ADDRESS, OTHER_TAG, TAG
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nymproxy.channel import ChannelId, Segment, SegmentKind
-from nymproxy.channel.machine import ChannelMachine, Outgoing
+from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
 from nymproxy.legacy.codec import LegacyCodec
 from nymproxy.legacy.protocol import LegacyProtocol
 from tests.legacy.addresses import some_address
 
 if TYPE_CHECKING:
-    from nymproxy.legacy.profile import LegacySettings
+    from nymproxy.legacy.traits import LegacySettings
 
 MODERN = ChannelId(uuid.UUID("2489e9ad-2ee2-8e00-8ec9-32d5f69181c0").int)
 OLD = ChannelId(uuid.UUID("00112233-4455-4677-8899-aabbccddeeff").int)
@@ -30,16 +30,16 @@ def close(message_id: int, session: ChannelId = MODERN) -> Segment:
 
 def dialer(settings: LegacySettings | None = None, *, is_modern: bool = False) -> ChannelMachine:
     """Our client's side of a session."""
-    profile = LegacyProtocol(settings).dial(MODERN, some_address())
+    traits = LegacyProtocol(settings).dial(MODERN, some_address())
     if is_modern:
-        profile.is_modern, profile.pacing = True, None
-    return ChannelMachine(MODERN, profile, is_dialer=True, now=0.0)
+        traits.is_modern, traits.pacing = True, None
+    return ChannelMachine(MODERN, traits, is_dialer=True, now=0.0)
 
 
 def acceptor(session: ChannelId = MODERN, settings: LegacySettings | None = None) -> ChannelMachine:
     """Our server's side of a session."""
-    profile = LegacyProtocol(settings).answer(data(0, b"", session))
-    machine = ChannelMachine(session, profile, is_dialer=False, now=0.0)
+    traits = LegacyProtocol(settings).answer(data(0, b"", session))
+    machine = ChannelMachine(session, traits, is_dialer=False, now=0.0)
     machine.attach_listener()
     return machine
 
@@ -68,7 +68,7 @@ class Reader:
             self.end_at = now
 
 
-def send_all(machine: ChannelMachine, now: float) -> list[Outgoing]:
+def send_all(machine: ChannelMachine, now: float) -> list[OutgoingSegment]:
     """Everything that is due, each acknowledged at once."""
     sent = []
     while (outgoing := machine.next_outgoing(now)) is not None:

@@ -1,4 +1,4 @@
-"""Mixnet clients over a ``MemoryNetwork``, with a factory that can be slow or fail."""
+"""Mixnet clients over a ``MemoryNetwork``, with a connector that can be slow or fail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MemoryClient(TransportWrapper):
-    """A ``ProxyClient``: an endpoint that is closed with its ``async with``."""
+    """A ``ConnectedClient``: an endpoint that is closed with its ``async with``."""
 
     def __init__(self, endpoint: MemoryEndpoint) -> None:
         super().__init__(endpoint)
@@ -48,8 +48,8 @@ class MemoryClient(TransportWrapper):
         await self.aclose()
 
 
-class MemoryFactory:
-    """A ``ClientFactory`` that keeps what it made.
+class MemoryConnector:
+    """A ``Connector`` that keeps what it made.
 
     Args:
         network: where the endpoints are.

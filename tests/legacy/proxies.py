@@ -10,7 +10,7 @@ import anyio
 
 from nymproxy.forward import TcpEndpoint, TcpListener
 from nymproxy.legacy import NymProxyClient, NymProxyServer
-from tests.legacy.memory_clients import MemoryFactory
+from tests.legacy.memory_clients import MemoryConnector
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -81,7 +81,7 @@ async def running_server(
     server = await NymProxyServer.create(
         upstream_address,
         None,
-        client_factory=MemoryFactory(network, name="server"),
+        connector=MemoryConnector(network, name="server"),
         **options,
     )
     async with anyio.create_task_group() as tasks:
@@ -96,7 +96,7 @@ class Proxies:
 
     client: NymProxyClient
     server: NymProxyServer
-    factory: MemoryFactory
+    connector: MemoryConnector
 
     async def connect(self) -> SocketStream:
         """An app's connection."""
@@ -109,18 +109,18 @@ async def proxies(
     handler: Callable[[SocketStream], Awaitable[None]] | str = echo,
     *,
     server: dict[str, Any] | None = None,
-    factory: MemoryFactory | None = None,
+    connector: MemoryConnector | None = None,
     **options: Any,
 ) -> AsyncIterator[Proxies]:
     """Both proxies, running, with an upstream (or the address of one that is not ours)."""
-    factory = factory or MemoryFactory(network)
+    connector = connector or MemoryConnector(network)
     if isinstance(handler, str):
-        async with _both(network, handler, server or {}, factory, options) as both:
+        async with _both(network, handler, server or {}, connector, options) as both:
             yield both
     else:
         async with (
             upstream(handler) as address,
-            _both(network, address, server or {}, factory, options) as both,
+            _both(network, address, server or {}, connector, options) as both,
         ):
             yield both
 
@@ -130,12 +130,10 @@ async def _both(
     network: MemoryNetwork,
     upstream_address: str,
     server_options: dict[str, Any],
-    factory: MemoryFactory,
+    connector: MemoryConnector,
     options: dict[str, Any],
 ) -> AsyncIterator[Proxies]:
     async with running_server(network, upstream_address, **server_options) as server:
-        client = NymProxyClient(
-            server.nym_address(), listen_port=0, client_factory=factory, **options
-        )
+        client = NymProxyClient(server.nym_address(), listen_port=0, connector=connector, **options)
         async with client:
-            yield Proxies(client, server, factory)
+            yield Proxies(client, server, connector)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from nymproxy.legacy.clients import running_mux
+from nymproxy.legacy.connector import running_mux
 from nymproxy.legacy.protocol import LegacyProtocol
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.channel import Channel, ChannelAcceptor, PeerMemory
-    from nymproxy.legacy.profile import LegacySettings
+    from nymproxy.legacy.traits import LegacySettings
     from nymproxy.legacy.turns import ServerTurns
     from nymproxy.testing import MemoryNetwork
     from tests.legacy.old_server import OldServer

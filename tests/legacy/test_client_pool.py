@@ -18,7 +18,7 @@ from nymproxy.errors import (
 from nymproxy.legacy.backoff import Backoff
 from nymproxy.legacy.client_pool import ClientPool
 from nymproxy.testing import MemoryNetwork
-from tests.legacy.memory_clients import MemoryFactory
+from tests.legacy.memory_clients import MemoryConnector
 from tests.legacy.virtual_time import anyio_backend as anyio_backend
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ async def network() -> AsyncIterator[MemoryNetwork]:
 
 
 async def test_the_names_of_the_old_module(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network)
-    pool = ClientPool(2, factory)
+    connector = MemoryConnector(network)
+    pool = ClientPool(2, connector)
     assert pool.get_pool_reserve() == 2
     assert await pool.get_client_count() == 0
     assert await pool.get_mixnet_client() is None
@@ -43,64 +43,64 @@ async def test_the_names_of_the_old_module(network: MemoryNetwork) -> None:
         assert await pool.get_client_count() == 2
         taken = await pool.get_mixnet_client()
         assert taken is not None
-        assert taken.client in factory.clients[:2]
+        assert taken.client in connector.clients[:2]
         await anyio.sleep(1)
         assert await pool.get_client_count() == 2
         await pool.disconnect_pool()
         assert await pool.get_client_count() == 0
-        assert [client for client in factory.clients if not client.closed] == [taken.client]
+        assert [client for client in connector.clients if not client.closed] == [taken.client]
         await taken.disconnect()  # and with it start() returns
-    assert len(factory.clients) == 3
-    assert all(client.closed for client in factory.clients)
+    assert len(connector.clients) == 3
+    assert all(client.closed for client in connector.clients)
 
 
 async def test_start_with_specified_gateway(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network)
-    pool = ClientPool(1, factory)
+    connector = MemoryConnector(network)
+    pool = ClientPool(1, connector)
     async with anyio.create_task_group() as tasks:
         await tasks.start(pool.start_with_specified_gateway, network.gateway)
         async with await pool.acquire():
             pass
         await pool.disconnect_pool()
-    assert set(factory.gateways) == {network.gateway}
+    assert set(connector.gateways) == {network.gateway}
 
 
 async def test_a_taken_client_is_disconnected_by_its_block(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network)
-    async with ClientPool(0, factory) as pool:
+    connector = MemoryConnector(network)
+    async with ClientPool(0, connector) as pool:
         async with await pool.acquire() as client:
             assert client.status.is_ready
-            assert factory.clients[0].entered
-        assert factory.clients[0].closed
-    assert len(factory.clients) == 1
+            assert connector.clients[0].entered
+        assert connector.clients[0].closed
+    assert len(connector.clients) == 1
 
 
 async def test_leaving_the_pool_disconnects_everything(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network)
-    async with ClientPool(2, factory) as pool:
+    connector = MemoryConnector(network)
+    async with ClientPool(2, connector) as pool:
         await pool.acquire()
         await anyio.sleep(1)
-    assert len(factory.clients) == 3
-    assert all(client.closed for client in factory.clients)
+    assert len(connector.clients) == 3
+    assert all(client.closed for client in connector.clients)
 
 
 async def test_an_error_in_the_block_comes_out_as_it_is(network: MemoryNetwork) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with ClientPool(1, MemoryFactory(network)):
+        async with ClientPool(1, MemoryConnector(network)):
             raise ZeroDivisionError
 
 
 async def test_d26_retries_with_a_growing_jittered_backoff(
     network: MemoryNetwork, caplog: pytest.LogCaptureFixture
 ) -> None:
-    factory = MemoryFactory(network, failures=8)
+    connector = MemoryConnector(network, failures=8)
     with caplog.at_level(logging.WARNING):
-        async with ClientPool(1, factory) as pool:
+        async with ClientPool(1, connector) as pool:
             await anyio.sleep(400)
             assert await pool.get_client_count() == 1
     pauses = [
         later - earlier
-        for earlier, later in zip(factory.attempts, factory.attempts[1:], strict=False)
+        for earlier, later in zip(connector.attempts, connector.attempts[1:], strict=False)
     ]
     assert pauses[0] == 1
     for number, pause in enumerate(pauses):
@@ -110,64 +110,64 @@ async def test_d26_retries_with_a_growing_jittered_backoff(
 
 
 async def test_d26_cancel_during_connect_and_during_the_pause(network: MemoryNetwork) -> None:
-    factories = MemoryFactory(network, seconds=1e6), MemoryFactory(network, failures=1e6)
-    for factory in factories:
-        pool = ClientPool(1, factory)
+    factories = MemoryConnector(network, seconds=1e6), MemoryConnector(network, failures=1e6)
+    for connector in factories:
+        pool = ClientPool(1, connector)
         async with anyio.create_task_group() as tasks:
             await tasks.start(pool.start)
             await anyio.sleep(20)
             with anyio.fail_after(1):
                 await pool.disconnect_pool()
-        assert factory.connecting == 0
+        assert connector.connecting == 0
 
 
 async def test_d26_a_client_that_is_being_connected_at_the_stop_does_not_leak(
     network: MemoryNetwork,
 ) -> None:
-    factory = MemoryFactory(network, seconds=5)
-    pool = ClientPool(3, factory)
+    connector = MemoryConnector(network, seconds=5)
+    pool = ClientPool(3, connector)
     async with anyio.create_task_group() as tasks:
         await tasks.start(pool.start)
         await anyio.sleep(1)
         await pool.disconnect_pool()
-    assert factory.cancelled == 3
-    assert factory.clients == []
+    assert connector.cancelled == 3
+    assert connector.clients == []
 
 
 async def test_d26_a_stale_client_is_not_handed_out(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network)
-    async with ClientPool(2, factory) as pool:
+    connector = MemoryConnector(network)
+    async with ClientPool(2, connector) as pool:
         await anyio.sleep(1)
-        factory.clients[0].endpoint.disconnect()
+        connector.clients[0].endpoint.disconnect()
         async with await pool.acquire() as client:
-            assert client is factory.clients[1]
+            assert client is connector.clients[1]
         await anyio.sleep(1)
-        assert factory.clients[0].closed
+        assert connector.clients[0].closed
         assert await pool.get_client_count() == 2
 
 
 async def test_d26_the_oldest_client_goes_first(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network, seconds=1)
-    async with ClientPool(3, factory, max_concurrent_connects=1) as pool:
+    connector = MemoryConnector(network, seconds=1)
+    async with ClientPool(3, connector, max_concurrent_connects=1) as pool:
         await anyio.sleep(10)
         for number in range(3):
-            assert (await pool.acquire()).client is factory.clients[number]
+            assert (await pool.acquire()).client is connector.clients[number]
 
 
 async def test_d26_clients_are_replaced_at_max_age(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network)
-    async with ClientPool(1, factory, max_age_seconds=100) as pool:
+    connector = MemoryConnector(network)
+    async with ClientPool(1, connector, max_age_seconds=100) as pool:
         await anyio.sleep(99)
-        assert len(factory.clients) == 1
+        assert len(connector.clients) == 1
         await anyio.sleep(2)
-        assert factory.clients[0].closed
-        assert (await pool.acquire()).client is factory.clients[1]
+        assert connector.clients[0].closed
+        assert (await pool.acquire()).client is connector.clients[1]
 
 
 async def test_d36_set_up_is_bounded_and_connections_queue(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network, seconds=1)
+    connector = MemoryConnector(network, seconds=1)
     order: list[int] = []
-    async with ClientPool(2, factory) as pool, anyio.create_task_group() as tasks:
+    async with ClientPool(2, connector) as pool, anyio.create_task_group() as tasks:
 
         async def take(number: int) -> None:
             await pool.acquire()
@@ -176,45 +176,45 @@ async def test_d36_set_up_is_bounded_and_connections_queue(network: MemoryNetwor
         for number in range(20):
             tasks.start_soon(take, number)
             await anyio.sleep(0.001)
-    assert factory.most_connecting == 4
+    assert connector.most_connecting == 4
     assert all(abs(order.index(number) - number) < 4 for number in range(20))
 
 
 async def test_d25_those_who_wait_are_told_when_connecting_keeps_failing(
     network: MemoryNetwork,
 ) -> None:
-    factory = MemoryFactory(network, failures=1e6)
-    async with ClientPool(0, factory) as pool:
+    connector = MemoryConnector(network, failures=1e6)
+    async with ClientPool(0, connector) as pool:
         with pytest.raises(GatewayUnreachable), anyio.fail_after(5):
             await pool.acquire()
         with pytest.raises(GatewayUnreachable), anyio.fail_after(0.01):
             await pool.acquire()  # at once, and without another attempt
-        assert len(factory.attempts) == 3
-        factory.failures = 0
+        assert len(connector.attempts) == 3
+        connector.failures = 0
         await anyio.sleep(10)
         async with await pool.acquire() as client:
             assert client.status.is_ready
 
 
 async def test_a_single_failure_is_retried_for_those_who_wait(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network, failures=1)
-    async with ClientPool(0, factory) as pool, await pool.acquire() as client:
+    connector = MemoryConnector(network, failures=1)
+    async with ClientPool(0, connector) as pool, await pool.acquire() as client:
         assert client.status.is_ready
-    assert len(factory.attempts) == 2
+    assert len(connector.attempts) == 2
 
 
 async def test_a_cancelled_wait_passes_its_client_on(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network, seconds=1)
-    async with ClientPool(0, factory) as pool:
+    connector = MemoryConnector(network, seconds=1)
+    async with ClientPool(0, connector) as pool:
         with anyio.move_on_after(0.5):
             await pool.acquire()
         await anyio.sleep(1)
         assert await pool.get_client_count() == 1
-        assert (await pool.acquire()).client is factory.clients[0]
+        assert (await pool.acquire()).client is connector.clients[0]
 
 
 async def test_stopping_tells_those_who_wait(network: MemoryNetwork) -> None:
-    pool = ClientPool(0, MemoryFactory(network, seconds=1e6))
+    pool = ClientPool(0, MemoryConnector(network, seconds=1e6))
     async with anyio.create_task_group() as tasks:
         await tasks.start(pool.start)
         tasks.start_soon(_stop_later, pool)
@@ -229,10 +229,10 @@ async def _stop_later(pool: ClientPool) -> None:
 
 async def test_misuse(network: MemoryNetwork) -> None:
     with pytest.raises(ConfigurationError):
-        ClientPool(-1, MemoryFactory(network))
+        ClientPool(-1, MemoryConnector(network))
     with pytest.raises(ConfigurationError):
-        ClientPool(1, MemoryFactory(network), max_concurrent_connects=0)
-    pool = ClientPool(1, MemoryFactory(network))
+        ClientPool(1, MemoryConnector(network), max_concurrent_connects=0)
+    pool = ClientPool(1, MemoryConnector(network))
     with pytest.raises(UsageError, match="start the pool"):
         await pool.acquire()
     async with pool:
@@ -254,7 +254,7 @@ def test_backoff_stays_in_its_range() -> None:
 @pytest.mark.parametrize("now", [9.0, 10.0, 11.0])
 def test_d26_a_pause_always_has_an_end(now: float) -> None:
     """While a pause holds connecting back, the loop sleeps to its end and not for ever."""
-    pool = ClientPool(1, MemoryFactory(MemoryNetwork()))
+    pool = ClientPool(1, MemoryConnector(MemoryNetwork()))
     pool._retry_at = 10.0
     waits = pool._connects_wanted(now) == 0
     assert waits == (now < 10.0)

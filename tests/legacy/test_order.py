@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from nymproxy.channel import Segment, SegmentKind
 from nymproxy.errors import StreamDataLost
-from nymproxy.legacy.profile import LegacySettings
+from nymproxy.legacy.traits import LegacySettings
 from tests.legacy.machines import (
     CODEC,
     MODERN,

@@ -22,10 +22,10 @@ from nymproxy.errors import (
 from nymproxy.forward import reset_stream
 from nymproxy.forward.sockets import read_on_demand
 from nymproxy.legacy import LegacySettings, NymProxyClient, NymProxyServer, WireSettings
-from nymproxy.legacy.clients import running_mux
+from nymproxy.legacy.connector import running_mux
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.addresses import some_address
-from tests.legacy.memory_clients import MemoryClient, MemoryFactory
+from tests.legacy.memory_clients import MemoryClient, MemoryConnector
 from tests.legacy.proxies import (
     echo,
     free_port,
@@ -89,12 +89,12 @@ async def test_twenty_connections_at_once(
                 for number in range(20):
                     tasks.start_soon(one, number)
         identities = {"per-connection": 20, "pool": 2, "shared": 1}[identity_mode]
-        made = len(both.factory.clients)
+        made = len(both.connector.clients)
         assert identities <= made <= identities + 2  # and the reserve
         if identity_mode == "per-connection":
-            assert both.factory.most_connecting <= 4  # D36
+            assert both.connector.most_connecting <= 4  # D36
     assert answers == {number: bytes([number]) * (1000 * number + 1) for number in range(20)}
-    assert all(client.closed for client in both.factory.clients)
+    assert all(client.closed for client in both.connector.clients)
 
 
 @WIRES
@@ -192,18 +192,18 @@ async def test_d14_d17_many_sessions_one_after_the_other_leave_nothing(
 async def test_d25_a_client_that_cannot_be_made_resets_the_connection(
     network: MemoryNetwork, caplog: pytest.LogCaptureFixture
 ) -> None:
-    factory = MemoryFactory(network)
+    connector = MemoryConnector(network)
     async with (
         running_server(network, "127.0.0.1:9") as server,
         NymProxyClient(
             server.nym_address(),
             listen_port=0,
             identity_mode="shared",
-            client_factory=factory,
+            connector=connector,
         ) as client,
     ):
-        factory.failures = 1e6
-        factory.clients[0].endpoint.lose_gateway()
+        connector.failures = 1e6
+        connector.clients[0].endpoint.lose_gateway()
         await anyio.sleep(0.05)
         async with await anyio.connect_tcp(*client.local_address) as app:
             with pytest.raises(anyio.BrokenResourceError), anyio.fail_after(3):
@@ -232,7 +232,7 @@ async def test_d34_an_app_that_goes_away_ends_the_session_on_both_sides(
         await app.receive()
         await reset_stream(app)
         await until(lambda: not both.client.session_count)
-        await until(lambda: any(client.closed for client in both.factory.clients))
+        await until(lambda: any(client.closed for client in both.connector.clients))
         with anyio.fail_after(5):
             await ended.wait()
 
@@ -328,7 +328,7 @@ async def test_d30_stopping_the_server_tells_the_sessions(
         client = NymProxyClient(
             server.nym_address(),
             listen_port=0,
-            client_factory=MemoryFactory(network),
+            connector=MemoryConnector(network),
             wire=wire,  # type: ignore[arg-type]
         )
         async with client, await anyio.connect_tcp(*client.local_address) as app:
@@ -351,7 +351,7 @@ async def test_stopping_the_client_tells_the_server(network: MemoryNetwork) -> N
 
     async with upstream(record) as address, running_server(network, address) as server:
         client = NymProxyClient(
-            server.nym_address(), listen_port=0, client_factory=MemoryFactory(network)
+            server.nym_address(), listen_port=0, connector=MemoryConnector(network)
         )
         async with client:
             app = await anyio.connect_tcp(*client.local_address)
@@ -367,14 +367,14 @@ async def test_stopping_the_client_tells_the_server(network: MemoryNetwork) -> N
 async def test_d15_a_server_whose_client_is_lost_stops_with_an_error(
     network: MemoryNetwork,
 ) -> None:
-    factory = MemoryFactory(network, name="server")
-    server = await NymProxyServer.create("127.0.0.1:9", None, client_factory=factory)
+    connector = MemoryConnector(network, name="server")
+    server = await NymProxyServer.create("127.0.0.1:9", None, connector=connector)
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
 
             async def lose() -> None:
                 await anyio.sleep(0.05)
-                factory.clients[0].endpoint.lose_gateway()
+                connector.clients[0].endpoint.lose_gateway()
 
             tasks.start_soon(lose)
             with pytest.raises(ClientDisconnected):
@@ -405,7 +405,7 @@ async def test_d31_another_sender_cannot_write_into_a_session(network: MemoryNet
 
 async def test_one_address_serves_both_protocols_at_once(network: MemoryNetwork) -> None:
     async with upstream(echo) as address, running_server(network, address) as server:
-        options: dict[str, Any] = {"listen_port": 0, "client_factory": MemoryFactory(network)}
+        options: dict[str, Any] = {"listen_port": 0, "connector": MemoryConnector(network)}
         to = server.nym_address()
         async with (
             NymProxyClient(to, wire="legacy", **options) as legacy,
@@ -469,7 +469,7 @@ async def test_the_log_has_the_lines_that_scripts_read_and_no_session_ids(
 def test_blocking_code_runs_both_in_background_threads() -> None:
     """The names and the order of the old module, from a program without event loop."""
     address = some_address()
-    client = NymProxyClient(address, "127.0.0.1", "0", 60, None, 0, client_factory=_never)
+    client = NymProxyClient(address, "127.0.0.1", "0", 60, None, 0, connector=_never)
     with (
         client.in_background() as running,
         socket.create_connection(running.local_address, timeout=5) as app,
@@ -481,12 +481,12 @@ def test_blocking_code_runs_a_server_in_a_background_thread() -> None:
     async def connect(gateway: object = None) -> MemoryClient:
         return MemoryClient(MemoryNetwork().endpoint("server"))
 
-    with NymProxyServer.in_background("127.0.0.1:9", None, client_factory=connect) as running:
+    with NymProxyServer.in_background("127.0.0.1:9", None, connector=connect) as running:
         assert "@" in str(running.nym_address)
         assert running.session_map() == {}
     with (
         pytest.raises(GatewayUnreachable),
-        NymProxyServer.in_background("127.0.0.1:9", None, client_factory=_never),
+        NymProxyServer.in_background("127.0.0.1:9", None, connector=_never),
     ):
         raise AssertionError("it has started without a client")
 
@@ -496,9 +496,9 @@ async def _never(gateway: object = None) -> Any:
 
 
 async def test_a_failure_at_the_start_is_raised_as_it_is(network: MemoryNetwork) -> None:
-    factory = MemoryFactory(network, failures=1e6)
+    connector = MemoryConnector(network, failures=1e6)
     client = NymProxyClient(
-        some_address(), listen_port=0, identity_mode="shared", client_factory=factory
+        some_address(), listen_port=0, identity_mode="shared", connector=connector
     )
     with pytest.raises(GatewayUnreachable):
         await client.run()
@@ -509,7 +509,7 @@ async def test_a_failure_at_the_start_is_raised_as_it_is(network: MemoryNetwork)
 async def test_a_port_in_use_is_a_configuration_error(network: MemoryNetwork) -> None:
     async with proxies(network) as both:
         port = both.client.local_address[1]
-        other = NymProxyClient(some_address(), listen_port=port, client_factory=both.factory)
+        other = NymProxyClient(some_address(), listen_port=port, connector=both.connector)
         with pytest.raises(ConfigurationError, match=str(port)):
             async with other:
                 pass

@@ -10,9 +10,9 @@ import anyio
 import pytest
 
 from nymproxy.channel import PeerMemory
-from nymproxy.legacy.factory import mixnet_client_factory
+from nymproxy.legacy.connector import mixnet_connector
 from nymproxy.legacy.message import Close, Data, ProxiedMessage, ServerTrailer
-from nymproxy.legacy.profile import LegacySettings
+from nymproxy.legacy.traits import LegacySettings
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.testing import MemoryFaults, MemoryNetwork
@@ -266,7 +266,7 @@ async def test_d20_the_config_dir_is_the_path_as_given(
     monkeypatch.setenv("HOME", "/home/somebody")
     network = NetworkDetails.from_directory_url("http://127.0.0.1:1/")
     for path in ("/srv/x", "data", tmp_path):
-        await mixnet_client_factory(network=network, storage=path)()
+        await mixnet_connector(network=network, storage=path)()
     assert seen == ["/srv/x", "data", tmp_path]
 
 

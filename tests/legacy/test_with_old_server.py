@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from nymproxy.legacy.message import Close, Data, ProxiedMessage
-from nymproxy.legacy.profile import LegacySettings
+from nymproxy.legacy.traits import LegacySettings
 from nymproxy.legacy.turns import ServerTurns
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.old_server import OldServer, Upstream

@@ -9,10 +9,11 @@ import pytest
 
 from nymproxy.channel import Segment, SegmentKind
 from nymproxy.errors import ClientDisconnected, StreamDataLost, StreamIdleTimeout, StreamReset
-from nymproxy.legacy.profile import ClientProfile, LegacySettings, ServerProfile
 from nymproxy.legacy.protocol import LegacyProtocol
+from nymproxy.legacy.traits import ClientTraits, LegacySettings, ServerTraits
 from nymproxy.stream.codec import StreamCodec
-from nymproxy.stream.profile import STREAM_RULES, StreamOptions, StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.traits import STREAM_RULES, StreamOptions
 from nymproxy.testing.simulator import (
     SimulatedFaults,
     SimulationFailure,
@@ -76,17 +77,17 @@ def test_a_run_is_a_function_of_its_seed() -> None:
 class _LateSession(LegacyProtocol):
     """Sessions that are old already: both directions are at 65500."""
 
-    def dial(self, channel_id: ChannelId, to: NymAddress) -> ServerProfile:
-        profile = super().dial(channel_id, to)
-        profile.is_modern = True
-        profile.pacing = None
-        profile.rules = self._aged(profile.rules)
-        return profile
+    def dial(self, channel_id: ChannelId, to: NymAddress) -> ServerTraits:
+        traits = super().dial(channel_id, to)
+        traits.is_modern = True
+        traits.pacing = None
+        traits.rules = self._aged(traits.rules)
+        return traits
 
-    def answer(self, segment: Segment) -> ClientProfile:
-        profile = super().answer(segment)
-        profile.rules = self._aged(profile.rules)
-        return profile
+    def answer(self, segment: Segment) -> ClientTraits:
+        traits = super().answer(segment)
+        traits.rules = self._aged(traits.rules)
+        return traits
 
     def _aged(self, rules: ChannelRules) -> ChannelRules:
         return replace(rules, first_send_sequence=65500, first_receive_sequence=65500)

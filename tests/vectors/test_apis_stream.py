@@ -21,7 +21,8 @@ from nymproxy.stream.codec import (
     StreamFrame,
     display_stream_id,
 )
-from nymproxy.stream.profile import STREAM_RULES, StreamOptions, StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.traits import STREAM_RULES, StreamOptions
 from tests.vectors.files import load
 
 if TYPE_CHECKING:

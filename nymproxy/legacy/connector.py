@@ -1,4 +1,4 @@
-"""What the proxies need of a mixnet client, and how they get one."""
+"""What the proxies need of a mixnet client, and what connects one."""
 
 from __future__ import annotations
 
@@ -10,26 +10,31 @@ import anyio
 import anyio.abc
 
 from nymproxy._background_task import without_group
+from nymproxy.address import NodeIdentity
 from nymproxy.channel import ChannelMux
+from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.settling import SettlingTransport
+from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.randomness import system_random_bytes
+from nymproxy.mixnet.traffic import PROFILES
 from nymproxy.mixnet.transport import MessageTransport
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import AsyncIterator, Sequence
     from types import TracebackType
     from typing import Self
 
-    from nymproxy.address import NodeIdentity
     from nymproxy.channel import ChannelProtocol
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.status import ClientStatus
+    from nymproxy.mixnet.traffic import TrafficProfile
 
 FLUSH_SECONDS = 5.0
 """How long one step of stopping may take: flushing a session, and then what is left of all."""
 
 
-class ProxyClient(MessageTransport, Protocol):
+class ConnectedClient(MessageTransport, Protocol):
     """A connected client. It works, reconnecting by itself, while its ``async with`` lasts."""
 
     @property
@@ -51,16 +56,57 @@ class ProxyClient(MessageTransport, Protocol):
         ...
 
 
-class ClientFactory(Protocol):
+class Connector(Protocol):
     """Connects a new client, through the given gateway or one of its own choice.
 
     Raises:
         NymError: no directory, no gateway, or refused.
     """
 
-    async def __call__(self, gateway: NodeIdentity | None = None) -> ProxyClient:
+    async def __call__(self, gateway: NodeIdentity | None = None) -> ConnectedClient:
         """Connect; the caller enters the client, or closes it."""
         ...
+
+
+def mixnet_connector(
+    *,
+    network: NetworkDetails | None = None,
+    env: str | os.PathLike[str] | None = None,
+    profile: TrafficProfile | str = "default",
+    gateway: NodeIdentity | str | None = None,
+    storage: str | os.PathLike[str] | None = None,
+) -> Connector:
+    """Return what connects mixnet clients.
+
+    Args:
+        network: the network; in its absence what ``env`` and the environment describe.
+        env: env file; mainnet without one.
+        profile: traffic profile, by name or as an object.
+        gateway: entry gateway of all clients; else each chooses its own.
+        storage: directory with the keys of one identity; ``None``: fresh ones every time.
+
+    Raises:
+        ConfigurationError: the env file or the profile cannot be used.
+        AddressError: the gateway is no node identity.
+    """
+    if isinstance(profile, str):
+        if profile not in PROFILES:
+            raise ConfigurationError(
+                f"there is no profile {profile!r}; choose one of {', '.join(PROFILES)}"
+            )
+        profile = PROFILES[profile]
+    chosen_profile = profile
+    details = network if network is not None else NetworkDetails.from_env_file(env)
+    own_gateway = NodeIdentity.parse(gateway) if isinstance(gateway, str) else gateway
+
+    async def connect(gateway: NodeIdentity | None = None) -> ConnectedClient:
+        from nymproxy.mixnet.client import MessageClient
+
+        return await MessageClient.connect(
+            details, storage=storage, gateway=gateway or own_gateway, profile=chosen_profile
+        )
+
+    return connect
 
 
 @dataclass(frozen=True, slots=True)

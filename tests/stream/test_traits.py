@@ -17,7 +17,8 @@ from nymproxy.channel import (
     Segment,
     SegmentKind,
 )
-from nymproxy.stream.profile import FULL_SUPPORT, StreamOptions, StreamPeer, StreamProtocol
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.traits import FULL_SUPPORT, StreamOptions, StreamTraits
 from tests.channel.builders import ADDRESS
 
 ID = ChannelId(1)
@@ -26,21 +27,21 @@ SHOWING = replace(PLAIN, capabilities=FULL_SUPPORT)
 CONTROL = (SegmentKind.FIN, SegmentKind.RESET, SegmentKind.WINDOW, SegmentKind.PROBE)
 
 
-def flow(peer: StreamPeer) -> bool | None:
+def flow(peer: StreamTraits) -> bool | None:
     """Asked through a function, so that the type checker does not take the answer for fixed."""
     return peer.flow_control
 
 
-def dialer(options: StreamOptions | None = None, memory: PeerMemory | None = None) -> StreamPeer:
+def dialer(options: StreamOptions | None = None, memory: PeerMemory | None = None) -> StreamTraits:
     return StreamProtocol(options or StreamOptions(), memory or PeerMemory()).dial(ID, ADDRESS)
 
 
-def acceptor(options: StreamOptions | None = None) -> StreamPeer:
+def acceptor(options: StreamOptions | None = None) -> StreamTraits:
     return StreamProtocol(options or StreamOptions()).answer(PLAIN)
 
 
 @pytest.mark.parametrize("peer", [dialer(), acceptor()], ids=["dialer", "acceptor"])
-def test_no_control_frame_before_the_peer_has_shown_the_extension(peer: StreamPeer) -> None:
+def test_no_control_frame_before_the_peer_has_shown_the_extension(peer: StreamTraits) -> None:
     assert not any(peer.may_send(kind) for kind in CONTROL)
     assert not peer.may_send(SegmentKind.HELLO)
     assert not peer.may_send(SegmentKind.PING)

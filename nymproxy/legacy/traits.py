@@ -13,7 +13,7 @@ from nymproxy.channel import (
     ChannelRules,
     EndSignal,
     PeerMemory,
-    PeerProfile,
+    PeerTraits,
     Segment,
     SegmentKind,
 )
@@ -128,7 +128,7 @@ def _shared_rules(settings: LegacySettings) -> ChannelRules:
     )
 
 
-class ServerProfile(PeerProfile):
+class ServerTraits(PeerTraits):
     """A server, seen by a client: an old one until it has shown its trailer.
 
     What was learned of a server holds for later sessions with the same address.
@@ -231,7 +231,7 @@ class ServerProfile(PeerProfile):
         return self.is_modern
 
 
-class ClientProfile(PeerProfile):
+class ClientTraits(PeerTraits):
     """A client, seen by a server; its session id tells whether it is an old one."""
 
     def __init__(self, settings: LegacySettings, *, is_modern: bool) -> None:

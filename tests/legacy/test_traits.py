@@ -17,8 +17,8 @@ from nymproxy.channel import (
     SegmentKind,
 )
 from nymproxy.errors import ConfigurationError
-from nymproxy.legacy.profile import NUDGES, ClientProfile, LegacySettings, ServerProfile
 from nymproxy.legacy.protocol import LegacyProtocol
+from nymproxy.legacy.traits import NUDGES, ClientTraits, LegacySettings, ServerTraits
 from tests.legacy.addresses import some_address
 
 SERVER = some_address()
@@ -28,19 +28,19 @@ GREETING = Segment(SegmentKind.DATA, V8, 0, b"", Capability.SINGLE_CLOSE)
 DATA = Segment(SegmentKind.DATA, V8, 0, b"x")
 
 
-def dial(settings: LegacySettings | None = None, memory: PeerMemory | None = None) -> ServerProfile:
+def dial(settings: LegacySettings | None = None, memory: PeerMemory | None = None) -> ServerTraits:
     protocol = LegacyProtocol(settings, packet_rate=50.0, memory=memory)
     return protocol.dial(protocol.new_channel_id(lambda count: bytes(count)), SERVER)
 
 
-def dial_modern() -> ServerProfile:
-    """A dialer's profile after the server has shown itself."""
-    profile = dial()
-    profile.segment_received(GREETING)
-    return profile
+def dial_modern() -> ServerTraits:
+    """A dialer's traits after the server has shown itself."""
+    traits = dial()
+    traits.segment_received(GREETING)
+    return traits
 
 
-def answer(channel_id: ChannelId, settings: LegacySettings | None = None) -> ClientProfile:
+def answer(channel_id: ChannelId, settings: LegacySettings | None = None) -> ClientTraits:
     return LegacyProtocol(settings).answer(Segment(SegmentKind.DATA, channel_id, 0))
 
 
@@ -66,11 +66,11 @@ def test_r3_a_client_expects_zero_first() -> None:
 
 
 def test_r4_ids_are_16_bits_and_wrap_only_between_ours() -> None:
-    for profile in (dial(), answer(V8), answer(V4)):
-        assert profile.rules.sequence_modulus == 65536
-        assert profile.rules.gap_timeout_seconds == 120
-        assert profile.rules.reorder_limit_frames == 4096
-        assert profile.rules.reorder_limit_bytes == 64 * 1024 * 1024
+    for traits in (dial(), answer(V8), answer(V4)):
+        assert traits.rules.sequence_modulus == 65536
+        assert traits.rules.gap_timeout_seconds == 120
+        assert traits.rules.reorder_limit_frames == 4096
+        assert traits.rules.reorder_limit_bytes == 64 * 1024 * 1024
     assert answer(V8).last_send_index is None
     assert answer(V4).last_send_index == 65534
     assert dial().last_send_index == 65534
@@ -100,8 +100,8 @@ def test_d7_an_old_client_that_has_ended_gets_few_messages_and_is_nudged() -> No
     fin = Segment(SegmentKind.FIN, V4, 1)
     old, modern = answer(V4), answer(V8)
     before = old.max_payload_bytes
-    for profile in (old, modern):
-        profile.segment_received(fin)
+    for traits in (old, modern):
+        traits.segment_received(fin)
     assert (old.max_unsent_messages, old.rules.nudges_after_peer_end) == (1, NUDGES)
     assert old.max_payload_bytes > before == modern.max_payload_bytes
     assert modern.max_unsent_messages > 1

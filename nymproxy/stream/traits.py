@@ -8,24 +8,21 @@ FIN, RESET and flow control.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from nymproxy.channel.protocol import (
     KIB,
     AbortSignal,
-    ChannelCodec,
     ChannelRules,
     EndSignal,
     PeerMemory,
-    PeerProfile,
+    PeerTraits,
 )
-from nymproxy.channel.segment import Capability, ChannelId, Segment, SegmentKind
-from nymproxy.stream.codec import StreamCodec
+from nymproxy.channel.segment import Capability, Segment, SegmentKind
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress
-    from nymproxy.mixnet.randomness import RandomBytes
 
 FULL_SUPPORT = Capability.END_SIGNALS | Capability.FLOW_CONTROL
 STREAM_RULES = ChannelRules(empty_data_is_end=True, data_after_fin_is_error=True)
@@ -69,7 +66,7 @@ class StreamOptions:
     max_data_surbs: int = MAX_DATA_SURBS
 
 
-class StreamPeer(PeerProfile):
+class StreamTraits(PeerTraits):
     """What one stream knows of its peer.
 
     Args:
@@ -198,30 +195,3 @@ class StreamPeer(PeerProfile):
         if self._assumed_plain or self._peer is None:
             return False
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class StreamProtocol:
-    """The stream protocol for a :class:`~nymproxy.channel.ChannelMux`.
-
-    Attributes:
-        options: settings of the streams opened, or accepted, with this object.
-        memory: verdicts about addresses; share one between the clients of a process.
-    """
-
-    codec: ClassVar[ChannelCodec] = StreamCodec()
-    opens_explicitly: ClassVar[bool] = True
-    options: StreamOptions = StreamOptions()
-    memory: PeerMemory = field(default_factory=PeerMemory)
-
-    def new_channel_id(self, random_bytes: RandomBytes) -> ChannelId:
-        """Draw 64 random bits."""
-        return ChannelId(int.from_bytes(random_bytes(8), "big"))
-
-    def dial(self, channel_id: ChannelId, to: NymAddress) -> StreamPeer:
-        """Return the profile of a stream that we open."""
-        return StreamPeer(self.options, to, self.memory)
-
-    def answer(self, segment: Segment) -> StreamPeer:
-        """Return the profile of a stream that a peer opens."""
-        return StreamPeer(self.options, None, self.memory)

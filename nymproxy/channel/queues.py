@@ -1,4 +1,4 @@
-"""Bytes that arrived in order and wait for the application, with their message boundaries."""
+"""Bytes that wait: for the application to read them, or to be cut into messages."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ FRAME_OVERHEAD_BYTES = 64
 """Charged for each waiting frame on top of its bytes, so that a flood of tiny ones is bounded."""
 
 
-class Inbox:
-    """A queue of payloads that can be read by frame or by byte count."""
+class ReadQueue:
+    """Payloads that arrived in order; they can be read by frame or by byte count."""
 
     def __init__(self) -> None:
         self._frames: deque[bytes] = deque()
@@ -70,3 +70,36 @@ class Inbox:
     def _drop_first(self) -> None:
         self._frames.popleft()
         self._offset = 0
+
+
+class WriteQueue:
+    """Bytes that the application wrote, in pieces, cut anew into payloads."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[memoryview] = deque()
+        self.size = 0
+
+    def append(self, data: bytes) -> None:
+        """Add bytes."""
+        if data:
+            self._pieces.append(memoryview(data))
+            self.size += len(data)
+
+    def take(self, count: int) -> bytes:
+        """Remove and return ``count`` bytes, or all if there are fewer."""
+        taken = []
+        room = count
+        while room and self._pieces:
+            piece = self._pieces.popleft()
+            if len(piece) > room:
+                self._pieces.appendleft(piece[room:])
+                piece = piece[:room]
+            taken.append(piece)
+            room -= len(piece)
+        self.size -= count - room
+        return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._pieces.clear()
+        self.size = 0

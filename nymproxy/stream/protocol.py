@@ -1,0 +1,42 @@
+"""The stream protocol as a :class:`~nymproxy.channel.ChannelProtocol`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from nymproxy.channel.protocol import ChannelCodec, PeerMemory
+from nymproxy.channel.segment import ChannelId, Segment
+from nymproxy.stream.codec import StreamCodec
+from nymproxy.stream.traits import StreamOptions, StreamTraits
+
+if TYPE_CHECKING:
+    from nymproxy.address import NymAddress
+    from nymproxy.mixnet.randomness import RandomBytes
+
+
+@dataclass(frozen=True, slots=True)
+class StreamProtocol:
+    """The stream protocol for a :class:`~nymproxy.channel.ChannelMux`.
+
+    Attributes:
+        options: settings of the streams opened, or accepted, with this object.
+        memory: verdicts about addresses; share one between the clients of a process.
+    """
+
+    codec: ClassVar[ChannelCodec] = StreamCodec()
+    opens_explicitly: ClassVar[bool] = True
+    options: StreamOptions = field(default_factory=StreamOptions)
+    memory: PeerMemory = field(default_factory=PeerMemory)
+
+    def new_channel_id(self, random_bytes: RandomBytes) -> ChannelId:
+        """Draw 64 random bits."""
+        return ChannelId(int.from_bytes(random_bytes(8), "big"))
+
+    def dial(self, channel_id: ChannelId, to: NymAddress) -> StreamTraits:
+        """Return the traits of a stream that we open."""
+        return StreamTraits(self.options, to, self.memory)
+
+    def answer(self, segment: Segment) -> StreamTraits:
+        """Return the traits of a stream that a peer opens."""
+        return StreamTraits(self.options, None, self.memory)
