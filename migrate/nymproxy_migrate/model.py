@@ -147,7 +147,7 @@ class HomeSource(enum.Enum):
     """Where the HOME of a command comes from, which decides what a config directory means."""
 
     LITERAL = "literal"
-    """Set to a literal value in the container: ``Environment=HOME=/srv/nym``."""
+    """Set to a literal value in the file: ``Environment=HOME=/srv/nym``."""
     SHELL = "shell"
     """``$HOME`` of the shell that runs the command, when it runs it."""
     USER = "user"
@@ -186,18 +186,18 @@ class BinarySource(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class CommandContext:
-    """What the container around a command says about how it runs.
+    """What the format around a command says about how it runs.
 
     Attributes:
-        container: the format, for messages: ``"shell script"``, ``"systemd unit"``...
+        format_name: for messages: ``"shell script"``, ``"systemd unit"``...
         home: HOME of the command.
         binary: where its program comes from.
-        environment: variables that the container sets, literal values only.
+        environment: variables that are set here, literal values only.
         computed: variables set to what something prints or to a list, with the source text.
         prefix: words before the command that stay (``exec``, ``nohup``, ``env A=b``), for messages.
     """
 
-    container: str
+    format_name: str
     home: Home = field(default_factory=lambda: Home(HomeSource.UNKNOWN))
     binary: BinarySource = BinarySource.PATH
     environment: tuple[tuple[str, str], ...] = ()

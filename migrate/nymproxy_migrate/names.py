@@ -9,7 +9,7 @@ SERVERS = frozenset({"nym-proxy-server", "nym_proxy_server"})
 GENERIC_CLIENTS = frozenset({"proxy_client", "client"})
 GENERIC_SERVERS = frozenset({"proxy_server", "server"})
 PYTHON_CALL = "Python call"
-"""The container of commands in Python, whose findings have codes of their own."""
+"""The format of commands in Python, whose findings have codes of their own."""
 
 _PROGRAM = re.compile(
     r"(?<!\w)(?<!\w-)(?:nym[-_]proxy[-_]|proxy_)(client|server)(?:\.exe)?(?![\w-])"

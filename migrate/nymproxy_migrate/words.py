@@ -1,6 +1,6 @@
 """Commands as words with exact byte spans: what formats produce and the judge reads.
 
-A container finder (shell, unit file, YAML list, JSON array, Python list...) turns the place where a
+A format (shell, unit file, YAML list, JSON array, Python list...) turns the place where a
 command stands into a :class:`Command`. Its :class:`Quoting` knows how to write a word back in the
 same place, in the same style.
 """
@@ -64,13 +64,13 @@ class Word:
 
 
 class Quoting(Protocol):
-    """Writes words the way their container wants them."""
+    """Writes words the way their format wants them."""
 
     def word(self, pieces: tuple[Piece, ...], like: bytes) -> bytes:
         """Return the bytes of a word, quoted in the style of the bytes that it replaces.
 
         Raises:
-            ValueError: the container cannot hold such a word.
+            ValueError: the format cannot hold such a word.
         """
         ...
 
@@ -81,7 +81,7 @@ class Quoting(Protocol):
         anew, because it holds variables or templates.
 
         Raises:
-            ValueError: the container cannot hold such a text there.
+            ValueError: the format cannot hold such a text there.
         """
         ...
 

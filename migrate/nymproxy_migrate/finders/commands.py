@@ -55,7 +55,7 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
 def findings_in(
     found: Command | Unparsable, source: SourceFile, options: ScanOptions
 ) -> Iterator[Finding]:
-    """Yield the findings of what a container has found; used for documents, too."""
+    """Yield the findings of what a format has found; used for documents, too."""
     if isinstance(found, Unparsable):
         yield _unparsable(source, found)
         return
@@ -93,7 +93,7 @@ def _placed(command: Command) -> Callable[[Finding], Finding]:
     """Return what turns findings into those of the place where the command stands."""
     return (
         python_calls.placed
-        if command.context.container == names.PYTHON_CALL
+        if command.context.format_name == names.PYTHON_CALL
         else lambda found: found
     )
 
@@ -124,7 +124,7 @@ def _readable(
 ) -> Iterator[Finding]:
     rule = RULES["NYM001" if invocation.role is Role.CLIENT else "NYM002"]
     span = invocation.command.span
-    what = f"this {invocation.command.context.container} starts the old {invocation.role}"
+    what = f"this {invocation.command.context.format_name} starts the old {invocation.role}"
     foreign = invocation.command.context.binary
     try:
         new = rewrite(invocation, source.data, options)

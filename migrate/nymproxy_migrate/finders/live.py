@@ -23,11 +23,12 @@ from nymproxy_migrate.model import (
     HomeSource,
     Safety,
     SourceFile,
-    Unparsable,
+    Span,
 )
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.rewrite.commands import CannotRewrite, effective_config_dir, rewrite
 from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.words import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -145,10 +146,7 @@ def _invocation(process: Process) -> OldInvocation | None:
     if process.home is not None:
         home = Home(HomeSource.LITERAL, process.home)
     for command in shell.find(Text.whole(data), CommandContext("process", home)):
-        if isinstance(command, Unparsable) or (command.span.start, command.span.end) != (
-            0,
-            len(data),
-        ):
+        if not isinstance(command, Command) or command.span != Span(0, len(data)):
             continue
         judged = judge(command)
         if isinstance(judged, OldInvocation) and len(judged.program) == 1:

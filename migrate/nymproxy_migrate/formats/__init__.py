@@ -6,7 +6,8 @@ import importlib
 import re
 from typing import TYPE_CHECKING, cast
 
-from nymproxy_migrate.formats import templates
+from nymproxy_migrate.formats import shell, systemd, templates
+from nymproxy_migrate.formats.commands import Embedded, Found
 from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.words import Command
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.model import SourceFile, Unparsable
 
-    Find = Callable[[Text, str], Iterator["Command | Unparsable"]]
+    Find = Callable[[Text, str], Iterator[Found]]
 
 _FORMATS: tuple[tuple[str, str], ...] = (
     # By the path; the first that matches counts.
@@ -60,9 +61,7 @@ def read_commands(source: SourceFile) -> Iterator[Command | Unparsable]:
         Unparsable: the whole file is not what its name says.
     """
     if source.unit:
-        from nymproxy_migrate.formats import systemd
-
-        return systemd.find_in_drop_in(source)
+        return _with_embedded(systemd.find_in_drop_in(source))
     return find_in_text(source.path, Text.whole(source.data))
 
 
@@ -74,10 +73,20 @@ def find_in_text(path: str, text: Text) -> Iterator[Command | Unparsable]:
     """
     path, text = templates.without_template(path, text)
     module = _format_of(path, text)
-    if module is None:
-        return
-    find = cast("Find", importlib.import_module(f"{__name__}.{module}").find)
-    yield from find(text, path)
+    if module is not None:
+        find = cast("Find", importlib.import_module(f"{__name__}.{module}").find)
+        yield from _with_embedded(find(text, path))
+
+
+def _with_embedded(outer: Iterator[Found]) -> Iterator[Command | Unparsable]:
+    """Go on in the texts that stand in a text."""
+    for found in outer:
+        if not isinstance(found, Embedded):
+            yield found
+        elif found.context is not None:
+            yield from _with_embedded(shell.find(found.text, found.context))
+        else:
+            yield from find_in_text(found.path, found.text)
 
 
 def format_of(path: str, data: bytes) -> str | None:

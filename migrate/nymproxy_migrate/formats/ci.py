@@ -49,14 +49,14 @@ def find(document: Document, node: Node, *, has_image: bool) -> Iterator[Found]:
 
 
 def _steps(document: Document, value: Node, *, is_script: bool) -> Iterator[Found]:
-    container = "CI step" if is_script else "YAML value"
+    format_name = "CI step" if is_script else "YAML value"
     if value.id == "scalar":
-        yield from shell_commands(document, value, container)
+        yield from shell_commands(document, value, format_name)
     elif value.id == "sequence" and is_script:
         for item in value.value:
             if item.id == "scalar":
-                yield from shell_commands(document, item, container, flow=bool(value.flow_style))
+                yield from shell_commands(document, item, format_name, flow=bool(value.flow_style))
             elif item.id == "sequence":  # runcmd of cloud-init: a list without a shell
                 yield from list_command(
-                    document, [item], CommandContext(container), lambda text: text
+                    document, [item], CommandContext(format_name), lambda text: text
                 )

@@ -1,8 +1,8 @@
-"""From words to commands: what every container does once it has found the words of a place."""
+"""From words to commands: what every format does once it has found the words of a place."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from nymproxy_migrate.formats import prefixes
@@ -14,8 +14,24 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.formats.text import Text
 
-Found = Command | Unparsable
-"""What a container yields: a command, or a place that does not parse."""
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A text that is, or becomes, a file of its own: whoever reads the outer one goes on in it.
+
+    Attributes:
+        path: what the file is called, which decides its format.
+        text: its content.
+        context: how it runs, when it is shell text that is run here and not written anywhere.
+    """
+
+    path: str
+    text: Text
+    context: CommandContext | None = None
+
+
+Found = Command | Unparsable | Embedded
+"""What a format yields: a command, a place that does not parse, or a text to go on with."""
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "su", "runuser"})
 _SHELL_OPTIONS_WITH_VALUE = frozenset({"-O", "+O", "-o", "+o", "--rcfile", "--init-file"})
@@ -86,13 +102,10 @@ def _after_dash_c(words: Sequence[Word]) -> list[Word] | None:
 
 
 def _nested(scripts: list[Word], context: CommandContext, quoting: WordReader) -> Iterator[Found]:
-    from nymproxy_migrate.formats import shell
-
     # The inner shell expands $HOME itself, so it is the right one whoever runs it; an `env
     # HOME=...` in front of it is what that shell sees.
     inner = replace(context, home=Home(HomeSource.SHELL))
     for word in scripts:
         text = quoting.text_of(word)
-        if text is None:
-            continue
-        yield from shell.find(text, inner)
+        if text is not None:
+            yield Embedded(".sh", text, inner)

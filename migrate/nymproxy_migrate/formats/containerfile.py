@@ -42,7 +42,7 @@ _ROOT_IMAGES = frozenset(
         "debian-slim",
     ]
 )
-_INSTALLS_OURS = re.compile(rb"(?:pipx?|uv)[^\n]*install[^\n]*\bnymproxy\b")
+_INSTALLS_OURS = re.compile(r"(?:pipx?|uv)[^\n]*install[^\n]*\bnymproxy\b")
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ def find(text: Text, path: str) -> Iterator[Found]:
 
 
 def _stage(node: Node, text: Text, stages: list[_Stage]) -> _Stage:
-    words = _source(node, text).split()
+    words = text.source(node).split()
     words = [word for word in words[1:] if not word.startswith("--")]
     base = words[0] if words else ""
     name = words[2] if len(words) > 2 and words[1].lower() == "as" else ""
@@ -90,7 +90,7 @@ def _stage(node: Node, text: Text, stages: list[_Stage]) -> _Stage:
 
 
 def _follow(stage: _Stage, node: Node, text: Text) -> None:
-    source = _source(node, text)
+    source = text.source(node)
     match node.type:
         case "user_instruction":
             stage.user = source.split(None, 1)[-1].partition(":")[0].strip()
@@ -100,7 +100,7 @@ def _follow(stage: _Stage, node: Node, text: Text) -> None:
                 stage.home = found[1]
         case "run_instruction":
             stage.runs.append(node)
-            stage.brings_ours |= _INSTALLS_OURS.search(source.encode()) is not None
+            stage.brings_ours |= _INSTALLS_OURS.search(source) is not None
             stage.brings_old |= mentions_program(source)
         case "copy_instruction" | "add_instruction":
             heredoc = containerfile_heredocs.has(node)
@@ -140,7 +140,7 @@ def _one(node: Node, text: Text, context: CommandContext) -> Iterator[Found]:
     if array is not None:
         yield from _exec_form([array], text, context)
         return
-    in_shell = CommandContext(context.container, Home(HomeSource.SHELL), context.binary)
+    in_shell = CommandContext(context.format_name, Home(HomeSource.SHELL), context.binary)
     if containerfile_heredocs.has(node):
         yield from containerfile_heredocs.script(node, text, in_shell)
         return
@@ -197,7 +197,3 @@ def _home(stage: _Stage) -> Home:
     if stage.user in {"root", "0"} or (stage.user is None and not _is_foreign(stage.base)):
         return Home(HomeSource.USER, "/root", "root")
     return Home(HomeSource.UNKNOWN, None, stage.user)
-
-
-def _source(node: Node, text: Text) -> str:
-    return text.data[node.start_byte : node.end_byte].decode("utf-8", "replace")

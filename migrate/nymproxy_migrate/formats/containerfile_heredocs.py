@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.formats import shell
+from nymproxy_migrate.formats.commands import Embedded
 from nymproxy_migrate.formats.text import TextBuilder
 from nymproxy_migrate.words import Piece, PieceKind
 
@@ -33,7 +34,7 @@ def script(run: Node, text: Text, context: CommandContext) -> Iterator[Found]:
     command = next((child for child in run.children if child.type == "shell_command"), None)
     if command is None:
         return
-    if not _MARKER.match(_source(command, text)):
+    if not _MARKER.match(text.source(command)):
         # A line of shell with heredocs, which the shell's own grammar reads.
         builder = text.cut(command.start_byte, run.end_byte)
         yield from shell.find(builder.build(run.end_byte), context)
@@ -46,14 +47,12 @@ def script(run: Node, text: Text, context: CommandContext) -> Iterator[Found]:
 
 def files(copy: Node, text: Text) -> Iterator[Found]:
     """Yield the commands of the files that ``COPY`` or ``ADD`` writes."""
-    from nymproxy_migrate import formats
-
-    paths = [_source(child, text) for child in copy.children if child.type == "path"]
+    paths = [text.source(child) for child in copy.children if child.type == "path"]
     markers = [found for found in map(_MARKER.match, paths) if found is not None]
     for marker, content in zip(markers, _contents(copy), strict=False):
         target = paths[-1] + (marker[2] if paths[-1].endswith("/") else "")
         inner = _expanded(content, text, literal=bool(marker[1]))
-        yield from formats.find_in_text(target.lstrip("/"), inner)
+        yield Embedded(target.lstrip("/"), inner)
 
 
 def _contents(instruction: Node) -> Iterator[Node]:
@@ -86,7 +85,3 @@ def _expanded(content: Node, text: Text, *, literal: bool) -> Text:
 
 def _encode(data: bytes) -> bytes:
     return re.sub(rb"[$\\]", lambda found: b"\\" + found[0], data)
-
-
-def _source(node: Node, text: Text) -> str:
-    return text.data[node.start_byte : node.end_byte].decode("utf-8", "replace")

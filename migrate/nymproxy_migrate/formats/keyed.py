@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.formats import images, shell, systemd
-from nymproxy_migrate.formats.commands import Found, commands_of
+from nymproxy_migrate.formats.commands import Embedded, Found, commands_of
 from nymproxy_migrate.formats.lists import FixedQuoting, Item, ListQuoting, Write, word_of
 from nymproxy_migrate.formats.split import split
 from nymproxy_migrate.formats.text import Hole, Recode, Text, TextBuilder
@@ -98,7 +98,7 @@ Value = Strings | Lists | Maps
 class Notation:
     """How a format is named and writes a string in a list."""
 
-    container: str
+    format_name: str
     write: Write
 
 
@@ -115,7 +115,7 @@ def find(root: Value, notation: Notation) -> Iterator[Found]:
 
 
 def _in_map(parent: str, value: Maps, notation: Notation) -> Iterator[Found]:
-    context = CommandContext(notation.container, binary=_binary(value))
+    context = CommandContext(notation.format_name, binary=_binary(value))
     command, arguments = value.get(_COMMAND_KEYS), value.get(_ARGUMENT_KEYS)
     lists = [one for one in (command, arguments) if isinstance(one, Lists)]
     joined = isinstance(command, Strings) and isinstance(arguments, Lists)
@@ -138,10 +138,8 @@ def _in_map(parent: str, value: Maps, notation: Notation) -> Iterator[Found]:
     content = value.get(frozenset({"content", "contents", "data", "text"}))
     target = value.get(_FILE_KEYS)
     if isinstance(content, Strings) and isinstance(target, Strings):
-        from nymproxy_migrate import formats
-
         path = target.item.text.data.decode("utf-8", "replace")
-        yield from formats.find_in_text(path, content.item.text)
+        yield Embedded(path, content.item.text)
 
 
 def _keyed(
@@ -174,9 +172,7 @@ def _shell(value: Strings, context: CommandContext) -> Iterator[Found]:
     context = replace(context, home=Home(HomeSource.SHELL))
     text = value.item.text
     if text.data.lstrip().startswith(b"#cloud-config"):
-        from nymproxy_migrate.formats import yaml_commands
-
-        yield from yaml_commands.find(text, "user-data.yaml")
+        yield Embedded("user-data.yaml", text)
         return
     yield from shell.find(text, context)
 

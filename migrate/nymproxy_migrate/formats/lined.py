@@ -18,11 +18,11 @@ def shell_line(
     text: Text,
     start: int,
     end: int,
-    container: str,
+    format_name: str,
     home: Home | None = None,
 ) -> Iterator[Found]:
     """Yield the commands of some bytes that a shell runs."""
     builder = TextBuilder(text)
     builder.copy(start, end)
-    context = CommandContext(container, home or Home(HomeSource.SHELL))
+    context = CommandContext(format_name, home or Home(HomeSource.SHELL))
     yield from shell.find(builder.build(end), context)

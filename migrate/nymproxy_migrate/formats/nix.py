@@ -90,7 +90,7 @@ def _attributes(node: Node, text: Text) -> keyed.Maps:
             value = binding.child_by_field_name("expression")
             inner = _value(value, text) if value is not None else None
             if path is not None and inner is not None:
-                key = text.data[path.start_byte : path.end_byte].decode("utf-8", "replace")
+                key = text.source(path)
                 entries.append((key, inner))
     return keyed.Maps(tuple(entries))
 

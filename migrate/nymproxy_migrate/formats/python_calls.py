@@ -333,7 +333,7 @@ class _PythonQuoting(ListQuoting):
 
 
 def _for_shell(context: CommandContext) -> CommandContext:
-    return CommandContext(context.container, Home(HomeSource.SHELL))
+    return CommandContext(context.format_name, Home(HomeSource.SHELL))
 
 
 def _is_starred(element: cst.BaseElement | cst.Arg) -> bool:

@@ -17,7 +17,7 @@ from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
 from nymproxy_migrate.formats.keyed import StringSyntax
 from nymproxy_migrate.formats.lists import Item
-from nymproxy_migrate.formats.text import Text, TextBuilder
+from nymproxy_migrate.formats.text import Text, TextBuilder, ascii_only
 from nymproxy_migrate.model import Span, Unparsable
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.formats.text import Recode
 
-_HIGH_BYTES = bytes(byte if byte < 0x80 else ord("X") for byte in range(256))
 _BOM = b"\xef\xbb\xbf"
 _PREFIX = re.compile(rb"([A-Za-z]*)('''|\"\"\"|'|\")")
 _MUTATORS = frozenset(
@@ -97,7 +96,7 @@ class PythonFile:
         self._offset = len(_BOM) if text.data.startswith(_BOM) else 0
         # Names and strings keep their places, whatever the encoding; values are taken from the
         # real bytes.
-        code = text.data[self._offset :].translate(_HIGH_BYTES).decode("ascii")
+        code = ascii_only(text.data[self._offset :]).decode("ascii")
         try:
             wrapper = MetadataWrapper(cst.parse_module(code), unsafe_skip_copy=True)
         except cst.ParserSyntaxError as error:

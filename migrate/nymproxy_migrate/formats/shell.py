@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.formats.commands import SHELLS, Found, commands_of, program_name
+from nymproxy_migrate.formats import syntax
+from nymproxy_migrate.formats.commands import SHELLS, Embedded, Found, commands_of, program_name
 from nymproxy_migrate.formats.shell_words import ShellQuoting, word_of
-from nymproxy_migrate.formats.text import Text, TextBuilder
+from nymproxy_migrate.formats.text import Text, TextBuilder, ascii_only
 from nymproxy_migrate.model import CommandContext, Home, HomeSource, Unparsable
 from nymproxy_migrate.names import mentions_program
 from nymproxy_migrate.words import Piece, PieceKind
@@ -17,14 +17,13 @@ from nymproxy_migrate.words import Piece, PieceKind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
     from nymproxy_migrate.words import Word
 
 SCRIPT_CONTEXT = CommandContext("shell script", Home(HomeSource.SHELL))
 
 _HEREDOC_ESCAPE = re.compile(rb"\\(\r?\n|[$`\\])")
-_HIGH_BYTES = bytes(byte if byte < 0x80 else ord("X") for byte in range(256))
 _EXPANSIONS = frozenset(
     {"simple_expansion", "expansion", "command_substitution", "arithmetic_expansion"}
 )
@@ -33,23 +32,14 @@ _REDIRECTS = frozenset(
 )
 
 
-@functools.cache
-def _parser() -> Parser:
-    import tree_sitter
-    import tree_sitter_bash
-
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
-
-
 def find(text: Text, context: CommandContext = SCRIPT_CONTEXT) -> Iterator[Found]:
     """Yield the commands of a shell text."""
-    # The grammar wants UTF-8 and line feeds; values are taken from the real bytes. Everything keeps
-    # its place.
-    source = text.data.translate(_HIGH_BYTES)
+    # Values are taken from the real bytes; for the grammar, everything keeps its place.
+    source = ascii_only(text.data)
     source = source.replace(b"\\\r\n", b" \\\n").replace(b"\r\n", b"\n\n")
-    tree = _parser().parse(source)
-    reader = _Reader(text, context, _commands_set_in(tree.root_node, text))
-    yield from reader.walk(tree.root_node)
+    root = syntax.parser("bash").parse(source).root_node
+    reader = _Reader(text, context, _commands_set_in(root, text))
+    yield from reader.walk(root)
 
 
 class _Reader:
@@ -110,7 +100,7 @@ class _Reader:
         name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
         if name is None:
             return word
-        lead = Piece(PieceKind.LITERAL, _source(name, self.text) + "=")
+        lead = Piece(PieceKind.LITERAL, self.text.source(name) + "=")
         pieces: tuple[Piece, ...] = (lead,)
         if value is not None:
             pieces += word_of(value, self.text).pieces
@@ -131,7 +121,7 @@ class _Reader:
 
     def _unparsable(self, node: Node) -> Unparsable:
         return Unparsable(
-            f"this {self.context.container} is not valid shell here",
+            f"this {self.context.format_name} is not valid shell here",
             self.text.span(node.start_byte, node.start_byte).start,
         )
 
@@ -141,7 +131,7 @@ class _Reader:
         owner = node.parent
         if body is None or delimiter is None or owner is None:
             return
-        text = self._heredoc_text(body, _source(delimiter, self.text))
+        text = self._heredoc_text(body, self.text.source(delimiter))
         command = next((child for child in owner.children if child.type == "command"), None)
         words = self._words(command) if command is not None else []
         if _runs_stdin(words):
@@ -150,9 +140,7 @@ class _Reader:
         # What follows the mark on its line stands below it in the tree.
         target = self._target([*owner.children, *node.children], words)
         if target is not None:
-            from nymproxy_migrate import formats
-
-            yield from formats.find_in_text(target, text)
+            yield Embedded(target, text)
 
     def _heredoc_text(self, body: Node, delimiter: str) -> Text:
         start, end = body.start_byte, body.end_byte
@@ -219,10 +207,6 @@ def _decode_heredoc(data: bytes) -> bytes:
     return _HEREDOC_ESCAPE.sub(lambda found: found[1], data)
 
 
-def _source(node: Node, text: Text) -> str:
-    return _text(text.data[node.start_byte : node.end_byte])
-
-
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
@@ -244,10 +228,10 @@ def _commands_set_in(root: Node, text: Text) -> _Assigned:
         if node.type == "variable_assignment":
             name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
             if name is not None and value is not None:
-                source = _source(value, text)
+                source = text.source(value)
                 if mentions_program(source):
                     literal = word_of(value, text).literal
-                    pair = (_source(name, text), source if literal is None else literal)
+                    pair = (text.source(name), source if literal is None else literal)
                     (assigned.computed if literal is None else assigned.literal).append(pair)
         stack.extend(node.children)
     return assigned

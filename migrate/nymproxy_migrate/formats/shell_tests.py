@@ -33,6 +33,6 @@ def find(text: Text) -> Iterator[tuple[Span, str]]:
 
 
 def _place(node: Node, text: Text) -> Iterator[tuple[Span, str]]:
-    data = text.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
+    data = text.source(node)
     plain = data.replace('"', "").replace("'", "")
     yield text.span(node.start_byte, node.end_byte), plain

@@ -57,21 +57,21 @@ def _pieces(node: Node, text: Text) -> list[Piece]:
             return [piece for child in node.children[1:] for piece in _pieces(child, text)]
         case "concatenation" | "command_name":
             if node.type == "concatenation" and _PATTERN.search(_unquoted(node, text)):
-                return [Piece(OPAQUE, _source(text, start, end))]
+                return [Piece(OPAQUE, text.shown(start, end))]
             return _between(node, text, start, end, _unescape_bare)
         case "simple_expansion":
             return [_variable(text, start + 1, end)]
         case "expansion":
-            name = _source(text, start + 2, end - 1)
+            name = text.shown(start + 2, end - 1)
             if _NAME.fullmatch(name):
                 return [Piece(VARIABLE, name)]
-    return [Piece(OPAQUE, _source(text, start, end))]
+    return [Piece(OPAQUE, text.shown(start, end))]
 
 
 def _bare(text: Text, start: int, end: int) -> list[Piece]:
     raw = text.data[start:end]
     if _PATTERN.search(re.sub(rb"\\.", b"", raw)) and not text.holes_in(start, end):
-        return [Piece(OPAQUE, _source(text, start, end))]
+        return [Piece(OPAQUE, text.shown(start, end))]
     if raw == b"~" or raw.startswith(b"~/"):
         return [Piece(VARIABLE, "HOME"), *text.pieces(start + 1, end, _unescape_bare)]
     return text.pieces(start, end, _unescape_bare)
@@ -95,11 +95,7 @@ def _between(node: Node, text: Text, start: int, end: int, unescape: Recode) -> 
 
 
 def _variable(text: Text, start: int, end: int) -> Piece:
-    return Piece(VARIABLE, _source(text, start, end))
-
-
-def _source(text: Text, start: int, end: int) -> str:
-    return text.data[start:end].decode("utf-8", "surrogateescape")
+    return Piece(VARIABLE, text.shown(start, end))
 
 
 def _unquoted(node: Node, text: Text) -> bytes:

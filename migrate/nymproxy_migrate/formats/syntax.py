@@ -6,7 +6,7 @@ import functools
 import importlib
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.formats.text import Hole, Text
+from nymproxy_migrate.formats.text import Hole, Text, ascii_only
 from nymproxy_migrate.model import Span, Unparsable
 from nymproxy_migrate.names import mentions_program
 from nymproxy_migrate.words import Piece, PieceKind
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node, Parser
 
-_HIGH_BYTES = bytes(byte if byte < 0x80 else ord("X") for byte in range(256))
-
 
 @functools.cache
-def _parser(grammar: str) -> Parser:
+def parser(grammar: str) -> Parser:
+    """Return the parser of a grammar, made once."""
     import tree_sitter
 
     module = importlib.import_module(f"tree_sitter_{grammar}")
@@ -29,10 +28,10 @@ def _parser(grammar: str) -> Parser:
 
 def parse(grammar: str, text: Text) -> Node:
     """Return the root of the syntax tree; every byte keeps its place."""
-    data = text.data.translate(_HIGH_BYTES)
+    data = ascii_only(text.data)
     if text.data.startswith(b"\xef\xbb\xbf"):
         data = b"   " + data[3:]
-    return _parser(grammar).parse(data.replace(b"\r\n", b" \n")).root_node
+    return parser(grammar).parse(data.replace(b"\r\n", b" \n")).root_node
 
 
 def errors(root: Node, text: Text, what: str) -> Iterator[Unparsable]:
@@ -53,5 +52,4 @@ def errors(root: Node, text: Text, what: str) -> Iterator[Unparsable]:
 
 def hole_of(node: Node, text: Text) -> Hole:
     """Return a node as a hole: the format replaces it by something."""
-    source = text.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
-    return Hole(Span(node.start_byte, node.end_byte), Piece(PieceKind.OPAQUE, source))
+    return Hole(Span(node.start_byte, node.end_byte), Piece(PieceKind.OPAQUE, text.source(node)))

@@ -52,7 +52,7 @@ def _body(node: Node, text: Text) -> keyed.Maps:
             entries += _body(child, text).entries
         elif child.type in {"attribute", "block"} and child.named_children:
             name = child.named_children[0]
-            key = text.data[name.start_byte : name.end_byte].decode("utf-8", "replace")
+            key = text.source(name)
             value = (
                 _body(child, text)
                 if child.type == "block"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from nymproxy_migrate.model import Span
 from nymproxy_migrate.words import Piece, PieceKind
@@ -21,9 +22,26 @@ MASK = b"X"
 """What parsers see in place of a hole: a byte that is a word character in every format."""
 
 
+_HIGH_BYTES = bytes(byte if byte < 0x80 else ord(MASK) for byte in range(256))
+
+
+def ascii_only(data: bytes) -> bytes:
+    """Return what parsers get that want UTF-8: every byte keeps its place."""
+    return data.translate(_HIGH_BYTES)
+
+
 def same(data: bytes) -> bytes:
     """Write bytes back as they are."""
     return data
+
+
+class Place(Protocol):
+    """Where a node of a syntax tree stands in a text."""
+
+    @property
+    def start_byte(self) -> int: ...
+    @property
+    def end_byte(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,14 @@ class Text:
         if position < end:
             found.append(_literal(unescape(self.data[position:end])))
         return found
+
+    def source(self, node: Place) -> str:
+        """Return the source of a node of a syntax tree."""
+        return self.shown(node.start_byte, node.end_byte)
+
+    def shown(self, start: int, end: int) -> str:
+        """Return bytes of the text as they stand there."""
+        return self.data[start:end].decode("utf-8", "surrogateescape")
 
     def holes_in(self, start: int, end: int) -> list[Hole]:
         """Return the holes that share a byte with some bytes of the text."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nymproxy_migrate.formats import templates
 from nymproxy_migrate.formats.split import lines
-from nymproxy_migrate.formats.text import Recode, Text, TextBuilder, same
+from nymproxy_migrate.formats.text import Recode, Text, TextBuilder, ascii_only, same
 from nymproxy_migrate.model import Unparsable
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 YamlNode = Any
 """A node of ruamel.yaml, whose classes carry no types."""
 
-_HIGH_BYTES = bytes(byte if byte < 0x80 else ord("X") for byte in range(256))
 _PROPERTIES = re.compile(rb"(?:[&!][^\s]*[ \t]+)*")
 _DOUBLE_ESCAPE = re.compile(
     rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|\r?\n[ \t]*|(.))"
@@ -50,7 +49,7 @@ class Document:
         from ruamel.yaml import YAML
         from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-        data = self.text.data.translate(_HIGH_BYTES)
+        data = ascii_only(self.text.data)
         if self.text.data.startswith(b"\xef\xbb\xbf"):
             data = b"#X\n" + data[3:]
         parser = YAML(typ="safe", pure=True)
@@ -89,8 +88,8 @@ class Document:
             self._quoted(builder, start, end, None)
             codec = (_encode_flow_plain if flow else _encode_plain, same)
         result = builder.build(end, *codec)
-        value = str(node.value).encode("utf-8", "surrogatepass").translate(_HIGH_BYTES)
-        if result.data.translate(_HIGH_BYTES).rstrip() != value.rstrip():
+        value = ascii_only(str(node.value).encode("utf-8", "surrogatepass"))
+        if ascii_only(result.data).rstrip() != value.rstrip():
             raise Unparsable("a value that cannot be mapped to its bytes", self.text.starts[start])
         return result
 

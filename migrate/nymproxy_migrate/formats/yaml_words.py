@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.formats import shell
-from nymproxy_migrate.formats.commands import commands_of
+from nymproxy_migrate.formats.commands import Embedded, commands_of
 from nymproxy_migrate.formats.expansions import SHLEX
 from nymproxy_migrate.formats.lists import Item, ListQuoting, word_of
 from nymproxy_migrate.formats.split import split
@@ -116,19 +116,16 @@ def split_words(document: Document, node: Node, expand: Expand) -> tuple[list[Wo
 
 
 def shell_commands(
-    document: Document, node: Node, container: str, *, flow: bool = False
+    document: Document, node: Node, format_name: str, *, flow: bool = False
 ) -> Iterator[Found]:
     """Yield the commands of a string that a shell runs."""
-    context = CommandContext(container, Home(HomeSource.SHELL))
+    context = CommandContext(format_name, Home(HomeSource.SHELL))
     yield from shell.find(document.scalar(node, flow=flow), context)
 
 
 def embedded_file(document: Document, node: Node, path: str) -> Iterator[Found]:
     """Yield the commands of a file that stands in a string."""
-    from nymproxy_migrate import formats
-
-    text = document.scalar(node)
-    yield from formats.find_in_text(path, text)
+    yield Embedded(path, document.scalar(node))
 
 
 def without_user(context: CommandContext, user: str | None) -> CommandContext:
