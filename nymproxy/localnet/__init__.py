@@ -13,7 +13,8 @@ from nymproxy.localnet.faults import FaultAction as FaultAction
 from nymproxy.localnet.faults import FaultEvent as FaultEvent
 from nymproxy.localnet.faults import FaultPlan as FaultPlan
 from nymproxy.localnet.faults import LinkFaults as LinkFaults
-from nymproxy.localnet.network import GatewayInfo as GatewayInfo
 from nymproxy.localnet.network import Localnet as Localnet
 from nymproxy.localnet.process import run_localnet as run_localnet
 from nymproxy.localnet.process import serve_localnet as serve_localnet
+from nymproxy.localnet.running import GatewayInfo as GatewayInfo
+from nymproxy.localnet.running import RunningLocalnet as RunningLocalnet

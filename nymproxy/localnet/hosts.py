@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nymproxy.errors import UsageError
-from nymproxy.localnet.nodes import GatewayNode, MixNode, Node, NodeEnvironment
+from nymproxy.localnet.gateway_node import GatewayNode
+from nymproxy.localnet.nodes import MixNode, Node, NodeEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

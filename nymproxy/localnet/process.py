@@ -25,8 +25,9 @@ async def run_localnet(config: LocalnetConfig, *, ready: Callable[[dict[str, Any
 
     Args:
         config: what network.
-        ready: called once, when clients can connect, with :meth:`Localnet.describe`: directory
-            URL, env file, gateways with identities and URLs, counters URL, fault plan with seed.
+        ready: called once, when clients can connect, with what
+            :meth:`RunningLocalnet.describe` returns: directory URL, env file, gateways with
+            identities and URLs, counters URL, fault plan with seed.
 
     Raises:
         ConfigurationError: a port is in use, or the state is of another network.

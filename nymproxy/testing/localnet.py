@@ -18,6 +18,7 @@ from nymproxy.localnet import (
     LinkFaults,
     Localnet,
     LocalnetConfig,
+    RunningLocalnet,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ __all__ = (
 class BackgroundLocalnet:
     """A localnet that runs in a thread of its own; every method may be called from any thread."""
 
-    def __init__(self, portal: BlockingPortal, localnet: Localnet) -> None:
+    def __init__(self, portal: BlockingPortal, localnet: RunningLocalnet) -> None:
         self._portal = portal
         self._localnet = localnet
 
@@ -75,7 +76,8 @@ class BackgroundLocalnet:
 @contextmanager
 def localnet_in_background(config: LocalnetConfig | None = None) -> Iterator[BackgroundLocalnet]:
     """Run a localnet in a thread for the length of the ``with`` block."""
-    with start_blocking_portal() as portal:
-        localnet = portal.call(Localnet, config or LocalnetConfig())
-        with portal.wrap_async_context_manager(localnet):
-            yield BackgroundLocalnet(portal, localnet)
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(Localnet(config)) as localnet,
+    ):
+        yield BackgroundLocalnet(portal, localnet)

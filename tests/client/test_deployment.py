@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from nymproxy.errors import DuplicateConnection, StorageLocked
-from nymproxy.localnet import Localnet, LocalnetConfig
+from nymproxy.localnet import Localnet, LocalnetConfig, RunningLocalnet
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.storage import DirectoryStorage, nym_address_of
@@ -34,17 +34,17 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def localnet() -> AsyncIterator[Localnet]:
+async def localnet() -> AsyncIterator[RunningLocalnet]:
     async with Localnet(LocalnetConfig(seed=21)) as localnet:
         yield localnet
 
 
-async def connect(localnet: Localnet, directory: Path) -> MessageClient:
+async def connect(localnet: RunningLocalnet, directory: Path) -> MessageClient:
     network = NetworkDetails.from_directory_url(localnet.directory_url)
     return await MessageClient.connect(network, storage=directory, profile="bare")
 
 
-async def carry(localnet: Localnet, directory: Path) -> NymAddress:
+async def carry(localnet: RunningLocalnet, directory: Path) -> NymAddress:
     """Send a message to ourselves; return our address."""
     async with await connect(localnet, directory) as client:
         await client.send(client.address, b"to myself")
@@ -74,7 +74,7 @@ async def refuse_key(directory: Path) -> None:
 
 
 async def test_a_refused_key_is_replaced_and_written_back(
-    localnet: Localnet, tmp_path: Path
+    localnet: RunningLocalnet, tmp_path: Path
 ) -> None:
     """So the address stays, and the Rust program can use the directory again."""
     directory = tmp_path / "keys"
@@ -88,7 +88,7 @@ async def test_a_refused_key_is_replaced_and_written_back(
 
 
 async def test_the_directory_is_backed_up_before_the_first_write(
-    localnet: Localnet, tmp_path: Path
+    localnet: RunningLocalnet, tmp_path: Path
 ) -> None:
     directory = tmp_path / "keys"
     address = await carry(localnet, directory)
@@ -102,7 +102,7 @@ async def test_the_directory_is_backed_up_before_the_first_write(
 
 
 async def test_a_second_client_on_the_directory_is_told_who_has_it(
-    localnet: Localnet, tmp_path: Path
+    localnet: RunningLocalnet, tmp_path: Path
 ) -> None:
     directory = tmp_path / "keys"
     async with await connect(localnet, directory):
@@ -111,7 +111,7 @@ async def test_a_second_client_on_the_directory_is_told_who_has_it(
 
 
 async def test_a_second_process_on_the_directory_is_told_who_has_it(
-    localnet: Localnet, tmp_path: Path
+    localnet: RunningLocalnet, tmp_path: Path
 ) -> None:
     directory = tmp_path / "keys"
     arguments = ["nymproxy", "server", "-u", "127.0.0.1:1", "-c", str(directory)]
@@ -127,7 +127,7 @@ async def test_a_second_process_on_the_directory_is_told_who_has_it(
 
 
 async def test_an_identity_that_is_connected_from_elsewhere_is_refused(
-    localnet: Localnet, tmp_path: Path
+    localnet: RunningLocalnet, tmp_path: Path
 ) -> None:
     """A copy of the directory, or a Rust program on it, which knows nothing of our lock."""
     directory, copy = tmp_path / "keys", tmp_path / "copy"

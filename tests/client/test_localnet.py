@@ -13,7 +13,7 @@ import pytest
 
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import DirectoryUnavailable, GatewayUnreachable, UnknownGateway
-from nymproxy.localnet import FaultPlan, LinkFaults, Localnet, LocalnetConfig
+from nymproxy.localnet import FaultPlan, LinkFaults, Localnet, LocalnetConfig, RunningLocalnet
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.traffic import BARE, TrafficProfile
@@ -29,7 +29,7 @@ CHUNK = 32_000
 
 @asynccontextmanager
 async def running(
-    localnet: Localnet,
+    localnet: RunningLocalnet,
     gateway: int = 0,
     *,
     profile: TrafficProfile | str = BARE,
@@ -49,7 +49,7 @@ async def a_pair(
     gateway: int = 1,
     profile: TrafficProfile | str = BARE,
     config: LocalnetConfig | None = None,
-) -> AsyncIterator[tuple[Localnet, MessageClient, MessageClient]]:
+) -> AsyncIterator[tuple[RunningLocalnet, MessageClient, MessageClient]]:
     """A network with two clients, the first at gateway 0."""
     async with (
         Localnet(config) as localnet,

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from nymproxy.address import NodeIdentity
-    from nymproxy.localnet import GatewayInfo, Localnet
+    from nymproxy.localnet import GatewayInfo, RunningLocalnet
     from nymproxy.mixnet.gateway.responses import GatewayResponse
 
 ACK_ADDRESS_BYTES = 19
@@ -148,7 +148,7 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(localnet: Localnet, index: int = 0) -> AsyncIterator[Client]:
+async def connected(localnet: RunningLocalnet, index: int = 0) -> AsyncIterator[Client]:
     """A registered client with bandwidth."""
     client = Client(localnet.gateways[index])
     async with websocket_to(client.gateway) as websocket:
@@ -171,14 +171,14 @@ class Routes:
         return [*mixes, self.gateways[gateway.key]]
 
 
-async def fetch(localnet: Localnet, path: str) -> Any:
+async def fetch(localnet: RunningLocalnet, path: str) -> Any:
     async with httpx.AsyncClient(trust_env=False) as http:
         response = await http.get(localnet.directory_url + path)
     response.raise_for_status()
     return response.json()
 
 
-async def routes(localnet: Localnet) -> Routes:
+async def routes(localnet: RunningLocalnet) -> Routes:
     body = await fetch(localnet, "v2/unstable/nym-nodes/skimmed")
     layers: tuple[list[Hop], list[Hop], list[Hop]] = ([], [], [])
     gateways: dict[bytes, Hop] = {}

@@ -15,7 +15,8 @@ from nymproxy.localnet.core import Deliver, Forward
 from nymproxy.localnet.epochs import EpochClock, EpochSchedule
 from nymproxy.localnet.fault_gates import FaultGates
 from nymproxy.localnet.framing import Frame
-from nymproxy.localnet.nodes import GatewayNode, NodeEnvironment
+from nymproxy.localnet.gateway_node import GatewayNode
+from nymproxy.localnet.nodes import NodeEnvironment
 from nymproxy.localnet.secrets import NetworkSecret
 from nymproxy.mixnet.gateway import build_authentication
 from nymproxy.mixnet.gateway.responses import ErrorResponse

@@ -14,7 +14,7 @@ from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
 from nymproxy.localnet.fault_gates import FaultGates
 from nymproxy.localnet.framing import Frame, FrameDecoder, FrameVersion
 from nymproxy.localnet.links import QUEUE_LIMIT, Outbox
-from nymproxy.localnet.nodes import Port
+from nymproxy.localnet.ports import Port
 from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress, PacketSize
 from tests.localnet.client import eventually
 
@@ -42,12 +42,10 @@ class Peer:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
-        listener = await self.port.listen()
-        async with listener, anyio.create_task_group() as task_group:
-            task_group.start_soon(listener.serve, self._read)
+        async with anyio.create_task_group() as task_group:
+            await task_group.start(self.port.serve, self._read)
             yield
             task_group.cancel_scope.cancel()
-        self.port.reserve()
 
     async def _read(self, stream: ByteStream) -> None:
         self.connections += 1

@@ -20,6 +20,7 @@ from nymproxy.localnet import (
     LinkFaults,
     Localnet,
     LocalnetConfig,
+    RunningLocalnet,
 )
 from nymproxy.localnet.fault_gates import FaultGate
 from nymproxy.mixnet.directory import DirectoryClient, NetworkDetails, choose_gateway
@@ -46,18 +47,18 @@ ACK = b"acknowledgement 21 b."
 
 
 @asynccontextmanager
-async def network(**settings: Any) -> AsyncIterator[Localnet]:
+async def network(**settings: Any) -> AsyncIterator[RunningLocalnet]:
     async with Localnet(LocalnetConfig(**{"seed": 1} | settings)) as localnet:
         with anyio.fail_after(20):
             yield localnet
 
 
-async def _totals(localnet: Localnet) -> dict[str, Any]:
+async def _totals(localnet: RunningLocalnet) -> dict[str, Any]:
     total: dict[str, Any] = (await localnet.counters())["total"]
     return total
 
 
-async def _until(localnet: Localnet, path: str, count: int) -> None:
+async def _until(localnet: RunningLocalnet, path: str, count: int) -> None:
     """Wait until a total counter, e.g. ``dropped.replayed``, has reached a value."""
     for _ in range(1000):
         value: Any = await _totals(localnet)
