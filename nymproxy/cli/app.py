@@ -51,7 +51,7 @@ def address(
     """Print the Nym address of a config directory, offline."""
     import json
 
-    from nymproxy.mixnet.storage import nym_address_of
+    from nymproxy.mixnet.storage.directory import nym_address_of
 
     text = str(nym_address_of(directory))
     typer.echo(json.dumps({"address": text}) if json_output else text)

@@ -37,7 +37,8 @@ from nymproxy.mixnet.connecting import (
     make_link,
     open_storage,
 )
-from nymproxy.mixnet.directory import DirectoryClient, TopologyKeeper
+from nymproxy.mixnet.directory.client import DirectoryClient
+from nymproxy.mixnet.directory.keeper import TopologyKeeper
 from nymproxy.mixnet.gateway import LinkState
 from nymproxy.mixnet.messages import AckKey, InboundDecoder, ReplyKeyStore
 from nymproxy.mixnet.pipeline import PacketBuilder
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NodeIdentity
     from nymproxy.mixnet.directory import NetworkDetails, Topology
-    from nymproxy.mixnet.gateway import GatewayLink
+    from nymproxy.mixnet.gateway.link import GatewayLink
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.status import StatusChanges
     from nymproxy.mixnet.storage import ClientKeys, ClientStorage

@@ -14,22 +14,19 @@ from typing import TYPE_CHECKING, Final
 from nymproxy.address import NymAddress
 from nymproxy.errors import NetworkError
 from nymproxy.mixnet.directory import choose_gateway, gateway_urls
-from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayLink, GatewayListener
-from nymproxy.mixnet.storage import (
-    ClientKeys,
-    ClientStorage,
-    DirectoryStorage,
-    EphemeralStorage,
-    GatewayRegistration,
-    StoredClient,
-)
+from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayListener
+from nymproxy.mixnet.gateway.link import GatewayLink
+from nymproxy.mixnet.storage import ClientKeys, ClientStorage, GatewayRegistration, StoredClient
+from nymproxy.mixnet.storage.directory import DirectoryStorage
+from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
     from nymproxy.address import NodeIdentity
-    from nymproxy.mixnet.directory import DirectoryClient, Node
+    from nymproxy.mixnet.directory import Node
+    from nymproxy.mixnet.directory.client import DirectoryClient
     from nymproxy.mixnet.randomness import RandomBytes
 
 _logger = logging.getLogger("nymproxy.client")

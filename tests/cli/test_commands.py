@@ -14,7 +14,7 @@ from nymproxy.cli.app import run
 from nymproxy.cli.server import effective_config_dir
 from nymproxy.errors import ConfigurationError
 from nymproxy.localnet import Localnet, LocalnetConfig
-from nymproxy.mixnet.storage import nym_address_of
+from nymproxy.mixnet.storage.directory import nym_address_of
 from nymproxy.testing.processes import child_process
 from nymproxy.testing.upstream import GREETING, serve_upstream
 from tests.vectors.files import load

@@ -21,8 +21,9 @@ from nymproxy.address import NodeIdentity
 from nymproxy.errors import ClientDisconnected, GatewayRefused, NymError
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.connecting import Environment
-from nymproxy.mixnet.directory import KeyRotationInfo, Node, Topology, TopologyKeeper
+from nymproxy.mixnet.directory import KeyRotationInfo, Node, Topology
 from nymproxy.mixnet.directory.bodies import RewardedSet
+from nymproxy.mixnet.directory.keeper import TopologyKeeper
 from nymproxy.mixnet.gateway import GatewayListener, LinkState, LinkStatus
 from nymproxy.mixnet.messages import MixPacket, detach_ack
 from nymproxy.mixnet.sphinx import (
@@ -32,7 +33,8 @@ from nymproxy.mixnet.sphinx import (
     partially_unwrap,
     recover_plaintext,
 )
-from nymproxy.mixnet.storage import ClientKeys, EphemeralStorage
+from nymproxy.mixnet.storage import ClientKeys
+from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
 from nymproxy.mixnet.traffic import BARE, TrafficProfile
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from nymproxy.errors import DuplicateConnection, StorageLocked
 from nymproxy.localnet import Localnet, LocalnetConfig, RunningLocalnet
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
-from nymproxy.mixnet.storage import DirectoryStorage, nym_address_of
+from nymproxy.mixnet.storage.directory import DirectoryStorage, nym_address_of
 from nymproxy.mixnet.storage.locking import LOCK_NAME
 from nymproxy.mixnet.storage.own_state import STATE_NAME
 from nymproxy.mixnet.storage.registrations import DATABASE_NAME

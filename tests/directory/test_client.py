@@ -18,7 +18,7 @@ from nymproxy.errors import (
     DirectoryUnavailable,
     TopologyUnavailable,
 )
-from nymproxy.mixnet.directory import ApiUrl, DirectoryClient, NetworkDetails
+from nymproxy.mixnet.directory import ApiUrl, NetworkDetails
 from nymproxy.mixnet.directory.bodies import (
     ACTIVE_MIXNODES_PATH,
     ALL_NODES_PATH,
@@ -26,6 +26,7 @@ from nymproxy.mixnet.directory.bodies import (
     KEY_ROTATION_PATH,
     REWARDED_SET_PATH,
 )
+from nymproxy.mixnet.directory.client import DirectoryClient
 from nymproxy.mixnet.directory.http_session import BoundedBody
 from tests.directory.network import (
     Directory,

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.errors import DirectoryUnavailable, NymError, TopologyUnavailable
-from nymproxy.mixnet.directory import KeyRotationInfo, Topology, TopologyKeeper
-from nymproxy.mixnet.directory.keeper import TOLERATED_FAILURES, TopologyState
+from nymproxy.mixnet.directory import KeyRotationInfo, Topology
+from nymproxy.mixnet.directory.keeper import TopologyKeeper
+from nymproxy.mixnet.directory.topology_state import TOLERATED_FAILURES, TopologyState
 from tests.directory.network import Network
 
 if TYPE_CHECKING:

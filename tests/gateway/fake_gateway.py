@@ -28,7 +28,6 @@ from nymproxy.mixnet.gateway import (
     RequestKind,
     ResponseKind,
     SharedKey,
-    WebSocketStream,
     open_frame,
     parse_handshake_text,
     parse_request,
@@ -38,6 +37,7 @@ from nymproxy.mixnet.gateway import (
     timestamp_is_acceptable,
     verify_authentication,
 )
+from nymproxy.mixnet.gateway.websocket import WebSocketStream
 from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress, PacketSize
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayLink, GatewayListener
+from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayListener
+from nymproxy.mixnet.gateway.link import GatewayLink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

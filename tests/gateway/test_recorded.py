@@ -15,15 +15,10 @@ import pytest
 
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import GatewayProtocolError
-from nymproxy.mixnet.gateway import (
-    ClientIdentityKey,
-    GatewayClientProtocol,
-    GatewayConnection,
-    SharedKey,
-    WebSocketStream,
-)
+from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayClientProtocol, SharedKey
+from nymproxy.mixnet.gateway.connection import GatewayConnection
 from nymproxy.mixnet.gateway.events import Authenticating, Pushed, Registered
-from nymproxy.mixnet.gateway.websocket import parse_websocket_url
+from nymproxy.mixnet.gateway.websocket import WebSocketStream, parse_websocket_url
 from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress
 from tests.gateway.streams import memory_streams

@@ -23,10 +23,11 @@ from nymproxy.localnet import (
     RunningLocalnet,
 )
 from nymproxy.localnet.fault_gates import FaultGate
-from nymproxy.mixnet.directory import DirectoryClient, NetworkDetails, choose_gateway
+from nymproxy.mixnet.directory import NetworkDetails, choose_gateway
+from nymproxy.mixnet.directory.client import DirectoryClient
 from nymproxy.mixnet.gateway import ClientIdentityKey
-from nymproxy.mixnet.gateway.connection import GatewayListener
 from nymproxy.mixnet.gateway.link import GatewayLink
+from nymproxy.mixnet.gateway.listener import GatewayListener
 from nymproxy.mixnet.gateway.responses import AuthenticateResponse, SendResponse
 from nymproxy.mixnet.sphinx import KeyRotation, PacketSize, build_header, build_packet
 from tests.localnet.client import (

@@ -13,14 +13,9 @@ import pytest
 
 from nymproxy.address import NymAddress
 from nymproxy.errors import StorageError, StorageLocked, UnsafePermissions
-from nymproxy.mixnet.storage import (
-    ClientKeys,
-    ClientStorage,
-    DirectoryStorage,
-    EphemeralStorage,
-    StoredClient,
-    nym_address_of,
-)
+from nymproxy.mixnet.storage import ClientKeys, ClientStorage, StoredClient
+from nymproxy.mixnet.storage.directory import DirectoryStorage, nym_address_of
+from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
 from nymproxy.mixnet.storage.key_files import KEY_FILES, write_keys
 from nymproxy.mixnet.storage.locking import LOCK_NAME
 from nymproxy.mixnet.storage.own_state import STATE_NAME, read_state

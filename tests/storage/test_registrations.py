@@ -14,9 +14,10 @@ from nacl.signing import SigningKey
 
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import StorageError
-from nymproxy.mixnet.storage import GatewayRegistration, read_gateways
+from nymproxy.mixnet.storage import GatewayRegistration
 from nymproxy.mixnet.storage.registrations import (
     DATABASE_NAME,
+    read_gateways,
     save_registration,
     update_shared_key,
 )

@@ -19,8 +19,9 @@ from nymproxy.errors import (
 )
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.connecting import Environment
-from nymproxy.mixnet.directory import TopologyKeeper
-from nymproxy.mixnet.storage import ClientKeys, EphemeralStorage
+from nymproxy.mixnet.directory.keeper import TopologyKeeper
+from nymproxy.mixnet.storage import ClientKeys
+from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
 from nymproxy.stream import MixnetClient, MixnetStream, StreamAttribute, StreamOptions
 from tests.client.paper_network import QUICK, PaperLink, PaperNetwork
 from tests.stream.support import receive_all

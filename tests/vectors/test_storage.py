@@ -12,16 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nymproxy.address import NymAddress
-from nymproxy.mixnet.storage import (
-    DirectoryStorage,
-    GatewayRegistration,
-    KnownGateway,
-    nym_address_of,
-    read_gateways,
-)
+from nymproxy.mixnet.storage import GatewayRegistration
+from nymproxy.mixnet.storage.directory import DirectoryStorage, nym_address_of
 from nymproxy.mixnet.storage.key_files import KEY_FILES, read_key_file
 from nymproxy.mixnet.storage.pem import encode_pem
-from nymproxy.mixnet.storage.registrations import DATABASE_NAME
+from nymproxy.mixnet.storage.registrations import DATABASE_NAME, KnownGateway, read_gateways
 from tests.vectors.files import VECTORS, load
 
 if TYPE_CHECKING:

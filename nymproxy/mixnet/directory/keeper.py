@@ -15,6 +15,7 @@ import anyio
 
 from nymproxy._signal import Signal
 from nymproxy.errors import NymError, TopologyUnavailable
+from nymproxy.mixnet.directory.topology_state import TopologyState
 from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 
 if TYPE_CHECKING:
@@ -27,11 +28,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("nymproxy.mixnet.directory")
 
 REFRESH_SECONDS = 300.0
-TOLERATED_FAILURES = 10
 
-_MIN_DELAY_SECONDS = 0.5
-_FIRST_RETRY_SECONDS = 5.0
-_SETTLE_SECONDS = 5.0
 _KEY_ROTATION_GRACE_SECONDS = 5.0
 
 
@@ -45,73 +42,6 @@ class TopologySource(Protocol):
     async def fetch_key_rotation(self) -> KeyRotationInfo:
         """Fetch the key rotation times, or raise a NymError."""
         ...
-
-
-class TopologyState:
-    """The topology in use and the history of its refreshes. No I/O; times are monotonic seconds.
-
-    Attributes:
-        current: the last good topology, or ``None``.
-        key_rotation: the last known key rotation times, or ``None``.
-        generation: counts the topologies that make other routes than the one before, and clears.
-        failures: failed refreshes in a row.
-        last_error: the last one's error, ``None`` after a success.
-    """
-
-    def __init__(self) -> None:
-        self.current: Topology | None = None
-        self.key_rotation: KeyRotationInfo | None = None
-        self.generation = 0
-        self.failures = 0
-        self.last_error: NymError | None = None
-        self._refreshed_at: float | None = None
-
-    def age_seconds(self, now: float) -> float | None:
-        """Return the time since the last successful refresh."""
-        return None if self._refreshed_at is None else now - self._refreshed_at
-
-    def succeeded(self, topology: Topology, now: float) -> bool:
-        """Take a new topology. True when it differs in what routes are made of."""
-        changed = topology != self.current
-        self.current = topology
-        self._refreshed_at = now
-        self.failures = 0
-        self.last_error = None
-        self.generation += changed
-        return changed
-
-    def failed(self, error: NymError) -> bool:
-        """Count a failure. True when it was one too many and the topology was cleared."""
-        self.failures += 1
-        self.last_error = error
-        cleared = self.current is not None and self.failures > TOLERATED_FAILURES
-        if cleared:
-            self.current = None
-        self.generation += cleared
-        return cleared
-
-    def next_delay_seconds(self, unix_ns: int, spread: float, refresh_seconds: float) -> float:
-        """Return how long to wait for the next refresh.
-
-        Args:
-            unix_ns: the time of day, in nanoseconds since the Unix epoch.
-            spread: random, 0 to 1, so that not all clients ask in the same instant.
-            refresh_seconds: the regular interval.
-        """
-        if self.current is None:
-            retry = _FIRST_RETRY_SECONDS * 2.0 ** min(max(self.failures - 1, 0), 20)
-            return min(refresh_seconds, retry)
-        info = self.key_rotation
-        if info is None or self.failures:
-            return refresh_seconds
-        epoch_end = (info.next_epoch_start_ns(unix_ns) - unix_ns) / 1e9
-        epoch_seconds = info.epoch_duration_ns / 1e9
-        if info.expected_epoch(unix_ns) > self.current.epoch_id:
-            # The directory is late. Wait as long again as it is late by now.
-            delay = epoch_seconds - epoch_end
-        else:
-            delay = epoch_end + (0.5 + spread) * min(_SETTLE_SECONDS, epoch_seconds / 20)
-        return min(refresh_seconds, max(_MIN_DELAY_SECONDS, delay))
 
 
 class TopologyKeeper:

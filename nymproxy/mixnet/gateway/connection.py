@@ -7,7 +7,6 @@ import os
 import socket
 import ssl
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Awaitable, Callable, Iterable
 
-    from nymproxy.address import NodeIdentity
+    from nymproxy.mixnet.gateway.listener import GatewayListener
     from nymproxy.mixnet.gateway.protocol import GatewayClientProtocol
     from nymproxy.mixnet.messages import MixPacket
 
@@ -51,26 +50,6 @@ CONNECTION_LOST = (
     anyio.BusyResourceError,
 )
 """What the websocket raises when it can no longer be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayListener:
-    """Where a gateway listens for clients.
-
-    Attributes:
-        identity: its Ed25519 key, from the directory or from configuration.
-        url: ``ws://host:port`` or ``wss://host:port``.
-        fallback_url: tried when ``url`` does not answer.
-    """
-
-    identity: NodeIdentity
-    url: str
-    fallback_url: str | None = None
-
-    @property
-    def urls(self) -> tuple[str, ...]:
-        """Both URLs, in the order to try them."""
-        return (self.url,) if self.fallback_url is None else (self.url, self.fallback_url)
 
 
 async def open_websocket(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nymproxy.errors import ClientNotRegistered, ClockSkew, GatewayRefused
-from nymproxy.mixnet.gateway.connection import GatewayConnection, GatewayListener, open_listener
+from nymproxy.mixnet.gateway.connection import GatewayConnection, open_listener
 from nymproxy.mixnet.gateway.protocol import GatewayClientProtocol
 from nymproxy.mixnet.gateway.refusals import RefusalKind
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.gateway.events import Authenticating, Registered
     from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey
     from nymproxy.mixnet.gateway.limits import PhaseLimits
+    from nymproxy.mixnet.gateway.listener import GatewayListener
     from nymproxy.mixnet.randomness import RandomBytes
 
 _log = logging.getLogger("nymproxy.gateway")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import enum
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -23,11 +21,7 @@ from nymproxy.errors import (
     UsageError,
 )
 from nymproxy.mixnet.gateway.backoff import Backoff
-from nymproxy.mixnet.gateway.connection import (
-    CONNECTION_LOST,
-    GatewayConnection,
-    GatewayListener,
-)
+from nymproxy.mixnet.gateway.connection import CONNECTION_LOST, GatewayConnection
 from nymproxy.mixnet.gateway.establishing import Establisher
 from nymproxy.mixnet.gateway.events import (
     BandwidthChanged,
@@ -36,6 +30,7 @@ from nymproxy.mixnet.gateway.events import (
 )
 from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey
 from nymproxy.mixnet.gateway.limits import PhaseLimits
+from nymproxy.mixnet.gateway.link_state import LinkState, LinkStatus
 from nymproxy.mixnet.randomness import system_random_bytes
 
 if TYPE_CHECKING:
@@ -44,6 +39,7 @@ if TYPE_CHECKING:
 
     from anyio.streams.memory import MemoryObjectReceiveStream
 
+    from nymproxy.mixnet.gateway.listener import GatewayListener
     from nymproxy.mixnet.messages import MixPacket
     from nymproxy.mixnet.randomness import RandomBytes
 
@@ -57,25 +53,6 @@ MAX_REFUSALS = 10
 
 STABLE_SECONDS = 10.0
 """A connection that lived so long was a good one: the next loss starts with short waits again."""
-
-
-class LinkState(enum.Enum):
-    """What a link is doing."""
-
-    IDLE = "idle"
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    RECONNECTING = "reconnecting"
-    CLOSED = "closed"
-    LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class LinkStatus:
-    """The state of a link, and the last thing that went wrong."""
-
-    state: LinkState
-    error: NymError | None = None
 
 
 async def _ignore(_value: object) -> None:

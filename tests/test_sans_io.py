@@ -1,0 +1,112 @@
+"""What is not declared to be a shell loads no I/O: a machine can be used, and tested, alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+IO_MODULES = (
+    "anyio", "filelock", "fcntl", "httpcore", "httpx", "python_socks", "sqlite3", "trio",
+    "websockets",
+)  # fmt: skip
+
+# The shells of each room: the modules that wait, or read and write files. A room's `__init__`
+# re-exports only what is no shell, so nobody pays for I/O who imports a codec.
+SHELLS: dict[str, set[str]] = {
+    "nymproxy": {"_background_task", "_signal"},
+    "nymproxy.mixnet.directory": {"client", "http_session", "keeper"},
+    "nymproxy.mixnet.gateway": {"connection", "establishing", "link", "websocket"},
+    "nymproxy.mixnet.messages": set(),
+    "nymproxy.mixnet.sphinx": set(),
+    "nymproxy.mixnet.storage": {"backup", "directory", "ephemeral", "locking", "registrations"},
+}
+
+# Rooms that do not keep to it yet. To take one off: give it an entry in SHELLS.
+NOT_YET = {
+    "nymproxy.channel",
+    "nymproxy.forward",
+    "nymproxy.legacy",
+    "nymproxy.localnet",
+    "nymproxy.mixnet",
+    "nymproxy.mixnet.traffic",
+    "nymproxy.stream",
+    "nymproxy.testing",
+}
+
+# The commands are shells altogether.
+_EXEMPT = ("nymproxy.cli", "nymproxy.__main__")
+
+# A finder in front of all others refuses the I/O modules, so what needs one fails by itself and
+# hides nothing of the next.
+_PROBE = """
+import importlib, json, sys
+refused, names = json.load(sys.stdin)
+assert not set(refused) & set(sys.modules)
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in refused:
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Refuse())
+found = {}
+for name in names:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        found[name] = str(error)
+json.dump(found, sys.stdout)
+"""
+
+
+def _modules() -> list[str]:
+    names = []
+    for path in sorted((ROOT / "nymproxy").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if not name.startswith(_EXEMPT):
+            names.append(name)
+    return names
+
+
+def _room_of(name: str) -> str:
+    """The most specific room that a module is in; a room's `__init__` belongs to the room."""
+    while name not in SHELLS and name not in NOT_YET:
+        name = name.rpartition(".")[0]
+    return name
+
+
+@pytest.fixture(scope="module")
+def shells() -> dict[str, str]:
+    """The modules that load an I/O module, and which one."""
+    result = subprocess.run(
+        [sys.executable, "-c", _PROBE],
+        input=json.dumps([IO_MODULES, _modules()]),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    found: dict[str, str] = json.loads(result.stdout)
+    assert all(module.partition(".")[0] in IO_MODULES for module in found.values()), found
+    return found
+
+
+@pytest.mark.parametrize("room", sorted(SHELLS.keys() - NOT_YET))
+def test_only_the_declared_shells_of_a_room_load_io(room: str, shells: dict[str, str]) -> None:
+    found = {name: why for name, why in shells.items() if _room_of(name) == room}
+    declared = {f"{room}.{name}" for name in SHELLS[room]}
+    undeclared = {name: why for name, why in found.items() if name not in declared}
+    assert not undeclared, f"{undeclared}: leave out the I/O, or declare a shell"
+    assert declared == found.keys(), "declared as shells, but load no I/O (any more)"
+
+
+def test_no_room_is_declared_twice_or_gone() -> None:
+    assert not SHELLS.keys() & NOT_YET
+    assert (SHELLS.keys() | NOT_YET) <= set(_modules())
