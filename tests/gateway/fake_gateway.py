@@ -37,9 +37,9 @@ from nymproxy.mixnet.gateway import (
     timestamp_is_acceptable,
     verify_authentication,
 )
-from nymproxy.mixnet.gateway.websocket import WebSocketStream
 from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress, PacketSize
+from tests.gateway.server_end import ServerEnd
 
 if TYPE_CHECKING:
     import ssl
@@ -155,8 +155,8 @@ class FakeGateway:
             stream = await TLSStream.wrap(
                 stream, server_side=True, ssl_context=ssl_context, standard_compatible=False
             )
-        websocket = await WebSocketStream.accept(stream)
-        session = FakeSession(self, websocket, stream)
+        websocket = await ServerEnd.accept(stream)
+        session = FakeSession(self, websocket)
         self.sessions.append(session)
         try:
             await session.run()
@@ -167,12 +167,9 @@ class FakeGateway:
 class FakeSession:
     """One connection."""
 
-    def __init__(
-        self, gateway: FakeGateway, websocket: WebSocketStream, stream: ByteStream
-    ) -> None:
+    def __init__(self, gateway: FakeGateway, websocket: ServerEnd) -> None:
         self.gateway = gateway
         self.websocket = websocket
-        self.stream = stream
         self.identity: bytes | None = None
         self.client: KnownClient | None = None
         self.texts: list[str] = []
@@ -197,7 +194,7 @@ class FakeSession:
         await self.websocket.send(*frames)
 
     async def reset(self) -> None:
-        await anyio.aclose_forcefully(self.stream)
+        await anyio.aclose_forcefully(self.websocket.stream)
 
     async def run(self) -> None:
         try:

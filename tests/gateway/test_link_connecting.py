@@ -138,7 +138,7 @@ async def test_time_limits(gateway: FakeGateway, phase: str) -> None:
     }
     with pytest.MonkeyPatch.context() as patch:
         if phase == "connect":
-            patch.setattr("tests.gateway.fake_gateway.WebSocketStream.accept", say_nothing)
+            patch.setattr("tests.gateway.fake_gateway.ServerEnd.accept", say_nothing)
         else:
             patch.setattr(f"tests.gateway.fake_gateway.FakeSession.{silence[phase]}", say_nothing)
         async with gateway.serve() as url:

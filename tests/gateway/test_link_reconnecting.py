@@ -57,7 +57,7 @@ async def test_silent_connection_is_replaced(gateway: FakeGateway) -> None:
             await anyio.sleep(0.2)
             assert len(gateway.sessions) == 1
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(session.websocket._stream, "receive", say_nothing)
+                patch.setattr(session.websocket.stream, "receive", say_nothing)
                 await gateway.until_sessions(2)
             await until(link, lambda: link.is_connected)
             await link.send([PACKET])

@@ -21,6 +21,7 @@ from nymproxy.mixnet.gateway.events import Authenticating, Pushed, Registered
 from nymproxy.mixnet.gateway.websocket import WebSocketStream, parse_websocket_url
 from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress
+from tests.gateway.server_end import ServerEnd
 from tests.gateway.streams import memory_streams
 from tests.vectors.files import load
 
@@ -58,7 +59,7 @@ def recorded(*parts: bytes) -> Callable[[int], bytes]:
     return random_bytes
 
 
-async def play(script: Script, websocket: WebSocketStream) -> None:
+async def play(script: Script, websocket: ServerEnd) -> None:
     for step in script:
         if isinstance(step, Expect):
             assert await websocket.receive() == step.message
@@ -76,7 +77,7 @@ async def run_against(
     async with anyio.create_task_group() as tasks:
 
         async def serve() -> None:
-            websocket = await WebSocketStream.accept(far)
+            websocket = await ServerEnd.accept(far)
             await play(script, websocket)
             await websocket.aclose()
 

@@ -1,4 +1,4 @@
-"""nymproxy.mixnet.gateway.websocket, both sides, over streams in memory."""
+"""nymproxy.mixnet.gateway.websocket and the localnet's end, over streams in memory."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from nymproxy.mixnet.gateway.websocket import (
     WebSocketStream,
     parse_websocket_url,
 )
+from tests.gateway.server_end import ServerEnd
 from tests.gateway.streams import MemoryByteStream, memory_streams
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ URI = parse_websocket_url("ws://gateway.example:9000")
 @asynccontextmanager
 async def connected(
     *, max_message_bytes: int = 1000, buffered_sends: int = 1000
-) -> AsyncIterator[tuple[WebSocketStream, WebSocketStream, MemoryByteStream, MemoryByteStream]]:
+) -> AsyncIterator[tuple[WebSocketStream, ServerEnd, MemoryByteStream, MemoryByteStream]]:
     """Client and server websocket, and the streams below them."""
     near, far = memory_streams(buffered_sends)
-    servers: list[WebSocketStream] = []
+    servers: list[ServerEnd] = []
 
     async def accept() -> None:
-        servers.append(await WebSocketStream.accept(far, max_message_bytes=max_message_bytes))
+        servers.append(await ServerEnd.accept(far))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(accept)
@@ -135,30 +136,37 @@ async def test_violations(data: bytes) -> None:
             await server.receive()
 
 
-async def test_close_by_either_side() -> None:
-    for client_closes in (True, False):
-        async with connected() as (client, server, _near, _far):
-            closing, other = (client, server) if client_closes else (server, client)
+async def test_we_close() -> None:
+    async with connected() as (client, server, _near, _far), anyio.create_task_group() as tasks:
 
-            async def read_and_close(websocket: WebSocketStream = other) -> None:
-                assert await websocket.receive() == "last words"
-                with pytest.raises(anyio.EndOfStream):
-                    await websocket.receive()
-                with pytest.raises(anyio.EndOfStream):
-                    await websocket.send("too late")
-                await websocket.aclose()
+        async def read_and_close() -> None:
+            assert await server.receive() == "last words"
+            with pytest.raises(anyio.EndOfStream):
+                await server.receive()
+            await server.aclose()
 
-            await closing.send("last words")
-            with anyio.fail_after(5):
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(read_and_close)
-                    await closing.aclose()
-            assert closing._protocol.close_code == 1005
-            with pytest.raises(anyio.ClosedResourceError):
-                await closing.receive()
-            with pytest.raises(anyio.ClosedResourceError):
-                await closing.send("x")
-            await closing.aclose()
+        await client.send("last words")
+        with anyio.fail_after(5):
+            tasks.start_soon(read_and_close)
+            await client.aclose()
+        assert client._protocol.close_code == 1005
+        with pytest.raises(anyio.ClosedResourceError):
+            await client.receive()
+        with pytest.raises(anyio.ClosedResourceError):
+            await client.send("x")
+        await client.aclose()
+
+
+async def test_the_server_closes() -> None:
+    async with connected() as (client, server, _near, _far), anyio.create_task_group() as tasks:
+        await server.send("last words")
+        tasks.start_soon(server.aclose)
+        assert await client.receive() == "last words"
+        with pytest.raises(anyio.EndOfStream):
+            await client.receive()
+        with pytest.raises(anyio.EndOfStream):
+            await client.send("too late")
+        await client.aclose()
 
 
 async def test_close_wakes_a_reader_and_a_sender() -> None:
@@ -328,27 +336,6 @@ async def test_no_websocket_server(answer: bytes) -> None:
     await far.send_eof()
     with pytest.raises(GatewayUnreachable):
         await WebSocketStream.connect(near, URI)
-    await near.aclose()
-    await far.aclose()
-
-
-@pytest.mark.parametrize(
-    "request_bytes",
-    [
-        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST / HTTP/1.1\r\n\r\n",
-        b"\x16\x03\x01 TLS",
-        b"GET /" + b"a" * 100_000,
-        b"",
-    ],
-)
-async def test_no_websocket_client(request_bytes: bytes) -> None:
-    near, far = memory_streams()
-    if request_bytes:
-        await near.send(request_bytes)
-    await near.send_eof()
-    with pytest.raises(GatewayUnreachable):
-        await WebSocketStream.accept(far)
     await near.aclose()
     await far.aclose()
 

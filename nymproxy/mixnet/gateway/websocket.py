@@ -1,4 +1,4 @@
-"""A websocket over any anyio byte stream, for both sides of the gateway connection.
+"""The client's end of a websocket, over any anyio byte stream.
 
 The protocol itself (RFC 6455) is the sans-IO layer of the ``websockets`` package, without any
 extension; this module moves its bytes, bounds its buffers and gives every wait an end.
@@ -18,9 +18,7 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidURI
 from websockets.frames import CloseCode, Opcode
 from websockets.frames import Frame as WireFrame
-from websockets.http11 import Request
 from websockets.protocol import State
-from websockets.server import ServerProtocol
 from websockets.uri import WebSocketURI, parse_uri
 
 from nymproxy._signal import Signal
@@ -86,12 +84,12 @@ def parse_websocket_url(url: str) -> WebSocketURI:
 class WebSocketStream:
     """One websocket connection.
 
-    Make one with :meth:`connect` or :meth:`accept`. One task may receive while any number send.
+    Made by :meth:`connect`. One task may receive while any number send.
     Without :meth:`run_writer`, the sending task writes itself, and a cancelled ``send`` leaves the
     connection broken; with it, messages are written whole whatever happens to their senders.
     """
 
-    def __init__(self, stream: ByteStream, protocol: ClientProtocol | ServerProtocol) -> None:
+    def __init__(self, stream: ByteStream, protocol: ClientProtocol) -> None:
         self._stream = stream
         self._protocol = protocol
         self._events: deque[WebSocketEvent] = deque()
@@ -120,24 +118,10 @@ class WebSocketStream:
         protocol = ClientProtocol(uri, max_size=max_message_bytes, logger=_logger)
         websocket = cls(stream, protocol)
         protocol.send_request(protocol.connect())
-        await websocket._open("the other side is no websocket server")
+        await websocket._open()
         return websocket
 
-    @classmethod
-    async def accept(
-        cls, stream: ByteStream, *, max_message_bytes: int = MAX_MESSAGE_BYTES
-    ) -> WebSocketStream:
-        """Make the server's opening handshake, for any path. The caller sets the time limit.
-
-        Raises:
-            GatewayUnreachable: the peer is no websocket client, or went away.
-        """
-        protocol = ServerProtocol(max_size=max_message_bytes, logger=_logger)
-        websocket = cls(stream, protocol)
-        await websocket._open("the other side is no websocket client")
-        return websocket
-
-    async def _open(self, complaint: str) -> None:
+    async def _open(self) -> None:
         try:
             self._collect()
             await self._flush()
@@ -148,7 +132,7 @@ class WebSocketStream:
         problem = self._protocol.handshake_exc
         if problem is not None:
             detail = f" ({problem})" if isinstance(problem, InvalidHandshake) else ""
-            raise GatewayUnreachable(complaint + detail) from problem
+            raise GatewayUnreachable(f"the other side is no websocket server{detail}") from problem
 
     # Receiving.
 
@@ -217,20 +201,14 @@ class WebSocketStream:
         else:
             self._protocol.receive_data(data)
         for event in self._protocol.events_received():
-            self._take(event)
+            if isinstance(event, WireFrame):
+                self._take_frame(event)
         self._collect()
         if self._buffered > _FLOODED_BYTES:
             self._lose(GatewayProtocolError("the websocket peer asks for pongs it does not read"))
         # A peer that is gone takes no answer, but what it said before still counts.
         with contextlib.suppress(anyio.BrokenResourceError):
             await self._write_or_wake()
-
-    def _take(self, event: object) -> None:
-        if isinstance(event, Request):
-            assert isinstance(self._protocol, ServerProtocol)
-            self._protocol.send_response(self._protocol.accept(event))
-        elif isinstance(event, WireFrame):
-            self._take_frame(event)
 
     def _take_frame(self, frame: WireFrame) -> None:
         if frame.opcode is Opcode.PING:
@@ -400,16 +378,12 @@ class WebSocketStream:
             await self._write_or_wake()
             while self._lost is None and (self._outgoing or self._writing):
                 await self._room.wait()
-            if isinstance(self._protocol, ServerProtocol):
-                # A plain close with unread data would reset the connection, and the peer might
-                # never read our last words.
-                await self._stream.send_eof()
             if self._receiving:
                 await self._ended.wait()
             while not self._ended.is_set():
                 await self._read_once()
         except (NotImplementedError, OSError):
-            return  # TLS has no half-close, or the peer is already gone
+            return  # the peer is already gone
         except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
             return
 
