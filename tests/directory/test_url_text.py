@@ -29,6 +29,8 @@ from nymproxy.mixnet.directory.url_text import normalise_url
         ("http://h/%41é", "http://h/%41%C3%A9"),
         ("http://[::1]:80/", "http://[::1]/"),
         ("http://[0:0::1]:81/", "http://[::1]:81/"),
+        ("http://[::ffff:192.0.2.1]/", "http://[::ffff:c000:201]/"),
+        ("http://[::192.0.2.1]/", "http://[::c000:201]/"),
         ("http://127.1/", "http://127.0.0.1/"),
         ("http://0x7f000001/", "http://127.0.0.1/"),
         ("http://%68/", "http://h/"),

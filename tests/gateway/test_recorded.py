@@ -18,6 +18,11 @@ from nymproxy.errors import GatewayProtocolError
 from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayClientProtocol, SharedKey
 from nymproxy.mixnet.gateway.connection import GatewayConnection
 from nymproxy.mixnet.gateway.events import Authenticating, Pushed, Registered
+from nymproxy.mixnet.gateway.versions import (
+    CURRENT_PROTOCOL_VERSION,
+    carries_key_rotation,
+    is_supported,
+)
 from nymproxy.mixnet.gateway.websocket import WebSocketStream, parse_websocket_url
 from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress
@@ -96,14 +101,20 @@ def bytes_of(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-# Our client never proposes a version that it does not speak.
-HANDSHAKES = [case for case in VECTORS["handshakes"] if case["client_proposed_protocol"] <= 6]
+# Our client neither proposes a version that it does not speak, nor adopts one.
+HANDSHAKES = [
+    case
+    for case in VECTORS["handshakes"]
+    if is_supported(case["client_proposed_protocol"])
+    and is_supported(case.get("negotiated_protocol", CURRENT_PROTOCOL_VERSION))
+]
 
 
 @pytest.mark.parametrize("case", HANDSHAKES, ids=lambda case: case["name"])
 async def test_registration(case: dict[str, Any]) -> None:
     texts = [message["text"] for message in case["messages"]]
     version = case["client_proposed_protocol"]
+    agreed = case.get("negotiated_protocol", version)
     nonce = (
         bytes_of(case["messages_decoded"][2]["data"])[-12:] if "shared_key" in case else b"n" * 12
     )
@@ -139,7 +150,7 @@ async def test_registration(case: dict[str, Any]) -> None:
     if "shared_key" in case:
         opening += [
             Say(texts[3]),
-            Say(f'{{"type":"register","protocol_version":{version},"status":true}}'),
+            Say(f'{{"type":"register","protocol_version":{agreed},"status":true}}'),
             Expect(CLAIM),
             Say(GRANT),
         ]
@@ -151,13 +162,15 @@ async def test_registration(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", VECTORS["authenticate_v2"])
 async def test_authentication_pushes_and_packets(case: dict[str, Any]) -> None:
     """A recorded authentication, every recorded push, and every recorded packet."""
+    version = case["protocol_version"]
+    kind = "ForwardSphinxV2" if carries_key_rotation(version) else "ForwardSphinx"
     packets, frames, nonces = [], [], []
     for request in VECTORS["binary_requests"]:
-        if request["kind"] != "ForwardSphinxV2":
-            continue  # our client sends the other form to gateways of version 4 only
+        if request["kind"] != kind:
+            continue
         host, _, port = request["next_hop"].rpartition(":")
         hop = NodeAddress.parse(host.strip("[]"), int(port))
-        rotation = KeyRotation(request["key_rotation"])
+        rotation = KeyRotation(request["key_rotation"])  # 0 where the form does not say it
         packets.append(MixPacket(hop, rotation, bytes_of(request["sphinx_packet"])))
         frames.append(bytes_of(request["ws_binary_message"]))
         nonces.append(bytes_of(request["nonce"]))
@@ -167,7 +180,6 @@ async def test_authentication_pushes_and_packets(case: dict[str, Any]) -> None:
         shared_key=SharedKey(bytes_of(VECTORS["shared_key"])),
         random_bytes=recorded(bytes_of(case["nonce"]), *nonces),
     )
-    version = case["protocol_version"]
     pushes = VECTORS["binary_responses"]
     script: list[Expect | Say] = [
         Expect(ASK),

@@ -19,7 +19,7 @@ from nymproxy.localnet.gateway_clients import GatewayClients
 from nymproxy.localnet.gateway_door import GatewayDoor
 from nymproxy.localnet.gateway_store import GatewayStore
 from nymproxy.localnet.links import Outbox
-from nymproxy.mixnet.gateway import ClientIdentityKey, SharedKey
+from nymproxy.mixnet.gateway import CURRENT_PROTOCOL_VERSION, ClientIdentityKey, SharedKey
 from nymproxy.mixnet.gateway.responses import ErrorResponse, RegisterResponse, SendResponse
 from nymproxy.mixnet.sphinx import PacketSize
 from tests.localnet.client import Client, websocket_to
@@ -34,7 +34,16 @@ if TYPE_CHECKING:
 VECTORS = load("gateway.json")
 
 
-@pytest.mark.parametrize("case", VECTORS["handshakes"], ids=lambda case: case["name"])
+# A gateway of the localnet speaks the current version; a recorded one may have insisted on another.
+HANDSHAKES = [
+    case
+    for case in VECTORS["handshakes"]
+    if case["messages_decoded"][1]["protocol_version"]
+    == min(case["client_proposed_protocol"], CURRENT_PROTOCOL_VERSION)
+]
+
+
+@pytest.mark.parametrize("case", HANDSHAKES, ids=lambda case: case["name"])
 async def test_recorded_handshakes(case: dict[str, Any], tmp_path: Path) -> None:
     """The recorded client's texts get the recorded gateway's answers, byte for byte."""
     pieces = [bytes.fromhex(case["gateway_ephemeral_secret"])]

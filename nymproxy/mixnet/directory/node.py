@@ -31,6 +31,7 @@ from nymproxy.mixnet.directory.fields import (
 )
 from nymproxy.mixnet.randomness import uniform_index
 from nymproxy.mixnet.sphinx import Hop, NodeAddress
+from nymproxy.mixnet.sphinx.addressing import bracketed
 from nymproxy.mixnet.sphinx.primitives import ALL_ZERO_SECRET, x25519
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def gateway_urls(
             raise UnknownGateway("the gateway offers no TLS: choose another, or do without TLS")
         return f"wss://{entry.hostname}:{entry.wss_port}", None
     hosts = [] if no_hostname or entry.hostname is None else [entry.hostname]
-    hosts += [f"[{ip}]" if ip.version == 6 else str(ip) for ip in entry.ip_addresses]
+    hosts += [bracketed(ip) for ip in entry.ip_addresses]
     urls = [f"ws://{host}:{entry.ws_port}" for host in hosts[:2]]
     if not urls:
         raise UnknownGateway("the gateway announces no address: choose another gateway")

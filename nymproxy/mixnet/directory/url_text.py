@@ -68,7 +68,7 @@ def _normalise_special(scheme: str, rest: str) -> str:
 
 def _host(host: str) -> str:
     if host.startswith("["):
-        return f"[{IPv6Address(host[1:-1])}]"
+        return f"[{_ipv6(IPv6Address(host[1:-1]))}]"
     host = unquote(host, errors="strict")
     host = host.lower() if host.isascii() else host.encode("idna").decode()
     if not host or _NOT_IN_A_HOST.search(host):
@@ -79,6 +79,14 @@ def _host(host: str) -> str:
         except OSError as error:
             raise ValueError("no IPv4 address") from error
     return host
+
+
+def _ipv6(ip: IPv6Address) -> str:
+    """Write an address without dots, as that standard does and Python only before 3.13."""
+    if ip.ipv4_mapped is None:
+        return str(ip)
+    high, low = divmod(int(ip.ipv4_mapped), 1 << 16)
+    return f"::ffff:{high:x}:{low:x}"
 
 
 def _path(path: str) -> str:

@@ -80,4 +80,14 @@ class NodeAddress:
         return self.pack().ljust(length, b"\0")
 
     def __str__(self) -> str:
-        return f"{self.ip}:{self.port}" if self.ip.version == 4 else f"[{self.ip}]:{self.port}"
+        return f"{bracketed(self.ip)}:{self.port}"
+
+
+def bracketed(ip: IPv4Address | IPv6Address) -> str:
+    """Write an address as it stands before a port: IPv6 in brackets, as Rust's ``SocketAddr`` does.
+
+    An IPv4-mapped address keeps its dots (``[::ffff:192.0.2.1]``); Python does so from 3.13 on.
+    """
+    if isinstance(ip, IPv4Address):
+        return str(ip)
+    return f"[{ip}]" if ip.ipv4_mapped is None else f"[::ffff:{ip.ipv4_mapped}]"
