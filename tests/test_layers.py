@@ -17,9 +17,11 @@ PUBLIC_NAMES = set((ROOT / "tests" / "public_names.txt").read_text().split())
 BASE = {
     "nymproxy.address",
     "nymproxy.errors",
+    "nymproxy._atomic_write",
     "nymproxy._background_task",
     "nymproxy._base58",
     "nymproxy._curve25519",
+    "nymproxy._file_lock",
     "nymproxy._signal",
 }
 SEAM = {"nymproxy.mixnet.transport", "nymproxy.mixnet.randomness"}

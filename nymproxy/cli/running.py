@@ -13,11 +13,12 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
+
+from nymproxy._atomic_write import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -41,20 +42,12 @@ def notify_service_manager(message: str) -> None:
         logger.warning("cannot notify the service manager: %s", error.strerror)
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        file.write(text)
-    os.replace(file.name, path)
-
-
 @contextmanager
 def announced(ready: dict[str, object], address_file: Path | None) -> Iterator[None]:
     """Announce ``ready`` for the time of the block."""
     line = json.dumps(ready)
     if address_file is not None:
-        _write_atomically(address_file, line + "\n")
+        write_atomically(address_file, f"{line}\n".encode())
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
     notify_service_manager("READY=1")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nymproxy._atomic_write import write_atomically
+from nymproxy._file_lock import lock_file
 from nymproxy.errors import ConfigurationError, StorageError, StorageLocked
 from nymproxy.localnet.epochs import EpochSchedule
 from nymproxy.localnet.secrets import SECRET_BYTES, NetworkSecret
@@ -92,20 +92,18 @@ class StateDirectory:
         self.path = path
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            lock = lock_file(path / LOCK_FILE)
         except OSError as error:
             raise StorageError(f"cannot use the state directory {path}: {error}") from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
+        if lock is None:
             raise StorageLocked(
                 f"another localnet uses {path}: stop it, or choose another state directory"
-            ) from error
+            )
+        self._lock = lock
 
     def close(self) -> None:
         """Release the lock."""
-        os.close(self._lock)
+        self._lock.release()
 
     def gateway_file(self, name: str) -> Path:
         """Return the path of a gateway's store."""
@@ -148,14 +146,8 @@ class StateDirectory:
             StorageError: it cannot be written.
         """
         path = self.path / STATE_FILE
-        temporary = path.with_suffix(".new")
         try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(state.to_json())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            write_atomically(path, state.to_json().encode())
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error}") from error
 

@@ -10,9 +10,9 @@ from typing import NoReturn
 
 import pytest
 
+from nymproxy._atomic_write import temporary_of
 from nymproxy.errors import StorageError, UnsafePermissions
 from nymproxy.mixnet.storage import ClientKeys
-from nymproxy.mixnet.storage.files import TEMPORARY_PREFIX
 from nymproxy.mixnet.storage.key_files import (
     KEY_FILES,
     check_public_keys,
@@ -147,7 +147,7 @@ def test_stale_temporaries_are_discarded(tmp_path: Path) -> None:
     """Half-written temporaries beside complete keys never replace them."""
     write_keys(tmp_path, KEYS)
     for file in KEY_FILES[:2]:
-        (tmp_path / (TEMPORARY_PREFIX + file.name)).write_bytes(b"half")
+        temporary_of(tmp_path / file.name).write_bytes(b"half")
     finish_interrupted_write(tmp_path)
     assert leftovers(tmp_path) == []
     assert read_keys(tmp_path) == KEYS

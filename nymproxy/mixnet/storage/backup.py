@@ -8,8 +8,9 @@ import shutil
 import time
 from typing import TYPE_CHECKING
 
+from nymproxy._atomic_write import sync_directory, write_synced
 from nymproxy.errors import StorageError
-from nymproxy.mixnet.storage.files import storage_errors, sync_directory, write_synced
+from nymproxy.mixnet.storage.files import storage_errors
 from nymproxy.mixnet.storage.key_files import KEY_FILES
 from nymproxy.mixnet.storage.registrations import DATABASE_NAME
 

@@ -1,10 +1,9 @@
-"""Reading and writing small private files: bounded, atomic, mode 0600."""
+"""Small private files: what is there, bounded, and what the system says about it in our words."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MAX_SMALL_FILE_BYTES = 64 * 1024
-TEMPORARY_PREFIX = ".nymproxy-new-"
 
 
 @contextlib.contextmanager
@@ -57,51 +55,6 @@ def read_small_file(path: Path) -> bytes:
     if len(content) > _MAX_SMALL_FILE_BYTES:
         raise StorageError(f"{path} is too large to be what it should be")
     return content
-
-
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a new file, mode 0600, through to the disk; an older one of that name goes first.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_directory(path: Path) -> None:
-    """Make renames in a directory last.
-
-    Raises:
-        OSError: the directory cannot be opened.
-    """
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file so that at any time either the old or the new content is there.
-
-    Raises:
-        StorageError: it cannot be written; the old content is still there.
-    """
-    temporary = path.with_name(TEMPORARY_PREFIX + path.name)
-    with storage_errors("write", path):
-        try:
-            write_synced(temporary, content)
-            temporary.replace(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
-        sync_directory(path.parent)
 
 
 def private_temporary_directory() -> tempfile.TemporaryDirectory[str]:

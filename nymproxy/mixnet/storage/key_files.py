@@ -10,13 +10,11 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from nymproxy._atomic_write import sync_directory, temporary_of, write_synced
 from nymproxy.errors import StorageError, UnsafePermissions
 from nymproxy.mixnet.storage.files import (
-    TEMPORARY_PREFIX,
     read_small_file,
     storage_errors,
-    sync_directory,
-    write_synced,
 )
 from nymproxy.mixnet.storage.model import ACK_KEY_BYTES, ClientKeys
 from nymproxy.mixnet.storage.pem import decode_pem, encode_pem
@@ -130,7 +128,7 @@ def read_public_keys(directory: Path) -> tuple[bytes, bytes]:
 
 
 def _temporary(directory: Path, file: KeyFile) -> Path:
-    return directory / (TEMPORARY_PREFIX + file.name)
+    return temporary_of(directory / file.name)
 
 
 def write_keys(directory: Path, keys: ClientKeys) -> None:

@@ -7,8 +7,9 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nymproxy._atomic_write import write_atomically
 from nymproxy.errors import StorageError
-from nymproxy.mixnet.storage.files import read_small_file, write_atomically
+from nymproxy.mixnet.storage.files import read_small_file, storage_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,4 +57,6 @@ def write_state(directory: Path, state: OwnState) -> None:
         StorageError: it cannot be written.
     """
     content = json.dumps({"format": 1, "last_authentication": state.last_authentication})
-    write_atomically(directory / STATE_NAME, content.encode() + b"\n")
+    path = directory / STATE_NAME
+    with storage_errors("write", path):
+        write_atomically(path, content.encode() + b"\n")

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nymproxy._atomic_write import create_private, sync_directory, temporary_of
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import AddressError, StorageError
 from nymproxy.mixnet.storage.files import (
-    TEMPORARY_PREFIX,
     private_temporary_directory,
     storage_errors,
-    sync_directory,
 )
 from nymproxy.mixnet.storage.model import GatewayRegistration
 from nymproxy.mixnet.storage.schema import MIGRATIONS, REMOTE_COLUMNS, SCHEMA
@@ -261,10 +260,9 @@ def _is_current(path: Path) -> bool:
 
 def _create(path: Path, content: KnownGateways) -> None:
     """Make a database as a Rust client would, beside the old one, then put it in its place."""
-    temporary = path.with_name(TEMPORARY_PREFIX + path.name)
+    temporary = temporary_of(path)
     with storage_errors("write", path):
-        temporary.unlink(missing_ok=True)
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.close(create_private(temporary))
     with _database_errors(path), _connect(temporary) as connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.executescript(f"BEGIN;{SCHEMA}COMMIT;")
