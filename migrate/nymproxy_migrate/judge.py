@@ -12,16 +12,11 @@ import re
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import names, old_flags
-from nymproxy_migrate.judged import OldFlag as OldFlag
-from nymproxy_migrate.judged import OldInvocation as OldInvocation
-from nymproxy_migrate.judged import Role as Role
-from nymproxy_migrate.judged import UnreadableCommand as UnreadableCommand
+from nymproxy_migrate.judged import OldInvocation, Role, UnreadableCommand
 from nymproxy_migrate.words import PieceKind, Word
 
 if TYPE_CHECKING:
     from nymproxy_migrate.words import Command
-
-__all__ = ["OldFlag", "OldInvocation", "Role", "UnreadableCommand", "judge"]
 
 _NYM_ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}\.[1-9A-HJ-NP-Za-km-z]{32,44}@")
 _NYM_PATH = re.compile(r"(?i)nym|standalone-tcp-proxies")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import suppressions, walk
-from nymproxy_migrate.finders import FINDERS, FinderEntry, config_dirs, python_calls
-from nymproxy_migrate.model import Action, Finding, Kind, SourceFile, Span, Unparsable
+from nymproxy_migrate import config_dirs, suppressions, walk
+from nymproxy_migrate.finders import FINDERS, FinderEntry
+from nymproxy_migrate.model import Finding, SourceFile, Span, Unparsable
 from nymproxy_migrate.options import ScanOptions
-from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.rules import nym032, nym052, nym090, nym092
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,16 +57,16 @@ def scan(
     files_read = 0
     for found in walk.walk(paths, root, options.size_limit):
         if isinstance(found, walk.Unreadable):
-            findings.append(_unreadable(found))
+            findings.append(nym092.find(found.path, found.reason, too_large=found.too_large))
             continue
         files_read += 1
         in_file = scan_source(found, options)
         if found.name == config_dirs.MARK:
-            in_file += config_dirs.find(found, root)
+            in_file += nym052.find(found, root)
         if in_file:
             findings += in_file
             sources[found.path] = found
-    findings = sorted(python_calls.in_company(findings), key=_order)
+    findings = sorted(nym032.in_company(findings), key=_order)
     return ScanResult(root, tuple(findings), sources, files_read)
 
 
@@ -87,26 +87,11 @@ def _ask(entry: FinderEntry, source: SourceFile, options: ScanOptions) -> Iterat
     try:
         yield from entry.load()(source, options)
     except Unparsable as error:
-        yield _unparsable(source, str(error), error.offset)
+        yield nym090.at(source, error.offset, str(error))
     except (ValueError, LookupError, RecursionError, TypeError, AttributeError) as error:
         # A parser's own failure on a strange file must not end the scan of all others.
         _logger.debug("%s fails on %s", entry.module, source.path, exc_info=True)
-        yield _unparsable(source, f"it cannot be judged ({type(error).__name__})", 0)
-
-
-def _unparsable(source: SourceFile, message: str, offset: int) -> Finding:
-    place = min(offset, len(source.data))
-    return RULES["NYM090"].finding(source, Span(place, place), message)
-
-
-def _unreadable(found: walk.Unreadable) -> Finding:
-    rule = RULES["NYM092"]
-    message = f"not searched: {found.reason}"
-    if found.too_large:
-        return rule.finding(
-            found.path, Span(0, 0), message, action=Action.INFO, needs_human=False, kind=Kind.DOCS
-        )
-    return rule.finding(found.path, Span(0, 0), message)
+        yield nym090.at(source, 0, f"it cannot be judged ({type(error).__name__})")
 
 
 def _order(finding: Finding) -> tuple[str, Span, str, str]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from nymproxy_migrate import formats, new_commands, walk
 from nymproxy_migrate.finders import FINDERS
-from nymproxy_migrate.judge import OldInvocation, Role, judge
+from nymproxy_migrate.judge import judge
+from nymproxy_migrate.judged import OldInvocation, Role
 from nymproxy_migrate.model import SourceFile, Unparsable
 from nymproxy_migrate.words import Command, PieceKind, Word
 

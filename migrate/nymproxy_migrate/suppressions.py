@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.model import Finding, SourceFile, Span
-from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.rules import nym091
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,11 +47,8 @@ def apply(source: SourceFile, findings: Iterable[Finding]) -> list[Finding]:
             one.used = True
         if not hiding:
             kept.append(finding)
-    for one in suppressions:
-        if not one.used:
-            what = ", ".join(sorted(one.codes)) or "anything"
-            kept.append(RULES["NYM091"].finding(source, one.span, f"nothing here is {what}"))
-    return kept
+    unused = (one for one in suppressions if not one.used)
+    return kept + [nym091.find(source, one.span, one.codes) for one in unused]
 
 
 def _suppressions(source: SourceFile) -> list[_Suppression]:

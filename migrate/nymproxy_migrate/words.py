@@ -63,6 +63,11 @@ class Word:
         return text
 
 
+def literal(text: str) -> tuple[Piece, ...]:
+    """Return a text as the pieces of a word."""
+    return (Piece(PieceKind.LITERAL, text),)
+
+
 class Quoting(Protocol):
     """Writes words the way their format wants them."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nymproxy_migrate.finders.config_dirs import address_of, is_config_dir
+from nymproxy_migrate.config_dirs import address_of, is_config_dir
 from nymproxy_migrate.model import Action, Kind
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.scan import scan

@@ -66,12 +66,7 @@ class FinderEntry:
 FINDERS: tuple[FinderEntry, ...] = (
     FinderEntry("commands", _COMMAND_NEEDLES, pattern=COMMAND_PATTERN),
     FinderEntry(
-        "installs",
-        (b"nym-sdk", b"nymtech/", b"nym-proxy-", b"standalone-tcp-proxies", b"proxy_"),
-        pattern=rb"nym-sdk|nymtech/|nym-proxy-|standalone-tcp-proxies|proxy_(?:client|server)",
-    ),
-    FinderEntry(
-        "service_hints",
+        "services",
         (b"nym-proxy-", b"proxy_server", b"proxy_client", b"nymproxy", b"nym-tcp-proxy-server"),
         (".service", ".conf", ".yml", ".yaml"),
     ),
@@ -80,7 +75,7 @@ FINDERS: tuple[FinderEntry, ...] = (
         (b"NYM_API", b"NYXD", b"NYMD_VALIDATOR", b"API_VALIDATOR", b"CONFIGURED"),
     ),
     FinderEntry(
-        "python_calls",
+        "python_sockets",
         (b"127.0.0.1", b"localhost"),
         (".py",),
         rb"create_connection|open_connection|connect_tcp|\.connect(?:_ex)?\(|open_tcp_stream",

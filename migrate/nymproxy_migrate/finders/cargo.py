@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.finders import toml_places
 from nymproxy_migrate.model import Finding, Kind, SourceFile, Span, Unparsable
-from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.rules import nym014, nym015, nym090
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from nymproxy_migrate.options import ScanOptions
 
 CRATE = "nym-sdk"
-FIRST_WITH_STREAMS = (1, 21)
 
 _TABLES = frozenset(
     {"dependencies", "dev-dependencies", "build-dependencies"}
@@ -24,7 +23,6 @@ _TABLES = frozenset(
 )
 _OLD_PROXIES = re.compile(r"standalone-tcp-proxies|nym-zcash-grpc-demo")
 _NYM = re.compile(r"nymtech/nym(?:\.git)?/?$")
-_VERSION = re.compile(r"[\^~=v\s]*(\d+)(?:\.(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +42,53 @@ class Dependency:
         """The name of the crate, however it is called here."""
         return str(self.spec.get("package", self.path[-1])).replace("_", "-")
 
+    @property
+    def of_old_proxies(self) -> bool:
+        """It comes from a repository that holds nothing but the old proxies."""
+        return _OLD_PROXIES.search(str(self.spec.get("git", ""))) is not None
+
+    @property
+    def of_nym_git(self) -> bool:
+        """It comes from the repository of nym-sdk, or of the old proxies."""
+        return self.of_old_proxies or _NYM.search(str(self.spec.get("git", ""))) is not None
+
+
+@dataclass(slots=True)
+class Manifest:
+    """A Cargo manifest.
+
+    Attributes:
+        source: its file.
+        dependencies: of the package, of targets, of the workspace.
+        features: names of features that have to do with nym-sdk, with the entry that does.
+    """
+
+    source: SourceFile
+    dependencies: list[Dependency] = field(init=False)
+    features: list[tuple[str, str]] = field(init=False)
+    _places: list[toml_places.Place] = field(init=False)
+
+    def __post_init__(self) -> None:
+        document = toml_places.parse(self.source.data)
+        self.dependencies = list(dependencies(document))
+        names = {each.path[-1] for each in self.dependencies if each.crate == CRATE}
+        self.features = list(_features(document, names))
+        self._places = list(toml_places.places(self.source.data))
+
+    def place(self, path: tuple[str, ...]) -> Span:
+        """Return where a value stands."""
+        return toml_places.best(self._places, path)
+
 
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield the dependencies of a manifest that the migration concerns."""
     try:
-        document = toml_places.parse(source.data)
+        manifest = Manifest(source)
     except Unparsable as error:
-        yield RULES["NYM090"].finding(source, Span(0, 0), str(error), kind=Kind.RUST_API)
+        yield nym090.at(source, error.offset, str(error), Kind.RUST_API)
         return
-    places = list(toml_places.places(source.data))
-    for dependency in dependencies(document):
-        span = toml_places.best(places, dependency.path)
-        git = dependency.spec.get("git")
-        if isinstance(git, str) and _OLD_PROXIES.search(git):
-            message = f"{dependency.path[-1]} comes from the repository of the old proxies"
-            yield RULES["NYM015"].finding(source, span, message)
-        elif isinstance(git, str) and _NYM.search(git):
-            message = f"{dependency.crate} comes from git{_revision(dependency.spec)}"
-            yield RULES["NYM015"].finding(source, span, message)
-        elif dependency.crate == CRATE:
-            yield RULES["NYM014"].finding(source, span, _described(dependency))
-    names = {each.path[-1] for each in dependencies(document) if each.crate == CRATE}
-    for feature, entry in _features(document, names):
-        span = toml_places.best(places, ("features", feature))
-        message = f"the feature {feature} depends on nym-sdk ({entry})"
-        yield RULES["NYM014"].finding(source, span, message)
+    yield from nym014.find(manifest)
+    yield from nym015.find(manifest)
 
 
 def dependencies(document: Mapping[str, object]) -> Iterator[Dependency]:
@@ -99,44 +119,6 @@ def _entries(table: Mapping[str, object], path: tuple[str, ...]) -> Iterator[Dep
             yield Dependency((*path, name), {"version": spec})
         elif isinstance(spec, dict):
             yield Dependency((*path, name), spec)
-
-
-def _described(dependency: Dependency) -> str:
-    spec, parts = dependency.spec, []
-    version = spec.get("version")
-    if isinstance(version, str):
-        parts.append(f"version {version}")
-        if is_before_streams(version):
-            parts.append("which has no streams yet")
-    if spec.get("workspace") is True:
-        parts.append("version from the workspace")
-    if "path" in spec:
-        parts.append("a folder of its own")
-    features = spec.get("features")
-    if isinstance(features, list) and features:
-        parts.append("features " + ", ".join(str(each) for each in features))
-    if dependency.path[-1] != dependency.crate:
-        parts.append(f"called {dependency.path[-1]} here")
-    what = f" ({'; '.join(parts)})" if parts else ""
-    return f"nym-sdk is a dependency{what}; whether its tcp_proxy is used, the sources say"
-
-
-def is_before_streams(version: str) -> bool:
-    """Tell whether a version requirement asks for a nym-sdk without streams."""
-    found = _VERSION.match(version)
-    if found is None:
-        return False
-    minor = found[2]
-    return (int(found[1]), FIRST_WITH_STREAMS[1] if minor is None else int(minor)) < (
-        FIRST_WITH_STREAMS
-    )
-
-
-def _revision(spec: Mapping[str, object]) -> str:
-    for key in ("rev", "tag", "branch"):
-        if isinstance(spec.get(key), str):
-            return f", {key} {spec[key]}"
-    return ", at whatever the default branch is"
 
 
 def _features(document: Mapping[str, object], names: set[str]) -> Iterator[tuple[str, str]]:

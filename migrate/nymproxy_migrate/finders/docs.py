@@ -9,8 +9,8 @@ from nymproxy_migrate import formats
 from nymproxy_migrate.finders import commands, go, log_scrapes, rust
 from nymproxy_migrate.formats import markdown
 from nymproxy_migrate.formats.text import Text
-from nymproxy_migrate.model import Action, Finding, Kind, SourceFile, Unparsable
-from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.model import Action, Finding, SourceFile, Unparsable
+from nymproxy_migrate.rules import nym080
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     for block in markdown.find(Text.whole(source.data)):
         for finding in _in_block(block, source, options):
             if finding.action is not Action.INFO:
-                yield _in_document(finding)
+                yield nym080.in_document(finding)
 
 
 def _in_block(block: markdown.Block, source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
@@ -47,15 +47,3 @@ def _in_block(block: markdown.Block, source: SourceFile, options: ScanOptions) -
     except Unparsable:
         # An excerpt need not be a whole file.
         return
-
-
-def _in_document(finding: Finding) -> Finding:
-    rule = RULES["NYM080"]
-    return replace(
-        finding,
-        code=rule.code,
-        kind=Kind.DOCS,
-        message=f"in a document: {finding.message}",
-        why=rule.why,
-        next=rule.next if finding.edits else finding.next,
-    )

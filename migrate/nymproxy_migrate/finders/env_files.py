@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import formats, new_commands
 from nymproxy_migrate.judge import judge
-from nymproxy_migrate.model import Action, Finding, Span, Unparsable
-from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.model import Finding, Span, Unparsable
+from nymproxy_migrate.rules import nym040, nym041, nym042, nym043
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,56 +23,61 @@ _NETWORK_KEYS = frozenset(
 )
 _SETTING = re.compile(rb"^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)[ \t]*=", re.MULTILINE)
 _LINE_NUMBER = re.compile(r"\bline (\d+)\b")
-_CODES = {"nym-api-shadowed": "NYM040", "unquoted-json": "NYM041"}
-_KEY_OF = {
-    "NYM040": frozenset({b"NYM_API", b"API_VALIDATOR"}),
-    "NYM041": frozenset({b"NYM_APIS", b"NYM_VPN_APIS"}),
-}
-_ENVIRONMENT = re.compile(
-    rb"(?m)^[ \t]*(?:export[ \t]+|ENV[ \t]+|Environment[ \t]*=[ \t]*[\"']?|-[ \t]+[\"']?)?"
-    rb"(CONFIGURED)[ \t]*[=:]"
-)
+_RULES = (nym040, nym041, nym042, nym043)
+
+
+@dataclass(slots=True)
+class EnvFile:
+    """An env file, as the old programs read it.
+
+    Attributes:
+        source: the file.
+        settings: its keys and where they stand.
+        problem: where and why the old programs refuse it.
+        warnings: by their code, what they make of it that it does not say.
+    """
+
+    source: SourceFile
+    settings: list[tuple[str, Span]]
+    problem: tuple[Span, str] | None = None
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        from nymproxy import ConfigurationError, NetworkDetails
+
+        try:
+            details = NetworkDetails.from_env_text(self.source.data.decode(), {})
+        except UnicodeDecodeError as error:
+            self.problem = Span(error.start, error.start), "it is not UTF-8 text"
+        except ConfigurationError as error:
+            self.problem = _line(self.source, str(error)), str(error)
+        else:
+            self.warnings = [(each.code, each.message) for each in details.warnings]
+
+    def warned_of(self, code: str, keys: frozenset[str]) -> Iterator[tuple[Span, str]]:
+        """Yield the messages of a warning, each with the setting that it is about."""
+        spans = [(key, span) for key, span in self.settings if key in keys]
+        for warned, message in self.warnings:
+            if warned == code:
+                named = [span for key, span in spans if key in message.split()]
+                yield (named or [span for _, span in spans] or [Span(0, 0)])[0], message
 
 
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield what the old programs make of an env file that is not what it says."""
     if not _NAME.match(source.name):
-        yield from _environment(source)
+        places = nym043.places(source)
+        if places and _starts_proxy(source):
+            yield from (nym043.in_environment(source, place) for place in places)
         return
-    settings = [(match[1], Span(*match.span(1))) for match in _SETTING.finditer(source.data)]
-    keys = {key.decode("ascii") for key, _ in settings}
-    if not keys & _NETWORK_KEYS:
+    settings = [
+        (match[1].decode("ascii"), Span(*match.span(1))) for match in _SETTING.finditer(source.data)
+    ]
+    if _NETWORK_KEYS.isdisjoint(key for key, _ in settings):
         return
-    yield from _network(source, settings)
-    for key, span in settings:
-        if key == b"CONFIGURED":
-            message = "this file sets CONFIGURED, which is right for --env-path only"
-            yield RULES["NYM043"].finding(
-                source, span, message, action=Action.INFO, needs_human=False
-            )
-
-
-def _network(source: SourceFile, settings: list[tuple[bytes, Span]]) -> Iterator[Finding]:
-    from nymproxy import ConfigurationError, NetworkDetails
-
-    try:
-        details = NetworkDetails.from_env_text(source.data.decode(), {})
-    except UnicodeDecodeError as error:
-        message = "the old programs refuse this file: it is not UTF-8 text"
-        yield RULES["NYM042"].finding(source, Span(error.start, error.start), message)
-        return
-    except ConfigurationError as error:
-        message = f"the old programs refuse this file: {error}"
-        yield RULES["NYM042"].finding(source, _line(source, str(error)), message)
-        return
-    for warning in details.warnings:
-        code = _CODES.get(warning.code)
-        if code is None:
-            continue
-        spans = [span for key, span in settings if key in _KEY_OF[code]]
-        named = [span for span in spans if span.of(source.data).decode() in warning.message.split()]
-        place = (named or spans or [Span(0, 0)])[0]
-        yield RULES[code].finding(source, place, warning.message)
+    file = EnvFile(source, settings)
+    for rule in _RULES:
+        yield from rule.find(file)
 
 
 def _line(source: SourceFile, message: str) -> Span:
@@ -81,16 +87,6 @@ def _line(source: SourceFile, message: str) -> Span:
     end = source.data.find(b"\n", start)
     start = min(start, len(source.data))
     return Span(start, end if end >= start else len(source.data))
-
-
-def _environment(source: SourceFile) -> Iterator[Finding]:
-    """Yield where a file that starts a proxy sets ``CONFIGURED`` in its environment."""
-    places = [Span(*match.span(1)) for match in _ENVIRONMENT.finditer(source.data)]
-    if not places or not _starts_proxy(source):
-        return
-    for place in places:
-        message = "CONFIGURED is in the environment of a proxy, so its --env-path is not loaded"
-        yield RULES["NYM043"].finding(source, place, message)
 
 
 def _starts_proxy(source: SourceFile) -> bool:

@@ -10,7 +10,7 @@ from nymproxy_migrate.finders.go_values import Values, arguments, text
 from nymproxy_migrate.formats import syntax
 from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Finding, Kind, SourceFile, Span
-from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.rules import nym020, nym021, nym090
 from nymproxy_migrate.sidecar import CLIENT_DEFAULTS, Sidecar
 
 if TYPE_CHECKING:
@@ -22,14 +22,10 @@ if TYPE_CHECKING:
 
 PACKAGE = "go-nym/bindings"
 
-_FUNCTIONS = {
-    "NewProxyClient": {5: "the form without a pool", 6: "the form with a pool"},
-    "NewProxyClientDefault": {2: "127.0.0.1:8080, 60 seconds"},
-    "NewProxyServer": {3: "the form without a gateway", 4: "the form with a gateway"},
-    "RunProxyClient": {0: "it cannot be stopped"},
-    "RunProxyServer": {0: "it cannot be stopped"},
-    "ProxyServerAddress": {0: "it blocks once the server runs"},
-}
+_FUNCTIONS = frozenset(
+    {"NewProxyClient", "NewProxyClientDefault", "NewProxyServer"}
+    | {"RunProxyClient", "RunProxyServer", "ProxyServerAddress"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +35,12 @@ class Call:
     Attributes:
         name: the function.
         span: the call, or the name where it is not called.
-        node: the call; None where it is passed on as a function.
+        arguments: of the call; None where it is passed on as a function.
     """
 
     name: str
     span: Span
-    node: Node | None
+    arguments: tuple[Node, ...] | None
 
 
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
@@ -53,15 +49,12 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     nodes = _all_nodes(root)
     values = Values(nodes)
     for call in _calls(nodes):
-        yield RULES["NYM020"].finding(source, call.span, _message(call))
+        yield from nym020.find(call, source)
         proposed = _sidecar(call, source, values)
         if proposed is not None:
-            message = f"a proxy beside the program can take its place: {proposed.command()}"
-            if proposed.variables:
-                message += f" (to be set: {', '.join(proposed.variables)})"
-            yield RULES["NYM021"].finding(source, call.span, message)
+            yield from nym021.find(call, source, proposed)
     if root.has_error:
-        yield _unparsable(source, nodes)
+        yield nym090.at(source, syntax.first_error(root), "not valid Go here", Kind.GO_FFI)
 
 
 def sidecars(source: SourceFile) -> Iterator[Sidecar]:
@@ -100,7 +93,8 @@ def _calls(nodes: list[Node]) -> Iterator[Call]:
         if call is not None and call.type == "call_expression":
             function = call.child_by_field_name("function")
             if function is not None and function.id == node.id:
-                yield Call(text(name), Span(call.start_byte, call.end_byte), call)
+                span = Span(call.start_byte, call.end_byte)
+                yield Call(text(name), span, tuple(arguments(call)))
                 continue
         if call is None or call.type != "function_declaration":
             yield Call(text(name), Span(node.start_byte, node.end_byte), None)
@@ -139,29 +133,11 @@ def _is_local(name: Node) -> bool:
     return False
 
 
-def _message(call: Call) -> str:
-    if call.node is None:
-        return f"{call.name} of the bindings is passed on as a function"
-    count = len(arguments(call.node))
-    form = _FUNCTIONS[call.name].get(count, "no published version takes so many arguments")
-    return f"{call.name} of the bindings is called ({form})"
-
-
 def _sidecar(call: Call, source: SourceFile, values: Values) -> Sidecar | None:
-    if call.node is None or not call.name.startswith("New"):
+    if call.arguments is None or not call.name.startswith("New"):
         return None
-    given = [values.value(each) for each in arguments(call.node)]
+    given = [values.value(each) for each in call.arguments]
     if call.name == "NewProxyClientDefault":
         given[1:1] = CLIENT_DEFAULTS
     role: sidecar.Role = "server" if call.name == "NewProxyServer" else "client"
     return sidecar.make(role, source.path, given)
-
-
-def _unparsable(source: SourceFile, nodes: list[Node]) -> Finding:
-    first = min(
-        (node.start_byte for node in nodes if node.type == "ERROR" or node.is_missing),
-        default=0,
-    )
-    end = source.data.find(b"\n", first)
-    span = Span(first, end if end >= 0 else len(source.data))
-    return RULES["NYM090"].finding(source, span, "not valid Go here", kind=Kind.GO_FFI)

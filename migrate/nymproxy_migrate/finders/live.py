@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.finders import COMMAND_PATTERN, config_dirs
-from nymproxy_migrate.judge import OldInvocation, Role, judge
+from nymproxy_migrate import config_dirs
+from nymproxy_migrate.finders import COMMAND_PATTERN
+from nymproxy_migrate.judge import judge
+from nymproxy_migrate.judged import OldInvocation, Role
 from nymproxy_migrate.model import (
     Action,
     CommandContext,
@@ -27,7 +29,7 @@ from nymproxy_migrate.model import (
 )
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.rewrite.commands import CannotRewrite, effective_config_dir, rewrite
-from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.rules import nym001, nym002, nym050, nym051, nym052
 from nymproxy_migrate.words import Command
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def find(
 def _findings(
     process: Process, invocation: OldInvocation, source: SourceFile, options: ScanOptions
 ) -> Iterator[Finding]:
-    rule = RULES["NYM001" if invocation.role is Role.CLIENT else "NYM002"]
+    rule = (nym001 if invocation.role is Role.CLIENT else nym002).RULE
     owner = f" of {process.user}" if process.user else ""
     parts = [f"process {process.pid}{owner} is a running old {invocation.role}"]
     if process.listening is None:
@@ -124,16 +126,16 @@ def _config_dir(invocation: OldInvocation, source: SourceFile) -> Finding:
     if directory is None:
         message = "the config directory is below the HOME of the process, which cannot be read"
         step = "Run this again as the user of the process, or as root."
-        return RULES["NYM051"].finding(source, span, message, next=step)
+        return nym051.RULE.finding(source, span, message, next=step)
     if config_dirs.is_config_dir(Path(directory)):
         address, problem = config_dirs.address_of(Path(directory))
         if address is not None:
             message = f"it uses {directory} with the Nym address {address}"
-            return RULES["NYM052"].finding(source, span, message)
+            return nym052.RULE.finding(source, span, message)
         message = f"it uses {directory}, where no Nym address can be read: {problem}"
-        return RULES["NYM052"].finding(source, span, message)
+        return nym052.RULE.finding(source, span, message)
     message = f"the server's keys, and so its Nym address, are in {directory}, as it sees files"
-    return RULES["NYM050"].finding(source, span, message)
+    return nym050.RULE.finding(source, span, message)
 
 
 def _invocation(process: Process) -> OldInvocation | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nymproxy_migrate import formats, log_lines
 from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Finding, Unparsable
-from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.rules import nym070
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,11 +28,7 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
         return
     try:
         for place, text in _searches(source):
-            line = log_lines.looked_for(text)
-            if line is None:
-                continue
-            if line.is_theirs or log_lines.speaks_of_nym(source.data):
-                yield _finding(source, place, line)
+            yield from nym070.find(source, place, text)
     except Unparsable:
         return
 
@@ -57,15 +53,3 @@ def _in_command(command: Command) -> Iterator[tuple[Span, str]]:
         return
     for word in command.words[1:]:
         yield word.span, "".join(piece.text for piece in word.pieces)
-
-
-def _finding(source: SourceFile, place: Span, line: log_lines.LogLine) -> Finding:
-    rule = RULES["NYM070"]
-    message = f"this looks for `{line.text}` in the log of an old program"
-    if line.tells_address:
-        return rule.finding(source, place, message)
-    step = (
-        "Do not rely on log lines: the new programs word them in their own way. To know that one "
-        "is up, try to connect to its port; `--json-logs` gives a log for programs."
-    )
-    return rule.finding(source, place, message, next=step)

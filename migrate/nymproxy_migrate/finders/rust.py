@@ -1,39 +1,30 @@
-"""The old API in Rust programs: constructors, message buffers, pools, internals."""
+"""The old API in Rust programs: what a file says, for the rules to judge."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import sidecar
-from nymproxy_migrate.finders.rust_names import (
-    CLIENT,
-    MIXNET_CLIENT,
-    POOL,
-    SERVER,
-    UTILITIES,
-    Known,
-    Names,
-    Scope,
-    path_of,
-    text,
-)
+from nymproxy_migrate.finders.rust_names import CLIENT, SERVER, Known, Names, Scope, path_of, text
 from nymproxy_migrate.finders.rust_values import Values, bare, function_of
 from nymproxy_migrate.formats import syntax
 from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Finding, Kind, SourceFile, Span
-from nymproxy_migrate.rules import RULES
+from nymproxy_migrate.rules import nym010, nym011, nym012, nym013, nym016, nym017, nym090
 from nymproxy_migrate.sidecar import CLIENT_DEFAULTS, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from tree_sitter import Node
 
     from nymproxy_migrate.options import ScanOptions
     from nymproxy_migrate.sidecar import Role, Sidecar
 
+_RULES = (nym010, nym011, nym012, nym013, nym016, nym017)
+_PROXIES = frozenset({CLIENT, SERVER})
 _PATHS = frozenset({"scoped_identifier", "scoped_type_identifier", "identifier", "type_identifier"})
 _WITHIN_PATHS = frozenset(
     {"token_tree", "use_declaration", "scoped_identifier", "scoped_type_identifier"}
@@ -50,29 +41,6 @@ _WRAPPINGS = (
     ("", ".into()"),
 )
 _LITERAL = re.compile(r'"([^"\\]*)"|(\d+)(?:_?[ui](?:8|16|32|64|size))?')
-_CONSTRUCTORS = {CLIENT: ("NYM010", "new", "new_with_defaults"), SERVER: ("NYM011", "new")}
-_ARITIES = {
-    (CLIENT, "new"): {
-        4: "the early form, without env file and pool",
-        5: "the form without a pool",
-        6: "the form with a pool",
-    },
-    (CLIENT, "new_with_defaults"): {2: "127.0.0.1:8080, 60 seconds, a pool of 2"},
-    (SERVER, "new"): {
-        2: "the early form, without env file and gateway",
-        3: "the form without a gateway",
-        4: "the form with a gateway",
-    },
-}
-_INTERNALS = frozenset({"tx", "rx", "mixnet_client_sender", "session_map", "mixnet_client_mut"})
-_UNMISTAKABLE = _INTERNALS - {"tx", "rx"}
-_STREAM_CALLS = frozenset({"open_stream", "listener"})
-_MESSAGE_CALLS = frozenset(
-    {"send_plain_message", "send_message", "send_reply", "send", "wait_for_messages"}
-    | {"on_messages", "next", "split_sender"}
-)
-_GENERIC_CALLS = frozenset({"send", "next", "split_sender", "listener"})
-"""Of these the receiver must be known: many other types have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,41 +63,62 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """A method call: name, what it is called on, and its bytes from the name on."""
+class Call:
+    """A method call.
+
+    Attributes:
+        method: its name.
+        span: its bytes, from the name on.
+        key: what tells the variable or field that it is called on from others, if it is one.
+        type_name: the type of nym-sdk that it is called on, as far as the file says it.
+        of_proxy: it is called on the client inside of a proxy.
+    """
 
     method: str
-    receiver: Node | None
     span: Span
     key: tuple[int, str] | None
     type_name: str | None
+    of_proxy: bool
+
+
+@dataclass(slots=True)
+class RustFile:
+    """What a Rust file says about nym-sdk."""
+
+    source: SourceFile
+    root: Node = field(init=False)
+    names: Names = field(init=False)
+    values: Values = field(init=False)
+    uses: list[Use] = field(init=False)
+    calls: list[Call] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.root = syntax.parse("rust", Text.whole(self.source.data))
+        self.names = Names(self.root, is_crate_root=self.source.name in _CRATE_ROOTS)
+        self.values = Values(self.names)
+        self.uses = list(uses(self.names))
+        self.calls = list(_calls(self.names, self.values))
+
+    @property
+    def functions(self) -> Iterator[Node]:
+        """The functions that it declares."""
+        return (node for node, _ in self.names.nodes if node.type == "function_item")
 
 
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield the uses of the old API in a Rust file."""
-    whole = Text.whole(source.data)
-    root = syntax.parse("rust", whole)
-    names = Names(root, is_crate_root=source.name in _CRATE_ROOTS)
-    values = Values(names)
-    found = list(uses(names))
-    for use in found:
-        yield from _constructor(source, use, values)
-    yield from _reexports(source, names)
-    yield from _helpers(source, names, values, found)
-    yield from _utilities(source, found)
-    calls = list(_calls(names, values))
-    has_proxy = any(use.known.name in _CONSTRUCTORS for use in found)
-    yield from _internals(source, calls, has_proxy=has_proxy)
-    yield from _modes(source, calls)
-    if root.has_error:
-        yield _unparsable(source, root)
+    file = RustFile(source)
+    for rule in _RULES:
+        yield from rule.find(file)
+    if file.root.has_error:
+        offset = syntax.first_error(file.root)
+        yield nym090.at(source, offset, "not valid Rust here", Kind.RUST_API)
 
 
 def sidecars(source: SourceFile) -> Iterator[Sidecar]:
     """Yield the proxies that a Rust file makes."""
-    root = syntax.parse("rust", Text.whole(source.data))
-    for use in uses(Names(root, is_crate_root=source.name in _CRATE_ROOTS)):
-        if use.arguments is None or use.known.name not in _CONSTRUCTORS:
+    for use in RustFile(source).uses:
+        if use.arguments is None or use.known.name not in _PROXIES:
             continue
         given = [_value(each) for each in use.arguments]
         if use.known.rest == ("new_with_defaults",):
@@ -233,73 +222,7 @@ def _function_around(node: Node) -> Node | None:
     return around
 
 
-def _constructor(source: SourceFile, use: Use, values: Values) -> Iterator[Finding]:
-    name, rest = use.known.name, use.known.rest
-    if name == POOL and rest == ("new",):
-        size = f" of {use.arguments[0]}" if use.arguments else ""
-        yield RULES["NYM013"].finding(
-            source, use.span, f"a ClientPool{size} is made here: each client is another identity"
-        )
-    if name not in _CONSTRUCTORS or len(rest) != 1 or rest[0] not in _CONSTRUCTORS[name][1:]:
-        return
-    what = f"{name}::{rest[0]}"
-    if use.arguments is None:
-        message = f"{what} is passed on as a function here"
-    else:
-        count = len(use.arguments)
-        form = _ARITIES[name, rest[0]].get(count)
-        form = form or "no published version takes so many: see how its arguments come together"
-        arguments = f"{count} argument{'' if count == 1 else 's'}"
-        message = f"{what} is called with {arguments} ({form})"
-    if use.function is not None and values.helper(use.function) == name:
-        helper = use.function.child_by_field_name("name")
-        message += f"; {text(helper) if helper is not None else 'its function'}() gives it out"
-    yield RULES[_CONSTRUCTORS[name][0]].finding(source, use.span, message)
-
-
-def _reexports(source: SourceFile, names: Names) -> Iterator[Finding]:
-    for node, scope, path in names.imports:
-        known = scope.known(path)
-        if known is None or known.rest or known.name not in _CONSTRUCTORS:
-            continue
-        message = f"{known.name} is exported from here: other files may make one under this name"
-        span = Span(node.start_byte, node.end_byte)
-        yield RULES[_CONSTRUCTORS[known.name][0]].finding(source, span, message)
-
-
-def _helpers(
-    source: SourceFile, names: Names, values: Values, uses: Sequence[Use]
-) -> Iterator[Finding]:
-    """Yield functions that give out a proxy which they do not make themselves."""
-    making = {
-        use.function.start_byte
-        for use in uses
-        if use.function is not None
-        and use.known.name in _CONSTRUCTORS
-        and use.known.rest[-1:] in {("new",), ("new_with_defaults",)}
-    }
-    for node, _ in names.nodes:
-        if node.type != "function_item" or node.start_byte in making:
-            continue
-        given, name = values.helper(node), node.child_by_field_name("name")
-        if given in _CONSTRUCTORS and name is not None:
-            message = f"{text(name)}() gives out a {given}"
-            span = Span(name.start_byte, name.end_byte)
-            yield RULES[_CONSTRUCTORS[given][0]].finding(source, span, message)
-
-
-def _utilities(source: SourceFile, uses: Sequence[Use]) -> Iterator[Finding]:
-    """Yield each of the types once, at its first use."""
-    for name in sorted(UTILITIES):
-        places = sorted(use.span for use in uses if use.known.name == name)
-        if places:
-            often = f" ({len(places)} places)" if len(places) > 1 else ""
-            yield RULES["NYM012"].finding(
-                source, places[0], f"{name} of the old protocol is used directly{often}"
-            )
-
-
-def _calls(names: Names, values: Values) -> Iterator[_Call]:
+def _calls(names: Names, values: Values) -> Iterator[Call]:
     for node, _ in names.nodes:
         if node.type == "token_tree":
             yield from _calls_in_tokens(node, values)
@@ -313,10 +236,11 @@ def _calls(names: Names, values: Values) -> Iterator[_Call]:
         field, value = (function.child_by_field_name(each) for each in ("field", "value"))
         if field is not None:
             span = Span(field.start_byte, node.end_byte)
-            yield _Call(text(field), value, span, values.key_of(value), values.type_of(value))
+            key, type_name = values.key_of(value), values.type_of(value)
+            yield Call(text(field), span, key, type_name, _inside_proxy(value))
 
 
-def _calls_in_tokens(tree: Node, values: Values) -> Iterator[_Call]:
+def _calls_in_tokens(tree: Node, values: Values) -> Iterator[Call]:
     children = tree.children
     for position in range(3, len(children)):
         receiver, dot, method, arguments = children[position - 3 : position + 1]
@@ -332,41 +256,7 @@ def _calls_in_tokens(tree: Node, values: Values) -> Iterator[_Call]:
             type_name = values.field(text(receiver))
         else:
             type_name = values.type_of(receiver)
-        yield _Call(text(method), receiver, span, key, type_name)
-
-
-def _internals(source: SourceFile, calls: Sequence[_Call], *, has_proxy: bool) -> Iterator[Finding]:
-    for call in calls:
-        if call.method not in _INTERNALS:
-            continue
-        guessed = has_proxy and call.type_name is None and call.method in _UNMISTAKABLE
-        if call.type_name in {SERVER, CLIENT} or guessed:
-            message = f"{call.method}() hands out an internal of the old server"
-            yield RULES["NYM017"].finding(source, call.span, message)
-
-
-def _modes(source: SourceFile, calls: Sequence[_Call]) -> Iterator[Finding]:
-    """Yield message calls on clients that have opened or accepted streams by then."""
-    started: dict[tuple[int, str], int] = {}
-    for call in calls:
-        if call.method in _STREAM_CALLS and _may_be_mixnet(call) and call.key is not None:
-            at = -1 if call.key[0] == -1 else call.span.start
-            started[call.key] = min(at, started.get(call.key, at))
-    for call in calls:
-        if call.method not in _MESSAGE_CALLS:
-            continue
-        of_proxy = _inside_proxy(call.receiver)
-        after = call.key is not None and call.key in started and _may_be_mixnet(call)
-        if of_proxy or (after and call.key and started[call.key] < call.span.start):
-            why = "the proxy's own client" if of_proxy else "a client that is in stream mode"
-            message = f"{call.method}() is a message-mode call on {why}"
-            yield RULES["NYM016"].finding(source, call.span, message)
-
-
-def _may_be_mixnet(call: _Call) -> bool:
-    if call.type_name is None:
-        return call.method not in _GENERIC_CALLS
-    return call.type_name == MIXNET_CLIENT
+        yield Call(text(method), span, key, type_name, _inside_proxy(receiver))
 
 
 def _inside_proxy(receiver: Node | None) -> bool:
@@ -376,16 +266,3 @@ def _inside_proxy(receiver: Node | None) -> bool:
     function = node.child_by_field_name("function")
     field = None if function is None else function.child_by_field_name("field")
     return field is not None and text(field) in {"mixnet_client_mut", "mixnet_client_sender"}
-
-
-def _unparsable(source: SourceFile, root: Node) -> Finding:
-    stack, first = [root], len(source.data)
-    while stack:
-        node = stack.pop()
-        if node.type == "ERROR" or node.is_missing:
-            first = min(first, node.start_byte)
-        elif node.has_error:
-            stack += node.children
-    end = source.data.find(b"\n", first)
-    span = Span(first, end if end >= 0 else len(source.data))
-    return RULES["NYM090"].finding(source, span, "not valid Rust here", kind=Kind.RUST_API)

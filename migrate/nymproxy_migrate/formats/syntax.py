@@ -53,3 +53,15 @@ def errors(root: Node, text: Text, what: str) -> Iterator[Unparsable]:
 def hole_of(node: Node, text: Text) -> Hole:
     """Return a node as a hole: the format replaces it by something."""
     return Hole(Span(node.start_byte, node.end_byte), Piece(PieceKind.OPAQUE, text.source(node)))
+
+
+def first_error(root: Node) -> int:
+    """Return where the first place is that does not parse."""
+    stack, first = [root], root.end_byte
+    while stack:
+        node = stack.pop()
+        if node.type == "ERROR" or node.is_missing:
+            first = min(first, node.start_byte)
+        elif node.has_error:
+            stack += node.children
+    return first

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nymproxy_migrate.judged import OldFlag, OldInvocation, Role
 from nymproxy_migrate.model import Edit, Home, HomeSource, Span
-from nymproxy_migrate.words import Piece, PieceKind, Word
+from nymproxy_migrate.words import Piece, PieceKind, Word, literal
 
 if TYPE_CHECKING:
     from nymproxy_migrate.options import ScanOptions
@@ -66,19 +66,19 @@ def rewrite(invocation: OldInvocation, data: bytes, options: ScanOptions) -> Rew
     wire = ""
     if invocation.role is Role.CLIENT and not only_help:
         wire = wire_of(invocation.flag("server-address"), options)
-        added += [_literal("--wire"), _literal(wire)]
+        added += [literal("--wire"), literal(wire)]
         mode = options.decisions.get("NYM060")
         if mode in {"shared", "pool"}:
-            added += [_literal("--identity-mode"), _literal(mode)]
+            added += [literal("--identity-mode"), literal(mode)]
     try:
         for flag in invocation.flags:
             edits += _spelling(flag, invocation, data, notes)
         if invocation.role is Role.SERVER and not only_help:
-            added += [_literal("--accept"), _literal("legacy,stream")]
+            added += [literal("--accept"), literal("legacy,stream")]
             if options.decisions.get("NYM062") != "as-written":
                 edits += _config_dir(invocation, data, added)
             elif invocation.flag("config-dir") is None:
-                added += [_literal("--config-dir"), _literal(DEFAULT_CONFIG_DIR)]
+                added += [literal("--config-dir"), literal(DEFAULT_CONFIG_DIR)]
         edits.append(_program(invocation, added, options))
     except ValueError as error:
         raise CannotRewrite(str(error)) from error
@@ -108,7 +108,7 @@ def effective_config_dir(invocation: OldInvocation) -> str | None:
 def home_pieces(home: Home) -> tuple[Piece, ...] | None:
     """Return HOME as pieces of a word, or None when nobody knows it."""
     if home.value is not None:
-        return _literal(home.value)
+        return literal(home.value)
     if home.source in {HomeSource.SHELL, HomeSource.USER}:
         return (Piece(PieceKind.VARIABLE, "HOME"),)
     return None
@@ -118,7 +118,7 @@ def _program(
     invocation: OldInvocation, added: list[tuple[Piece, ...]], options: ScanOptions
 ) -> Edit:
     quoting = invocation.command.quoting
-    words = [_literal(options.program), _literal(invocation.role.value), *added]
+    words = [literal(options.program), literal(invocation.role.value), *added]
     span = Span(invocation.program[0].span.start, invocation.program[-1].span.end)
     return Edit(span, quoting.separator().join(quoting.word(word, b"") for word in words))
 
@@ -135,14 +135,14 @@ def _spelling(
     if flag.repaired:
         notes.append(f"{flag.spelled} is repaired to {right}")
     raw = flag.flag_word.span.of(data)
-    at = _literal_at(raw, flag.spelled)
+    at = __literal_at(raw, flag.spelled)
     if at is not None:
         start = flag.flag_word.span.start + at
         return [Edit(Span(start, start + len(flag.spelled)), right.encode())]
-    literal = flag.flag_word.literal
-    if literal is None:
+    spelled = flag.flag_word.literal
+    if spelled is None:
         raise CannotRewrite(f"{flag.spelled} is written in a way that cannot be changed alone")
-    word = _literal(right + literal[len(flag.spelled) :])
+    word = literal(right + spelled[len(flag.spelled) :])
     return [Edit(flag.flag_word.span, invocation.command.quoting.word(word, raw))]
 
 
@@ -155,7 +155,7 @@ def _config_dir(
     flag = invocation.flag("config-dir")
     try:
         if flag is None or flag.value is None:
-            added += [_literal("--config-dir"), _joined(home, _literal(DEFAULT_CONFIG_DIR))]
+            added += [literal("--config-dir"), _joined(home, literal(DEFAULT_CONFIG_DIR))]
             for word in added[-1:]:
                 invocation.command.quoting.word(word, b"")
             return []
@@ -184,7 +184,7 @@ def _with_home(
             return Edit(value.span, quoting.word(_joined(home, value.pieces), raw))
         at = 1 if raw[:1] == b'"' else 0
     else:
-        found = _literal_at(raw, value.leading_literal[: flag.value_at])
+        found = __literal_at(raw, value.leading_literal[: flag.value_at])
         if found is None and rebuildable:
             pieces = _inserted(value.pieces, flag.value_at, home)
             return Edit(value.span, quoting.word(pieces, raw))
@@ -196,7 +196,7 @@ def _with_home(
     return Edit(Span(place, place), quoting.insertion(home, raw, at))
 
 
-def _literal_at(raw: bytes, text: str) -> int | None:
+def __literal_at(raw: bytes, text: str) -> int | None:
     """Return where a word's raw bytes spell a text, behind nothing but its opening quote."""
     at = raw.find(text.encode("utf-8", "surrogateescape"))
     if at < 0 or raw[:at].strip(b"\\'\"$"):
@@ -206,7 +206,7 @@ def _literal_at(raw: bytes, text: str) -> int | None:
 
 def _inserted(pieces: tuple[Piece, ...], at: int, home: tuple[Piece, ...]) -> tuple[Piece, ...]:
     first = pieces[0].text
-    return _joined(_joined(_literal(first[:at]), home), (_literal(first[at:])[0], *pieces[1:]))
+    return _joined(_joined(literal(first[:at]), home), (literal(first[at:])[0], *pieces[1:]))
 
 
 def _joined(left: tuple[Piece, ...], right: tuple[Piece, ...]) -> tuple[Piece, ...]:
@@ -219,13 +219,9 @@ def _joined(left: tuple[Piece, ...], right: tuple[Piece, ...]) -> tuple[Piece, .
 
 def _config_value(flag: OldFlag | None) -> tuple[Piece, ...]:
     if flag is None or flag.value is None:
-        return _literal(DEFAULT_CONFIG_DIR)
+        return literal(DEFAULT_CONFIG_DIR)
     first, *rest = flag.value.pieces
     return (Piece(first.kind, first.text[flag.value_at :]), *rest)
-
-
-def _literal(text: str) -> tuple[Piece, ...]:
-    return (Piece(PieceKind.LITERAL, text),)
 
 
 def _shown(pieces: tuple[Piece, ...]) -> str:

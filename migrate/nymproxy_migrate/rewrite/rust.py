@@ -20,6 +20,7 @@ from nymproxy_migrate.model import Edit, SourceFile, Span, Unparsable
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.rewrite import rust_uses
 from nymproxy_migrate.rewrite.rust_uses import MODULE, OLD_MODULE
+from nymproxy_migrate.rules import nym014
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -226,7 +227,7 @@ def _manifest_edits(source: SourceFile) -> tuple[list[Edit], list[str]]:
     version = sdk.spec.get("version")
     if "git" in sdk.spec:
         left.append(f'take nym-sdk from crates.io: nym-sdk = "{SDK_VERSION}"')
-    elif isinstance(version, str) and cargo.is_before_streams(version):
+    elif isinstance(version, str) and nym014.is_before_streams(version):
         written = toml_places.best(places, (*sdk.path, "version"))
         old = f'"{version}"'.encode()
         at = source.data.find(old, written.start, written.end)

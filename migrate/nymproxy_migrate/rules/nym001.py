@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from nymproxy_migrate.model import Action, Kind, Safety
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate.judged import Role
+from nymproxy_migrate.model import Action, Edit, Kind, Safety
 from nymproxy_migrate.rules._rule import Rule
+from nymproxy_migrate.words import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.model import Finding, SourceFile
+    from nymproxy_migrate.new_commands import NewInvocation
+    from nymproxy_migrate.rules._started import Started
+    from nymproxy_migrate.words import Command
 
 RULE = Rule(
     code="NYM001",
@@ -22,3 +34,20 @@ RULE = Rule(
     action=Action.REWRITE,
     needs_human=False,
 )
+
+
+def find(started: Started) -> Iterator[Finding]:
+    """Yield what becomes of an old client."""
+    if started.invocation.role is Role.CLIENT and not started.in_python:
+        yield from started.becomes(RULE)
+
+
+def finish(
+    new: NewInvocation, command: Command, source: SourceFile, rule: Rule = RULE
+) -> Iterator[Finding]:
+    """Yield the last step of a client that has been rewritten already: its wire."""
+    if new.wire is not None and new.wire.literal == "legacy":
+        word = command.quoting.word(literal("stream"), new.wire.span.of(source.data))
+        message = "this client speaks the legacy protocol to a server that speaks stream as well"
+        edits = (Edit(new.wire.span, word),)
+        yield rule.finding(source, command.span, message, edits=edits)

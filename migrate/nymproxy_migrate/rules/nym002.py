@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate.judged import Role
 from nymproxy_migrate.model import Action, Kind, Safety
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.model import Finding
+    from nymproxy_migrate.rules._started import Started
 
 RULE = Rule(
     code="NYM002",
@@ -21,3 +30,9 @@ RULE = Rule(
     action=Action.REWRITE,
     needs_human=False,
 )
+
+
+def find(started: Started) -> Iterator[Finding]:
+    """Yield what becomes of an old server."""
+    if started.invocation.role is Role.SERVER and not started.in_python:
+        yield from started.becomes(RULE)

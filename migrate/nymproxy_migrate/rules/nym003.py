@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Kind
 from nymproxy_migrate.rules._rule import Rule
+from nymproxy_migrate.rules._started import kind_of
+
+if TYPE_CHECKING:
+    from nymproxy_migrate.judged import OldInvocation
+    from nymproxy_migrate.model import Finding, SourceFile
 
 RULE = Rule(
     code="NYM003",
@@ -16,3 +23,9 @@ RULE = Rule(
     next="Correct the command by hand, then scan again.",
     example_before="nym-proxy-client -s ADDRESS --listen-port 1 --listen-port 2",
 )
+
+
+def refused(invocation: OldInvocation, source: SourceFile) -> Finding:
+    """Return why the old parser refuses a command."""
+    message = f"the old {invocation.role} would refuse this: {'; '.join(invocation.refusals)}"
+    return RULE.finding(source, invocation.command.span, message, kind=kind_of(invocation))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Kind
 from nymproxy_migrate.rules._rule import Rule
+from nymproxy_migrate.rules._started import kind_of, unreadable_part
+
+if TYPE_CHECKING:
+    from nymproxy_migrate.judged import OldInvocation, UnreadableCommand
+    from nymproxy_migrate.model import Finding, SourceFile
 
 RULE = Rule(
     code="NYM004",
@@ -18,3 +25,9 @@ RULE = Rule(
     ),
     example_before='BIN=/opt/nym/nym-proxy-client\n"$BIN" -s ADDRESS',
 )
+
+
+def find(judged: OldInvocation | UnreadableCommand, source: SourceFile) -> Finding:
+    """Return what cannot be read of a command."""
+    message = unreadable_part(judged)
+    return RULE.finding(source, judged.command.span, message, kind=kind_of(judged))

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from nymproxy_migrate.model import Kind
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate.model import BinarySource, Kind
 from nymproxy_migrate.rules._rule import Rule
+from nymproxy_migrate.rules._started import kind_of, one_line, unreadable_part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.judged import UnreadableCommand
+    from nymproxy_migrate.model import Finding, SourceFile
+    from nymproxy_migrate.rules._started import Started
 
 RULE = Rule(
     code="NYM005",
@@ -19,3 +29,34 @@ RULE = Rule(
         '"ADDRESS"]'
     ),
 )
+
+_ORIGINS = {
+    BinarySource.IMAGE: "a container image",
+    BinarySource.BUILD: "a build stage of this file",
+    BinarySource.LOOKED_UP: "a lookup when the command runs",
+}
+CHOICES = ("keep", "rewrite")
+
+
+def looked_up(judged: UnreadableCommand, source: SourceFile) -> Finding:
+    """Return where a program is looked up."""
+    message = unreadable_part(judged)
+    return RULE.finding(source, judged.command.span, message, kind=kind_of(judged))
+
+
+def find(started: Started) -> Iterator[Finding]:
+    """Yield where the program comes from, when renaming it here alone would not do."""
+    invocation = started.invocation
+    origin = _ORIGINS.get(invocation.command.context.binary)
+    if origin is None:
+        return
+    message = f"the old {invocation.role} comes from {origin}"
+    if started.new is not None:
+        message += f"; once nymproxy is there, the command is: {one_line(started.new.text)}"
+    yield RULE.finding(
+        started.source,
+        invocation.command.span,
+        message,
+        kind=kind_of(invocation),
+        decision=CHOICES,
+    )

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import names
 from nymproxy_migrate.model import Kind
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.model import Finding, SourceFile
+    from nymproxy_migrate.words import Command
 
 RULE = Rule(
     code="NYM006",
@@ -16,3 +26,53 @@ RULE = Rule(
     next="Replace the step by `pip install nymproxy`, once no command uses the old programs.",
     example_before="cargo install nym-sdk",
 )
+
+_REPOSITORY = re.compile(r"nymtech/(?:standalone-tcp-proxies|nym-zcash-grpc-demo|nym)(?:\.git)?/?$")
+_OLD_SOURCES = re.compile(r"standalone-tcp-proxies|nym-zcash-grpc-demo")
+_CARGO_SUBCOMMANDS = frozenset({"install", "build", "b"})
+_COPIES = frozenset({"cp", "install", "mv", "ln", "rsync", "scp"})
+
+
+def find(command: Command, source: SourceFile) -> Iterator[Finding]:
+    """Yield a step that puts the old programs on a machine: cargo, git clone, downloads, copies."""
+    message = _installs(command)
+    if message is not None:
+        yield RULE.finding(source, command.span, message, kind=_kind(command))
+
+
+def _installs(command: Command) -> str | None:
+    words = [word.literal or "" for word in command.words]
+    program, rest = words[0].rpartition("/")[2], words[1:]
+    if program == "cargo" and rest and rest[0].startswith("+"):
+        rest = rest[1:]
+    if program == "cargo" and rest and rest[0] in _CARGO_SUBCOMMANDS:
+        if any(_names_old_crate(word) for word in rest[1:]):
+            return f"cargo {rest[0]} makes the old programs here"
+    elif program == "git" and "clone" in rest[:3]:
+        if any(_REPOSITORY.search(word) for word in rest):
+            return "the source of the old programs is fetched here"
+    elif program in {"curl", "wget"}:
+        if any(names.mentions_program(word) for word in rest):
+            return "the old program is downloaded here"
+    elif program in _COPIES and any(
+        names.mentions_program(word.rpartition("/")[2]) for word in rest
+    ):
+        return "the old program is put in place here"
+    return None
+
+
+def _names_old_crate(word: str) -> bool:
+    crate = word.partition("@")[0]
+    return (
+        crate in {"nym-sdk", "nym_sdk"}
+        or names.mentions_program(crate.rpartition("/")[2])
+        or _OLD_SOURCES.search(word) is not None
+        or _REPOSITORY.search(word) is not None
+    )
+
+
+def _kind(command: Command) -> Kind:
+    role = next(
+        filter(None, (names.mentioned_role(word.literal or "") for word in command.words)), ""
+    )
+    return Kind.COMMAND_SERVER if role == "server" else Kind.COMMAND_CLIENT

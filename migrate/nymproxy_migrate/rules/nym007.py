@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from nymproxy_migrate.model import Action, Kind
+import re
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import names
+from nymproxy_migrate.formats import systemd
+from nymproxy_migrate.formats.text import Text
+from nymproxy_migrate.model import Action, Kind, Span
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.model import Finding, SourceFile
 
 RULE = Rule(
     code="NYM007",
@@ -21,3 +32,60 @@ RULE = Rule(
     action=Action.INFO,
     needs_human=False,
 )
+
+MIN_STOP_SECONDS = 15
+"""Ten seconds of grace for sessions, and some for the mixnet client itself."""
+
+_SECONDS = re.compile(r"(\d+)\s*(?:s|sec|seconds?)?$")
+_VOLUME = re.compile(rb"[\"' \t:](/[^\s\"':,]*?/tmp/nym-tcp-proxy-server)\b")
+_GRACE = re.compile(rb"(?:stop_grace_period|terminationGracePeriodSeconds):[ \t]*[\"']?(\d+)s?\b")
+
+
+def find(source: SourceFile) -> Iterator[Finding]:
+    """Yield the hints about a file that starts one of the proxies, old or new."""
+    if source.name.endswith((".service", ".conf")):
+        yield from _unit(source)
+    elif source.name.endswith((".yml", ".yaml")):
+        yield from _containers(source)
+
+
+def _unit(source: SourceFile) -> Iterator[Finding]:
+    settings = list(systemd.settings(Text.whole(source.data)))
+    starts = [
+        setting
+        for setting in settings
+        if setting.key == "ExecStart" and _is_proxy(setting.value.data)
+    ]
+    if not starts:
+        return
+    for setting in settings:
+        value = setting.value.data.decode("utf-8", "replace").strip()
+        span = Span(setting.offset, setting.offset + len(value))
+        if setting.key == "KillSignal" and value not in {"SIGTERM", "SIGINT", "15", "2"}:
+            message = f"KillSignal={value} ends the new program without closing its sessions"
+            yield RULE.finding(source, span, message)
+        seconds = _SECONDS.match(value)
+        if setting.key == "TimeoutStopSec" and seconds and int(seconds[1]) < MIN_STOP_SECONDS:
+            message = f"TimeoutStopSec={value} may kill the new program while sessions end"
+            yield RULE.finding(source, span, message)
+
+
+def _containers(source: SourceFile) -> Iterator[Finding]:
+    for volume in _VOLUME.finditer(source.data):
+        path = volume[1].decode("utf-8", "replace")
+        message = f"the volume at {path} holds the server's keys: keep it mounted there"
+        yield RULE.finding(source, Span(*volume.span(1)), message)
+    if not _is_proxy(source.data):
+        return
+    for grace in _GRACE.finditer(source.data):
+        if int(grace[1]) < MIN_STOP_SECONDS:
+            message = f"{grace[1].decode()} seconds may be too short for sessions to end"
+            yield RULE.finding(source, Span(*grace.span()), message)
+
+
+def _is_proxy(data: bytes) -> bool:
+    text = data.decode("utf-8", "replace")
+    return (
+        names.mentions_program(text)
+        or re.search(r"nymproxy['\", ]+(?:client|server)", text) is not None
+    )

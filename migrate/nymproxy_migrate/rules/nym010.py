@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Kind
+from nymproxy_migrate.rules import _constructors
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.finders.rust import RustFile
+    from nymproxy_migrate.model import Finding
 
 RULE = Rule(
     code="NYM010",
@@ -28,3 +37,9 @@ RULE = Rule(
         'NymProxyClient::new(address, "127.0.0.1", "8080", 60, None, 2).await?;'
     ),
 )
+
+
+def find(file: RustFile) -> Iterator[Finding]:
+    """Yield where a client is made, given out or exported."""
+    for span, message in _constructors.find(file, "NymProxyClient"):
+        yield RULE.finding(file.source, span, message)

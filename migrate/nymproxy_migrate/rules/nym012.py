@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Kind
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.finders.rust import RustFile
+    from nymproxy_migrate.model import Finding
 
 RULE = Rule(
     code="NYM012",
@@ -23,3 +31,15 @@ RULE = Rule(
         "let message = ProxiedMessage::new(Payload::Data(bytes), session, 1);"
     ),
 )
+
+_UTILITIES = ("DecayWrapper", "MessageBuffer", "Payload", "ProxiedMessage")
+
+
+def find(file: RustFile) -> Iterator[Finding]:
+    """Yield each of the types once, at its first use."""
+    for name in _UTILITIES:
+        places = sorted(use.span for use in file.uses if use.known.name == name)
+        if places:
+            often = f" ({len(places)} places)" if len(places) > 1 else ""
+            message = f"{name} of the old protocol is used directly{often}"
+            yield RULE.finding(file.source, places[0], message)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Kind
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.finders.rust import RustFile
+    from nymproxy_migrate.model import Finding
 
 RULE = Rule(
     code="NYM013",
@@ -20,3 +28,12 @@ RULE = Rule(
     ),
     example_before="let pool = nym_sdk::client_pool::ClientPool::new(4);",
 )
+
+
+def find(file: RustFile) -> Iterator[Finding]:
+    """Yield where a pool is made."""
+    for use in file.uses:
+        if use.known.name == "ClientPool" and use.known.rest == ("new",):
+            size = f" of {use.arguments[0]}" if use.arguments else ""
+            message = f"a ClientPool{size} is made here: each client is another identity"
+            yield RULE.finding(file.source, use.span, message)

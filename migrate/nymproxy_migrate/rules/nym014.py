@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Action, Kind
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.finders.cargo import Dependency, Manifest
+    from nymproxy_migrate.model import Finding
 
 RULE = Rule(
     code="NYM014",
@@ -22,3 +31,48 @@ RULE = Rule(
     action=Action.INFO,
     needs_human=False,
 )
+
+FIRST_WITH_STREAMS = (1, 21)
+_VERSION = re.compile(r"[\^~=v\s]*(\d+)(?:\.(\d+))?")
+
+
+def find(manifest: Manifest) -> Iterator[Finding]:
+    """Yield the dependencies on nym-sdk that come from a registry or folder."""
+    for dependency in manifest.dependencies:
+        if dependency.crate == "nym-sdk" and not dependency.of_nym_git:
+            span = manifest.place(dependency.path)
+            yield RULE.finding(manifest.source, span, _described(dependency))
+    for feature, entry in manifest.features:
+        message = f"the feature {feature} depends on nym-sdk ({entry})"
+        yield RULE.finding(manifest.source, manifest.place(("features", feature)), message)
+
+
+def _described(dependency: Dependency) -> str:
+    spec, parts = dependency.spec, []
+    version = spec.get("version")
+    if isinstance(version, str):
+        parts.append(f"version {version}")
+        if is_before_streams(version):
+            parts.append("which has no streams yet")
+    if spec.get("workspace") is True:
+        parts.append("version from the workspace")
+    if "path" in spec:
+        parts.append("a folder of its own")
+    features = spec.get("features")
+    if isinstance(features, list) and features:
+        parts.append("features " + ", ".join(str(each) for each in features))
+    if dependency.path[-1] != dependency.crate:
+        parts.append(f"called {dependency.path[-1]} here")
+    what = f" ({'; '.join(parts)})" if parts else ""
+    return f"nym-sdk is a dependency{what}; whether its tcp_proxy is used, the sources say"
+
+
+def is_before_streams(version: str) -> bool:
+    """Tell whether a version requirement asks for a nym-sdk without streams."""
+    found = _VERSION.match(version)
+    if found is None:
+        return False
+    minor = found[2]
+    return (int(found[1]), FIRST_WITH_STREAMS[1] if minor is None else int(minor)) < (
+        FIRST_WITH_STREAMS
+    )

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Kind
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from nymproxy_migrate.finders.cargo import Manifest
+    from nymproxy_migrate.model import Finding
 
 RULE = Rule(
     code="NYM015",
@@ -21,3 +29,22 @@ RULE = Rule(
         '[dependencies]\nnym-sdk = { git = "https://github.com/nymtech/nym", branch = "master" }'
     ),
 )
+
+
+def find(manifest: Manifest) -> Iterator[Finding]:
+    """Yield the dependencies on the repositories of nymtech that hold the old proxies."""
+    for dependency in manifest.dependencies:
+        if dependency.of_old_proxies:
+            message = f"{dependency.path[-1]} comes from the repository of the old proxies"
+        elif dependency.of_nym_git:
+            message = f"{dependency.crate} comes from git{_revision(dependency.spec)}"
+        else:
+            continue
+        yield RULE.finding(manifest.source, manifest.place(dependency.path), message)
+
+
+def _revision(spec: Mapping[str, object]) -> str:
+    for key in ("rev", "tag", "branch"):
+        if isinstance(spec.get(key), str):
+            return f", {key} {spec[key]}"
+    return ", at whatever the default branch is"

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Kind
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.finders.rust import RustFile
+    from nymproxy_migrate.model import Finding
 
 RULE = Rule(
     code="NYM017",
@@ -20,3 +28,19 @@ RULE = Rule(
     ),
     example_before="let sender = server.mixnet_client_sender();",
 )
+
+_INTERNALS = frozenset({"tx", "rx", "mixnet_client_sender", "session_map", "mixnet_client_mut"})
+_UNMISTAKABLE = _INTERNALS - {"tx", "rx"}
+_PROXIES = frozenset({"NymProxyClient", "NymProxyServer"})
+
+
+def find(file: RustFile) -> Iterator[Finding]:
+    """Yield the calls that hand out an internal."""
+    has_proxy = any(use.known.name in _PROXIES for use in file.uses)
+    for call in file.calls:
+        if call.method not in _INTERNALS:
+            continue
+        guessed = has_proxy and call.type_name is None and call.method in _UNMISTAKABLE
+        if call.type_name in _PROXIES or guessed:
+            message = f"{call.method}() hands out an internal of the old server"
+            yield RULE.finding(file.source, call.span, message)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Action, Kind
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.finders.go import Call
+    from nymproxy_migrate.model import Finding, SourceFile
+    from nymproxy_migrate.sidecar import Sidecar
 
 RULE = Rule(
     code="NYM021",
@@ -21,3 +30,11 @@ RULE = Rule(
     action=Action.INFO,
     needs_human=False,
 )
+
+
+def find(call: Call, source: SourceFile, proposed: Sidecar) -> Iterator[Finding]:
+    """Yield the command of a proxy beside the program."""
+    message = f"a proxy beside the program can take its place: {proposed.command()}"
+    if proposed.variables:
+        message += f" (to be set: {', '.join(proposed.variables)})"
+    yield RULE.finding(source, call.span, message)

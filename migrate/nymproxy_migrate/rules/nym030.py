@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Action, Kind, Safety
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.model import Finding
+    from nymproxy_migrate.rules._started import Started
 
 RULE = Rule(
     code="NYM030",
@@ -23,3 +31,9 @@ RULE = Rule(
     action=Action.REWRITE,
     needs_human=False,
 )
+
+
+def find(started: Started) -> Iterator[Finding]:
+    """Yield what becomes of a call."""
+    if started.in_python and started.new is not None:
+        yield from started.becomes(RULE)

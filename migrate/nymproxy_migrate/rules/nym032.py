@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Action, Kind
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.model import Finding, SourceFile, Span
 
 RULE = Rule(
     code="NYM032",
@@ -18,3 +25,18 @@ RULE = Rule(
     action=Action.INFO,
     needs_human=False,
 )
+
+_PROXIES = frozenset({Kind.COMMAND_CLIENT, Kind.PYTHON_CALL, Kind.RUST_API, Kind.GO_FFI})
+_NO_PROXIES = frozenset({"NYM032", "NYM090", "NYM092"})
+
+
+def find(source: SourceFile, span: Span, function: str) -> Iterator[Finding]:
+    """Yield a socket that goes to where an old client listens by default."""
+    message = f"{function} goes to the port where an old client listens by default"
+    yield RULE.finding(source, span, message)
+
+
+def in_company(findings: list[Finding]) -> list[Finding]:
+    """Drop sockets from a scan that has found no proxy: they go to something else."""
+    proxies = any(found.kind in _PROXIES and found.code not in _NO_PROXIES for found in findings)
+    return [found for found in findings if proxies or found.code != RULE.code]

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from nymproxy_migrate.model import Kind
+import re
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate.model import Action, Kind, Span
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.finders.env_files import EnvFile
+    from nymproxy_migrate.model import Finding, SourceFile
 
 RULE = Rule(
     code="NYM043",
@@ -19,3 +28,27 @@ RULE = Rule(
     ),
     example_before="[Service]\nEnvironment=CONFIGURED=1\nExecStart=nym-proxy-client -e local.env",
 )
+
+_ENVIRONMENT = re.compile(
+    rb"(?m)^[ \t]*(?:export[ \t]+|ENV[ \t]+|Environment[ \t]*=[ \t]*[\"']?|-[ \t]+[\"']?)?"
+    rb"(CONFIGURED)[ \t]*[=:]"
+)
+
+
+def find(file: EnvFile) -> Iterator[Finding]:
+    """Yield where an env file sets it, which is right as long as it is one."""
+    message = "this file sets CONFIGURED, which is right for --env-path only"
+    for key, span in file.settings:
+        if key == "CONFIGURED":
+            yield RULE.finding(file.source, span, message, action=Action.INFO, needs_human=False)
+
+
+def places(source: SourceFile) -> list[Span]:
+    """Return where a file that is no env file sets it in an environment."""
+    return [Span(*match.span(1)) for match in _ENVIRONMENT.finditer(source.data)]
+
+
+def in_environment(source: SourceFile, place: Span) -> Finding:
+    """Return what it does in the environment of a proxy."""
+    message = "CONFIGURED is in the environment of a proxy, so its --env-path is not loaded"
+    return RULE.finding(source, place, message)

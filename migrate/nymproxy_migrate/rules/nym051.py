@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Kind
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.model import Finding
+    from nymproxy_migrate.rules._started import Started
 
 RULE = Rule(
     code="NYM051",
@@ -20,3 +28,16 @@ RULE = Rule(
     ),
     example_before="command: [proxy_server, -u, 'app:80', -c, /data]",
 )
+
+
+def find(started: Started) -> Iterator[Finding]:
+    """Yield a directory that is below nobody knows which HOME."""
+    if started.unknown_home:
+        flag = started.invocation.flag("config-dir")
+        value = "/tmp/nym-tcp-proxy-server" if flag is None else (flag.text or "its --config-dir")
+        user = started.invocation.command.context.home.user
+        whose = f"the home of the user {user}" if user else "HOME"
+        message = (
+            f"the config directory is {whose} followed by {value}, and this file does not say it"
+        )
+        yield RULE.finding(started.source, started.span_of("config-dir"), message)

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from nymproxy_migrate.model import Action, Kind
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import config_dirs
+from nymproxy_migrate.model import Action, Kind, Span
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from nymproxy_migrate.model import Finding, SourceFile
 
 RULE = Rule(
     code="NYM052",
@@ -21,3 +30,20 @@ RULE = Rule(
     action=Action.INFO,
     needs_human=False,
 )
+
+
+def find(source: SourceFile, root: Path) -> Iterator[Finding]:
+    """Yield what a directory is whose public key has been found; reads only."""
+    directory = (root / source.path).parent
+    if source.name != config_dirs.MARK or not config_dirs.is_config_dir(directory):
+        return
+    if (directory.parent / "config" / "config.toml").exists():
+        return  # a native or SOCKS5 client: not one of the old proxies
+    shown = source.path.rpartition("/")[0] or "."
+    address, problem = config_dirs.address_of(directory)
+    if address is not None:
+        message = f"{shown} holds the keys of the Nym address {address}"
+        yield RULE.finding(source, Span(0, 0), message)
+        return
+    message = f"{shown} holds keys, but no Nym address can be read: {problem}"
+    yield RULE.finding(source, Span(0, 0), message, action=Action.REPORT, needs_human=True)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Action, Kind, Safety
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.model import Finding
+    from nymproxy_migrate.rules._started import Started
 
 RULE = Rule(
     code="NYM061",
@@ -19,3 +27,11 @@ RULE = Rule(
     action=Action.INFO,
     needs_human=False,
 )
+
+
+def find(started: Started) -> Iterator[Finding]:
+    """Yield the gateway that a server asks for."""
+    gateway = started.invocation.flag("gateway")
+    if gateway is not None:
+        message = "the server asks for a gateway of its own; the new command keeps it"
+        yield RULE.finding(started.source, gateway.flag_word.span, message)

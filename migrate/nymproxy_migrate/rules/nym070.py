@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import log_lines
 from nymproxy_migrate.model import Kind
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nymproxy_migrate.model import Finding, SourceFile, Span
 
 RULE = Rule(
     code="NYM070",
@@ -19,3 +27,17 @@ RULE = Rule(
     ),
     example_before="journalctl -u nym-proxy-server | grep -oP 'Client created: \\K.*'",
 )
+
+_STEP = (
+    "Do not rely on log lines: the new programs word them in their own way. To know that one "
+    "is up, try to connect to its port; `--json-logs` gives a log for programs."
+)
+
+
+def find(source: SourceFile, place: Span, text: str) -> Iterator[Finding]:
+    """Yield the line of the old programs that a text looks for."""
+    line = log_lines.looked_for(text)
+    if line is None or not (line.is_theirs or log_lines.speaks_of_nym(source.data)):
+        return
+    message = f"this looks for `{line.text}` in the log of an old program"
+    yield RULE.finding(source, place, message, next=None if line.tells_address else _STEP)

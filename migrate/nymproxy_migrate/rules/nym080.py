@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from nymproxy_migrate.model import Action, Kind, Safety
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from nymproxy_migrate.model import Finding
 
 RULE = Rule(
     code="NYM080",
@@ -20,3 +26,15 @@ RULE = Rule(
     action=Action.REWRITE,
     needs_human=False,
 )
+
+
+def in_document(finding: Finding) -> Finding:
+    """Return a finding in an excerpt as one about the document."""
+    return replace(
+        finding,
+        code=RULE.code,
+        kind=RULE.kind,
+        message=f"in a document: {finding.message}",
+        why=RULE.why,
+        next=RULE.next if finding.edits else finding.next,
+    )

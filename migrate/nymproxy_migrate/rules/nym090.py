@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from nymproxy_migrate.model import Kind
+from typing import TYPE_CHECKING
+
+from nymproxy_migrate import names
+from nymproxy_migrate.model import Kind, Span
 from nymproxy_migrate.rules._rule import Rule
+
+if TYPE_CHECKING:
+    from nymproxy_migrate.model import Finding, SourceFile
 
 RULE = Rule(
     code="NYM090",
@@ -16,3 +22,13 @@ RULE = Rule(
     next="Look at it, correct it, and scan again.",
     example_before="command: [nym-proxy-client, -s",
 )
+
+
+def at(source: SourceFile, offset: int, message: str, kind: Kind | None = None) -> Finding:
+    """Return a finding about the line that does not parse."""
+    offset = min(offset, len(source.data))
+    end = source.data.find(b"\n", offset)
+    line = Span(offset, end if end >= 0 else len(source.data))
+    role = names.mentioned_role(line.of(source.data).decode("utf-8", "replace"))
+    kind = kind or (Kind.COMMAND_SERVER if role == "server" else None)
+    return RULE.finding(source, line, message, kind=kind)
