@@ -27,6 +27,33 @@ ABORT_SECONDS = 5.0
 """How long the message that tells an abort may take to leave, and to be acknowledged."""
 
 
+class UnderWay:
+    """Counts the messages of a transport that are neither acknowledged nor given up.
+
+    An identity that is thrown away takes its retransmissions with it: what it said last, perhaps
+    the Close of an aborted session, must be acknowledged first.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._none = Signal()
+
+    def begin(self) -> None:
+        """Count a message; :meth:`end` must follow."""
+        self._count += 1
+
+    def end(self) -> None:
+        """Note the end of one."""
+        self._count -= 1
+        if not self._count:
+            self._none.set()
+
+    async def settled(self) -> None:
+        """Wait until there is none."""
+        while self._count:
+            await self._none.wait()
+
+
 class ChannelDriver:
     """Runs one channel.
 
@@ -42,6 +69,7 @@ class ChannelDriver:
         transport: carries them.
         lane: the channel's own.
         schedule: called with the driver and the machine's next deadline.
+        under_way: where its messages are counted.
     """
 
     def __init__(
@@ -53,6 +81,7 @@ class ChannelDriver:
         transport: MessageTransport,
         lane: int,
         schedule: Callable[[ChannelDriver, float], None],
+        under_way: UnderWay,
     ) -> None:
         self.machine = machine
         self.key = key
@@ -67,6 +96,7 @@ class ChannelDriver:
         self._codec = codec
         self._lane = lane
         self._schedule = schedule
+        self._under_way = under_way
         self._work = Signal()
         self._sending: anyio.CancelScope | None = None
         self._has_failed = False
@@ -147,6 +177,7 @@ class ChannelDriver:
         now = anyio.current_time()
         if delivery is not None:
             self.machine.handed_over(outgoing, delivery.packet_count, now)
+            self._under_way.begin()
             listener = partial(self._delivery_changed, outgoing)
             if not delivery.is_settled:
                 delivery.subscribe(listener)
@@ -156,6 +187,8 @@ class ChannelDriver:
         self.changed(now)
 
     def _delivery_changed(self, outgoing: OutgoingSegment, delivery: Delivery) -> None:
+        if delivery.is_settled:
+            self._under_way.end()
         now = anyio.current_time()
         self.machine.delivery_changed(
             outgoing,

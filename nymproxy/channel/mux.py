@@ -12,23 +12,27 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from nymproxy._background_task import BackgroundTask
 from nymproxy._signal import Signal
 from nymproxy.channel.channel import Channel
-from nymproxy.channel.driver import ABORT_SECONDS, ChannelDriver
-from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, TableLimits
+from nymproxy.channel.driver import ABORT_SECONDS, ChannelDriver, UnderWay
+from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, Stray, TableLimits
 from nymproxy.channel.timers import TimerQueue
 from nymproxy.errors import ClientDisconnected, NymError, PhaseTimeout, ResetCode
+from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.transport import DEFAULT_LANE
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Sequence
+    from types import TracebackType
+    from typing import Self
 
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel.machine import ChannelMachine
     from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.transport import MessageTransport
+    from nymproxy.mixnet.transport import Delivery, MessageTransport
 
 logger = logging.getLogger("nymproxy.channel")
 
@@ -68,10 +72,11 @@ class ChannelAcceptor:
 
 
 class ChannelMux:
-    """Owns a transport's inbound messages and all channels on it.
+    """Owns a transport's inbound messages and all channels on it, for the length of ``async with``.
 
-    ``async with anyio.create_task_group() as tasks: await tasks.start(mux.run)``; everything else
-    works while ``run`` does.
+    Leaving the block refuses new channels, flushes all, and waits until what was sent is
+    acknowledged, at most ``grace_seconds`` in all; after an exception the channels are aborted at
+    once. Either way it may take :data:`ABORT_SECONDS` more to tell the peers.
 
     Args:
         transport: not closed by the mux.
@@ -79,6 +84,7 @@ class ChannelMux:
             these (by the name of the codec).
         random_bytes: for channel ids.
         limits: the bounds of all channels together.
+        grace_seconds: how long leaving the block may flush.
     """
 
     def __init__(
@@ -86,15 +92,18 @@ class ChannelMux:
         transport: MessageTransport,
         protocols: Sequence[ChannelProtocol],
         *,
-        random_bytes: RandomBytes,
+        random_bytes: RandomBytes = system_random_bytes,
         limits: TableLimits | None = None,
+        grace_seconds: float = 10.0,
     ) -> None:
         self.transport = transport
         self.error: ClientDisconnected | None = None
         """Set when the mux has ended."""
         self._codecs = {protocol.codec.name: protocol.codec for protocol in protocols}
         self._table = ChannelTable(protocols, random_bytes=random_bytes, limits=limits)
+        self._grace_seconds = grace_seconds
         self._drivers: dict[ChannelKey, ChannelDriver] = {}
+        self._channels: dict[ChannelKey, Channel] = {}
         self._timers: TimerQueue[ChannelDriver] = TimerQueue()
         self._lanes = count(DEFAULT_LANE + 1)
         self._task_group: anyio.abc.TaskGroup | None = None
@@ -102,7 +111,10 @@ class ChannelMux:
         self._arrived = Signal()
         self._timer_moved = Signal()
         self._stray_waits = Signal()
-        self._channel_ended = Signal()
+        self._strays_sent = Signal()
+        self._ended = Signal()
+        self._under_way = UnderWay()
+        self._background = BackgroundTask(self._run)
 
     @property
     def counters(self) -> Counter[str]:
@@ -112,15 +124,33 @@ class ChannelMux:
     @property
     def channels(self) -> list[Channel]:
         """The channels that are not over, accepted or not: a live view's snapshot."""
-        return [Channel(driver) for driver in self._drivers.values()]
+        return list(self._channels.values())
 
     # Running.
 
-    async def run(
-        self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    async def __aenter__(self) -> Self:
+        await self._background.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
-        """Run until the transport ends or :meth:`aclose`; then every channel has failed with
-        ``ClientDisconnected``. Call once."""
+        try:
+            with anyio.CancelScope(shield=True):
+                await self.aclose(self._grace_seconds if error is None else 0.0)
+        finally:
+            await self._background.cancel(kind, error, traceback)
+
+    async def wait_ended(self) -> None:
+        """Wait until the transport has ended, or :meth:`aclose` was called."""
+        while self.error is None:
+            await self._ended.wait()
+
+    async def _run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Run until the transport ends or :meth:`aclose`; then every channel has failed."""
         cause: NymError | None = None
         try:
             async with anyio.create_task_group() as task_group:
@@ -171,8 +201,10 @@ class ChannelMux:
             self.transport,
             next(self._lanes),
             self._schedule,
+            self._under_way,
         )
         self._drivers[key] = driver
+        self._channels[key] = Channel(driver)
         self._task_group.start_soon(self._drive, driver)
         return driver
 
@@ -183,11 +215,10 @@ class ChannelMux:
             if not driver.machine.is_over:  # cancelled, and that is only when the mux ends
                 self._end(None)
             self._timers.cancel(driver)
-            self._drivers.pop(driver.key, None)
+            del self._drivers[driver.key], self._channels[driver.key]
             self._table.remove(driver.key, driver.peer, anyio.current_time())
             if self._table.strays:
                 self._stray_waits.set()
-            self._channel_ended.set()
 
     def _end(self, cause: NymError | None) -> None:
         """Fail all that goes on: nobody may wait for a transport that is gone. Idempotent."""
@@ -200,7 +231,7 @@ class ChannelMux:
             driver.machine.transport_failed(self.error)
             driver.changed(now)
         self._arrived.set()
-        self._channel_ended.set()
+        self._ended.set()
 
     # Timers and strays.
 
@@ -223,13 +254,26 @@ class ChannelMux:
     async def _send_strays(self) -> None:
         while True:
             while self._table.strays:
-                stray = self._table.strays.popleft()
-                try:
-                    with anyio.move_on_after(_STRAY_SECONDS):
-                        await self.transport.send(stray.to, stray.payload)
-                except NymError as error:
-                    logger.debug("a refusal could not be sent: %s", error.code)
+                await self._send_stray(self._table.strays.popleft())
+            self._strays_sent.set()
             await self._stray_waits.wait()
+
+    async def _send_stray(self, stray: Stray) -> None:
+        self._under_way.begin()
+        delivery = None
+        try:
+            with anyio.move_on_after(_STRAY_SECONDS):
+                delivery = await self.transport.send(stray.to, stray.payload)
+        except NymError as error:
+            logger.debug("a refusal could not be sent: %s", error.code)
+        if delivery is None:
+            self._under_way.end()
+        else:
+            delivery.subscribe(self._stray_changed)
+
+    def _stray_changed(self, delivery: Delivery) -> None:
+        if delivery.is_settled:
+            self._under_way.end()
 
     # Opening.
 
@@ -263,6 +307,7 @@ class ChannelMux:
             raise ClientDisconnected("channels cannot be opened before their mux runs")
         key, machine = self._table.open(protocol, to, anyio.current_time())
         driver = self._start(key, machine, to)
+        channel = self._channels[key]
         is_open = False
         try:
             if protocol.opens_explicitly:
@@ -274,7 +319,7 @@ class ChannelMux:
             if not is_open:
                 machine.abort(ResetCode.CANCELLED, "given up while it was opened")
                 driver.changed(anyio.current_time())
-        return Channel(driver)
+        return channel
 
     # Accepting.
 
@@ -300,7 +345,7 @@ class ChannelMux:
 
     def _accept(self, listener: Listener) -> Channel | None:
         key = self._table.accept(listener)
-        return None if key is None else Channel(self._drivers[key])
+        return None if key is None else self._channels[key]
 
     def _close_listener(self, listener: Listener) -> None:
         now = anyio.current_time()
@@ -312,22 +357,31 @@ class ChannelMux:
     # Closing.
 
     async def aclose(self, grace_seconds: float = 10.0) -> None:
-        """Refuse new channels, end all (flushing at most ``grace_seconds``), end ``run``."""
+        """Refuse new channels, end all (flushing at most ``grace_seconds``), and end."""
         if self.error is not None or self._task_group is None:
             await anyio.lowlevel.checkpoint()
             return
         for listener in self._listeners:
             self._close_listener(listener)
+        deadline = anyio.current_time() + grace_seconds
         try:
-            with anyio.move_on_after(grace_seconds):
+            with anyio.CancelScope(deadline=deadline):
                 self._for_each(lambda machine: machine.app_finished())
                 await self._wait_for_all(lambda machine: machine.outbound.is_drained)
             self._for_each(_abort_unless_drained)
             with anyio.move_on_after(ABORT_SECONDS):
                 await self._wait_for_all(lambda machine: machine.error is None)
+            with anyio.CancelScope(deadline=deadline):
+                await self._all_told()
         finally:
             self._end(None)
             self._task_group.cancel_scope.cancel()
+
+    async def _all_told(self) -> None:
+        """Wait until nothing is left to be sent, or to be acknowledged."""
+        if self._table.strays:
+            await self._strays_sent.wait()
+        await self._under_way.settled()
 
     def _for_each(self, action: Callable[[ChannelMachine], None]) -> None:
         now = anyio.current_time()

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import anyio
-import anyio.abc
-
-from nymproxy._background_task import without_group
 from nymproxy.address import NodeIdentity
-from nymproxy.channel import ChannelMux
 from nymproxy.errors import ConfigurationError
-from nymproxy.legacy.settling import SettlingTransport
 from nymproxy.mixnet.directory import NetworkDetails
-from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.traffic import PROFILES
 from nymproxy.mixnet.transport import MessageTransport
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Sequence
     from types import TracebackType
     from typing import Self
 
-    from nymproxy.channel import ChannelProtocol
-    from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.status import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
 
@@ -107,49 +95,3 @@ def mixnet_connector(
         )
 
     return connect
-
-
-@dataclass(frozen=True, slots=True)
-class RunningMux:
-    """The channels of a transport, running.
-
-    Attributes:
-        mux: the channels.
-        ended: set when the transport has ended.
-    """
-
-    mux: ChannelMux
-    ended: anyio.Event
-
-
-@asynccontextmanager
-async def running_mux(
-    transport: MessageTransport,
-    protocols: Sequence[ChannelProtocol],
-    *,
-    random_bytes: RandomBytes = system_random_bytes,
-    flush_seconds: float = FLUSH_SECONDS,
-) -> AsyncIterator[RunningMux]:
-    """Run the channels of a transport. Leaving closes and flushes them, cancelled or not, and
-    waits for the acknowledgement of what was sent, both within ``flush_seconds``."""
-    settling = SettlingTransport(transport)
-    running = RunningMux(ChannelMux(settling, protocols, random_bytes=random_bytes), anyio.Event())
-
-    async def run(*, task_status: anyio.abc.TaskStatus[None]) -> None:
-        try:
-            await running.mux.run(task_status=task_status)
-        finally:
-            running.ended.set()
-
-    with without_group():
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(run)
-            try:
-                yield running
-            finally:
-                deadline = anyio.current_time() + flush_seconds
-                with anyio.CancelScope(shield=True):
-                    await running.mux.aclose(flush_seconds)
-                    with anyio.CancelScope(deadline=deadline):
-                        await settling.settled()
-                tasks.cancel_scope.cancel()

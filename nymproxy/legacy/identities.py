@@ -16,15 +16,16 @@ import anyio.abc
 
 from nymproxy._background_task import without_group
 from nymproxy._signal import Signal
+from nymproxy.channel import ChannelMux
 from nymproxy.errors import ConfigurationError, NymError
 from nymproxy.legacy.backoff import Backoff
 from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS, ClientPool
-from nymproxy.legacy.connector import FLUSH_SECONDS, Connector, running_mux
+from nymproxy.legacy.connector import FLUSH_SECONDS, Connector
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from nymproxy.channel import Channel, ChannelMux
+    from nymproxy.channel import Channel
     from nymproxy.legacy.client_pool import PooledClient
     from nymproxy.legacy.wire import Destination
 
@@ -97,8 +98,8 @@ class FreshIdentities:
         pooled = await self._take()
         async with pooled as client:
             protocol = self._destination.protocol(client.packet_rate)
-            async with running_mux(client, [protocol]) as running:
-                channel = await running.mux.open(protocol, self._destination.address)
+            async with ChannelMux(client, [protocol], grace_seconds=FLUSH_SECONDS) as mux:
+                channel = await mux.open(protocol, self._destination.address)
                 yield channel
                 # The client goes with the channel: a second Close may still have to leave.
                 with anyio.move_on_after(FLUSH_SECONDS):
@@ -225,10 +226,10 @@ class LastingIdentities:
             backoff.succeeded()
             async with client:
                 protocol = self._destination.protocol(client.packet_rate)
-                async with running_mux(client, [protocol]) as running:
-                    self._update(slot, running.mux, None)
+                async with ChannelMux(client, [protocol], grace_seconds=FLUSH_SECONDS) as mux:
+                    self._update(slot, mux, None)
                     try:
-                        await running.ended.wait()
+                        await mux.wait_ended()
                     finally:
                         self._update(slot, None, None)
             logger.warning("A mixnet client was lost; connecting another one")

@@ -17,6 +17,7 @@ import anyio.abc
 from anyio.from_thread import start_blocking_portal
 
 from nymproxy._background_task import without_group
+from nymproxy.channel import ChannelMux
 from nymproxy.errors import (
     ClientDisconnected,
     ConfigurationError,
@@ -27,7 +28,7 @@ from nymproxy.errors import (
 from nymproxy.forward import TcpEndpoint, connect_upstream
 from nymproxy.forward.sockets import CONNECT_SECONDS
 from nymproxy.legacy.background import RunningServer, running
-from nymproxy.legacy.connector import mixnet_connector, running_mux
+from nymproxy.legacy.connector import FLUSH_SECONDS, mixnet_connector
 from nymproxy.legacy.session import Session, SessionSnapshot, session_name
 from nymproxy.legacy.upstream_header import AllowList, read_header
 from nymproxy.legacy.wire import WireSettings, check_wire
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity, NymAddress, SenderTag
     from nymproxy.channel import Channel, ChannelAcceptor, ChannelProtocol
     from nymproxy.forward import ByteChannel
-    from nymproxy.legacy.connector import ConnectedClient, Connector, RunningMux
+    from nymproxy.legacy.connector import ConnectedClient, Connector
     from nymproxy.legacy.wire import Wire
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.traffic import TrafficProfile
@@ -225,8 +226,9 @@ class NymProxyServer:
                 async with self._client as client:
                     rate = client.packet_rate
                     protocols = [self._settings.protocol(wire, rate) for wire in self._accept]
-                    async with running_mux(client, protocols) as running:
-                        await self._serve_all(running, protocols, task_status)
+                    mux = ChannelMux(client, protocols, grace_seconds=FLUSH_SECONDS)
+                    async with mux:
+                        await self._serve_all(mux, protocols, task_status)
         finally:
             self._ended.set()
         if self._is_lost:
@@ -234,13 +236,13 @@ class NymProxyServer:
 
     async def _serve_all(
         self,
-        running: RunningMux,
+        mux: ChannelMux,
         protocols: Sequence[ChannelProtocol],
         task_status: anyio.abc.TaskStatus[None],
     ) -> None:
-        acceptors = [running.mux.listen(protocol) for protocol in protocols]
+        acceptors = [mux.listen(protocol) for protocol in protocols]
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._stop_when_lost, running)
+            tasks.start_soon(self._stop_when_lost, mux)
             async with anyio.create_task_group() as sessions:
                 for acceptor in acceptors:
                     tasks.start_soon(self._accept_all, acceptor, sessions)
@@ -253,8 +255,8 @@ class NymProxyServer:
                 # Each tells its client, in bounded time; the group waits for them.
             tasks.cancel_scope.cancel()
 
-    async def _stop_when_lost(self, running: RunningMux) -> None:
-        await running.ended.wait()
+    async def _stop_when_lost(self, mux: ChannelMux) -> None:
+        await mux.wait_ended()
         logger.error("The mixnet client has ended; stopping")
         self._is_lost = True
         self._stop.set()

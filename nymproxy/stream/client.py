@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 import anyio
 
+from nymproxy._background_task import BackgroundTask
 from nymproxy.channel import PeerMemory
-from nymproxy.errors import StreamModeActive
+from nymproxy.errors import ClientDisconnected, StreamModeActive, UsageError
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.transport import DEFAULT_LANE
 from nymproxy.stream.background import BackgroundClient, in_background
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, Unpack
 
+    from anyio.abc import TaskStatus
+
     from nymproxy.address import NodeIdentity, NymAddress, SenderTag
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.randomness import RandomBytes
+    from nymproxy.mixnet.status import ClientCounters, ClientStatus, StatusChanges
     from nymproxy.mixnet.storage import ClientStorage
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import Delivery, Received
@@ -55,7 +59,7 @@ class ConnectArguments(TypedDict, total=False):
     ssl_context: ssl.SSLContext | None
 
 
-class MixnetClient(MessageClient):
+class MixnetClient:
     """A client of the mixnet that opens and accepts streams.
 
     ::
@@ -66,12 +70,25 @@ class MixnetClient(MessageClient):
     Until the first :meth:`open_stream` or :meth:`listener` it sends and receives messages; from
     then on its inbound messages belong to the streams, and message calls raise
     ``StreamModeActive``. Leaving the block flushes the streams for at most ten seconds.
+
+    Args:
+        client: connected, and not entered. Use :meth:`connect` instead.
+        stream_options: settings of the streams.
     """
 
-    stream_options: StreamOptions | None = None
-    """Settings of the streams; read when the first one is opened."""
-    _streams: StreamEndpoint | None = None
-    _reading: _Reading | None = None
+    def __init__(
+        self, client: MessageClient, *, stream_options: StreamOptions | None = None
+    ) -> None:
+        self._client = client
+        self.stream_options = stream_options
+        self._streams = StreamEndpoint(
+            client, options=stream_options, memory=_PEERS, grace_seconds=CLOSE_SECONDS
+        )
+        self._background = BackgroundTask(self._run_streams)
+        self._is_started = False
+        self._mode_changed = anyio.Event()
+        self._has_streams = anyio.Event()
+        self._reading: _Reading | None = None
 
     @classmethod
     async def connect(
@@ -88,9 +105,8 @@ class MixnetClient(MessageClient):
             stream_options: settings of the streams.
             arguments: see :meth:`MessageClient.connect`.
         """
-        client = await super().connect(network, **arguments)
-        client.stream_options = stream_options
-        return client
+        client = await MessageClient.connect(network, **arguments)
+        return cls(client, stream_options=stream_options)
 
     @classmethod
     @contextmanager
@@ -117,12 +133,38 @@ class MixnetClient(MessageClient):
         with in_background(connect, backend=backend) as client:
             yield client
 
+    # The client.
+
+    @property
+    def address(self) -> NymAddress:
+        """Our own address."""
+        return self._client.address
+
+    @property
+    def is_connected(self) -> bool:
+        """True while messages can be sent: entered, not closed, the gateway connected."""
+        return self._client.is_connected
+
+    @property
+    def status(self) -> ClientStatus:
+        """What the client is doing."""
+        return self._client.status
+
+    def status_changes(self) -> StatusChanges:
+        """Iterate over the present status and each later one, until the client is closed."""
+        return self._client.status_changes()
+
+    @property
+    def counters(self) -> ClientCounters:
+        """What the client has done so far."""
+        return self._client.counters
+
     # Streams.
 
     @property
     def is_in_stream_mode(self) -> bool:
         """True from the first stream or listener on."""
-        return self._streams is not None
+        return self._mode_changed.is_set()
 
     async def open_stream(
         self,
@@ -133,8 +175,9 @@ class MixnetClient(MessageClient):
         timeout: float | None = None,
     ) -> MixnetStream:
         """Open a stream; see :meth:`StreamEndpoint.open_stream` for arguments and errors."""
-        streams = self._enter_stream_mode()
-        return await streams.open_stream(recipient, reply_surbs, wait=wait, timeout=timeout)
+        self._enter_stream_mode()
+        await self._has_streams.wait()
+        return await self._streams.open_stream(recipient, reply_surbs, wait=wait, timeout=timeout)
 
     def listener(self, *, backlog: int = 128) -> MixnetListener:
         """Accept streams; once for each client.
@@ -146,22 +189,25 @@ class MixnetClient(MessageClient):
             ListenerAlreadyTaken: there was a listener already.
             ClientDisconnected: the client has ended.
         """
-        return self._enter_stream_mode().listener(backlog=backlog)
+        self._enter_stream_mode()
+        return self._streams.listener(backlog=backlog)
 
-    def _enter_stream_mode(self) -> StreamEndpoint:
-        self._check_running()
-        if self._streams is None:
-            assert self._supervisor is not None
-            self._streams = StreamEndpoint(
-                _BelowStreams(self), options=self.stream_options, memory=_PEERS
-            )
-            self._supervisor.start_soon(self._run_streams, self._streams)
-        return self._streams
+    def _enter_stream_mode(self) -> None:
+        if self.status.is_closed:
+            raise ClientDisconnected(self.status.reason)
+        if not self._is_started:
+            raise UsageError("enter the client first: async with client")
+        self._mode_changed.set()
 
-    async def _run_streams(self, streams: StreamEndpoint) -> None:
+    async def _run_streams(self, *, task_status: TaskStatus[None]) -> None:
+        """Run the streams, from the first one on, until the client is left."""
+        task_status.started()
+        await self._mode_changed.wait()
         if self._reading is not None:
             await self._reading.end()
-        await streams.run()
+        async with self._streams:
+            self._has_streams.set()
+            await anyio.sleep_forever()
 
     # Messages.
 
@@ -179,7 +225,7 @@ class MixnetClient(MessageClient):
             StreamModeActive: the client is in stream mode.
         """
         self._check_message_mode()
-        return await super().send(to, payload, surbs=surbs, lane=lane)
+        return await self._client.send(to, payload, surbs=surbs, lane=lane)
 
     async def send_plain(
         self, to: NymAddress, payload: bytes, *, lane: int = DEFAULT_LANE
@@ -190,7 +236,7 @@ class MixnetClient(MessageClient):
             StreamModeActive: the client is in stream mode.
         """
         self._check_message_mode()
-        return await super().send_plain(to, payload, lane=lane)
+        return await self._client.send_plain(to, payload, lane=lane)
 
     def receive(self) -> AsyncIterator[Received]:
         """Iterate over arriving messages until the client is closed or enters stream mode.
@@ -199,13 +245,23 @@ class MixnetClient(MessageClient):
             StreamModeActive: the client is in stream mode.
         """
         self._check_message_mode()
-        return _Messages(self, super().receive())
+        return _Messages(self, self._client.receive())
 
     def _check_message_mode(self) -> None:
         if self.is_in_stream_mode:
             raise StreamModeActive("the client is in stream mode: use a second client for messages")
 
-    # The end.
+    # Entering and leaving.
+
+    async def __aenter__(self) -> Self:
+        await self._client.__aenter__()
+        try:
+            await self._background.start()
+        except BaseException as error:
+            await self._client.__aexit__(type(error), error, error.__traceback__)
+            raise
+        self._is_started = True
+        return self
 
     async def __aexit__(
         self,
@@ -213,30 +269,18 @@ class MixnetClient(MessageClient):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        if self._streams is not None:
-            with anyio.CancelScope(shield=True):
-                await self._streams.aclose(CLOSE_SECONDS if exc_value is None else 0)
-        return await super().__aexit__(exc_type, exc_value, traceback)
+        try:
+            if self.is_in_stream_mode:
+                with anyio.CancelScope(shield=True):
+                    await self._streams.aclose(CLOSE_SECONDS if exc_value is None else 0)
+            await self._background.cancel(exc_type, exc_value, traceback)
+        finally:
+            leave = await self._client.__aexit__(exc_type, exc_value, traceback)
+        return leave
 
-
-class _BelowStreams:
-    """The client's transport as its own streams see it: message calls go on in stream mode."""
-
-    def __init__(self, client: MixnetClient) -> None:
-        self._client = client
-        self.send = partial(MessageClient.send, client)
-        self.receive = partial(MessageClient.receive, client)
-        self.discard_lane = client.discard_lane
-        self.reply_surbs_in_hand = client.reply_surbs_in_hand
-        self.aclose = client.aclose
-
-    @property
-    def address(self) -> NymAddress:
-        return self._client.address
-
-    @property
-    def packet_rate(self) -> float | None:
-        return self._client.packet_rate
+    async def aclose(self) -> None:
+        """Close at once, without a flush; what is under way fails. Idempotent."""
+        await self._client.aclose()
 
 
 class _Reading:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import anyio
-
-from nymproxy._background_task import BackgroundTask
 from nymproxy.channel import ChannelMux
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.stream.listener import MixnetListener
@@ -18,8 +15,6 @@ from nymproxy.stream.traits import StreamOptions
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
-
-    from anyio.abc import TaskStatus
 
     from nymproxy.address import NymAddress
     from nymproxy.channel import ChannelProtocol, PeerMemory
@@ -55,11 +50,11 @@ class StreamEndpoint:
             StreamProtocol(options) if memory is None else StreamProtocol(options, memory)
         )
         self._transport = transport
-        self._grace_seconds = grace_seconds
-        self._background = BackgroundTask(self.run)
-        self._has_started = anyio.Event()
         self.mux = ChannelMux(
-            transport, (self._protocol, *more_protocols), random_bytes=random_bytes
+            transport,
+            (self._protocol, *more_protocols),
+            random_bytes=random_bytes,
+            grace_seconds=grace_seconds,
         )
         """Where streams and the channels of other protocols live."""
 
@@ -68,22 +63,12 @@ class StreamEndpoint:
         """The address that peers dial."""
         return self._transport.address
 
-    async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Run until the transport ends or :meth:`aclose`. Call once; ``async with`` does it."""
-        try:
-            async with anyio.create_task_group() as task_group:
-                await task_group.start(self.mux.run)
-                self._has_started.set()
-                task_status.started()
-        finally:
-            self._has_started.set()
-
     async def aclose(self, grace_seconds: float = 0.0) -> None:
         """Refuse new streams and end all, flushing at most ``grace_seconds``."""
         await self.mux.aclose(grace_seconds)
 
     async def __aenter__(self) -> Self:
-        await self._background.start()
+        await self.mux.__aenter__()
         return self
 
     async def __aexit__(
@@ -92,11 +77,7 @@ class StreamEndpoint:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        try:
-            with anyio.CancelScope(shield=True):
-                await self.aclose(self._grace_seconds if exc_value is None else 0)
-        finally:
-            await self._background.cancel(exc_type, exc_value, traceback)
+        await self.mux.__aexit__(exc_type, exc_value, traceback)
 
     async def open_stream(
         self,
@@ -127,7 +108,6 @@ class StreamEndpoint:
         if reply_surbs is not None:
             options = replace(protocol.options, open_surbs=reply_surbs)
             protocol = replace(protocol, options=options)
-        await self._has_started.wait()
         return MixnetStream(await self.mux.open(protocol, recipient, wait=wait, timeout=timeout))
 
     def listener(self, *, backlog: int = 128) -> MixnetListener:

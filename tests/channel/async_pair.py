@@ -56,14 +56,19 @@ async def async_pair(
     source = random.Random(1)
     async with MemoryNetwork(faults=faults) as network:
         dialer, acceptor = network.endpoint("dialer"), network.endpoint("acceptor")
-        dialing = ChannelMux(dialer, [protocol], random_bytes=source.randbytes, limits=limits)
-        accepting = ChannelMux(acceptor, [protocol], random_bytes=source.randbytes, limits=limits)
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(dialing.run)
-            await tasks.start(accepting.run)
+        dialing, accepting = (
+            ChannelMux(
+                endpoint,
+                [protocol],
+                random_bytes=source.randbytes,
+                limits=limits,
+                grace_seconds=0.0,
+            )
+            for endpoint in (dialer, acceptor)
+        )
+        async with dialing, accepting:
             listener = accepting.listen(protocol, backlog=backlog)
             yield AsyncPair(network, dialer, acceptor, dialing, accepting, protocol, listener)
-            tasks.cancel_scope.cancel()
 
 
 def run_in_virtual_time(test: Callable[[], Awaitable[None]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -20,6 +20,7 @@ from nymproxy.errors import (
     StreamReset,
     UnknownGateway,
 )
+from nymproxy.mixnet.transport import TransportWrapper
 from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.testing import MemoryFaults, MemoryNetwork
@@ -28,6 +29,7 @@ from tests.channel.builders import ADDRESS
 
 if TYPE_CHECKING:
     from nymproxy.channel import Channel
+    from nymproxy.mixnet.transport import Delivery, MessageTransport
 
 ELSEWHERE = NymAddress(ADDRESS.identity, ADDRESS.encryption, NodeIdentity(ADDRESS.identity))
 
@@ -42,6 +44,19 @@ async def refusal_of(channel: Channel) -> StreamReset:
 async def echo(channel: Channel) -> None:
     await channel.send(await read_to_end(channel))
     await channel.aclose()
+
+
+class SlowTransport(TransportWrapper):
+    """Takes its time before it accepts a message."""
+
+    def __init__(self, transport: MessageTransport) -> None:
+        super().__init__(transport)
+        self.begun = anyio.Event()
+
+    async def send(self, *arguments: Any, **options: Any) -> Delivery:
+        self.begun.set()
+        await anyio.sleep(0.05)
+        return await super().send(*arguments, **options)
 
 
 class TestOpening:
@@ -268,17 +283,43 @@ class TestClosing:
             assert isinstance(accepted.error, StreamReset)
             assert accepted.error.reset_code is ResetCode.SHUTTING_DOWN
 
-    async def test_cancelling_run_fails_the_channels(self) -> None:
+    async def test_cancelling_the_block_fails_the_channels(self) -> None:
         async with MemoryNetwork() as network:
             protocol = StreamProtocol()
             source = random.Random(1)
             mux = ChannelMux(network.endpoint(), [protocol], random_bytes=source.randbytes)
-            async with anyio.create_task_group() as tasks:
-                await tasks.start(mux.run)
-                channel = await mux.open(protocol, network.endpoint("other").address)
-                tasks.cancel_scope.cancel()
+            with anyio.CancelScope() as scope:
+                async with mux:
+                    channel = await mux.open(protocol, network.endpoint("other").address)
+                    scope.cancel()
+                    await anyio.sleep_forever()
             assert isinstance(channel.error, ClientDisconnected)
             assert mux.error is channel.error
+
+    async def test_a_channel_is_one_object_with_one_guard(self) -> None:
+        async with async_pair() as pair:
+            dialed, accepted = await pair.connect()
+            assert pair.dialing.channels == [dialed]
+            assert pair.accepting.channels == [accepted]
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(dialed.receive)
+                await anyio.wait_all_tasks_blocked()
+                with pytest.raises(anyio.BusyResourceError):
+                    await pair.dialing.channels[0].receive()
+                tasks.cancel_scope.cancel()
+
+    async def test_leaving_waits_for_what_was_said_outside_of_any_channel(self) -> None:
+        """Else a client that is closed next takes the refusal with it, and its peer waits."""
+        protocol = StreamProtocol()
+        async with MemoryNetwork() as network:
+            acceptor = SlowTransport(network.endpoint("acceptor"))
+            async with ChannelMux(network.endpoint("dialer"), [protocol]) as dialing:
+                async with ChannelMux(acceptor, [protocol]) as accepting:
+                    await accepting.listen(protocol).aclose()
+                    channel = await dialing.open(protocol, acceptor.address)
+                    await acceptor.begun.wait()
+                await acceptor.aclose()
+                assert isinstance(await refusal_of(channel), StreamRefused)
 
     def test_nothing_is_left_of_a_channel_that_is_over(self) -> None:
         async def main() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from nymproxy.legacy.connector import running_mux
+from nymproxy.channel import ChannelMux
 from nymproxy.legacy.protocol import LegacyProtocol
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ async def dialed(
     protocol = LegacyProtocol(
         settings, packet_rate=endpoint.packet_rate, memory=memory, turns=turns
     )
-    async with running_mux(endpoint, [protocol], flush_seconds=0) as running:
-        yield await running.mux.open(protocol, to)
+    async with ChannelMux(endpoint, [protocol], grace_seconds=0) as mux:
+        yield await mux.open(protocol, to)
     await endpoint.aclose()
 
 
@@ -50,8 +50,8 @@ async def accepting(
     """Our server's side: its address, and the sessions that arrive."""
     endpoint = network.endpoint("server")
     protocol = LegacyProtocol(settings, packet_rate=endpoint.packet_rate)
-    async with running_mux(endpoint, [protocol], flush_seconds=0) as running:
-        yield endpoint.address, running.mux.listen(protocol)
+    async with ChannelMux(endpoint, [protocol], grace_seconds=0) as mux:
+        yield endpoint.address, mux.listen(protocol)
 
 
 @asynccontextmanager

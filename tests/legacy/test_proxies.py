@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -22,7 +21,6 @@ from nymproxy.errors import (
 from nymproxy.forward import reset_stream
 from nymproxy.forward.sockets import read_on_demand
 from nymproxy.legacy import LegacySettings, NymProxyClient, NymProxyServer, WireSettings
-from nymproxy.legacy.connector import running_mux
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.addresses import some_address
 from tests.legacy.memory_clients import MemoryClient, MemoryConnector
@@ -55,8 +53,7 @@ def hasty_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("driver", "mux"):
         monkeypatch.setattr(f"nymproxy.channel.{module}.ABORT_SECONDS", 0.1)
     monkeypatch.setattr("nymproxy.forward.forwarder._CLEANUP_SECONDS", 0.1)
-    hasty = partial(running_mux, flush_seconds=0.1)
-    monkeypatch.setattr("nymproxy.legacy.server.running_mux", hasty)
+    monkeypatch.setattr("nymproxy.legacy.server.FLUSH_SECONDS", 0.1)
 
 
 @WIRES

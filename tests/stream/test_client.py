@@ -49,7 +49,7 @@ class Network(PaperNetwork):
         self.links[keys.identity_public] = link
         keeper = TopologyKeeper(self, refresh_seconds=3600)
         await keeper.refresh()
-        client = MixnetClient(
+        client = MessageClient(
             keys,
             link,  # type: ignore[arg-type]
             keeper,
@@ -57,8 +57,7 @@ class Network(PaperNetwork):
             QUICK,
             Environment(time.monotonic, time.time, source.randbytes),
         )
-        client.stream_options = options
-        return client
+        return MixnetClient(client, stream_options=options)
 
 
 async def echo(stream: MixnetStream) -> None:
@@ -106,7 +105,7 @@ async def test_s9_a_lost_gateway_ends_everything_with_client_disconnected() -> N
                 task_group.start_soon(expect_broken, accepted.receive)
                 task_group.start_soon(expect_broken, listener.accept)
                 await anyio.wait_all_tasks_blocked()
-                network.link_of(acceptor).break_for_good()
+                network.links[acceptor.address.identity].break_for_good()
         assert [type(cause) for cause in causes] == [ClientDisconnected] * 2
         with pytest.raises(ClientDisconnected):
             await acceptor.open_stream(dialer.address)
