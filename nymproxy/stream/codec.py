@@ -52,6 +52,14 @@ class MessageType(enum.IntEnum):
     RESET = 0xE2
     WINDOW = 0xE3
     PROBE = 0xE4
+    # NX2: what they carry is in nymproxy.stream.nx2.frames.
+    OFFER = 0xE5
+    ACCEPT = 0xE6
+    SEAL = 0xE7
+    ACK = 0xE8
+    RESUME = 0xE9
+    ASK = 0xEA
+    ALIVE = 0xEB
 
 
 _KIND_OF_TYPE = {
@@ -179,7 +187,9 @@ class StreamCodec:
                 shorter than its fields.
         """
         frame = StreamFrame.decode(payload)
-        kind = _KIND_OF_TYPE[frame.message_type]
+        kind = _KIND_OF_TYPE.get(frame.message_type)
+        if kind is None:
+            raise ChannelFormatError(f"a {frame.message_type.name} frame is no segment")
         channel_id = ChannelId(frame.stream_id)
         common = (kind, channel_id, frame.sequence)
         if kind is SegmentKind.DATA or kind is SegmentKind.OPEN:
