@@ -19,10 +19,12 @@ BASE = {
     "nymproxy.errors",
     "nymproxy._atomic_write",
     "nymproxy._background_task",
+    "nymproxy._backoff",
     "nymproxy._base58",
     "nymproxy._curve25519",
     "nymproxy._file_lock",
     "nymproxy._signal",
+    "nymproxy._timers",
 }
 SEAM = {"nymproxy.mixnet.transport", "nymproxy.mixnet.randomness"}
 ALLOWED: dict[str, set[str]] = {

@@ -14,10 +14,10 @@ import anyio.lowlevel
 
 from nymproxy._background_task import BackgroundTask
 from nymproxy._signal import Signal
+from nymproxy._timers import TimerQueue
 from nymproxy.channel.channel import Channel
 from nymproxy.channel.driver import ABORT_SECONDS, ChannelDriver, UnderWay
 from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, Stray, TableLimits
-from nymproxy.channel.timers import TimerQueue
 from nymproxy.errors import ClientDisconnected, NymError, PhaseTimeout, ResetCode
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.transport import DEFAULT_LANE

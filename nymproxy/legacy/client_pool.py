@@ -17,10 +17,11 @@ import anyio.abc
 import anyio.lowlevel
 
 from nymproxy._background_task import BackgroundTask
+from nymproxy._backoff import Backoff
 from nymproxy._signal import Signal
 from nymproxy.errors import ClientDisconnected, ConfigurationError, NymError, UsageError
-from nymproxy.legacy.backoff import Backoff
 from nymproxy.legacy.connector import FLUSH_SECONDS
+from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -311,7 +312,7 @@ class ClientPool:
         now = anyio.current_time()
         if now < self._retry_at:
             return  # one of several that were under way: the pause holds already
-        pause = self._backoff.failed()
+        pause = self._backoff.failed(uniform_fraction(system_random_bytes))
         self._retry_at = now + pause
         self._last_error = error
         logger.warning("Error creating client: %s, will retry in %.1f s", error, pause)

@@ -15,12 +15,13 @@ import anyio
 import anyio.abc
 
 from nymproxy._background_task import without_group
+from nymproxy._backoff import Backoff
 from nymproxy._signal import Signal
 from nymproxy.channel import ChannelMux
 from nymproxy.errors import ConfigurationError, NymError
-from nymproxy.legacy.backoff import Backoff
 from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS, ClientPool
 from nymproxy.legacy.connector import FLUSH_SECONDS, Connector
+from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -219,7 +220,7 @@ class LastingIdentities:
                     client = await self._connector()
             except (NymError, OSError) as error:
                 self._update(slot, None, error)
-                pause = backoff.failed()
+                pause = backoff.failed(uniform_fraction(system_random_bytes))
                 logger.warning("Error creating client: %s, will retry in %.1f s", error, pause)
                 await anyio.sleep(pause)
                 continue

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
 from nymproxy._signal import Signal
-from nymproxy.localnet.delay_queue import DelayQueue
+from nymproxy._timers import TimeHeap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +18,12 @@ DELAY_LIMIT = 100_000
 
 
 class Delayer(Generic[T]):
-    """A :class:`DelayQueue` with the task that empties it.
+    """Keeps items until they are due.
 
     Args:
         release: called with each item when its time has come; must not wait.
         clock: monotonic seconds of the event loop.
+        limit: how many items may wait.
     """
 
     def __init__(
@@ -35,7 +35,8 @@ class Delayer(Generic[T]):
     ) -> None:
         self._release = release
         self._clock = clock
-        self._queue: DelayQueue[T] = DelayQueue(limit)
+        self._limit = limit
+        self._waiting: TimeHeap[T] = TimeHeap()
         self._earlier = Signal()
 
     def push(self, delay_seconds: float, item: T) -> bool:
@@ -43,23 +44,22 @@ class Delayer(Generic[T]):
         if delay_seconds <= 0:
             self._release(item)
             return True
-        release_at = self._clock() + delay_seconds
-        next_release = self._queue.next_release
-        if not self._queue.push(release_at, item):
+        if len(self._waiting) >= self._limit:
             return False
-        if next_release is None or release_at < next_release:
+        release_at = self._clock() + delay_seconds
+        if release_at < self._waiting.next_time:
             self._earlier.set()
+        self._waiting.push(release_at, item)
         return True
 
     def clear(self) -> int:
         """Forget all items; returns how many they were."""
-        return self._queue.clear()
+        return self._waiting.clear()
 
     async def run(self) -> None:
         """Hand items out until cancelled."""
         while True:
-            deadline = self._queue.next_release
-            with anyio.CancelScope(deadline=math.inf if deadline is None else deadline):
+            with anyio.CancelScope(deadline=self._waiting.next_time):
                 await self._earlier.wait()
-            for item in self._queue.pop_due(self._clock()):
+            for item in self._waiting.pop_due(self._clock()):
                 self._release(item)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._backoff import doubled
 from nymproxy._signal import Signal
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
 from nymproxy.localnet.delayer import Delayer
@@ -77,8 +78,11 @@ class Link:
         while True:
             await self._wait_for_packets()
             if self._timed_out_attempts:
-                backoff = _FIRST_BACKOFF_SECONDS * 2.0 ** min(self._timed_out_attempts, 10)
-                await anyio.sleep(min(backoff, _LONGEST_BACKOFF_SECONDS))
+                await anyio.sleep(
+                    doubled(
+                        _FIRST_BACKOFF_SECONDS, self._timed_out_attempts, _LONGEST_BACKOFF_SECONDS
+                    )
+                )
             stream = await self._connect()
             if stream is None:
                 self.drop_queue(DropReason.CONNECTION_LOST)

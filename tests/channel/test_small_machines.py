@@ -14,7 +14,6 @@ from nymproxy.channel.flight import Flight
 from nymproxy.channel.orphans import OrphanLimits, Orphans
 from nymproxy.channel.queues import ReadQueue, WriteQueue
 from nymproxy.channel.serial import serial_distance
-from nymproxy.channel.timers import TimerQueue
 from nymproxy.channel.tombstones import RESET_INTERVAL_SECONDS, Tombstones
 from nymproxy.channel.windows import ReceiveWindow, SendWindow
 from tests.channel.builders import TAG, data
@@ -202,48 +201,6 @@ class TestFlight:
         assert not flight.acknowledged(1)
         assert (flight.unsent_messages, flight.unsent_bytes) == (0, 0)
         assert not flight.sent(7)
-
-
-class TestTimers:
-    def test_items_are_popped_at_their_earliest_deadline(self) -> None:
-        timers: TimerQueue[str] = TimerQueue()
-        assert timers.schedule("a", 5)
-        assert not timers.schedule("b", 7)
-        assert timers.schedule("b", 3)
-        assert not timers.schedule("b", 9)  # moves away lazily
-        assert timers.next_deadline == 3
-        assert timers.pop_due(2.9) == []
-        assert timers.pop_due(6) == ["b", "a"]
-        assert timers.pop_due(100) == []
-
-    def test_cancelled_items_are_never_popped(self) -> None:
-        timers: TimerQueue[str] = TimerQueue()
-        timers.schedule("a", 5)
-        timers.cancel("a")
-        timers.cancel("unknown")
-        assert timers.pop_due(10) == []
-        assert not timers.schedule("a", math.inf)
-        assert timers.next_deadline == math.inf
-
-    def test_dead_items_do_not_pile_up(self) -> None:
-        timers: TimerQueue[int] = TimerQueue()
-        for number in range(10_000):
-            timers.schedule(number, 1e6 + number)
-            timers.cancel(number)
-        assert len(timers) == 0
-        assert len(timers._heap) < 200
-
-    @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 50)), max_size=100))
-    def test_every_item_is_popped_no_later_than_asked(self, calls: list[tuple[int, int]]) -> None:
-        timers: TimerQueue[int] = TimerQueue()
-        asked: dict[int, float] = {}
-        for item, deadline in calls:
-            timers.schedule(item, deadline)
-            asked[item] = min(asked.get(item, math.inf), deadline)
-        for now in range(51):
-            for item in timers.pop_due(now):
-                assert asked.pop(item) == now
-        assert asked == {}
 
 
 class TestTombstones:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +14,6 @@ from nymproxy.errors import (
     RetryAdvice,
 )
 from nymproxy.mixnet.gateway.allowance import LOW_BANDWIDTH_BYTES, Allowance
-from nymproxy.mixnet.gateway.backoff import Backoff
 from nymproxy.mixnet.gateway.refusals import RefusalKind, explain_refusal
 
 DAY = 86_400
@@ -71,22 +68,6 @@ def test_stingy_gateway_is_not_asked_all_the_time() -> None:
     assert not allowance.should_claim(1.1, NOON)
     assert allowance.next_claim_at is not None
     assert allowance.should_claim(allowance.next_claim_at, NOON)
-
-
-@given(st.integers())
-def test_backoff_bounds(seed: int) -> None:
-    backoff = Backoff(Random(seed).randbytes)
-    delays = [backoff.next_delay() for _ in range(10)]
-    assert all(1.0 <= delay <= 30.0 for delay in delays)
-    assert delays[0] <= 2.0
-    assert delays[1] <= 4.0
-    backoff.reset()
-    assert backoff.next_delay() <= 2.0
-
-
-def test_backoff_differs_between_clients() -> None:
-    waits = {Backoff(Random(seed).randbytes).next_delay() for seed in range(20)}
-    assert len(waits) == 20
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from nymproxy.errors import (
     GatewayUnreachable,
     UsageError,
 )
-from nymproxy.legacy.backoff import Backoff
 from nymproxy.legacy.client_pool import ClientPool
 from nymproxy.testing import MemoryNetwork
 from tests.legacy.memory_clients import MemoryConnector
@@ -238,17 +237,6 @@ async def test_misuse(network: MemoryNetwork) -> None:
     async with pool:
         with pytest.raises(UsageError, match="running already"):
             await pool.start()
-
-
-def test_backoff_stays_in_its_range() -> None:
-    shortest = Backoff(random_bytes=lambda count: bytes(count))
-    longest = Backoff(random_bytes=lambda count: b"\xff" * count)
-    pauses = [(shortest.failed(), longest.failed()) for _ in range(100)]
-    assert list(pauses[0]) == [1, 1]
-    assert list(pauses[-1]) == [pytest.approx(30), 60]
-    assert all(1 <= low <= high <= 60 for low, high in pauses)
-    longest.succeeded()
-    assert longest.failed() == 1
 
 
 @pytest.mark.parametrize("now", [9.0, 10.0, 11.0])

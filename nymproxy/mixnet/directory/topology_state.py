@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nymproxy._backoff import doubled
+
 if TYPE_CHECKING:
     from nymproxy.errors import NymError
     from nymproxy.mixnet.directory.rotation import KeyRotationInfo
@@ -73,8 +75,7 @@ class TopologyState:
             refresh_seconds: the regular interval.
         """
         if self.current is None:
-            retry = _FIRST_RETRY_SECONDS * 2.0 ** min(max(self.failures - 1, 0), 20)
-            return min(refresh_seconds, retry)
+            return doubled(_FIRST_RETRY_SECONDS, max(self.failures - 1, 0), refresh_seconds)
         info = self.key_rotation
         if info is None or self.failures:
             return refresh_seconds

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
+from nymproxy._backoff import Backoff
 from nymproxy._signal import Signal
 from nymproxy.errors import (
     ClientDisconnected,
@@ -20,7 +21,6 @@ from nymproxy.errors import (
     PhaseTimeout,
     UsageError,
 )
-from nymproxy.mixnet.gateway.backoff import Backoff
 from nymproxy.mixnet.gateway.connection import CONNECTION_LOST, GatewayConnection
 from nymproxy.mixnet.gateway.establishing import Establisher
 from nymproxy.mixnet.gateway.events import (
@@ -31,7 +31,7 @@ from nymproxy.mixnet.gateway.events import (
 from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey
 from nymproxy.mixnet.gateway.limits import PhaseLimits
 from nymproxy.mixnet.gateway.link_state import LinkState, LinkStatus
-from nymproxy.mixnet.randomness import system_random_bytes
+from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 
 if TYPE_CHECKING:
     import ssl
@@ -113,7 +113,8 @@ class GatewayLink:
         self._clock = clock
         self._unix_time = unix_time
         self._sleep = sleep
-        self._backoff = Backoff(random_bytes)
+        self._random_bytes = random_bytes
+        self._backoff = Backoff(first_seconds=2.0, longest_seconds=30.0)
         self._connection: GatewayConnection | None = None
         self._connected_at = 0.0
         self._backlog = self._establisher.backlog
@@ -261,7 +262,7 @@ class GatewayLink:
             tasks.cancel_scope.cancel()
         await self._drop_connection()
         if self._clock() - self._connected_at >= STABLE_SECONDS:
-            self._backoff.reset()
+            self._backoff.succeeded()
         reason = failure if isinstance(failure, NymError) else None
         _log.info("the connection to the gateway ended: %s", reason or type(failure).__name__)
         self._set_status(LinkState.RECONNECTING, reason)
@@ -307,7 +308,7 @@ class GatewayLink:
         """
         refusals = 0
         while True:
-            await self._sleep(self._backoff.next_delay())
+            await self._sleep(self._backoff.failed(uniform_fraction(self._random_bytes)))
             try:
                 await self._adopt(self._establisher.establish())
                 return
