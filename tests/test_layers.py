@@ -57,7 +57,12 @@ ALLOWED: dict[str, set[str]] = {
         "nymproxy.localnet",
         "nymproxy.testing",
     },
-    "nymproxy_migrate": {"nymproxy", "nymproxy.testing", "nymproxy.cli.root"},
+    "nymproxy_migrate": {
+        "nymproxy",
+        "nymproxy.testing",
+        "nymproxy.cli.old_flags",
+        "nymproxy.cli.root",
+    },
 }
 SUBROOMS = {
     # The pure rooms of the client stack know nothing of each other upwards.

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nymproxy.cli.old_flags import RENAMED, SHORT
 from nymproxy_migrate.judged import OldFlag, Role
 from nymproxy_migrate.words import PieceKind
 
@@ -20,25 +21,7 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.words import Word
 
-LONG: dict[Role, dict[str, str]] = {
-    Role.CLIENT: {
-        "server-address": "-s",
-        "listen-address": "",
-        "listen-port": "",
-        "close-timeout": "",
-        "env-path": "-e",
-        "client-pool-reserve": "",
-    },
-    Role.SERVER: {
-        "upstream-tcp-address": "-u",
-        "config-dir": "-c",
-        "env-path": "-e",
-        "gateway": "-g",
-    },
-}
 REQUIRED = {Role.CLIENT: "server-address", Role.SERVER: "upstream-tcp-address"}
-RENAMED = {"upstream-address": "upstream-tcp-address"}
-"""Flags of the 2024 demo with another name since."""
 
 _WHOLE_NUMBERS = {
     "listen-port": 65535,
@@ -103,7 +86,7 @@ def _read_long(role: Role, word: Word, following: Word | None, reading: Reading)
         reading.help = True
         reading.flags.append(OldFlag("help", word, None, 0, name))
         return 1
-    if right not in LONG[role]:
+    if right not in SHORT[role]:
         reading.unknown.append(name)
         # What follows may be its value.
         return 2 if not equals and following is not None and not _is_option(following) else 1
@@ -120,7 +103,7 @@ def _read_short(role: Role, word: Word, following: Word | None, reading: Reading
         reading.help = True
         reading.flags.append(OldFlag("help", word, None, 0, spelled))
         return 1
-    name = next((long for long, short in LONG[role].items() if short == spelled), None)
+    name = next((long for long, short in SHORT[role].items() if short == spelled), None)
     if name is None:
         reading.unknown.append(spelled)
         return 2 if following is not None and not _is_option(following) else 1

@@ -6,18 +6,15 @@ behind typer would read ``=V`` as the value, and let the last flag win.
 
 from __future__ import annotations
 
+from nymproxy.cli.old_flags import RENAMED, SHORT
+from nymproxy.cli.settings import ClientSettings, ServerSettings, switches
 from nymproxy.errors import ConfigurationError
 
-_OLD_COMMANDS = {"client", "server"}
 _LONG_NAMES = {
-    "-s": "--server-address",
-    "-e": "--env-path",
-    "-u": "--upstream-tcp-address",
-    "-c": "--config-dir",
-    "-g": "--gateway",
+    short: f"--{name}" for flags in SHORT.values() for name, short in flags.items() if short
 }
-_OLDER_NAMES = {"--upstream-address": "--upstream-tcp-address"}
-"""Of the server in the demonstration of 2024."""
+_OLDER_NAMES = {f"--{old}": f"--{new}" for old, new in RENAMED.items()}
+_SWITCHES = {"--help", *switches(ClientSettings), *switches(ServerSettings)}
 
 
 def normalise(arguments: list[str]) -> list[str]:
@@ -26,7 +23,7 @@ def normalise(arguments: list[str]) -> list[str]:
     Raises:
         ConfigurationError: a flag of ``client`` or ``server`` is given twice.
     """
-    if not arguments or arguments[0] not in _OLD_COMMANDS:
+    if not arguments or arguments[0] not in SHORT:
         return arguments
     result = [arguments[0]]
     seen: set[str] = set()
@@ -48,7 +45,7 @@ def normalise(arguments: list[str]) -> list[str]:
             result += [argument[:2], value]
         else:
             result.append(argument)
-        if value is None and _takes_value(name) and index < len(arguments):
+        if value is None and name not in _SWITCHES and index < len(arguments):
             result.append(arguments[index])
             index += 1
     return result
@@ -69,10 +66,3 @@ def _split(argument: str) -> tuple[str | None, str | None]:
         rest = argument[2:]
         return _LONG_NAMES[short], rest.removeprefix("=") if rest else None
     return None, None
-
-
-_SWITCHES = {"--help", "--json", "--debug", "--compat-config-dir", "--close-to-legacy-clients"}
-
-
-def _takes_value(name: str) -> bool:
-    return name not in _SWITCHES

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy.cli.logs import set_up_logging
+from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy.cli.running import serve_until_told_to_end
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy import LegacySettings, NymProxyServer, WireSettings
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from nymproxy.cli.settings import ServerSettings
 
 logger = logging.getLogger("nymproxy.cli")
-
-OLD_DEFAULT_CONFIG_DIR = "/tmp/nym-tcp-proxy-server"
-"""The old binary's default, which it glued to $HOME."""
 
 
 def effective_config_dir(given: str | None, *, compat: bool, home: str | None) -> Path:
@@ -36,7 +34,7 @@ def effective_config_dir(given: str | None, *, compat: bool, home: str | None) -
         return Path(given)
     if not home:
         raise ConfigurationError("HOME is not set: say where the keys are with --config-dir DIR")
-    return Path(home + (OLD_DEFAULT_CONFIG_DIR if given is None else given))
+    return Path(home + (DEFAULT_CONFIG_DIR if given is None else given))
 
 
 def _explain_directory(settings: ServerSettings, directory: Path, home: str | None) -> None:

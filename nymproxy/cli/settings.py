@@ -10,14 +10,14 @@ import inspect
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_type_hints
 
 import typer
 
 from nymproxy.cli.choices import Accept, IdentityMode, Profile, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 _S = TypeVar("_S")
@@ -165,6 +165,16 @@ class ServerSettings(ProxySettings):
             help="Tell old clients when the upstream ends, too (Rust clients ignore it).",
         ),
     ] = False
+
+
+def switches(settings: type[object]) -> Iterator[str]:
+    """Yield the flags of a command that take no value."""
+    for name, hint in get_type_hints(settings, include_extras=True).items():
+        kind, option = get_args(hint)
+        if kind is bool:
+            # Within Annotated, typer takes the first name for the default until it builds the app.
+            named = [each for each in (option.default, *(option.param_decls or ())) if each != ...]
+            yield from named or [f"--{name.replace('_', '-')}"]
 
 
 def takes(settings: type[_S]) -> Callable[[Callable[[_S], None]], Callable[..., None]]:

@@ -14,7 +14,8 @@ from nymproxy.cli import client as client_command
 from nymproxy.cli import server as server_command
 from nymproxy.cli.app import app, run
 from nymproxy.cli.choices import Accept, IdentityMode, Profile, Wire
-from nymproxy.cli.settings import ClientSettings, ProxySettings, ServerSettings
+from nymproxy.cli.old_flags import SHORT
+from nymproxy.cli.settings import ClientSettings, ProxySettings, ServerSettings, switches
 
 GROUP: Any = typer.main.get_command(app)
 REQUIRED = {"client": ["-s", "x"], "server": ["-u", "x"]}
@@ -83,3 +84,20 @@ def test_a_command_has_the_flags_of_its_settings_the_shared_ones_last(
 def test_the_version_goes_with_the_name_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
     assert capsys.readouterr().out == f"nymproxy {nymproxy.__version__}\n"
+
+
+@pytest.mark.parametrize("command", SHORT)
+def test_every_old_flag_is_one_of_ours_with_its_short_name(command: str) -> None:
+    options = {option.opts[0]: option.opts[1:] for option in GROUP.commands[command].params}
+    ours = {name: options[f"--{name}"] for name in SHORT[command]}
+    assert ours == {name: [short] if short else [] for name, short in SHORT[command].items()}
+
+
+def test_switches_are_the_flags_that_take_no_value() -> None:
+    for command, settings in (("client", ClientSettings), ("server", ServerSettings)):
+        flags = {
+            option.opts[0]
+            for option in GROUP.commands[command].params
+            if option.is_flag and option.name != "help"
+        }
+        assert set(switches(settings)) == flags

@@ -11,15 +11,13 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy_migrate.judged import OldFlag, OldInvocation, Role
 from nymproxy_migrate.model import Edit, Home, HomeSource, Span
 from nymproxy_migrate.words import Piece, PieceKind, Word, literal
 
 if TYPE_CHECKING:
     from nymproxy_migrate.options import ScanOptions
-
-DEFAULT_CONFIG_DIR = "/tmp/nym-tcp-proxy-server"
-"""The old server's default, before HOME is put in front of it."""
 
 
 class CannotRewrite(Exception):

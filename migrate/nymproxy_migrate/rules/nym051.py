@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy_migrate.model import Kind
 from nymproxy_migrate.rules._rule import Rule
 
@@ -34,7 +35,7 @@ def find(started: Started) -> Iterator[Finding]:
     """Yield a directory that is below nobody knows which HOME."""
     if started.unknown_home:
         flag = started.invocation.flag("config-dir")
-        value = "/tmp/nym-tcp-proxy-server" if flag is None else (flag.text or "its --config-dir")
+        value = DEFAULT_CONFIG_DIR if flag is None else (flag.text or "its --config-dir")
         user = started.invocation.command.context.home.user
         whose = f"the home of the user {user}" if user else "HOME"
         message = (

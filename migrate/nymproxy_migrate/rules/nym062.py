@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy_migrate import config_dirs
 from nymproxy_migrate.judged import Role
 from nymproxy_migrate.model import Action, Kind, Safety
-from nymproxy_migrate.rewrite.commands import DEFAULT_CONFIG_DIR
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
