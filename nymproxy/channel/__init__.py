@@ -1,16 +1,12 @@
 """Ordered, reliable, multiplexed byte channels over any message transport.
 
 Sans-IO machines, one for each concern, composed in :class:`ChannelMachine` (one channel) and
-:class:`ChannelTable` (all of a client); :class:`Channel`, :class:`ChannelMux` and
-:class:`ChannelAcceptor` are the async shells around them. A wire protocol plugs in as a
-:class:`ChannelProtocol`.
+:class:`ChannelTable` (all of a client). The async shells around them are ``channel.Channel`` for
+applications, and ``mux.ChannelMux``. A wire protocol plugs in as a :class:`ChannelProtocol`.
 """
 
 from __future__ import annotations
 
-from nymproxy.channel.channel import Channel as Channel
-from nymproxy.channel.mux import ChannelAcceptor as ChannelAcceptor
-from nymproxy.channel.mux import ChannelMux as ChannelMux
 from nymproxy.channel.protocol import AbortSignal as AbortSignal
 from nymproxy.channel.protocol import ChannelCodec as ChannelCodec
 from nymproxy.channel.protocol import ChannelProtocol as ChannelProtocol

@@ -9,7 +9,7 @@ import anyio
 
 from nymproxy.cli.logs import set_up_logging
 from nymproxy.cli.running import serve_until_told_to_end
-from nymproxy.legacy import NymProxyClient
+from nymproxy.legacy.client import NymProxyClient
 
 if TYPE_CHECKING:
     from nymproxy.cli.settings import ClientSettings

@@ -13,7 +13,8 @@ from nymproxy.cli.logs import set_up_logging
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy.cli.running import serve_until_told_to_end
 from nymproxy.errors import ConfigurationError
-from nymproxy.legacy import LegacySettings, NymProxyServer, WireSettings
+from nymproxy.legacy import LegacySettings, WireSettings
+from nymproxy.legacy.server import NymProxyServer
 
 if TYPE_CHECKING:
     from nymproxy.cli.settings import ServerSettings

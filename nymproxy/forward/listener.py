@@ -11,7 +11,8 @@ from anyio.abc import SocketAttribute
 from anyio.streams.stapled import MultiListener
 
 from nymproxy.errors import ConfigurationError
-from nymproxy.forward.sockets import TcpEndpoint, read_on_demand, reset_stream
+from nymproxy.forward.endpoint import TcpEndpoint
+from nymproxy.forward.sockets import read_on_demand, reset_stream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

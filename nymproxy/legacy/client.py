@@ -18,7 +18,9 @@ from anyio.from_thread import start_blocking_portal
 from nymproxy._background_task import BackgroundTask, without_group
 from nymproxy.address import NymAddress
 from nymproxy.errors import NymError, UsageError
-from nymproxy.forward import TcpEndpoint, TcpListener, parse_port, reset_stream
+from nymproxy.forward.endpoint import TcpEndpoint, parse_port
+from nymproxy.forward.listener import TcpListener
+from nymproxy.forward.sockets import reset_stream
 from nymproxy.legacy.background import RunningClient, running
 from nymproxy.legacy.connector import mixnet_connector
 from nymproxy.legacy.identities import IdentityMode, make_identities

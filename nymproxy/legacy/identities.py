@@ -17,7 +17,7 @@ import anyio.abc
 from nymproxy._background_task import without_group
 from nymproxy._backoff import Backoff
 from nymproxy._signal import Signal
-from nymproxy.channel import ChannelMux
+from nymproxy.channel.mux import ChannelMux
 from nymproxy.errors import ConfigurationError, NymError
 from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS, ClientPool
 from nymproxy.legacy.connector import FLUSH_SECONDS, Connector
@@ -26,7 +26,7 @@ from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from nymproxy.channel import Channel
+    from nymproxy.channel.channel import Channel
     from nymproxy.legacy.client_pool import PooledClient
     from nymproxy.legacy.wire import Destination
 

@@ -17,7 +17,7 @@ import anyio.abc
 from anyio.from_thread import start_blocking_portal
 
 from nymproxy._background_task import without_group
-from nymproxy.channel import ChannelMux
+from nymproxy.channel.mux import ChannelMux
 from nymproxy.errors import (
     ClientDisconnected,
     ConfigurationError,
@@ -25,8 +25,8 @@ from nymproxy.errors import (
     StreamRefused,
     UsageError,
 )
-from nymproxy.forward import TcpEndpoint, connect_upstream
-from nymproxy.forward.sockets import CONNECT_SECONDS
+from nymproxy.forward.endpoint import TcpEndpoint
+from nymproxy.forward.sockets import CONNECT_SECONDS, connect_upstream
 from nymproxy.legacy.background import RunningServer, running
 from nymproxy.legacy.connector import FLUSH_SECONDS, mixnet_connector
 from nymproxy.legacy.session import Session, SessionSnapshot, session_name
@@ -41,8 +41,10 @@ if TYPE_CHECKING:
     from anyio.abc import SocketStream
 
     from nymproxy.address import NodeIdentity, NymAddress, SenderTag
-    from nymproxy.channel import Channel, ChannelAcceptor, ChannelProtocol
-    from nymproxy.forward import ByteChannel
+    from nymproxy.channel import ChannelProtocol
+    from nymproxy.channel.channel import Channel
+    from nymproxy.channel.mux import ChannelAcceptor
+    from nymproxy.forward.forwarder import ByteChannel
     from nymproxy.legacy.connector import ConnectedClient, Connector
     from nymproxy.legacy.wire import Wire
     from nymproxy.mixnet.directory import NetworkDetails

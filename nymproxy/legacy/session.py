@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy.errors import ResetCode
-from nymproxy.forward import ForwardEnd, Forwarding, ForwardResult
+from nymproxy.forward.forwarder import ForwardEnd, Forwarding, ForwardResult
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
-    from nymproxy.channel import Channel
-    from nymproxy.forward import ByteChannel
+    from nymproxy.channel.channel import Channel
+    from nymproxy.forward.forwarder import ByteChannel
 
 logger = logging.getLogger("nymproxy.legacy")
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy.errors import ConfigurationError, ResetCode, StreamRefused
-from nymproxy.forward import TcpEndpoint
+from nymproxy.forward.endpoint import TcpEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nymproxy.errors import NymError
-    from nymproxy.forward import ByteChannel
+    from nymproxy.forward.forwarder import ByteChannel
 
 PREFIX = b"UPSTREAM:"
 MAX_LINE_BYTES = 512

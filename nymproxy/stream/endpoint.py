@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nymproxy.channel import ChannelMux
+from nymproxy.channel.mux import ChannelMux
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.stream.listener import MixnetListener
 from nymproxy.stream.protocol import StreamProtocol

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nymproxy.address import NymAddress, SenderTag
-    from nymproxy.channel import Channel
+    from nymproxy.channel.channel import Channel
     from nymproxy.errors import NymError
 
 DEFAULT_RECEIVE_BYTES = 65536

@@ -11,7 +11,7 @@ import anyio
 import trio
 import trio.testing
 
-from nymproxy.channel import Channel, ChannelAcceptor, ChannelMux
+from nymproxy.channel.mux import ChannelAcceptor, ChannelMux
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.traits import STREAM_RULES, StreamOptions
 from nymproxy.testing import MemoryEndpoint, MemoryFaults, MemoryNetwork
@@ -19,6 +19,7 @@ from nymproxy.testing import MemoryEndpoint, MemoryFaults, MemoryNetwork
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from nymproxy.channel.channel import Channel
     from nymproxy.channel.table import TableLimits
 
 

@@ -25,7 +25,7 @@ from tests.channel.async_pair import async_pair, read_to_end, run_in_virtual_tim
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from nymproxy.channel import Channel
+    from nymproxy.channel.channel import Channel
 
 ROUGH = MemoryFaults(
     delay_seconds=0.005,

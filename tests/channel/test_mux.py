@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from nymproxy.address import NodeIdentity, NymAddress
-from nymproxy.channel import ChannelMux
+from nymproxy.channel.mux import ChannelMux
 from nymproxy.channel.table import TableLimits
 from nymproxy.errors import (
     ClientDisconnected,
@@ -28,7 +28,7 @@ from tests.channel.async_pair import async_pair, read_to_end, run_in_virtual_tim
 from tests.channel.builders import ADDRESS
 
 if TYPE_CHECKING:
-    from nymproxy.channel import Channel
+    from nymproxy.channel.channel import Channel
     from nymproxy.mixnet.transport import Delivery, MessageTransport
 
 ELSEWHERE = NymAddress(ADDRESS.identity, ADDRESS.encryption, NodeIdentity(ADDRESS.identity))

@@ -10,14 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nymproxy.channel import (
-    ChannelCodec,
-    ChannelId,
-    ChannelRules,
-    PeerTraits,
-    Segment,
-    SegmentKind,
-)
+from nymproxy.channel import ChannelCodec, ChannelId, ChannelRules, PeerTraits, Segment, SegmentKind
 from nymproxy.channel.orphans import OrphanLimits
 from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, TableLimits
 from nymproxy.errors import ListenerAlreadyTaken, ResetCode, StreamReset

@@ -9,7 +9,8 @@ import anyio
 import pytest
 
 from nymproxy.errors import ResetCode, StreamDataLost, StreamReset
-from nymproxy.forward import ForwardEnd, Forwarding, ForwardResult, forward, reset_stream
+from nymproxy.forward.forwarder import ForwardEnd, Forwarding, ForwardResult, forward
+from nymproxy.forward.sockets import reset_stream
 from tests.forward.fakes import (
     MemoryChannel,
     memory_channels,

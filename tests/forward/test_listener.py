@@ -10,7 +10,8 @@ import anyio
 import pytest
 
 from nymproxy.errors import ConfigurationError
-from nymproxy.forward import TcpEndpoint, TcpListener
+from nymproxy.forward.endpoint import TcpEndpoint
+from nymproxy.forward.listener import TcpListener
 from tests.forward.fakes import receive_all, send_until_it_stalls
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.errors import ConfigurationError, StreamRefused
-from nymproxy.forward import TcpEndpoint, connect_upstream, parse_port, reset_stream
+from nymproxy.forward.endpoint import TcpEndpoint, parse_port
+from nymproxy.forward.sockets import connect_upstream, reset_stream
 from tests.forward.fakes import tcp_pair
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from nymproxy.forward import TcpEndpoint, TcpListener
-from nymproxy.legacy import NymProxyClient, NymProxyServer
+from nymproxy.forward.endpoint import TcpEndpoint
+from nymproxy.forward.listener import TcpListener
+from nymproxy.legacy.client import NymProxyClient
+from nymproxy.legacy.server import NymProxyServer
 from tests.legacy.memory_clients import MemoryConnector
 
 if TYPE_CHECKING:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from nymproxy.channel import ChannelMux
+from nymproxy.channel.mux import ChannelMux
 from nymproxy.legacy.protocol import LegacyProtocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from nymproxy.address import NymAddress
-    from nymproxy.channel import Channel, ChannelAcceptor, PeerMemory
+    from nymproxy.channel import PeerMemory
+    from nymproxy.channel.channel import Channel
+    from nymproxy.channel.mux import ChannelAcceptor
     from nymproxy.legacy.traits import LegacySettings
     from nymproxy.legacy.turns import ServerTurns
     from nymproxy.testing import MemoryNetwork

@@ -18,9 +18,10 @@ from nymproxy.errors import (
     GatewayUnreachable,
     UsageError,
 )
-from nymproxy.forward import reset_stream
-from nymproxy.forward.sockets import read_on_demand
-from nymproxy.legacy import LegacySettings, NymProxyClient, NymProxyServer, WireSettings
+from nymproxy.forward.sockets import read_on_demand, reset_stream
+from nymproxy.legacy import LegacySettings, WireSettings
+from nymproxy.legacy.client import NymProxyClient
+from nymproxy.legacy.server import NymProxyServer
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.addresses import some_address
 from tests.legacy.memory_clients import MemoryClient, MemoryConnector

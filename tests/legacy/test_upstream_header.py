@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.errors import ConfigurationError, StreamRefused
-from nymproxy.forward import TcpEndpoint
+from nymproxy.forward.endpoint import TcpEndpoint
 from nymproxy.legacy.upstream_header import AllowList, make_header, read_header
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.forward.fakes import memory_channels, receive_all

@@ -11,8 +11,9 @@ import trio
 import trio.testing
 
 from nymproxy.address import NymAddress, SenderTag
-from nymproxy.stream import MixnetListener, MixnetStream, StreamEndpoint, StreamOptions
+from nymproxy.stream import StreamOptions
 from nymproxy.stream.codec import MessageType, StreamFrame
+from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.testing import MemoryEndpoint, MemoryFaults, MemoryNetwork, MessageKind
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from nymproxy.mixnet.transport import Received
+    from nymproxy.stream.listener import MixnetListener
+    from nymproxy.stream.stream import MixnetStream
 
 T = TypeVar("T")
 

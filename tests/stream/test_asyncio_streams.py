@@ -13,7 +13,7 @@ from nymproxy.stream.asyncio_streams import asyncio_streams, connection_error
 from tests.stream.support import connected_pair, receive_all, with_rules
 
 if TYPE_CHECKING:
-    from nymproxy.stream import MixnetStream
+    from nymproxy.stream.stream import MixnetStream
 
 
 @pytest.fixture

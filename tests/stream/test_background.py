@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from nymproxy.errors import ListenerAlreadyTaken, PhaseTimeout, StreamReset
-from nymproxy.stream import StreamEndpoint
 from nymproxy.stream.background import BackgroundClient, BackgroundStream, in_background
+from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.testing import MemoryNetwork
 
 if TYPE_CHECKING:

@@ -22,7 +22,9 @@ from nymproxy.mixnet.connecting import Environment
 from nymproxy.mixnet.directory.keeper import TopologyKeeper
 from nymproxy.mixnet.storage import ClientKeys
 from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
-from nymproxy.stream import MixnetClient, MixnetStream, StreamAttribute, StreamOptions
+from nymproxy.stream import StreamOptions
+from nymproxy.stream.client import MixnetClient
+from nymproxy.stream.stream import MixnetStream, StreamAttribute
 from tests.client.paper_network import QUICK, PaperLink, PaperNetwork
 from tests.stream.support import receive_all
 

@@ -16,7 +16,7 @@ from tests.stream.trio_adapter import TrioStream
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from nymproxy.stream import MixnetStream
+    from nymproxy.stream.stream import MixnetStream
 
 # Small windows, so that a stream is clogged after a few frames.
 SMALL = with_rules(initial_window_bytes=32 * 1024, send_window_bytes=16 * 1024)

@@ -10,8 +10,9 @@ from nymproxy.errors import (
     StreamRefused,
     StreamReset,
 )
-from nymproxy.stream import StreamEndpoint, StreamOptions
+from nymproxy.stream import StreamOptions
 from nymproxy.stream.codec import MessageType
+from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.testing import (
     MemoryFaults,
     MemoryNetwork,

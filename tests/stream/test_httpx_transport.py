@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
-    from nymproxy.stream import MixnetStream
+    from nymproxy.stream.stream import MixnetStream
 
 LONG_BODY = bytes(range(256)) * 2000
 

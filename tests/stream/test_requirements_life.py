@@ -12,8 +12,9 @@ from nymproxy.errors import (
     StreamOverflow,
     StreamRefused,
 )
-from nymproxy.stream import StreamEndpoint, StreamOptions
+from nymproxy.stream import StreamOptions
 from nymproxy.stream.codec import MessageType
+from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.testing import (
     MemoryNetwork,
 )

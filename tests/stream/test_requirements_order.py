@@ -9,8 +9,9 @@ from nymproxy.errors import (
     StreamDataLost,
     StreamRefused,
 )
-from nymproxy.stream import StreamEndpoint, StreamOptions
+from nymproxy.stream import StreamOptions
 from nymproxy.stream.codec import MessageType, StreamFrame
+from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.testing import (
     MemoryFaults,
     MemoryMessage,

@@ -18,8 +18,9 @@ from nymproxy.errors import (
     StreamReset,
     UnknownGateway,
 )
-from nymproxy.stream import MixnetStream, StreamAttribute, StreamEndpoint
 from nymproxy.stream.codec import MessageType, StreamFrame
+from nymproxy.stream.endpoint import StreamEndpoint
+from nymproxy.stream.stream import MixnetStream, StreamAttribute
 from nymproxy.testing import MemoryFaults, MemoryMessage, MemoryNetwork, MessageFate, MessageKind
 from tests.stream.support import (
     PLAIN,
@@ -33,7 +34,7 @@ from tests.stream.support import (
 )
 
 if TYPE_CHECKING:
-    from nymproxy.stream import MixnetListener
+    from nymproxy.stream.listener import MixnetListener
 
 
 async def test_both_ends_tell_what_they_know() -> None:

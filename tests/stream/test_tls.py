@@ -10,7 +10,7 @@ import trustme
 from anyio.streams.tls import TLSAttribute
 
 from nymproxy.errors import PhaseTimeout
-from nymproxy.stream import MixnetStream, StreamAttribute
+from nymproxy.stream.stream import MixnetStream, StreamAttribute
 from nymproxy.stream.tls import accept_tls, connect_tls
 from tests.stream.support import Pair, connected_pair
 

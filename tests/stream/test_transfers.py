@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -12,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.errors import ClientDisconnected, StreamDataLost, StreamIdleTimeout
-from nymproxy.stream import MixnetStream, StreamOptions
+from nymproxy.stream import StreamOptions
 from nymproxy.testing import Disconnect, MemoryFaults
 from tests.stream.support import PLAIN, Pair, connected_pair, on_virtual_time, receive_all
+
+if TYPE_CHECKING:
+    from nymproxy.stream.stream import MixnetStream
 
 MEGABYTE = 1_000_000
 FAST_FAULTS = MemoryFaults(

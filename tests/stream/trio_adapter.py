@@ -14,7 +14,7 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nymproxy.stream import MixnetStream
+    from nymproxy.stream.stream import MixnetStream
 
 
 @contextmanager
