@@ -23,6 +23,7 @@ BASE = {
     "nymproxy._base58",
     "nymproxy._curve25519",
     "nymproxy._file_lock",
+    "nymproxy._mistrust",
     "nymproxy._signal",
     "nymproxy._timers",
 }

@@ -81,6 +81,7 @@ def _run(steps: list[Step], tree: Path, record: Path) -> None:
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "RECORD": str(record),
+        "XDG_STATE_HOME": str(record / "state"),
         "COUNT": str(len(steps)),
         "TENTHS": str(READY_SECONDS * 10),
         "RUST_LOG": "off",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import targets
+from nymproxy_migrate import state, targets
 from nymproxy_migrate.durable import DurableFiles
 from nymproxy_migrate.journal import Entry, Journal, Run, digest
 from nymproxy_migrate.refused import Refused
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 
 
 def apply(
-    root: Path, changes: Sequence[FileChange], state: Path, files: DurableFiles | None = None
+    root: Path,
+    changes: Sequence[FileChange],
+    base: Path | None = None,
+    files: DurableFiles | None = None,
 ) -> Run:
     """Write all changes, each file at once or not at all.
 
     Args:
         root: the tree.
         changes: at most one for each file.
-        state: the folder of the journal.
+        base: the state folder; None for the user's own.
         files: what changes the disk.
 
     Raises:
@@ -33,42 +36,45 @@ def apply(
             ``rollback`` undoes.
     """
     files = files or DurableFiles()
-    _check(root, changes)
-    try:
-        return _apply(root, changes, Journal(state, files), files)
-    except OSError as error:
-        raise Refused(f"nothing is written: {error.filename or state}: {error.strerror}") from error
-
-
-def _apply(root: Path, changes: Sequence[FileChange], journal: Journal, files: DurableFiles) -> Run:
-    with journal.locked():
-        journal.remove_leftovers(root)
-        found = _check(root, changes)
-        entries = [
-            Entry(change.path, target.mode, digest(change.before), digest(change.after))
-            for change, target in zip(changes, found, strict=True)
-        ]
-        run = journal.begin(root, entries, [change.before for change in changes])
-        written = 0
+    with targets.opened(root) as tree:
+        _check(tree, changes)
         try:
-            for index, (change, target) in enumerate(zip(changes, found, strict=True)):
-                temporary = run.temporary(index)
-                targets.replace(target, change.after, target.mode, temporary, files)
-                written += 1
-        except (Refused, OSError) as error:
-            reason = error if isinstance(error, Refused) else error.strerror
-            raise Refused(
-                f"stopped after {written} of {len(changes)} files: {reason}; "
-                f"undo it with `nymproxy-migrate rollback {run.name}`"
-            ) from error
+            journal = Journal(state.prepared(root, base, files), files)
+            with journal.locked():
+                return _apply(tree, changes, journal, files)
+        except OSError as error:
+            place = error.filename or root
+            raise Refused(f"nothing is written: {place}: {error.strerror}") from error
+
+
+def _apply(tree: int, changes: Sequence[FileChange], journal: Journal, files: DurableFiles) -> Run:
+    journal.remove_leftovers(tree)
+    found = _check(tree, changes)
+    entries = [
+        Entry(change.path, target.mode, digest(change.before), digest(change.after))
+        for change, target in zip(changes, found, strict=True)
+    ]
+    run = journal.begin(entries, [change.before for change in changes])
+    written = 0
+    try:
+        for index, (change, target) in enumerate(zip(changes, found, strict=True)):
+            temporary = run.temporary(index)
+            targets.replace(tree, target, change.after, target.mode, temporary, files)
+            written += 1
+    except (Refused, OSError) as error:
+        reason = error if isinstance(error, Refused) else error.strerror
+        raise Refused(
+            f"stopped after {written} of {len(changes)} files: {reason}; "
+            f"undo it with `nymproxy-migrate rollback {run.name}`"
+        ) from error
     return run
 
 
-def _check(root: Path, changes: Sequence[FileChange]) -> list[targets.Target]:
+def _check(tree: int, changes: Sequence[FileChange]) -> list[targets.Target]:
     found, refusals = [], []
     for change in changes:
         try:
-            target = targets.look(root, change.path)
+            target = targets.look(tree, change.path)
             if target.data != change.before:
                 raise Refused(f"{change.path}: it has changed since it was judged; run it again")
             found.append(target)

@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file is or will be.
+
+    Attributes:
+        name: in an open folder a single name, else a path.
+        folder: a descriptor of that folder: what happens to the path above it does not matter.
+    """
+
+    name: str
+    folder: int | None = None
+
+    def beside(self, name: str) -> Place:
+        """Return the place of another file in the same open folder."""
+        return Place(name, self.folder)
+
+
 class DurableFiles:
     """Changes files and folders; tests put one in its place that fails or dies at any of them."""
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder and those above it; their names are on disk then."""
+        """Make a folder for this user alone, and those above it; their names are on disk then."""
         new = [each for each in (path, *path.parents) if not each.exists()]
-        path.mkdir(parents=True, exist_ok=True)
-        for folder in new:
-            self._sync_folder(folder.parent)
+        for folder in reversed(new):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            self._sync_folder(Place(str(folder)))
 
-    def create(self, path: Path, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+    def create(self, place: Place, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
         """Write a new file and wait until it is on disk; an older one of that name is removed.
 
         Args:
-            path: the file.
+            place: the file.
             data: its bytes.
             mode: its permission bits.
             owner: user and group; None for those of this process.
         """
-        path.unlink(missing_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with open(os.open(path, flags, 0o600), "wb") as file:
+        self._unlink(place)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(place.name, flags, 0o600, dir_fd=place.folder), "wb") as file:
             file.write(data)
             file.flush()
             status = os.fstat(file.fileno())
@@ -40,17 +59,25 @@ class DurableFiles:
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
 
-    def replace(self, new: Path, path: Path) -> None:
-        """Let ``new`` take the place of ``path``, at once or not at all."""
-        os.replace(new, path)
-        self._sync_folder(path.parent)
+    def replace(self, new: Place, place: Place) -> None:
+        """Let ``new`` take the place of another, at once or not at all."""
+        os.replace(new.name, place.name, src_dir_fd=new.folder, dst_dir_fd=place.folder)
+        self._sync_folder(place)
 
-    def remove(self, path: Path) -> None:
+    def remove(self, place: Place) -> None:
         """Remove a file if it is there."""
-        path.unlink(missing_ok=True)
+        self._unlink(place)
 
-    def _sync_folder(self, folder: Path) -> None:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def _unlink(self, place: Place) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(place.name, dir_fd=place.folder)
+
+    def _sync_folder(self, place: Place) -> None:
+        if place.folder is not None:
+            os.fsync(place.folder)
+            return
+        above = os.path.dirname(place.name) or "."
+        descriptor = os.open(above, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:

@@ -1,13 +1,12 @@
 """The record of runs: what each will write, and the originals, on disk before the first write.
 
-``STATE/runs/RUN/run.json`` names the files with digests before and after; a run without it has
-written nothing. ``STATE/runs/RUN/rolled-back`` says that it has been undone. Nothing else is
-recorded while files are written: the digests tell how far a run came.
+In the state of a tree, ``runs/RUN/record`` names the files with digests before and after; a run
+without it has written nothing. ``runs/RUN/rolled-back`` says that it has been undone. Nothing else
+is recorded while files are written: the digests tell how far a run came.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import secrets
@@ -15,21 +14,24 @@ import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nymproxy._file_lock import lock_file
+from nymproxy_migrate import targets
+from nymproxy_migrate.durable import Place
 from nymproxy_migrate.refused import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from nymproxy_migrate.durable import DurableFiles
+    from nymproxy_migrate.state import State
 
-STATE_FOLDER = ".nymproxy-migrate"
 TEMPORARY_PREFIX = ".nymproxy-migrate-"
 """How the names of files begin that are about to take the place of others."""
-SCHEMA_VERSION = 1
-_RECORD = "run.json"
+SCHEMA_VERSION = 2
+_RECORD = "record"
 _UNDONE = "rolled-back"
 
 
@@ -56,13 +58,11 @@ class Run:
 
     Attributes:
         name: its id; ids sort by time.
-        root: the tree that it changes.
         entries: its files, in the order in which they are written.
         folder: where its record and the originals are.
     """
 
     name: str
-    root: Path
     entries: tuple[Entry, ...]
     folder: Path
 
@@ -88,37 +88,33 @@ def digest(data: bytes) -> str:
 
 
 class Journal:
-    """The runs in one state folder."""
+    """The runs of one tree."""
 
-    def __init__(self, folder: Path, files: DurableFiles) -> None:
-        self._folder = folder
+    def __init__(self, state: State, files: DurableFiles) -> None:
+        self._state = state
+        self._runs = state.folder / "runs"
         self._files = files
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other writers of this state folder out.
+        """Keep other writers of this tree out.
 
         Raises:
             Refused: another run is writing.
         """
-        if self._folder.is_symlink():
-            raise Refused(f"{self._folder}: it is a symbolic link; name its target (--state-dir)")
-        self._files.make_folder(self._folder)
-        ignore = self._folder / ".gitignore"
-        if not ignore.exists():
-            self._files.create(ignore, b"*\n", 0o644, None)
-        with open(self._folder / "lock", "wb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Refused(f"{self._folder}: another run is writing; wait for it") from None
+        lock = lock_file(self._state.folder / "lock")
+        if lock is None:
+            raise Refused(f"{self._state.root}: another run is writing; wait for it")
+        try:
             yield
+        finally:
+            lock.release()
 
-    def begin(self, root: Path, entries: Sequence[Entry], originals: Sequence[bytes]) -> Run:
+    def begin(self, entries: Sequence[Entry], originals: Sequence[bytes]) -> Run:
         """Save the originals and the record of a run that may then write."""
         name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() % 10**9:09}"
         name += f"-{secrets.token_hex(2)}"
-        run = Run(name, root, tuple(entries), self._folder / "runs" / name)
+        run = Run(name, tuple(entries), self._runs / name)
         try:
             self._record(run, originals)
         except OSError:
@@ -130,28 +126,29 @@ class Journal:
     def _record(self, run: Run, originals: Sequence[bytes]) -> None:
         self._files.make_folder(run.folder)
         for index, data in enumerate(originals):
-            self._files.create(run.folder / f"original-{index}", data, 0o600, None)
+            self._create(run.folder / f"original-{index}", data)
         record = {
             "schema_version": SCHEMA_VERSION,
             "run": run.name,
-            "root": str(run.root),
+            "root": str(self._state.root),
             "files": [asdict(entry) for entry in run.entries],
         }
-        temporary = run.folder / "run.tmp"
-        self._files.create(temporary, json.dumps(record, indent=2).encode() + b"\n", 0o600, None)
-        self._files.replace(temporary, run.folder / _RECORD)
+        temporary = run.folder / "record.tmp"
+        self._create(temporary, self._state.sealed(json.dumps(record, indent=2).encode() + b"\n"))
+        self._files.replace(Place(str(temporary)), Place(str(run.folder / _RECORD)))
 
-    def remove_leftovers(self, root: Path) -> None:
+    def _create(self, path: Path, data: bytes) -> None:
+        self._files.create(Place(str(path)), data, 0o600, None)
+
+    def remove_leftovers(self, root: int) -> None:
         """Remove the temporary files of runs in this tree that were killed and are resumed now."""
-        for record in (self._folder / "runs").glob(f"*/{_RECORD}"):
+        for name in self._names():
             try:
-                run = self._read(record.parent.name)
+                run = self._read(name)
             except Refused:
                 continue
             for index, entry in enumerate(run.entries):
-                left = (root / entry.path).with_name(run.temporary(index))
-                if left.is_file():
-                    self._files.remove(left)
+                targets.remove_temporary(root, entry.path, run.temporary(index), self._files)
 
     def find(self, name: str | None) -> Run:
         """Return a run, by default the last one that has not been undone.
@@ -159,30 +156,33 @@ class Journal:
         Raises:
             Refused: there is none, or its record cannot be read.
         """
-        runs = self._folder / "runs"
-        names = [each.parent.name for each in sorted(runs.glob(f"*/{_RECORD}"))]
-        open_names = [each for each in names if not (runs / each / _UNDONE).exists()]
+        names = self._names()
+        open_names = [each for each in names if not (self._runs / each / _UNDONE).exists()]
         if name is None:
             if not open_names:
-                raise Refused(f"{self._folder}: there is no run to roll back")
+                raise Refused(f"{self._state.root}: there is no run to roll back")
             name = open_names[-1]
         elif name not in names:
-            raise Refused(f"{self._folder}: there is no run {name} that has written anything")
+            raise Refused(
+                f"{self._state.root}: there is no run {name} that has written anything there"
+            )
         elif name not in open_names:
             raise Refused(f"the run {name} has been rolled back already")
         return self._read(name)
 
+    def _names(self) -> list[str]:
+        return [each.parent.name for each in sorted(self._runs.glob(f"*/{_RECORD}"))]
+
     def _read(self, name: str) -> Run:
-        runs = self._folder / "runs"
         try:
-            record = json.loads((runs / name / _RECORD).read_bytes())
-            if record["schema_version"] != SCHEMA_VERSION:
+            record = json.loads(self._state.unsealed((self._runs / name / _RECORD).read_bytes()))
+            if record["schema_version"] != SCHEMA_VERSION or record["run"] != name:
                 raise Refused(f"the run {name} was made by another version of this tool")
             entries = tuple(Entry(**entry) for entry in record["files"])
-            return Run(name, Path(record["root"]), entries, runs / name)
+            return Run(name, entries, self._runs / name)
         except (ValueError, LookupError, TypeError) as error:
             raise Refused(f"the record of the run {name} cannot be read") from error
 
     def mark_undone(self, run: Run) -> None:
         """Record that a run has been rolled back."""
-        self._files.create(run.folder / _UNDONE, b"", 0o600, None)
+        self._create(run.folder / _UNDONE, b"")

@@ -9,7 +9,7 @@ import base64
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nymproxy_migrate import targets
 from nymproxy_migrate.changes import FileChange, change, changes_of, left_for_a_human
@@ -61,15 +61,27 @@ def document(result: ScanResult, options: ScanOptions, tool_version: str) -> dic
     }
 
 
-def read(path: Path, root: Path | None = None) -> tuple[Path, list[FileChange]]:
+class Read(NamedTuple):
+    """A plan that was read and checked.
+
+    Attributes:
+        root: where the tree is.
+        changes: what is still to be written.
+        done: the files that are as the plan wants them already, with their bytes.
+    """
+
+    root: Path
+    changes: list[FileChange]
+    done: list[tuple[str, bytes]]
+
+
+def read(path: Path, root: Path | None = None) -> Read:
     """Read a plan and check it against the files as they are now.
 
     Args:
         path: the plan; ``-`` is standard input.
-        root: where the tree is; by default where it was when the plan was made.
-
-    Returns:
-        The root and the changes of the plan, no more and no less.
+        root: where the tree is; by default where it was when the plan was made, if that is the
+            current folder or below it: a plan of somebody else has no say in where it is applied.
 
     Raises:
         Refused: it is no plan, or a file is not what the plan was made for.
@@ -78,7 +90,7 @@ def read(path: Path, root: Path | None = None) -> tuple[Path, list[FileChange]]:
         given = json.loads(_bytes_of(path))
         if given["schema_version"] != SCHEMA_VERSION:
             raise Refused(f"{path}: made by another version of this tool; make the plan again")
-        root = root or Path(given["root"])
+        root = root or _root_of(path, given["root"])
         files = [_checked(entry) for entry in given["files"]]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(
@@ -87,7 +99,21 @@ def read(path: Path, root: Path | None = None) -> tuple[Path, list[FileChange]]:
     names = [entry["path"] for entry, _ in files]
     if len(set(names)) != len(names):
         raise Refused(f"{path}: it names a file twice")
-    return root, [_change(root, entry, edits) for entry, edits in files]
+    found = Read(root, [], [])
+    with targets.opened(root) as tree:
+        for entry, edits in files:
+            data = targets.look(tree, entry["path"]).data
+            if digest(data) == entry["result_sha256"]:
+                found.done.append((entry["path"], data))
+            else:
+                found.changes.append(_change(data, entry, edits))
+    return found
+
+
+def _root_of(path: Path, root: str) -> Path:
+    if not Path(root).resolve().is_relative_to(Path.cwd().resolve()):
+        raise Refused(f"{path}: made for {root}, which is not below here; name the tree (--root)")
+    return Path(root)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -135,9 +161,8 @@ def _checked(entry: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[Edit, by
     ]
 
 
-def _change(root: Path, entry: dict[str, Any], edits: list[tuple[Edit, bytes]]) -> FileChange:
+def _change(data: bytes, entry: dict[str, Any], edits: list[tuple[Edit, bytes]]) -> FileChange:
     path: str = entry["path"]
-    data = targets.look(root, path).data
     if digest(data) != entry["sha256"]:
         raise Refused(f"{path}: it has changed since the plan was made; make the plan again")
     new = change(path, data, [edit for edit, _ in edits])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import targets
+from nymproxy_migrate import state, targets
 from nymproxy_migrate.durable import DurableFiles
 from nymproxy_migrate.journal import Journal, Run, digest
 from nymproxy_migrate.refused import Refused
@@ -14,18 +14,20 @@ if TYPE_CHECKING:
 
 
 def roll_back(
-    state: Path,
+    root: Path,
     name: str | None = None,
     *,
-    root: Path | None = None,
+    base: Path | None = None,
+    moved_from: Path | None = None,
     files: DurableFiles | None = None,
 ) -> tuple[Run, int]:
     """Undo a run, also one that was killed while it wrote or while it was undone.
 
     Args:
-        state: the folder of the journal.
+        root: where the tree is now.
         name: the run; by default the last one that has not been undone.
-        root: where the tree is now; by default where it was.
+        base: the state folder; None for the user's own.
+        moved_from: where the tree was, if somewhere else.
         files: what changes the disk.
 
     Returns:
@@ -36,29 +38,32 @@ def roll_back(
             is restored.
     """
     files = files or DurableFiles()
-    journal = Journal(state, files)
-    if not state.is_dir():
-        raise Refused(f"{state}: there is no run to roll back; name the tree (--root)")
-    with journal.locked():
+    known = state.existing(moved_from or root, base)
+    if known is None:
+        raise Refused(
+            f"{moved_from or root}: there is no run to roll back; name the tree (--root), and "
+            "where it was if it has been moved (--moved-from)"
+        )
+    journal = Journal(known, files)
+    with targets.opened(root) as tree, journal.locked():
         run = journal.find(name)
-        root = root or run.root
-        found = _check(run, root)
+        found = _check(run, tree)
         restored = 0
         for index, (entry, target) in enumerate(zip(run.entries, found, strict=True)):
-            files.remove(target.full.with_name(run.temporary(index)))
+            targets.remove_temporary(tree, entry.path, run.temporary(index), files)
             if digest(target.data) != entry.before or target.mode != entry.mode:
                 original = run.original(index)
-                targets.replace(target, original, entry.mode, run.temporary(index), files)
+                targets.replace(tree, target, original, entry.mode, run.temporary(index), files)
                 restored += 1
         journal.mark_undone(run)
     return run, restored
 
 
-def _check(run: Run, root: Path) -> list[targets.Target]:
+def _check(run: Run, tree: int) -> list[targets.Target]:
     found, refusals = [], []
     for index, entry in enumerate(run.entries):
         try:
-            target = targets.look(root, entry.path)
+            target = targets.look(tree, entry.path)
             if digest(target.data) not in {entry.before, entry.after}:
                 raise Refused(f"{entry.path}: it has been changed since the run wrote it")
             run.original(index)

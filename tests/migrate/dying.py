@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of
-from nymproxy_migrate.durable import DurableFiles
+from nymproxy_migrate.durable import DurableFiles, Place
 from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.rollback import roll_back
 from nymproxy_migrate.scan import scan
@@ -52,21 +52,23 @@ class DyingFiles(DurableFiles):
         if self._is_last():
             self._die()
 
-    def create(self, path: Path, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
+    def create(self, place: Place, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
         if self._is_last():
-            path.write_bytes(data[: len(data) // 2])
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            with open(os.open(place.name, flags, dir_fd=place.folder), "wb") as file:
+                file.write(data[: len(data) // 2])
             self._die()
-        super().create(path, data, mode, owner)
-        if self._is_last():
-            self._die()
-
-    def replace(self, new: Path, path: Path) -> None:
-        super().replace(new, path)
+        super().create(place, data, mode, owner)
         if self._is_last():
             self._die()
 
-    def remove(self, path: Path) -> None:
-        super().remove(path)
+    def replace(self, new: Place, place: Place) -> None:
+        super().replace(new, place)
+        if self._is_last():
+            self._die()
+
+    def remove(self, place: Place) -> None:
+        super().remove(place)
         if self._is_last():
             self._die()
 
@@ -88,14 +90,13 @@ def fill() -> NoReturn:
 
 
 def snapshot(root: Path) -> Snapshot:
-    """Return all files outside of the journal, temporary ones included."""
+    """Return all files, temporary ones included."""
     found: Snapshot = {}
     folders = [os.fspath(root)]
     while folders:
         for entry in os.scandir(folders.pop()):
             if entry.is_dir(follow_symlinks=False):
-                if entry.name != ".nymproxy-migrate":
-                    folders.append(entry.path)
+                folders.append(entry.path)
             elif entry.is_file():
                 with open(entry.path, "rb") as file:
                     data = file.read()
@@ -104,13 +105,23 @@ def snapshot(root: Path) -> Snapshot:
     return found
 
 
-def roll_back_if_it_wrote(state: Path) -> None:
+def records(state: Path) -> list[Path]:
+    """Return the records of the runs in a state folder that may have written."""
+    return list(state.glob("trees/*/runs/*/record"))
+
+
+def undone(state: Path) -> list[Path]:
+    """Return the marks of the runs in a state folder that have been undone."""
+    return list(state.glob("trees/*/runs/*/rolled-back"))
+
+
+def roll_back_if_it_wrote(tree: Path, state: Path) -> None:
     """Undo the run of a state folder, if there is one that wrote and has not been undone."""
-    if list(state.glob("runs/*/run.json")) and not list(state.glob("runs/*/rolled-back")):
-        roll_back(state)
+    if records(state) and not undone(state):
+        roll_back(tree, base=state)
         return
     with contextlib.suppress(Refused):
-        roll_back(state)
+        roll_back(tree, base=state)
         raise AssertionError("a run without a record was undone")
 
 
@@ -150,11 +161,11 @@ def _range(part: str) -> range:
     return range(int(first), int(last), int(stride))
 
 
-def roll_back_all(state: Path) -> int:
+def roll_back_all(tree: Path, state: Path) -> int:
     """Undo all runs of a state folder, the last one first, and return how many there were."""
-    runs = len(list(state.glob("runs/*/run.json")))
+    runs = len(records(state))
     for _ in range(runs):
-        roll_back(state)
+        roll_back(tree, base=state)
     return runs
 
 
@@ -189,9 +200,9 @@ def walk(tree: Path, state: Path, how: str, points: Iterator[int]) -> dict[str, 
         if not stopped or how == "resume":
             assert snapshot(tree) == {**before, **wanted}, f"stopped at {point}, it is not all done"
         if how == "resume":
-            roll_back_all(state)
+            roll_back_all(tree, state)
         else:
-            roll_back_if_it_wrote(state)
+            roll_back_if_it_wrote(tree, state)
         assert snapshot(tree) == before, f"stopped at {point}, it is not what it was"
         shutil.rmtree(state)
         if not stopped:

@@ -8,7 +8,6 @@ import pytest
 
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of
-from nymproxy_migrate.journal import STATE_FOLDER
 from nymproxy_migrate.model import Action
 from nymproxy_migrate.report.json import as_object
 from nymproxy_migrate.rollback import roll_back
@@ -39,7 +38,7 @@ def found(result: ScanResult, *, info: bool) -> list[str]:
 
 
 def snapshot(root: Path) -> dict[str, tuple[bytes, int, str]]:
-    """Return bytes, modes and targets of links of all files outside of the journal."""
+    """Return bytes, modes and targets of links of all files."""
     return {
         str(path.relative_to(root)): (
             path.read_bytes() if path.is_file() else b"",
@@ -47,7 +46,6 @@ def snapshot(root: Path) -> dict[str, tuple[bytes, int, str]]:
             str(path.readlink()) if path.is_symlink() else "",
         )
         for path in root.rglob("*")
-        if STATE_FOLDER not in path.parts
     }
 
 
@@ -70,10 +68,10 @@ def test_case(case: Case, tmp_path: Path) -> None:
     assert snapshot(root) == before
 
     changes = changes_of(result)
-    state = root / STATE_FOLDER
+    state = tmp_path / "state"
     if changes:
         apply(root, changes, state)
-    after = {path: data for path, data in files_below(root).items() if STATE_FOLDER not in path}
+    after = files_below(root)
     assert after == {**files, **case.expected}
     assert {path: mode for path, (_, mode, _) in snapshot(root).items()} == {
         path: mode for path, (_, mode, _) in before.items()
@@ -84,5 +82,5 @@ def test_case(case: Case, tmp_path: Path) -> None:
 
     assert changes_of(scan([root], case.options)) == []
     if changes:
-        roll_back(state)
+        roll_back(root, base=state)
     assert snapshot(root) == before

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FILES = 200
-# Folder, ignore file and folder of the run; each original and the record, half and whole; the
-# record in its place; each new file, half and whole, and in its place.
-POINTS = 1 + 2 + 1 + 2 * FILES + 2 + 1 + 3 * FILES
+# Folder, ignore file, key (half, whole, and its first name gone), folder of the tree and of the
+# run; each original and the record, half and whole; the record in its place; each new file, half
+# and whole, and in its place.
+POINTS = 1 + 2 + 3 + 2 + 2 * FILES + 2 + 1 + 3 * FILES
 EVERY = f"0:{POINTS + 1}:1"
 ENDS = ("0:50:1", f"{POINTS - 50}:{POINTS + 1}:1")
 

@@ -80,7 +80,7 @@ def test_a_plan_does_what_a_rewrite_does(tree: Path, plan_file: Path, tmp_path: 
     main(["rewrite", "--write", str(tmp_path / "copy")])
     assert main(["rewrite", "--plan", str(plan_file)]) == 0
     assert contents(tree) == contents(tmp_path / "copy") != before
-    assert main(["rewrite", "--plan", str(plan_file)]) == 2
+    assert main(["rewrite", "--plan", str(plan_file)]) == 0  # nothing is left of it
     assert main(["rollback"]) == 0
     assert contents(tree) == before
 
@@ -166,7 +166,7 @@ def test_bytes_that_are_no_text_survive(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(each.before)
     document = {"schema_version": 1, "root": str(tmp_path), "files": [plan.file_entry(each)]}
     (tmp_path / "plan.json").write_text(json.dumps(document))
-    assert plan.read(tmp_path / "plan.json") == (tmp_path, [each])
+    assert plan.read(tmp_path / "plan.json", tmp_path) == plan.Read(tmp_path, [each], [])
 
 
 def test_decisions_and_the_stream_wire(tree: Path, tmp_path: Path) -> None:

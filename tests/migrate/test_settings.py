@@ -51,13 +51,12 @@ def test_every_origin(
     tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tree / "pyproject.toml").write_text(
-        '[tool.nymproxy-migrate]\nto = "stream"\ndocs = true\nquiet = true\nstate-dir = "runs"\n'
+        '[tool.nymproxy-migrate]\nto = "stream"\ndocs = true\nquiet = true\n'
     )
     found = settings(capsys, "rewrite")
     assert found["to"] == ("stream", "file pyproject.toml")
     assert found["docs"] == ("true", "file pyproject.toml")
     assert found["quiet"] == ("true", "file pyproject.toml")
-    assert found["state-dir"] == (str(tree / "runs"), "file pyproject.toml")
     assert found["write"] == ("false", "default")
     monkeypatch.setenv("NYMPROXY_MIGRATE_TO", "legacy")
     monkeypatch.setenv("NYMPROXY_MIGRATE_QUIET", "0")
@@ -125,6 +124,7 @@ def test_a_file_above_counts_within_the_repository(
         ("[scan]\nto = 'stream'\n", "to is no setting"),
         ("write = true\n", "write is said on the command line only"),
         ("[rewrite]\ndecide = 'NYM060=shared'\n", "decide is said on the command line only"),
+        ("state-dir = 'runs'\n", "state-dir is said by a flag or a variable, not by a file"),
         ("format = 'json'\n", "format is set for one subcommand"),
         ("docs = [true]\n", "docs is no setting"),
         ("quiet = 'perhaps'\n", "a flag is true or false"),

@@ -11,7 +11,7 @@ import pytest
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import FileChange, change, changes_of
 from nymproxy_migrate.cli import main
-from nymproxy_migrate.durable import DurableFiles
+from nymproxy_migrate.durable import DurableFiles, Place
 from nymproxy_migrate.model import Edit, Span
 from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.rollback import roll_back
@@ -53,7 +53,6 @@ def test_write_and_roll_back(tree: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert {path: mode for path, (_, mode) in after.items()} == {
         path: mode for path, (_, mode) in before.items()
     }
-    assert (tree / ".nymproxy-migrate/.gitignore").read_text() == "*\n"
     assert changes_of(scan([tree])) == []
     assert main(["rollback", "--root", str(tree)]) == 0
     assert snapshot(tree) == before
@@ -65,9 +64,8 @@ def test_a_state_folder_elsewhere(tree: Path, tmp_path: Path) -> None:
     before = snapshot(tree)
     state = tmp_path / "state"
     main(["rewrite", "--write", str(tree), "--state-dir", str(state)])
-    assert not (tree / ".nymproxy-migrate").exists()
     assert snapshot(tree) != before
-    assert main(["rollback", "--state-dir", str(state)]) == 0
+    assert main(["rollback", "--root", str(tree), "--state-dir", str(state)]) == 0
     assert snapshot(tree) == before
 
 
@@ -77,13 +75,13 @@ def test_two_runs_are_undone_one_after_the_other(tree: Path, tmp_path: Path) -> 
     between = snapshot(tree)
     apply(tree, [change("a.sh", between["a.sh"][0], [Edit(Span(0, 0), b"#")])], tmp_path / "state")
     with pytest.raises(Refused, match=r"nothing is restored: a\.sh: it has been changed"):
-        roll_back(tmp_path / "state", first.name)
-    roll_back(tmp_path / "state")
+        roll_back(tree, first.name, base=tmp_path / "state")
+    roll_back(tree, base=tmp_path / "state")
     assert snapshot(tree) == between
-    assert roll_back(tmp_path / "state")[0] == first
+    assert roll_back(tree, base=tmp_path / "state")[0] == first
     assert snapshot(tree) == before
     with pytest.raises(Refused, match="already"):
-        roll_back(tmp_path / "state", first.name)
+        roll_back(tree, first.name, base=tmp_path / "state")
 
 
 def test_a_write_that_dies_anywhere_can_be_rolled_back(tree: Path, tmp_path: Path) -> None:
@@ -93,7 +91,7 @@ def test_a_write_that_dies_anywhere_can_be_rolled_back(tree: Path, tmp_path: Pat
         try:
             apply(tree, changes(tree), state, dying.DyingFiles(point, dying.fail))
         except dying.Died:
-            roll_back_if_it_wrote(state)
+            roll_back_if_it_wrote(tree, state)
             assert snapshot(tree) == before, point
         else:
             break
@@ -106,9 +104,9 @@ def test_a_rollback_that_dies_anywhere_can_be_repeated(tree: Path, tmp_path: Pat
         state = tmp_path / f"state-{point}"
         apply(tree, changes(tree), state)
         try:
-            roll_back(state, files=dying.DyingFiles(point, dying.fail))
+            roll_back(tree, base=state, files=dying.DyingFiles(point, dying.fail))
         except dying.Died:
-            roll_back_if_it_wrote(state)
+            roll_back_if_it_wrote(tree, state)
             assert snapshot(tree) == before, point
         else:
             break
@@ -128,7 +126,7 @@ def test_a_write_that_died_anywhere_can_be_resumed(tree: Path, tmp_path: Path) -
         else:
             break
         assert snapshot(tree) == wanted, point
-        dying.roll_back_all(state)
+        dying.roll_back_all(tree, state)
         assert snapshot(tree) == before, point
     assert point > 3 * len(CONTENT)
 
@@ -140,11 +138,11 @@ def test_a_disk_that_is_full_at_any_point(tree: Path, tmp_path: Path) -> None:
         reason = dying.refusal_at(point, tree, changes(tree), state)
         if not reason:
             break
-        wrote = list(state.glob("runs/*/run.json"))
+        wrote = dying.records(state)
         assert reason.startswith("stopped after" if wrote else "nothing is written"), point
         assert "No space left" in reason
-        assert wrote or not list(state.glob("runs/*")), point
-        roll_back_if_it_wrote(state)
+        assert wrote or not list(state.glob("trees/*/runs/*")), point
+        roll_back_if_it_wrote(tree, state)
         assert snapshot(tree) == before, point
     assert point > 3 * len(CONTENT)
 
@@ -155,10 +153,10 @@ def test_a_disk_that_is_full_while_undoing(tree: Path, tmp_path: Path) -> None:
         state = tmp_path / f"state-{point}"
         apply(tree, changes(tree), state)
         try:
-            roll_back(state, files=dying.DyingFiles(point, dying.fill))
+            roll_back(tree, base=state, files=dying.DyingFiles(point, dying.fill))
         except OSError:
-            if not list(state.glob("runs/*/rolled-back")):
-                roll_back(state)
+            if not dying.undone(state):
+                roll_back(tree, base=state)
         else:
             break
         assert snapshot(tree) == before, point
@@ -167,23 +165,27 @@ def test_a_disk_that_is_full_while_undoing(tree: Path, tmp_path: Path) -> None:
 
 def test_a_full_disk_names_the_run_to_undo(tree: Path, tmp_path: Path) -> None:
     class Full(DurableFiles):
-        def create(self, path: Path, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
-            if path.name.endswith("-1.tmp"):
+        def create(
+            self, place: Place, data: bytes, mode: int, owner: tuple[int, int] | None
+        ) -> None:
+            if place.name.endswith("-1.tmp"):
                 raise OSError(28, "No space left on device")
-            super().create(path, data, mode, owner)
+            super().create(place, data, mode, owner)
 
     before = snapshot(tree)
     with pytest.raises(Refused, match=r"after 1 of 3 files: No space left.*rollback 2"):
         apply(tree, changes(tree), tmp_path / "state", Full())
-    roll_back(tmp_path / "state")
+    roll_back(tree, base=tmp_path / "state")
     assert snapshot(tree) == before
 
 
 def test_an_editor_that_saves_meanwhile_wins(tree: Path, tmp_path: Path) -> None:
     class Editor(DurableFiles):
-        def create(self, path: Path, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
-            super().create(path, data, mode, owner)
-            if path.name.endswith("-0.tmp"):
+        def create(
+            self, place: Place, data: bytes, mode: int, owner: tuple[int, int] | None
+        ) -> None:
+            super().create(place, data, mode, owner)
+            if place.name.endswith("-0.tmp"):
                 (tree / "a.sh").write_bytes(b"mine\n")
 
     with pytest.raises(Refused, match="somebody else has just changed it"):
@@ -252,10 +254,10 @@ def test_a_damaged_journal_is_refused(tree: Path, tmp_path: Path) -> None:
     after = snapshot(tree)
     (run.folder / "original-1").write_bytes(b"")
     with pytest.raises(Refused, match="saved original 1"):
-        roll_back(tmp_path / "state")
-    (run.folder / "run.json").write_text("{}")
-    with pytest.raises(Refused, match="cannot be read"):
-        roll_back(tmp_path / "state")
+        roll_back(tree, base=tmp_path / "state")
+    (run.folder / "record").write_text("{}")
+    with pytest.raises(Refused, match="not made by this user"):
+        roll_back(tree, base=tmp_path / "state")
     assert snapshot(tree) == after
 
 

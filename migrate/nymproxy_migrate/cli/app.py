@@ -70,7 +70,10 @@ AsJson = Annotated[
 ]
 StateDir = Annotated[
     Path | None,
-    typer.Option(help="Where runs are recorded. Default: .nymproxy-migrate at the tree's root."),
+    typer.Option(
+        metavar="DIR",
+        help="Where runs are recorded. Default: $XDG_STATE_HOME/nymproxy-migrate.",
+    ),
 ]
 
 
@@ -221,13 +224,16 @@ def rollback(
         str | None, typer.Argument(metavar="[RUN]", help="Default: the last run.")
     ] = None,
     root: Annotated[Path, typer.Option(help="The tree that was rewritten.")] = Path(),
+    moved_from: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the tree was, if it was moved.")
+    ] = None,
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Put back the bytes and modes of all files of a run."""
     from nymproxy_migrate.cli import commands
 
-    commands.roll_back(run_id, root, state_dir, as_json=as_json)
+    commands.roll_back(run_id, root, state_dir, moved_from, as_json=as_json)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from dataclasses import replace
@@ -13,7 +14,6 @@ from nymproxy_migrate import diff, plan, rollback, rules, schemas
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
 from nymproxy_migrate.cli.shared import OUTPUT
-from nymproxy_migrate.journal import STATE_FOLDER
 from nymproxy_migrate.model import Action
 from nymproxy_migrate.options import ScanOptions, Target
 from nymproxy_migrate.refused import Refused
@@ -21,6 +21,7 @@ from nymproxy_migrate.report import documents, github, sarif, text
 from nymproxy_migrate.report import json as json_report
 from nymproxy_migrate.scan import ScanResult
 from nymproxy_migrate.scan import scan as scan_paths
+from nymproxy_migrate.state import OLD_STATE_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +132,18 @@ def write(paths: Sequence[Path], options: ScanOptions, state: Path | None, *, as
 
 def apply_changes(root: Path, changes: Sequence[FileChange], state: Path | None) -> Run | None:
     """Write changes; return the run, or None if there is nothing to write."""
-    return apply(root, changes, state or root / STATE_FOLDER) if changes else None
+    say_what_is_not_trusted(root)
+    return apply(root, changes, state) if changes else None
+
+
+def say_what_is_not_trusted(root: Path) -> None:
+    """Say on stderr what becomes of the runs that an earlier version recorded in the tree."""
+    if os.path.lexists(root / OLD_STATE_FOLDER):
+        sys.stderr.write(
+            f"{OLD_STATE_FOLDER}: made in the tree by an earlier version or by somebody else; it "
+            "is neither read nor changed. Its runs are not rolled back any more: the originals are "
+            "in its folder runs, and it can be deleted\n"
+        )
 
 
 def say_what_was_done(
@@ -142,7 +154,8 @@ def say_what_was_done(
         sys.stdout.write("nothing to rewrite\n")
         return
     where = f" --root {shlex.quote(str(root))}" if root != Path.cwd() else ""
-    where = f" --state-dir {shlex.quote(str(state))}" if state is not None else where
+    if state is not None:
+        where += f" --state-dir {shlex.quote(str(state))}"
     if not OUTPUT.get().quiet:
         sys.stdout.write("".join(f"rewritten: {change.path}\n" for change in changes))
     sys.stdout.write(f"undo it with: nymproxy-migrate rollback {run.name}{where}\n")
@@ -161,25 +174,25 @@ def make_plan(output: Path, paths: Sequence[Path], options: ScanOptions) -> int:
 
 
 def write_plan(path: Path, root: Path | None, state: Path | None, *, as_json: bool) -> int:
-    """Write exactly what a plan says; 0, as what is left for a human stands in the plan."""
-    root, changes = plan.read(path, root and Path.absolute(root))
-    run = apply_changes(root, changes, state)
+    """Write what a plan says and is not yet so; 0, as what is left for a human stands in it."""
+    found = plan.read(path, root and Path.absolute(root))
+    if found.done and found.changes:
+        sys.stderr.write(f"{len(found.done)} files are as the plan wants them already\n")
+    run = apply_changes(found.root, found.changes, state)
     if as_json:
-        sys.stdout.write(documents.applied_plan(root, changes, run))
+        sys.stdout.write(documents.applied_plan(found.root, found.changes, run))
     else:
-        say_what_was_done(root, changes, run, state)
+        say_what_was_done(found.root, found.changes, run, state)
     return 0
 
 
-def roll_back(name: str | None, root: Path, state: Path | None, *, as_json: bool) -> None:
+def roll_back(
+    name: str | None, root: Path, state: Path | None, moved_from: Path | None, *, as_json: bool
+) -> None:
     """Undo a run and say so."""
-    if state is None:
-        # The tree may have been moved with its journal: what counts is where it is now.
-        root = Path.absolute(root)
-        run, restored = rollback.roll_back(root / STATE_FOLDER, name, root=root)
-    else:
-        run, restored = rollback.roll_back(state, name)
-        root = run.root
+    root = Path.absolute(root)
+    say_what_is_not_trusted(root)
+    run, restored = rollback.roll_back(root, name, base=state, moved_from=moved_from)
     if as_json:
         sys.stdout.write(documents.rollback(run, root, restored))
     else:

@@ -25,8 +25,21 @@ PREFIX = "NYMPROXY_MIGRATE_"
 
 # What changes files, takes a decision or names one piece of work is said each time.
 _NEVER = frozenset(
-    {"decide", "help", "json", "output", "plan", "report", "root", "rust-suggest", "write"}
+    {
+        "decide",
+        "help",
+        "json",
+        "moved-from",
+        "output",
+        "plan",
+        "report",
+        "root",
+        "rust-suggest",
+        "write",
+    }
 )
+# A tree of somebody else has no say in where this user's state is.
+_NOT_IN_FILES = frozenset({"state-dir"})
 # The choices differ from subcommand to subcommand.
 _EACH_ITS_OWN = frozenset({"format"})
 
@@ -167,6 +180,8 @@ def _checked(
             continue
         if key in _NEVER:
             raise Refused(f"{file.path}: {key} is said on the command line only")
+        if key in _NOT_IN_FILES:
+            raise Refused(f"{file.path}: {key} is said by a flag or a variable, not by a file")
         if key in _EACH_ITS_OWN and key not in known:
             raise Refused(f"{file.path}: {key} is set for one subcommand, in a table like [scan]")
         if key not in known or not isinstance(value, str | int | float):

@@ -24,7 +24,6 @@ from nymproxy_migrate.demo.stage import (
     work_through,
 )
 from nymproxy_migrate.demo.tree import fingerprint
-from nymproxy_migrate.journal import STATE_FOLDER
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.parity.measure import Settings
 from nymproxy_migrate.parity.run import Parity
@@ -61,8 +60,8 @@ class Story:
 
     @property
     def state(self) -> Path:
-        """The journal of the tree."""
-        return self.tree / STATE_FOLDER
+        """Where runs are recorded."""
+        return self.folder / "state"
 
     def tell(self) -> None:
         """Do all steps, in order."""
@@ -105,8 +104,8 @@ class Story:
     def rewrite(self) -> None:
         """Apply exactly that plan."""
         show.step(3, "Change it.", "nymproxy-migrate rewrite --plan migration.json")
-        root, changes = plan.read(self.folder / "migration.json", self.tree)
-        apply(root, changes, self.state)
+        changes = plan.read(self.folder / "migration.json", self.tree).changes
+        apply(self.tree, changes, self.state)
         for change in changes:
             show.say(f"   rewritten: {change.path}")
         self.hold(bool(changes), "nothing was rewritten")
@@ -161,7 +160,7 @@ class Story:
         """Undo both runs, the last one first."""
         show.step(7, "And back again.", "nymproxy-migrate rollback    (twice: the last run first)")
         for _ in range(2):
-            run, restored = rollback.roll_back(self.state, None, root=self.tree)
+            run, restored = rollback.roll_back(self.tree, base=self.state)
             show.say(f"   rolled back {run.name}: {restored} files")
         self.hold(fingerprint(self.tree) == original, "the tree is not what it was")
         show.say(f"   names, modes and bytes of all files: {original[:16]}..., as before")

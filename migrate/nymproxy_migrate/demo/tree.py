@@ -6,21 +6,16 @@ import hashlib
 import stat
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.journal import STATE_FOLDER
-
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def fingerprint(tree: Path) -> str:
-    """Return one SHA-256 over the names, modes and bytes of all files of a tree.
-
-    The tool's own journal is left out: it is the only thing that a rollback leaves behind.
-    """
+    """Return one SHA-256 over the names, modes and bytes of all files of a tree."""
     digest = hashlib.sha256()
     for path in sorted(tree.rglob("*")):
         name = path.relative_to(tree)
-        if not path.is_file() or STATE_FOLDER in name.parts:
+        if not path.is_file():
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
         content = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -6,13 +6,10 @@ is replaced by that of the localnet. What shapes its behaviour stays.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import formats, new_commands, plan, targets
-from nymproxy_migrate.journal import digest
+from nymproxy_migrate import formats, new_commands, plan
 from nymproxy_migrate.judged import Role
 from nymproxy_migrate.model import SourceFile, Unparsable
 from nymproxy_migrate.parity.model import Row, Side, Verdict
@@ -20,6 +17,7 @@ from nymproxy_migrate.refused import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from nymproxy_migrate.words import Word
 
@@ -129,26 +127,10 @@ def _skipped(role: Role, number: int, note: str) -> Row:
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    done = _applied(path)
-    if done is not None:
-        yield from done
-        return
-    _, changes = plan.read(path)
-    for change in changes:
+    found = plan.read(path)
+    yield from found.done
+    for change in found.changes:
         yield change.path, change.after
-
-
-def _applied(path: Path) -> list[tuple[str, bytes]] | None:
-    """Return the files if the plan has been applied already."""
-    try:
-        document = json.loads(path.read_bytes())
-        root, entries = Path(document["root"]), document["files"]
-        wanted = {entry["path"]: entry["result_sha256"] for entry in entries}
-        files = [(name, targets.look(root, name).data) for name in wanted]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return None  # `plan.read` says what is wrong with it
-    applied = all(digest(data) == wanted[name] for name, data in files)
-    return files if applied else None
 
 
 def _first(commands: Sequence[PlannedCommand], role: Role) -> tuple[str, ...]:
