@@ -14,7 +14,7 @@ import anyio.to_thread
 from benchmarks import micro
 from benchmarks.bulk import move
 from benchmarks.echo import echo
-from benchmarks.stage import PARTIES, Stage
+from benchmarks.stage import PARTIES, BenchStage
 from benchmarks.startup import import_times, ready_times
 from nymproxy.testing import workloads
 
@@ -28,7 +28,7 @@ LATER_CONNECTION = 10
 _numbers = itertools.count(1)
 
 
-async def warm_up(cell: Cell, stage: Stage) -> None:
+async def warm_up(cell: Cell, stage: BenchStage) -> None:
     """Do a little of the same, unrecorded: connections, routes and prepared headers exist then."""
     if cell.workload in ("W1", "W3"):
         pair = await stage.pair(cell.wire)
@@ -36,7 +36,9 @@ async def warm_up(cell: Cell, stage: Stage) -> None:
         await workloads.upload(pair.target, 20_000)
 
 
-async def measure(cell: Cell, stage: Stage, results: Results, directory: Path, seed: int) -> None:
+async def measure(
+    cell: Cell, stage: BenchStage, results: Results, directory: Path, seed: int
+) -> None:
     """Do one run of a cell."""
     if cell.workload == "W1":
         await _echo(cell, await stage.pair(cell.wire), results, seed)
@@ -76,7 +78,7 @@ async def _echo(cell: Cell, pair: Pair, results: Results, seed: int) -> None:
         results.add(cell, "packets_per_request", "packets", per_request)
 
 
-async def _first_byte(cell: Cell, stage: Stage, results: Results) -> None:
+async def _first_byte(cell: Cell, stage: BenchStage, results: Results) -> None:
     if cell.wire == "tcp":
         pair = await stage.pair("tcp")
         await _connections(cell, pair, results)
@@ -141,7 +143,7 @@ async def _profiled(cell: Cell, results: Results, directory: Path, seed: int) ->
     """Move some bytes with the sampling profiler in every process, and record what it saw."""
     with tempfile.TemporaryDirectory(dir=directory) as name:
         output = Path(name)
-        async with Stage(cell.profile, output, sample_into=output) as stage:
+        async with BenchStage(cell.profile, output, sample_into=output) as stage:
             pair = await stage.pair(cell.wire)
             await workloads.upload(pair.target, 100_000)
             pair.forget_profile()
@@ -162,15 +164,15 @@ async def _profiled(cell: Cell, results: Results, directory: Path, seed: int) ->
                 results.add(cell, f"function_{party}", "share", share, function=function)
 
 
-async def _start_up(cell: Cell, stage: Stage, results: Results, directory: Path) -> None:
+async def _start_up(cell: Cell, stage: BenchStage, results: Results, directory: Path) -> None:
     state = cell.params["state"]
     if state == "import":
         wall, cpu = await anyio.to_thread.run_sync(import_times)
     else:
         config_dir = directory / f"{state}-{next(_numbers)}"
         if state == "existing":
-            await ready_times(stage, config_dir, directory)
-        wall, cpu = await ready_times(stage, config_dir, directory)
+            await ready_times(stage, config_dir)
+        wall, cpu = await ready_times(stage, config_dir)
     results.add(cell, "ready", "s", wall)
     results.add(cell, "cpu", "s", cpu)
 

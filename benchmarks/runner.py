@@ -13,7 +13,7 @@ from benchmarks.cells import WORKLOADS, Cell, Selection, plan, shuffled_jobs
 from benchmarks.environment import environment_record
 from benchmarks.measure import measure, warm_up
 from benchmarks.results import Results, say
-from benchmarks.stage import Stage
+from benchmarks.stage import BenchStage
 from benchmarks.usage import load_average
 from nymproxy.errors import NymError
 
@@ -43,13 +43,13 @@ async def run(selection: Selection, *, seed: int, processes: int) -> list[Record
     for profile, listed in jobs.items():
         with tempfile.TemporaryDirectory(prefix="nymproxy-bench-") as name:
             directory = Path(name)
-            async with Stage(profile, directory, node_processes=processes) as stage:
+            async with BenchStage(profile, directory, node_processes=processes) as stage:
                 await _run_profile(listed, stage, results, directory, seed)
     return results.records
 
 
 async def _run_profile(
-    jobs: list[Cell], stage: Stage, results: Results, directory: Path, seed: int
+    jobs: list[Cell], stage: BenchStage, results: Results, directory: Path, seed: int
 ) -> None:
     warm: list[Cell] = []
     # What needs no processes goes first, and the profiled run, with processes of its own, last.

@@ -10,22 +10,24 @@ from __future__ import annotations
 import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
 from benchmarks.sampler import RESET_SIGNAL
 from benchmarks.usage import Usage
 from nymproxy.testing.counters import NetworkTotals, network_totals
-from nymproxy.testing.processes import Child, child_process
+from nymproxy.testing.stage import Stage, StagedClient, StagedNetwork, StagedServer, StagedUpstream
 from nymproxy.testing.workloads import Target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
     from types import TracebackType
 
-READY_SECONDS = 60.0
+T = TypeVar("T")
+
 TIMEOUT_SECONDS = 300.0
 PARTIES = ("client", "server", "nodes")
 
@@ -112,7 +114,7 @@ class Pair:
         return await network_totals(self.http, self.counters_url)
 
 
-class Stage:
+class BenchStage:
     """Starts what is asked for, once, and ends everything with the block.
 
     Args:
@@ -130,12 +132,11 @@ class Stage:
         node_processes: int = 1,
         sample_into: Path | None = None,
     ) -> None:
-        self.profile = profile
-        self._directory = directory
+        self._stage = Stage(folder=directory, profile=profile, wrap=self._sampled)
         self._node_processes = node_processes
         self._sample_into = sample_into
         self._stack = AsyncExitStack()
-        self._children: dict[str, Child] = {}
+        self._running: dict[str, Any] = {}
         self._http = httpx.AsyncClient(timeout=30)
 
     async def __aenter__(self) -> Self:
@@ -155,83 +156,59 @@ class Stage:
         """Return a warm pair (``legacy`` or ``stream``), or the upstream alone (``tcp``)."""
         upstream = await self._upstream()
         if wire == "tcp":
-            target = Target.listening_at(str(upstream.ready["http"]), TIMEOUT_SECONDS)
-            return Pair(target, {"server": upstream.process.pid}, None, self._http)
+            target = Target.listening_at(upstream.http, TIMEOUT_SECONDS)
+            return Pair(target, {"server": upstream.child.process.pid}, None, self._http)
         name = f"client-{wire}"
-        arguments = await self.client_arguments(wire, "shared")
-        return await self.pair_of(await self._start(name, *arguments))
+        return await self._pair_of(await self._once(name, await self._client(name, wire, "shared")))
 
     @asynccontextmanager
     async def fresh_client(self, wire: str, number: int) -> AsyncIterator[Pair]:
         """Start a client of its own, with a fresh identity for each connection."""
-        arguments = await self.client_arguments(wire, "per-connection")
-        async with child_process(
-            f"fresh-{wire}-{number}",
-            arguments,
-            log_directory=self._directory,
-            ready_timeout_seconds=READY_SECONDS,
-        ) as child:
-            yield await self.pair_of(child)
+        client = await self._client(f"fresh-{wire}-{number}", wire, "per-connection")
+        async with client as running:
+            yield await self._pair_of(running)
 
-    async def pair_of(self, client: Child) -> Pair:
-        """Return the pair that a client makes with the server."""
-        localnet, server = await self.localnet(), await self._server()
+    async def fresh_server(self, config_dir: Path) -> AbstractAsyncContextManager[StagedServer]:
+        """Return a server of its own, yet to be started, on a directory."""
+        network, upstream = await self._network(), await self._upstream()
+        name = f"start-{config_dir.name}"
+        return self._stage.server(network.env_file, upstream.http, name=name, config_dir=config_dir)
+
+    async def _pair_of(self, client: StagedClient) -> Pair:
+        network, server = await self._network(), await self._server()
+        children = {"client": client.child, "server": server.child, "nodes": network.child}
         return Pair(
-            Target.listening_at(str(client.ready["local_address"]), TIMEOUT_SECONDS),
-            {
-                "client": client.process.pid,
-                "server": server.process.pid,
-                "nodes": localnet.process.pid,
-            },
-            str(localnet.ready["counters_url"]),
+            client.target(TIMEOUT_SECONDS),
+            {party: child.process.pid for party, child in children.items()},
+            network.counters_url,
             self._http,
         )
 
-    async def localnet(self) -> Child:
-        """Return the nodes."""
-        processes = str(self._node_processes)
-        return await self._start("localnet", "nymproxy", "localnet", "--processes", processes)
+    async def _client(
+        self, name: str, wire: str, identity_mode: str
+    ) -> AbstractAsyncContextManager[StagedClient]:
+        flags = ("--wire", wire, "--identity-mode", identity_mode)
+        env_file, address = (await self._network()).env_file, (await self._server()).address
+        return self._stage.client(env_file, address, *flags, name=name)
 
-    async def env_file(self) -> str:
-        """Return the env file of the nodes."""
-        return str((await self.localnet()).ready["env_file"])
+    async def _network(self) -> StagedNetwork:
+        flags = ("--processes", str(self._node_processes))
+        return await self._once("localnet", self._stage.localnet(*flags))
 
-    async def client_arguments(self, wire: str, identity_mode: str) -> tuple[str, ...]:
-        """Return the command line of a client."""
-        address = str((await self._server()).ready["address"])
-        return (
-            *("nymproxy", "client", "-s", address, "--listen-port", "0"),
-            *("-e", await self.env_file(), "--wire", wire, "--profile", self.profile),
-            *("--identity-mode", identity_mode),
-        )
+    async def _upstream(self) -> StagedUpstream:
+        return await self._once("upstream", self._stage.upstream())
 
-    async def server_arguments(self, config_dir: Path) -> tuple[str, ...]:
-        """Return the command line of a server."""
-        upstream = str((await self._upstream()).ready["http"])
-        return (
-            *("nymproxy", "server", "-u", upstream, "-c", str(config_dir)),
-            *("-e", await self.env_file(), "--profile", self.profile),
-        )
+    async def _server(self) -> StagedServer:
+        env_file, upstream = (await self._network()).env_file, (await self._upstream()).http
+        return await self._once("server", self._stage.server(env_file, upstream))
 
-    async def _upstream(self) -> Child:
-        return await self._start("upstream", "nymproxy.testing.upstream")
+    async def _once(self, name: str, process: AbstractAsyncContextManager[T]) -> T:
+        if name not in self._running:
+            self._running[name] = await self._stack.enter_async_context(process)
+        found: T = self._running[name]
+        return found
 
-    async def _server(self) -> Child:
-        arguments = await self.server_arguments(self._directory / f"{self.profile}-server")
-        return await self._start("server", *arguments)
-
-    async def _start(self, name: str, *arguments: str) -> Child:
-        child = self._children.get(name)
-        if child is None:
-            if self._sample_into is not None and name != "upstream":
-                output = self._sample_into / f"{name}.json"
-                arguments = ("benchmarks.sampler", str(output), *arguments)
-            child = self._children[name] = await self._stack.enter_async_context(
-                child_process(
-                    name,
-                    arguments,
-                    log_directory=self._directory,
-                    ready_timeout_seconds=READY_SECONDS,
-                )
-            )
-        return child
+    def _sampled(self, name: str, arguments: Sequence[str]) -> Sequence[str]:
+        if self._sample_into is None or name == "upstream":
+            return arguments
+        return ("benchmarks.sampler", str(self._sample_into / f"{name}.json"), *arguments)

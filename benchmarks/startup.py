@@ -8,12 +8,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from nymproxy.testing.processes import child_process
-
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from benchmarks.stage import Stage
+    from benchmarks.stage import BenchStage
 
 
 def import_times() -> tuple[float, float]:
@@ -36,16 +34,15 @@ def _run_python(code: str) -> tuple[float, float]:
     return seconds, cpu
 
 
-async def ready_times(stage: Stage, config_dir: Path, logs: Path) -> tuple[float, float]:
+async def ready_times(stage: BenchStage, config_dir: Path) -> tuple[float, float]:
     """Return wall and CPU seconds until ``nymproxy server`` is ready: registered and listening.
 
     Args:
         stage: with the nodes.
         config_dir: new for a cold start.
-        logs: where the log goes.
     """
-    arguments = await stage.server_arguments(config_dir)
+    server = await stage.fresh_server(config_dir)
     started = time.perf_counter()
-    async with child_process(f"start-{config_dir.name}", arguments, log_directory=logs) as child:
+    async with server as running:
         seconds = time.perf_counter() - started
-        return seconds, child.cpu_seconds() or 0.0
+        return seconds, running.child.cpu_seconds() or 0.0

@@ -21,7 +21,7 @@ import anyio
 from interop.cells import Client, Server
 from interop.echo import echo_service
 from interop.programs import NYM_SDK_VERSION
-from interop.stage import Network, Stage
+from interop.stage import Ends, Network
 from nymproxy import NymProxyClient, NymProxyServer
 from nymproxy.legacy.connector import mixnet_connector
 from nymproxy.mixnet.transport import TransportWrapper
@@ -129,7 +129,7 @@ async def _converse(address: tuple[str, int]) -> None:
 
 @asynccontextmanager
 async def _running(
-    stage: Stage, scene: Scene, network: Network, upstream: str, capture: Capture
+    stage: Ends, scene: Scene, network: Network, upstream: str, capture: Capture
 ) -> AsyncIterator[tuple[str, int]]:
     """Run both programs, ours in this process; give where apps connect to."""
     connect = mixnet_connector(env=network.env_file, profile="bare")
@@ -174,7 +174,7 @@ def _as_json(scene: Scene, capture: Capture) -> str:
 async def capture_all(programs: RustPrograms, directory: Path) -> None:
     """Run every scene on one localnet, and write one fixture for each."""
     with tempfile.TemporaryDirectory(prefix="nymproxy-capture-") as name:
-        stage = Stage(programs, Path(name))
+        stage = Ends(programs, Path(name))
         async with stage.network() as network, echo_service() as upstream:
             for scene in SCENES:
                 capture = Capture()

@@ -16,7 +16,7 @@ from interop.records import ExampleRecord
 from nymproxy.errors import NymError
 
 if TYPE_CHECKING:
-    from interop.stage import Network, Stage
+    from interop.stage import Ends, Network
 
 logger = logging.getLogger("nymproxy.interop")
 
@@ -41,7 +41,7 @@ async def _run_example(name: str, address: str, env_file: str) -> str:
     return f"not done within {TIMEOUT_SECONDS:g} s"
 
 
-async def run_examples(stage: Stage, network: Network) -> list[ExampleRecord]:
+async def run_examples(stage: Ends, network: Network) -> list[ExampleRecord]:
     """Run each example with each server, one after another."""
     records = []
     async with echo_service() as upstream:

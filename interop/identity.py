@@ -15,7 +15,7 @@ from nymproxy.testing.workloads import Target
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from interop.stage import Network, Stage
+    from interop.stage import Ends, Network
 
 logger = logging.getLogger("nymproxy.interop")
 
@@ -45,7 +45,7 @@ TURNS = (
 """Made by Rust, taken over, given back; then the same with servers that were killed."""
 
 
-async def _take(stage: Stage, network: Network, turn: Turn, directory: Path) -> tuple[str, str]:
+async def _take(stage: Ends, network: Network, turn: Turn, directory: Path) -> tuple[str, str]:
     """Let one server carry bytes; return its address, and what was wrong or nothing."""
     async with stage.server_on(turn.server, network, network.http, directory) as server:
         async with stage.client(Client.OUR_LEGACY, network, server.address) as (host, port):
@@ -55,7 +55,7 @@ async def _take(stage: Stage, network: Network, turn: Turn, directory: Path) -> 
         return server.address, "" if result.ok else result.problem or "no answer"
 
 
-async def run_identity(stage: Stage, network: Network) -> list[IdentityRecord]:
+async def run_identity(stage: Ends, network: Network) -> list[IdentityRecord]:
     """Run the turns, one after another, on one directory that the first one makes."""
     home = stage.directory / "identity"
     home.mkdir()

@@ -16,7 +16,7 @@ from interop.cells import CELLS, Cell, Workload, why_no_end_of_data, why_not
 from interop.examples import run_examples
 from interop.identity import run_identity
 from interop.records import CellRecord, WorkloadRecord
-from interop.stage import Network, Stage
+from interop.stage import Ends, Network
 from nymproxy.errors import NymError
 from nymproxy.localnet.faults import FaultPlan, LinkFaults
 from nymproxy.testing import workloads
@@ -116,7 +116,7 @@ async def _half_close(target: Target, http: httpx.AsyncClient, network: Network)
 class Matrix:
     """What the cells need, while they run."""
 
-    stage: Stage
+    stage: Ends
     network: Network
     lossy: Network
     http: httpx.AsyncClient
@@ -233,7 +233,7 @@ async def run_matrix(
     """Run the cells on one localnet, one after another, then identity, then examples."""
     with tempfile.TemporaryDirectory(prefix="nymproxy-interop-") as name:
         directory = Path(name) if logs is None else logs
-        stage = Stage(programs, directory)
+        stage = Ends(programs, directory)
         async with (
             stage.network() as network,
             stage.network("lossy", LOSSY) as lossy,

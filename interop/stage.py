@@ -14,12 +14,8 @@ import anyio
 
 from interop.cells import Client, Server
 from nymproxy.errors import PhaseTimeout
-from nymproxy.testing.processes import (
-    PYTHON_MODULE,
-    ChildFailed,
-    child_process,
-    stop_process,
-)
+from nymproxy.testing.processes import Child, ChildFailed, child_process, stop_process
+from nymproxy.testing.stage import Stage
 from nymproxy.testing.workloads import Target
 
 if TYPE_CHECKING:
@@ -63,34 +59,27 @@ class RunningServer:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Where processes come from, and where their files go."""
+class Ends:
+    """Where processes of both kinds come from, and where their files go."""
 
     programs: RustPrograms
     directory: Path
+
+    @property
+    def ours(self) -> Stage:
+        """Where ours come from."""
+        return Stage(folder=self.directory, flags=("--grace-period", "1"))
 
     @asynccontextmanager
     async def network(
         self, name: str = "localnet", faults: FaultPlan | None = None
     ) -> AsyncIterator[Network]:
         """Run a localnet, with faults if so wanted, and an upstream."""
-        arguments = ["nymproxy", "localnet", "--processes", "2"]
-        if faults is not None:
-            plan = self.directory / f"{name}-faults.json"
-            plan.write_text(faults.to_json())
-            arguments += ["--faults", str(plan)]
         async with (
-            child_process(name, arguments, log_directory=self.directory) as net,
-            child_process(
-                f"{name}-upstream", ["nymproxy.testing.upstream"], log_directory=self.directory
-            ) as upstream,
+            self.ours.localnet("--processes", "2", name=name, faults=faults) as net,
+            self.ours.upstream(f"{name}-upstream") as upstream,
         ):
-            yield Network(
-                net.ready["env_file"],
-                net.ready["counters_url"],
-                upstream.ready["http"],
-                upstream.ready["greeter"],
-            )
+            yield Network(net.env_file, net.counters_url, upstream.http, upstream.greeter)
 
     @asynccontextmanager
     async def server(self, kind: Server, network: Network, upstream: str) -> AsyncIterator[str]:
@@ -102,13 +91,7 @@ class Stage:
             return
         if kind is Server.RUST_ACCEPTOR:
             arguments = ["-e", network.env_file, "stream-acceptor", upstream]
-            async with child_process(
-                "rust-acceptor",
-                arguments,
-                program=[str(self.programs.peers)],
-                log_directory=self.directory,
-                ready_timeout_seconds=READY_SECONDS,
-            ) as child:
+            async with self._rust_peer("rust-acceptor", arguments) as child:
                 yield child.ready["address"]
             return
         accepted = "stream" if kind is Server.OUR_ACCEPTOR else "legacy,stream"
@@ -144,11 +127,12 @@ class Stage:
     async def _our_server(
         self, network: Network, upstream: str, directory: Path, accepted: str
     ) -> AsyncIterator[RunningServer]:
-        arguments = ["nymproxy", "server", "-u", upstream, "-e", network.env_file]
-        arguments += ["-c", str(directory), "--accept", accepted]
-        arguments += ["--profile", "bare", "--grace-period", "1"]
-        async with child_process("our-server", arguments, log_directory=self.directory) as child:
-            yield RunningServer(child.ready["address"], child.kill)
+        async with self.ours.server(
+            *(network.env_file, upstream, "--accept", accepted),
+            name="our-server",
+            config_dir=directory,
+        ) as server:
+            yield RunningServer(server.address, server.child.kill)
 
     @asynccontextmanager
     async def client(
@@ -167,22 +151,28 @@ class Stage:
             return
         if kind is Client.RUST_DIALER:
             arguments = ["-e", network.env_file, "stream-dialer", address]
-            program: Sequence[str] = [str(self.programs.peers)]
+            async with self._rust_peer("rust-dialer", arguments) as child:
+                target = Target.listening_at(child.ready["local_address"])
+                yield target.host, target.port
         else:
             wire = "legacy" if kind is Client.OUR_LEGACY else "stream"
-            arguments = ["nymproxy", "client", "-s", address, "-e", network.env_file]
-            arguments += ["--listen-port", "0", "--wire", wire, "--profile", "bare"]
-            arguments += ["--client-pool-reserve", "1", "--grace-period", "1"]
-            program = PYTHON_MODULE
+            flags = ("--wire", wire, "--client-pool-reserve", "1")
+            name = kind.name.lower()
+            async with self.ours.client(network.env_file, address, *flags, name=name) as client:
+                target = client.target()
+                yield target.host, target.port
+
+    @asynccontextmanager
+    async def _rust_peer(self, name: str, arguments: Sequence[str]) -> AsyncIterator[Child]:
+        """Run the peer program of this folder, which announces itself as our commands do."""
         async with child_process(
-            kind.name.lower(),
+            name,
             arguments,
-            program=program,
+            program=[str(self.programs.peers)],
             log_directory=self.directory,
             ready_timeout_seconds=READY_SECONDS,
         ) as child:
-            target = Target.listening_at(child.ready["local_address"])
-            yield target.host, target.port
+            yield child
 
     def _new_home(self) -> Path:
         home = self.directory / f"home-{os.urandom(4).hex()}"  # a new identity each time

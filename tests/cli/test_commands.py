@@ -15,7 +15,7 @@ from nymproxy.cli.server import effective_config_dir
 from nymproxy.errors import ConfigurationError
 from nymproxy.localnet import Localnet, LocalnetConfig
 from nymproxy.mixnet.storage.directory import nym_address_of
-from nymproxy.testing.processes import child_process
+from nymproxy.testing.stage import Stage
 from nymproxy.testing.upstream import GREETING, serve_upstream
 from tests.vectors.files import load
 
@@ -112,40 +112,29 @@ class TestConfigDir:
 async def test_ready_and_an_end_in_order(tmp_path: Path) -> None:
     """d30: SIGTERM tells every session, in both directions, and the process ends with 0."""
     address_file = tmp_path / "address.json"
+    stage = Stage(folder=tmp_path)
     async with (
         Localnet(LocalnetConfig(seed=5)) as localnet,
         serve_upstream() as upstream,
-        child_process(
-            "server",
-            [
-                *("nymproxy", "server", "-u", upstream.greeter, "-c", str(tmp_path / "keys")),
-                *("-e", str(localnet.env_file), "--profile", "bare"),
-                *("--address-file", str(address_file)),
-            ],
-            log_directory=tmp_path,
+        stage.server(
+            *(localnet.env_file, upstream.greeter, "--address-file", str(address_file)),
+            config_dir=tmp_path / "keys",
         ) as server,
-        child_process(
-            "client",
-            [
-                *("nymproxy", "client", f"-s={server.ready['address']}", "--listen-port=0"),
-                *("-e", str(localnet.env_file), "--profile", "bare"),
-            ],
-            log_directory=tmp_path,
-        ) as client,
+        stage.client(localnet.env_file, server.address) as client,
     ):
-        assert json.loads(await anyio.Path(address_file).read_text()) == server.ready
-        assert "Client created: " + server.ready["address"] in server.log.read_text()
-        host, _, port = client.ready["local_address"].rpartition(":")
-        async with await anyio.connect_tcp(host, int(port)) as app:
+        assert json.loads(await anyio.Path(address_file).read_text()) == server.child.ready
+        assert "Client created: " + server.address in server.child.log.read_text()
+        target = client.target()
+        async with await anyio.connect_tcp(target.host, target.port) as app:
             assert await app.receive(len(GREETING)) == GREETING
-            server.process.send_signal(signal.SIGTERM)
+            server.child.process.send_signal(signal.SIGTERM)
             with anyio.fail_after(20), pytest.raises(anyio.EndOfStream):
                 await app.receive()
         with anyio.fail_after(20):
-            assert await server.process.wait() == 0
+            assert await server.child.process.wait() == 0
         assert not await anyio.Path(address_file).exists()
-        client.process.send_signal(signal.SIGINT)
+        client.child.process.send_signal(signal.SIGINT)
         with anyio.fail_after(20):
-            assert await client.process.wait() == 0
+            assert await client.child.process.wait() == 0
     # After the end the directory tells the same address, offline.
-    assert str(nym_address_of(tmp_path / "keys")) == server.ready["address"]
+    assert str(nym_address_of(tmp_path / "keys")) == server.address

@@ -13,7 +13,7 @@ import pytest
 
 from nymproxy.localnet import FaultPlan, LinkFaults, Localnet, LocalnetConfig
 from nymproxy.testing import workloads
-from nymproxy.testing.processes import child_process
+from nymproxy.testing.stage import Stage
 from nymproxy.testing.upstream import serve_upstream
 from nymproxy.testing.workloads import Target
 from tests.integration.proxies import pair, proxy_client, proxy_server
@@ -152,11 +152,11 @@ async def test_one_server_serves_both_kinds_of_clients_at_once() -> None:
 @pytest.mark.parametrize("wire", WIRES)
 async def test_a_killed_network_loses_nothing_silently(wire: Wire, tmp_path: Path) -> None:
     """SIGKILL of all gateways and mixes: all bytes after their restart, or a visible error."""
-    arguments = ["nymproxy", "localnet", "--state-dir", str(tmp_path / "net")]
+    stage, flags = Stage(folder=tmp_path), ("--state-dir", str(tmp_path / "net"))
     results = []
     async with (
-        child_process("first", arguments, log_directory=tmp_path) as first,
-        pair(str(first.ready["env_file"]), wire) as proxies,
+        stage.localnet(*flags, name="first") as first,
+        pair(first.env_file, wire) as proxies,
     ):
         done = anyio.Event()
 
@@ -167,9 +167,9 @@ async def test_a_killed_network_loses_nothing_silently(wire: Wire, tmp_path: Pat
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(transfer)
             await anyio.sleep(0.7)
-            first.kill()
-            await first.process.wait()
-            async with child_process("second", arguments, log_directory=tmp_path):
+            first.child.kill()
+            await first.child.process.wait()
+            async with stage.localnet(*flags, name="second"):
                 await done.wait()  # at the latest when the workload's own time is up
     result = results[0]
     # Wrong bytes would be "another SHA-256", missing ones an end of data in the wrong place.

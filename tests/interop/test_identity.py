@@ -9,7 +9,7 @@ import pytest
 
 from interop.identity import TURNS, run_identity
 from interop.programs import CLIENT_VARIABLE, PEERS_VARIABLE, SERVER_VARIABLE, locate
-from interop.stage import Stage
+from interop.stage import Ends
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ VARIABLES = (CLIENT_VARIABLE, SERVER_VARIABLE, PEERS_VARIABLE)
 async def test_one_directory_is_one_address_whoever_serves_it(tmp_path: Path) -> None:
     programs = locate()
     assert programs.missing == []
-    stage = Stage(programs, tmp_path)
+    stage = Ends(programs, tmp_path)
     async with stage.network() as network:
         records = await run_identity(stage, network)
     assert len(records) == len(TURNS)

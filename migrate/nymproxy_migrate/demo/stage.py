@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy.testing import workloads
 from nymproxy.testing.processes import Child, child_process
+from nymproxy.testing.stage import Stage as Processes
 from nymproxy.testing.workloads import Target, WorkloadResult
 from nymproxy_migrate.refused import Refused
 
@@ -60,24 +61,15 @@ async def stage(tree: Path, folder: Path) -> AsyncIterator[Stage]:
     home = folder / "home"
     home.mkdir()
     _put_on_path(folder / "bin")
-    async with AsyncExitStack() as stack:
-        network, upstream = [
-            await stack.enter_async_context(child_process(name, arguments, log_directory=folder))
-            for name, arguments in (
-                ("localnet", ("nymproxy", "localnet")),
-                ("upstream", ("nymproxy.testing.upstream",)),
-            )
-        ]
-        env_file = str(network.ready["env_file"])
+    processes = Processes(folder=folder)
+    async with processes.localnet() as network, processes.upstream() as upstream:
         settings = {
-            "UPSTREAM": str(upstream.ready["http"]),
+            "UPSTREAM": upstream.http,
             "CONFIG_DIR": CONFIG_DIR,
-            "NETWORK_ENV": env_file,
+            "NETWORK_ENV": network.env_file,
         }
-        server = await stack.enter_async_context(
-            _script("server", tree, SERVER_SCRIPT, settings, folder, home)
-        )
-        yield Stage(tree, home, folder, env_file, str(server.ready["address"]))
+        async with _script("server", tree, SERVER_SCRIPT, settings, folder, home) as server:
+            yield Stage(tree, home, folder, network.env_file, str(server.ready["address"]))
 
 
 def _put_on_path(programs: Path) -> None:

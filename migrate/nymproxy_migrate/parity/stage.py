@@ -12,9 +12,9 @@ import anyio
 
 from nymproxy import MixnetClient, NetworkDetails
 from nymproxy.testing.counters import NetworkTotals, network_totals, upstream_totals
-from nymproxy.testing.processes import Child, child_process
+from nymproxy.testing.stage import Stage as Processes
+from nymproxy.testing.stage import StagedClient, StagedServer
 from nymproxy.testing.upstream import serve_upstream
-from nymproxy.testing.workloads import Target
 from nymproxy_migrate.parity.model import Side
 from nymproxy_migrate.parity.planned import DEFAULT_FLAGS, Flags
 from nymproxy_migrate.parity.relay import Relay, RelayTotals, relay
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
     from nymproxy.testing.upstream import Upstream
+    from nymproxy.testing.workloads import Target
 
 GRACE_SECONDS = "0.1"
 """For sessions of our own children when they end: nobody waits for what is left of them."""
@@ -67,28 +68,24 @@ class Stage:
     network: Callable[[], Awaitable[NetworkTotals]] | None = None
 
     @asynccontextmanager
-    async def client(self, name: str, side: Side, address: str) -> AsyncIterator[Child]:
+    async def client(self, name: str, side: Side, address: str) -> AsyncIterator[StagedClient]:
         """Run a proxy client of a side that carries to ``address``."""
-        arguments = [
-            *("nymproxy", "client", "-s", address, "--listen-port", "0", "--wire", side.value),
-            *("-e", str(self.env_file), "--profile", self.profile),
-            *("--grace-period", GRACE_SECONDS, *self.flags.clients[side]),
-        ]
-        async with child_process(name, arguments, log_directory=self.folder) as child:
-            yield child
+        flags = ("--wire", side.value, *self.flags.clients[side])
+        async with self.processes.client(self.env_file, address, *flags, name=name) as client:
+            yield client
 
     @asynccontextmanager
-    async def server(self, side: Side, upstream: str) -> AsyncIterator[Child]:
+    async def server(self, side: Side, upstream: str) -> AsyncIterator[StagedServer]:
         """Run a proxy server; by default for both wires."""
-        name = f"{side.value}-server"
-        arguments = [
-            *("nymproxy", "server", "-u", upstream),
-            *("-c", str(self.folder / f"{name}.config"), "-e", str(self.env_file)),
-            *("--profile", self.profile, "--grace-period", GRACE_SECONDS),
-            *self.flags.servers[side],
-        ]
-        async with child_process(name, arguments, log_directory=self.folder) as child:
-            yield child
+        flags, name = self.flags.servers[side], f"{side.value}-server"
+        async with self.processes.server(self.env_file, upstream, *flags, name=name) as server:
+            yield server
+
+    @property
+    def processes(self) -> Processes:
+        """Where the stage's processes come from."""
+        flags = ("--grace-period", GRACE_SECONDS)
+        return Processes(folder=self.folder, profile=self.profile, flags=flags)
 
     @asynccontextmanager
     async def listening_post(self) -> AsyncIterator[MixnetClient]:
@@ -100,13 +97,8 @@ class Stage:
     @asynccontextmanager
     async def client_of_post(self, side: Side, address: str) -> AsyncIterator[Target]:
         """Run a client of a side towards the listening post."""
-        async with self.client(f"{side.value}-post-client", side, address) as child:
-            yield listens_at(child)
-
-
-def listens_at(client: Child) -> Target:
-    """Return where a client listens."""
-    return Target.listening_at(str(client.ready["local_address"]))
+        async with self.client(f"{side.value}-post-client", side, address) as client:
+            yield client.target()
 
 
 @asynccontextmanager
@@ -126,11 +118,11 @@ async def localnet_stage(profile: str, flags: Flags = DEFAULT_FLAGS) -> AsyncIte
         _folder() as folder,
         httpx.AsyncClient(timeout=10) as http,
         serve_upstream() as upstream,
-        child_process("localnet", ("nymproxy", "localnet"), log_directory=folder) as localnet,
+        Processes(folder=folder).localnet() as localnet,
         AsyncExitStack() as stack,
     ):
-        counters = _counters(http, str(localnet.ready["counters_url"]))
-        stage = Stage(Path(localnet.ready["env_file"]), profile, folder, flags, network=counters)
+        counters = _counters(http, localnet.counters_url)
+        stage = Stage(Path(localnet.env_file), profile, folder, flags, network=counters)
         pairs: dict[Side, Ways] = {}
         # The relays' task groups last longer than the one that starts the processes.
         gates = {side: await stack.enter_async_context(relay(upstream.http)) for side in Side}
@@ -151,16 +143,16 @@ async def _start_pair(
 ) -> None:
     server = await stack.enter_async_context(stage.server(side, gate.address))
     client = await stack.enter_async_context(
-        stage.client(f"{side.value}-client", side, str(server.ready["address"]))
+        stage.client(f"{side.value}-client", side, server.address)
     )
     pairs[side] = Ways(
         side,
-        listens_at(client),
+        client.target(),
         gate,
         upstream.http,
         upstream.greeter,
         stage.network,
-        processes={"client": client.process.pid, "server": server.process.pid},
+        processes={"client": client.child.process.pid, "server": server.child.process.pid},
     )
 
 
@@ -181,8 +173,8 @@ async def servers_stage(servers: Servers) -> AsyncIterator[Stage]:
             client = await stack.enter_async_context(
                 stage.client(f"{side.value}-client", side, servers.addresses[side])
             )
-            processes = {"client": client.process.pid}
-            target = listens_at(client)
+            processes = {"client": client.child.process.pid}
+            target = client.target()
             pairs[side] = Ways(
                 side, target, statistics=_statistics(http, target), processes=processes
             )

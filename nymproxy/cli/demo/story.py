@@ -5,22 +5,24 @@ from __future__ import annotations
 import sys
 import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
 from nymproxy.cli.demo.report import as_json, as_table
 from nymproxy.cli.demo.steps import PairRun, Scene, Step, run_pair
 from nymproxy.testing.counters import network_totals
-from nymproxy.testing.processes import Child, child_process
-from nymproxy.testing.workloads import Target
+from nymproxy.testing.stage import Stage, StagedNetwork, StagedUpstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx
+
+    from nymproxy.testing.processes import Child
+    from nymproxy.testing.workloads import Target
 
 WIRES = ("legacy", "stream")
 
@@ -32,41 +34,6 @@ class DemoSettings:
     profile: str = "bare"
     as_json: bool = False
     keep_logs: Path | None = None
-
-
-class _Stage:
-    """The processes of the demo, started one after the other into one exit stack."""
-
-    def __init__(self, stack: AsyncExitStack, logs: Path, settings: DemoSettings) -> None:
-        self._stack = stack
-        self._logs = logs
-        self._settings = settings
-        self.children: list[Child] = []
-
-    async def start(self, name: str, *arguments: str) -> Child:
-        child = await self._stack.enter_async_context(
-            child_process(name, arguments, log_directory=self._logs)
-        )
-        self.children.append(child)
-        return child
-
-    async def server(self, name: str, env_file: str, upstream: str) -> str:
-        """Start a proxy server for both wires and return its Nym address."""
-        child = await self.start(
-            name,
-            *("nymproxy", "server", "-u", upstream, "-c", str(self._logs / f"{name}.config")),
-            *("-e", env_file, "--profile", self._settings.profile),
-        )
-        return str(child.ready["address"])
-
-    async def client(self, name: str, env_file: str, server_address: str, wire: str) -> Target:
-        """Start a proxy client and return where it listens."""
-        child = await self.start(
-            name,
-            *("nymproxy", "client", "-s", server_address, "--listen-port", "0"),
-            *("-e", env_file, "--wire", wire, "--profile", self._settings.profile),
-        )
-        return Target.listening_at(str(child.ready["local_address"]))
 
 
 def _say(text: str) -> None:
@@ -95,43 +62,53 @@ async def _logs_directory(keep: Path | None) -> AsyncIterator[Path]:
         yield Path(name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Ground:
     """What both pairs share: the network, the upstream, and two servers for both protocols."""
 
-    localnet: dict[str, Any]
-    upstream: dict[str, Any]
-    http_server: str
-    greeter_server: str
+    stage: Stage
+    stack: AsyncExitStack
+    network: StagedNetwork
+    upstream: StagedUpstream
+    children: list[Child]
+    servers: dict[str, str] = field(default_factory=dict)
+
+    async def start_server(self, name: str, upstream: str) -> None:
+        process = self.stage.server(self.network.env_file, upstream, name=f"server-{name}")
+        server = await self.stack.enter_async_context(process)
+        self.children.append(server.child)
+        self.servers[name] = server.address
+
+    async def start_client(self, name: str, wire: str) -> Target:
+        process = self.stage.client(
+            self.network.env_file, self.servers[name], "--wire", wire, name=f"{wire}-{name}"
+        )
+        client = await self.stack.enter_async_context(process)
+        self.children.append(client.child)
+        return client.target()
 
 
-async def _prepare(stage: _Stage) -> _Ground:
+async def _prepare(stage: Stage, stack: AsyncExitStack) -> _Ground:
     _say("starting a local mixnet: directory, 3 mix nodes, 2 gateways")
-    localnet = (await stage.start("localnet", "nymproxy", "localnet")).ready
-    upstream = (await stage.start("upstream", "nymproxy.testing.upstream")).ready
+    network = await stack.enter_async_context(stage.localnet())
+    upstream = await stack.enter_async_context(stage.upstream())
+    ground = _Ground(stage, stack, network, upstream, [network.child, upstream.child])
     _say("starting two proxy servers, each for both protocols at one Nym address")
-    env_file = str(localnet["env_file"])
-    return _Ground(
-        localnet,
-        upstream,
-        http_server=await stage.server("server-http", env_file, str(upstream["http"])),
-        greeter_server=await stage.server("server-greeter", env_file, str(upstream["greeter"])),
-    )
+    await ground.start_server("http", upstream.http)
+    await ground.start_server("greeter", upstream.greeter)
+    return ground
 
 
-async def _run_wire(
-    wire: str, stage: _Stage, ground: _Ground, http_client: httpx.AsyncClient
-) -> PairRun:
+async def _run_wire(wire: str, ground: _Ground, http_client: httpx.AsyncClient) -> PairRun:
     """Start the clients of one wire, and do all the work through them."""
-    counters_url, env_file = str(ground.localnet["counters_url"]), str(ground.localnet["env_file"])
-    before = await network_totals(http_client, counters_url)
+    before = await network_totals(http_client, ground.network.counters_url)
     _say(f"starting the {wire} clients")
     scene = Scene(
-        http=await stage.client(f"{wire}-http", env_file, ground.http_server, wire),
-        greeter=await stage.client(f"{wire}-greeter", env_file, ground.greeter_server, wire),
-        counters_url=counters_url,
-        upstream=str(ground.upstream["http"]),
-        children=stage.children,
+        http=await ground.start_client("http", wire),
+        greeter=await ground.start_client("greeter", wire),
+        counters_url=ground.network.counters_url,
+        upstream=ground.upstream.http,
+        children=ground.children,
         http_client=http_client,
     )
     _say(f"working through the {wire} pair")
@@ -146,9 +123,8 @@ async def _run(settings: DemoSettings) -> list[PairRun]:
         httpx.AsyncClient(timeout=10) as http_client,
         AsyncExitStack() as stack,
     ):
-        stage = _Stage(stack, logs, settings)
-        ground = await _prepare(stage)
-        runs = [await _run_wire(wire, stage, ground, http_client) for wire in WIRES]
+        ground = await _prepare(Stage(folder=logs, profile=settings.profile), stack)
+        runs = [await _run_wire(wire, ground, http_client) for wire in WIRES]
         _say("stopping everything")
     return runs
 
