@@ -79,25 +79,28 @@ def _all_nodes(root: Node) -> list[Node]:
 def _calls(nodes: list[Node]) -> Iterator[Call]:
     packages, is_dotted = _imports(nodes)
     for node in nodes:
-        name: Node | None = None
-        if node.type == "selector_expression":
-            operand = node.child_by_field_name("operand")
-            if operand is not None and operand.type == "identifier" and text(operand) in packages:
-                name = None if _is_local(operand) else node.child_by_field_name("field")
-        elif node.type == "identifier" and is_dotted and not _is_local(node):
-            around = node.parent
-            name = node if around is not None and around.type != "selector_expression" else None
-        if name is None or text(name) not in _FUNCTIONS:
-            continue
+        name = _function_of_bindings(node, packages, is_dotted=is_dotted)
         call = node.parent
-        if call is not None and call.type == "call_expression":
-            function = call.child_by_field_name("function")
-            if function is not None and function.id == node.id:
-                span = Span(call.start_byte, call.end_byte)
-                yield Call(text(name), span, tuple(arguments(call)))
-                continue
-        if call is None or call.type != "function_declaration":
+        if name is None or text(name) not in _FUNCTIONS or call is None:
+            continue
+        function = call.child_by_field_name("function") if call.type == "call_expression" else None
+        if function is not None and function.id == node.id:
+            span = Span(call.start_byte, call.end_byte)
+            yield Call(text(name), span, tuple(arguments(call)))
+        elif call.type != "function_declaration":
             yield Call(text(name), Span(node.start_byte, node.end_byte), None)
+
+
+def _function_of_bindings(node: Node, packages: set[str], *, is_dotted: bool) -> Node | None:
+    """Return the name of a function of the bindings, where a node is its use."""
+    if node.type == "selector_expression":
+        operand = node.child_by_field_name("operand")
+        if operand is None or operand.type != "identifier" or text(operand) not in packages:
+            return None
+        return None if _is_local(operand) else node.child_by_field_name("field")
+    if node.type != "identifier" or not is_dotted or _is_local(node):
+        return None
+    return node if node.parent is not None and node.parent.type != "selector_expression" else None
 
 
 def _imports(nodes: list[Node]) -> tuple[set[str], bool]:

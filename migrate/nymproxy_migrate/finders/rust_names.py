@@ -183,15 +183,7 @@ class Names:
 
     def _declare(self, node: Node, scope: Scope) -> None:
         if node.type == "use_declaration":
-            argument = node.child_by_field_name("argument")
-            is_public = any(child.type == "visibility_modifier" for child in node.children)
-            for name, path in _used(argument, ()) if argument is not None else ():
-                if name == "*":
-                    scope.globs.append(path)
-                elif name != "_":
-                    scope.names[name] = path
-                if is_public:
-                    self.imports.append((node, scope, path))
+            self._declare_used(node, scope)
         elif node.type == "extern_crate_declaration":
             crate, alias = (node.child_by_field_name(each) for each in ("name", "alias"))
             if crate is not None and alias is not None:
@@ -204,6 +196,17 @@ class Names:
             name_node = node.child_by_field_name("name")
             if name_node is not None:
                 scope.names.setdefault(text(name_node), None)
+
+    def _declare_used(self, node: Node, scope: Scope) -> None:
+        argument = node.child_by_field_name("argument")
+        is_public = any(child.type == "visibility_modifier" for child in node.children)
+        for name, path in _used(argument, ()) if argument is not None else ():
+            if name == "*":
+                scope.globs.append(path)
+            elif name != "_":
+                scope.names[name] = path
+            if is_public:
+                self.imports.append((node, scope, path))
 
 
 def text(node: Node) -> str:

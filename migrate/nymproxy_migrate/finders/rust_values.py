@@ -73,8 +73,9 @@ class Values:
         if node.type == "field_expression":
             field = node.child_by_field_name("field")
             return None if field is None else self._fields.get(text(field))
-        if node.type != "call_expression":
-            return None
+        return self._type_of_call(node) if node.type == "call_expression" else None
+
+    def _type_of_call(self, node: Node) -> str | None:
         function = node.child_by_field_name("function")
         if function is None:
             return None

@@ -35,15 +35,7 @@ def _value(node: Node, text: Text) -> keyed.Value | None:
         return keyed.Strings(_item(node, text))
     if node.type == "array":
         nodes = [child for child in node.named_children if child.type != "comment"]
-        values = [_value(child, text) for child in nodes]
-        separator = b", "
-        if len(nodes) > 1:
-            separator = keyed.separator_between(
-                text.data, nodes[0].end_byte, nodes[1].start_byte, separator
-            )
-        # A number or null keeps its place: the list is no command then.
-        kept = tuple(value if value is not None else keyed.Maps(()) for value in values)
-        return keyed.Lists(kept, text.encode(separator))
+        return keyed.list_of([_value(child, text) for child in nodes], nodes, text, b", ")
     if node.type == "object":
         entries = []
         for pair in node.named_children:

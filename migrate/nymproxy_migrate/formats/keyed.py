@@ -14,12 +14,12 @@ from nymproxy_migrate.formats import images, shell, systemd
 from nymproxy_migrate.formats.commands import Embedded, Found, commands_of
 from nymproxy_migrate.formats.lists import FixedQuoting, Item, ListQuoting, Write, word_of
 from nymproxy_migrate.formats.split import split
-from nymproxy_migrate.formats.text import Hole, Recode, Text, TextBuilder
+from nymproxy_migrate.formats.text import Hole, Place, Recode, Text, TextBuilder
 from nymproxy_migrate.model import BinarySource, CommandContext, Home, HomeSource, Unparsable
 from nymproxy_migrate.words import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 _SHELL_KEYS = frozenset(
     [
@@ -221,6 +221,18 @@ def separator_between(data: bytes, first_end: int, second_start: int, default: b
     """Return what stands between two items, unless there is more than space and a comma."""
     between = data[first_end:second_start]
     return between if re.fullmatch(rb"\s*,?\s*", between) and between else default
+
+
+def list_of(
+    values: Sequence[Value | None], nodes: Sequence[Place], text: Text, default: bytes
+) -> Lists:
+    """Return a list; what is no value keeps its place, so that the list is no command then."""
+    separator = default
+    if len(nodes) > 1:
+        end, start = nodes[0].end_byte, nodes[1].start_byte
+        separator = separator_between(text.data, end, start, default)
+    kept = tuple(Maps(()) if value is None else value for value in values)
+    return Lists(kept, text.encode(separator))
 
 
 @dataclass(frozen=True, slots=True)

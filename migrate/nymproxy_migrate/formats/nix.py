@@ -102,13 +102,7 @@ def _value(node: Node, text: Text) -> keyed.Value | None:
         return keyed.Strings(_string(node, text))
     if node.type == "list_expression":
         nodes = list(node.named_children)
-        values = tuple(_value(child, text) or keyed.Maps(()) for child in nodes)
-        separator = b" "
-        if len(nodes) > 1:
-            separator = keyed.separator_between(
-                text.data, nodes[0].end_byte, nodes[1].start_byte, separator
-            )
-        return keyed.Lists(values, text.encode(separator))
+        return keyed.list_of([_value(child, text) for child in nodes], nodes, text, b" ")
     return None
 
 

@@ -111,14 +111,24 @@ class _Reader:
         context = self._context(keywords.get("env"), call.scope)
         if way is _Way.ARGUMENTS:
             yield from self._sequence(positional, call.scope, context)
-            return
-        if way in {_Way.PROGRAM_AND_LIST, _Way.PROGRAM_AND_ARGUMENTS}:
+        elif way in {_Way.PROGRAM_AND_LIST, _Way.PROGRAM_AND_ARGUMENTS}:
             yield from self._program_twice(call, positional, way, context)
-            return
+        elif not (positional and positional[0].star):
+            yield from self._first(call.scope, positional, keywords, way, context)
+
+    def _first(
+        self,
+        scope: Scope,
+        positional: list[cst.Arg],
+        keywords: dict[str, cst.BaseExpression],
+        way: _Way,
+        context: CommandContext,
+    ) -> Iterator[Found]:
+        """Yield the commands of a call whose first argument holds them."""
         value = positional[0].value if positional else None
         if value is None:
             value = next((keywords[key] for key in keywords if key in _KEYWORDS), None)
-        if value is None or (positional and positional[0].star):
+        if value is None:
             return
         shell_flag = keywords.get("shell")
         by_shell = way is _Way.SHELL or (
@@ -127,13 +137,13 @@ class _Reader:
         if "executable" in keywords:
             program = keywords["executable"]
             told = mentions_program(self.file.source(program))
-            yield from self._unreadable(program if told else value, call.scope, context)
+            yield from self._unreadable(program if told else value, scope, context)
         elif by_shell:
-            yield from self._shell(value, call.scope, context)
+            yield from self._shell(value, scope, context)
         elif way is _Way.TEXT:
-            yield from self._unreadable(value, call.scope, context)
+            yield from self._unreadable(value, scope, context)
         else:
-            yield from self._exec(value, call.scope, context, way)
+            yield from self._exec(value, scope, context, way)
 
     def loose_lists(self) -> Iterator[Found]:
         """Yield lists that look like a command, and that no known call takes."""

@@ -81,13 +81,8 @@ def _value(node: Node, text: Text) -> keyed.Value | None:
         return None
     if node.type == "tuple":
         nodes = [child for child in node.named_children if child.type == "expression"]
-        values = tuple(_value(child, text) or keyed.Maps(()) for child in nodes)
-        separator = b", "
-        if len(nodes) > 1:
-            separator = keyed.separator_between(
-                text.data, nodes[0].end_byte, nodes[1].start_byte, separator
-            )
-        return keyed.Lists(values, text.encode(separator))
+        values = [_value(child, text) for child in nodes]
+        return keyed.list_of(values, nodes, text, b", ")
     if node.type == "object":
         return _object(node, text)
     return None

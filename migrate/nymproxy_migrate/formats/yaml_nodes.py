@@ -120,13 +120,11 @@ class Document:
         if header is None:
             return
         spans = [(header.end() + a, header.end() + b) for a, b in lines(data[header.end() : end])]
-        filled = [(a, b) for a, b in spans if data[a:b].strip(b" ")]
-        if not filled:
+        indents = [_indent(data, a, b) for a, b in spans if data[a:b].strip(b" ")]
+        if not indents:
             return
-        indent = min(_indent(data, a, b) for a, b in filled)
-        if header[2]:
-            # An explicit indentation counts from the parent; the first line has it or more.
-            indent = min(indent, _indent(data, *filled[0]))
+        # An explicit indentation counts from the parent; the first line has it or more.
+        indent = min(indents)
         for index, (first, last) in enumerate(spans):
             content = min(first + indent, last)
             builder.copy(content, last)

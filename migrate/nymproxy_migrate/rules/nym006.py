@@ -43,22 +43,23 @@ def find(command: Command, source: SourceFile) -> Iterator[Finding]:
 def _installs(command: Command) -> str | None:
     words = [word.literal or "" for word in command.words]
     program, rest = words[0].rpartition("/")[2], words[1:]
-    if program == "cargo" and rest and rest[0].startswith("+"):
-        rest = rest[1:]
-    if program == "cargo" and rest and rest[0] in _CARGO_SUBCOMMANDS:
-        if any(_names_old_crate(word) for word in rest[1:]):
-            return f"cargo {rest[0]} makes the old programs here"
-    elif program == "git" and "clone" in rest[:3]:
-        if any(_REPOSITORY.search(word) for word in rest):
-            return "the source of the old programs is fetched here"
-    elif program in {"curl", "wget"}:
-        if any(names.mentions_program(word) for word in rest):
-            return "the old program is downloaded here"
-    elif program in _COPIES and any(
-        names.mentions_program(word.rpartition("/")[2]) for word in rest
-    ):
-        return "the old program is put in place here"
-    return None
+    if program == "cargo":
+        return _by_cargo([word for word in rest if not word.startswith("+")])
+    if program == "git" and "clone" in rest[:3]:
+        fetched = any(_REPOSITORY.search(word) for word in rest)
+        return "the source of the old programs is fetched here" if fetched else None
+    if program in {"curl", "wget"}:
+        loaded = any(names.mentions_program(word) for word in rest)
+        return "the old program is downloaded here" if loaded else None
+    placed = any(names.mentions_program(word.rpartition("/")[2]) for word in rest)
+    return "the old program is put in place here" if program in _COPIES and placed else None
+
+
+def _by_cargo(words: list[str]) -> str | None:
+    if not words or words[0] not in _CARGO_SUBCOMMANDS:
+        return None
+    makes = any(_names_old_crate(word) for word in words[1:])
+    return f"cargo {words[0]} makes the old programs here" if makes else None
 
 
 def _names_old_crate(word: str) -> bool:
