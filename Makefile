@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench interop vectors clean
+.PHONY: demo test test-core lint format bench interop vectors clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -19,6 +19,12 @@ demo: $(VENV)/.installed
 # Three processes, also on two cores: many tests wait for the timers of the network most of the time.
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 3
+
+# The rooms that decide without sockets, and the recorded vectors: what another Python may break.
+CORE := tests/vectors tests/sphinx tests/messages tests/traffic tests/gateway tests/directory \
+	tests/storage tests/channel tests/test_public_names.py tests/test_layers.py
+test-core: $(VENV)/.installed
+	$(BIN)/python -m pytest -n 3 $(CORE)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
