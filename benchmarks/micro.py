@@ -22,6 +22,7 @@ from nymproxy.legacy.message import Data, ProxiedMessage
 from nymproxy.mixnet.directory import Node, Topology
 from nymproxy.mixnet.directory.bodies import RewardedSet
 from nymproxy.mixnet.gateway import RequestKind, SharedKey, open_frame, seal_frame
+from nymproxy.mixnet.machine import PacketBuilder
 from nymproxy.mixnet.messages import (
     AckKey,
     FragmentId,
@@ -32,8 +33,8 @@ from nymproxy.mixnet.messages import (
     encode_message,
     split_message,
 )
-from nymproxy.mixnet.pipeline import PacketBuilder
 from nymproxy.mixnet.randomness import exponential_delay_ns, system_random_bytes
+from nymproxy.mixnet.records import DeliveryRecord
 from nymproxy.mixnet.sphinx import NodeAddress, PacketSize, build_header, partially_unwrap
 from nymproxy.mixnet.traffic import (
     DEFAULT,
@@ -41,7 +42,6 @@ from nymproxy.mixnet.traffic import (
     OutgoingMessage,
     PacketKind,
 )
-from nymproxy.mixnet.transport import Delivery
 from nymproxy.stream.codec import MessageType, StreamFrame
 
 if TYPE_CHECKING:
@@ -125,9 +125,7 @@ class Bench:
     def builder(self, pool_size: int) -> PacketBuilder:
         """Return the client's packet builder, with or without prepared headers."""
         profile = replace(DEFAULT, header_pool_size=pool_size)
-        builder = PacketBuilder(
-            self.address, self.ack_key, profile, self.client_bytes, lambda: None
-        )
+        builder = PacketBuilder(self.address, self.ack_key, profile, self.client_bytes)
         builder.use_topology(self.topology)
         return builder
 
@@ -136,7 +134,9 @@ class Bench:
         encoded = encode_message(PlainMessage(self.bytes(100_000)))
         while True:
             pieces = split_message(encoded, PacketSize.REGULAR, self.bytes)[:-1]
-            message = OutgoingMessage(Delivery(len(pieces)), PacketKind.DATA, self.recipient, 1, 10)
+            message = OutgoingMessage(
+                DeliveryRecord(len(pieces)), PacketKind.DATA, self.recipient, 1, 10
+            )
             for piece in pieces:
                 yield OutgoingFragment(message, piece.id, piece.to_bytes(), PacketSize.REGULAR)
 
@@ -153,7 +153,7 @@ class Bench:
 
         def prepare() -> Callable[[], object]:
             fragment = next(fragments)
-            return lambda: self.seal(builder.build(fragment))
+            return lambda: self.seal(builder.build(fragment).packet)
 
         return prepare
 
@@ -164,10 +164,10 @@ class Bench:
             builder.build(next(fragments))
 
         def prepare() -> Callable[[], object]:
-            while builder.prepare_one():
-                pass
+            while builder.wants_headers:
+                builder.prepare_one()
             fragment = next(fragments)
-            return lambda: self.seal(builder.build(fragment))
+            return lambda: self.seal(builder.build(fragment).packet)
 
         return prepare
 
@@ -209,14 +209,14 @@ class Bench:
         builder, fragments = self.builder(0), self.fragments()
 
         def prepare() -> Callable[[], object]:
-            packet = builder.build(next(fragments)).packet
+            packet = builder.build(next(fragments)).packet.packet
             return lambda: partially_unwrap(packet, self.first_private_key).finish()
 
         return prepare
 
     def gateway_frame(self) -> Callable[[], Callable[[], object]]:
         """Seal a frame with a regular packet, and open it."""
-        packet = self.builder(0).build(next(self.fragments()))
+        packet = self.builder(0).build(next(self.fragments())).packet
         return lambda: lambda: open_frame(self.shared_key, self.seal(packet), RequestKind)
 
     def reassemble_1mb(self) -> Callable[[], Callable[[], object]]:

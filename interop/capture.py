@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from interop.programs import RustPrograms
     from nymproxy.address import NodeIdentity
     from nymproxy.legacy.connector import ConnectedClient
-    from nymproxy.mixnet.status import ClientStatus
+    from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.transport import Received
 
 logger = logging.getLogger("nymproxy.interop")

@@ -78,10 +78,17 @@ SUBROOMS = {
     },
     "nymproxy.mixnet.traffic": {
         "nymproxy.mixnet.randomness",
-        "nymproxy.mixnet.transport",
+        "nymproxy.mixnet.records",
+        "nymproxy.mixnet.sphinx",
+        "nymproxy.mixnet.messages",
+    },
+    "nymproxy.mixnet.machine": {
+        "nymproxy.mixnet.randomness",
+        "nymproxy.mixnet.records",
         "nymproxy.mixnet.sphinx",
         "nymproxy.mixnet.messages",
         "nymproxy.mixnet.directory",
+        "nymproxy.mixnet.traffic",
     },
 }
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nymproxy.channel.machine import ChannelMachine
     from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.transport import Delivery, MessageTransport
+    from nymproxy.mixnet.transport import DeliveryRecord, MessageTransport
 
 logger = logging.getLogger("nymproxy.channel")
 
@@ -271,7 +271,7 @@ class ChannelMux:
         else:
             delivery.subscribe(self._stray_changed)
 
-    def _stray_changed(self, delivery: Delivery) -> None:
+    def _stray_changed(self, delivery: DeliveryRecord) -> None:
         if delivery.is_settled:
             self._under_way.end()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from nymproxy.mixnet.status import ClientStatus
+    from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
 
 FLUSH_SECONDS = 5.0

@@ -18,17 +18,8 @@ import anyio
 import anyio.lowlevel
 
 from nymproxy._background_task import leave_group
-from nymproxy.address import NymAddress, SenderTag
-from nymproxy.errors import (
-    ClientDisconnected,
-    DeliveryAbandoned,
-    NoReplySurbs,
-    NymError,
-    UsageError,
-)
-from nymproxy.mixnet.admission import Admission
-from nymproxy.mixnet.answerer import SurbAnswerer
-from nymproxy.mixnet.composer import Composer
+from nymproxy._signal import Signal
+from nymproxy.errors import ClientDisconnected, NymError, UsageError
 from nymproxy.mixnet.connecting import (
     Environment,
     address_of,
@@ -40,15 +31,12 @@ from nymproxy.mixnet.connecting import (
 from nymproxy.mixnet.directory.client import DirectoryClient
 from nymproxy.mixnet.directory.keeper import TopologyKeeper
 from nymproxy.mixnet.gateway import LinkState
-from nymproxy.mixnet.messages import AckKey, InboundDecoder, ReplyKeyStore
-from nymproxy.mixnet.pipeline import PacketBuilder
+from nymproxy.mixnet.machine import ClientMachine, ClientStatus, PacketBuilder
+from nymproxy.mixnet.messages import AckKey, InboundDecoder, PacketOpener, ReplyKeyStore
 from nymproxy.mixnet.randomness import system_random_bytes
-from nymproxy.mixnet.receiver import Inbox, Receiver
-from nymproxy.mixnet.sender import Sender
-from nymproxy.mixnet.status import READY, ClientCounters, ClientStatus, StatusBoard, Tally
-from nymproxy.mixnet.timers import Timers
-from nymproxy.mixnet.traffic import DEFAULT, Outbox, SenderTags, profile_named
-from nymproxy.mixnet.transport import DEFAULT_LANE, Delivery, Received, check_message
+from nymproxy.mixnet.status import StatusBoard
+from nymproxy.mixnet.traffic import DEFAULT, profile_named
+from nymproxy.mixnet.transport import DEFAULT_LANE, Delivery
 
 if TYPE_CHECKING:
     import os
@@ -58,17 +46,22 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from nymproxy.address import NodeIdentity
+    from nymproxy.address import NodeIdentity, NymAddress, SenderTag
     from nymproxy.mixnet.directory import NetworkDetails, Topology
     from nymproxy.mixnet.gateway.link import GatewayLink
+    from nymproxy.mixnet.machine import ClientCounters, Submission
     from nymproxy.mixnet.randomness import RandomBytes
+    from nymproxy.mixnet.records import Received
     from nymproxy.mixnet.status import StatusChanges
     from nymproxy.mixnet.storage import ClientKeys, ClientStorage
-    from nymproxy.mixnet.traffic import OutgoingFragment, OutgoingMessage, TrafficProfile
+    from nymproxy.mixnet.traffic import TrafficProfile
 
 _logger = logging.getLogger("nymproxy.client")
 
 _CLOSE_SECONDS: Final = 5.0
+_READ_AT_ONCE: Final = 32
+"""Pushed messages handled before other tasks get a turn."""
+
 _OVERLAP_SECONDS: Final = 3600.0
 """How long nodes keep the keys of the previous rotation if the directory does not tell: an epoch
 of the public network."""
@@ -96,72 +89,25 @@ class MessageClient:
             profile: shapes the traffic.
             environment: time and randomness.
         """
-        clock, random_bytes = environment.clock, environment.random_bytes
-        self._address = address_of(keys, link.listener.identity)
         self._link = link
         self._keeper = keeper
         self._storage = storage
-        self._profile = profile
-        self._clock = clock
-        self._tally = Tally()
-        self._inbox = Inbox()
+        self._clock = environment.clock
+        self._machine = _make_machine(keys, link, keeper, profile, environment)
         self._board = StatusBoard(ClientStatus(0.9, False, False, "connected, not started"))
-        self._ended: ClientDisconnected | None = None
-        self._admissions: set[Admission] = set()
         self._is_closed = False
         self._is_started = False
         self._supervisor: TaskGroup | None = None
         self._tasks: anyio.CancelScope | None = None
-        self._pool_wanted = anyio.Event()
-        self._topology: Topology = keeper.require()
-        self._assemble(keys, random_bytes)
-
-    def _assemble(self, keys: ClientKeys, random_bytes: RandomBytes) -> None:
-        """Make the parts that the data goes through, and join them."""
-        link, profile, clock = self._link, self._profile, self._clock
-        ack_key = AckKey(keys.ack_key)
-        reply_keys = ReplyKeyStore()
-        tags = SenderTags(random_bytes, profile.surbs.maximum_recipients)
-        self._builder = PacketBuilder(
-            self._address, ack_key, profile, random_bytes, self._want_pool
-        )
-        self._builder.use_topology(self._topology)
-        self._outbox = Outbox(
-            profile,
-            self._address,
-            self._topology.rotation,
-            random_bytes,
-            on_work=lambda: self._sender.wake(),
-            on_timer=lambda: self._timers.wake(),
-        )
-        self._sender = Sender(
-            self._outbox,
-            self._builder,
-            link,
-            profile,
-            self._tally,
-            clock=clock,
-            random_bytes=random_bytes,
-        )
-        self._composer = Composer(
-            self._builder, tags, reply_keys, profile, clock=clock, random_bytes=random_bytes
-        )
-        self._answerer = SurbAnswerer(
-            self._composer, self._outbox, tags, profile.surbs, clock=clock
-        )
-        self._decoder = InboundDecoder(keys.encryption_private, ack_key, reply_keys)
-        self._receiver = Receiver(
-            link.pushed,
-            self._decoder,
-            self._outbox,
-            self._inbox,
-            self._tally,
-            clock=clock,
-            on_surbs_requested=self._answerer.requested,
-        )
-        self._timers = Timers(
-            self._outbox, clock=clock, receiver_stall=self._receiver.stalled_seconds
-        )
+        self._pushed = link.pushed
+        self._is_receiving = False
+        self._departs_at = float("-inf")  # until when the sending task sleeps; not, if in the past
+        self._ticks_at = float("-inf")
+        self._may_depart = Signal()
+        self._may_tick = Signal()
+        self._chores_wait = Signal()
+        self._arrived = Signal()
+        self._taken = Signal()
 
     @classmethod
     async def connect(
@@ -224,22 +170,22 @@ class MessageClient:
     @property
     def address(self) -> NymAddress:
         """Our own address."""
-        return self._address
+        return self._machine.address
 
     @property
     def profile(self) -> TrafficProfile:
         """What shapes the traffic."""
-        return self._profile
+        return self._machine.profile
 
     @property
     def packet_rate(self) -> float | None:
         """Packets a second that the schedule lets out, or ``None`` without a schedule."""
-        return self._profile.packet_rate
+        return self.profile.packet_rate
 
     @property
     def is_connected(self) -> bool:
         """True while messages can be sent: started, not closed, the gateway connected."""
-        return self._ended is None and self._is_started and self._link.is_connected
+        return self._machine.ended is None and self._is_started and self._link.is_connected
 
     @property
     def status(self) -> ClientStatus:
@@ -253,32 +199,16 @@ class MessageClient:
     @property
     def counters(self) -> ClientCounters:
         """What the client has done so far."""
-        tally, outbox = self._tally, self._outbox
-        return ClientCounters(
-            sent=dict(tally.sent),
-            retransmissions=outbox.retransmissions,
-            acknowledged=tally.acknowledged,
-            unknown_acks=outbox.unknown_acks,
-            covers_received=tally.covers_received,
-            messages_received=tally.messages_received,
-            bytes_received=tally.bytes_received,
-            late_duplicates=self._decoder.reassembler.counts.late_duplicates,
-            malformed={reason.value: n for reason, n in self._decoder.malformed.items()},
-            given_up=dict(outbox.given_up),
-            unbuilt=dict(tally.unbuilt),
-        )
-
-    def receive(self) -> AsyncIterator[Received]:
-        """Iterate over arriving messages. See :class:`MessageTransport`."""
-        return self._inbox
+        return self._machine.counters
 
     def reply_surbs_in_hand(self, tag: SenderTag) -> int:
         """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""
-        return self._outbox.replies.usable(tag)
+        return self._machine.reply_surbs_in_hand(tag)
 
     def discard_lane(self, lane: int) -> None:
-        """Drop what waits in a lane, and retransmissions of it; their deliveries fail."""
-        self._outbox.discard_lane(lane)
+        """Drop what waits in or for a lane, and retransmissions of it; their deliveries fail."""
+        self._machine.discard_lane(lane)
+        self._changed()
 
     async def send(
         self,
@@ -299,33 +229,79 @@ class MessageClient:
             ClientDisconnected: closed, or the gateway is lost for good.
         """
         self._check_running()
-        check_message(to, payload, surbs)
-        payload = bytes(payload)
-        if isinstance(to, SenderTag):
-            if not self._outbox.replies.knows(to):
-                raise NoReplySurbs("nothing was received from this sender tag (recently)")
-            message, fragments = self._composer.reply(to, payload, lane)
-        else:
-            self._builder.check_gateway(to.gateway)
-            message, fragments = await self._composer.data(to, payload, surbs, lane)
-            self._check_running()
-        await self._submit(message, fragments)
-        return message.delivery
+        return await self._submit(
+            self._machine.submit(to, payload, surbs=surbs, lane=lane, now=self._clock())
+        )
 
     async def send_plain(
         self, to: NymAddress, payload: bytes, *, lane: int = DEFAULT_LANE
     ) -> Delivery:
         """As :meth:`send`, without even a sender tag: nothing links the message to others."""
         self._check_running()
-        check_message(to, payload)
-        self._builder.check_gateway(to.gateway)
-        message, fragments = self._composer.plain(to, bytes(payload), lane)
-        await self._submit(message, fragments)
-        return message.delivery
+        return await self._submit(
+            self._machine.submit_plain(to, payload, lane=lane, now=self._clock())
+        )
+
+    async def _submit(self, submission: Submission) -> Delivery:
+        """Wait until a message is in the outbox.
+
+        Raises:
+            ClientDisconnected: the client has ended meanwhile.
+            DeliveryAbandoned: the lane was discarded meanwhile.
+        """
+        machine = self._machine
+        try:
+            while not submission.is_made and submission.error is None:
+                await anyio.lowlevel.checkpoint()
+                machine.advance(submission, self._clock())
+            self._changed()
+            if submission.is_settled:
+                await anyio.lowlevel.checkpoint_if_cancelled()
+            else:
+                settled = anyio.Event()
+                submission.on_settled = settled.set
+                await settled.wait()
+        except BaseException:
+            submission.call_off()
+            raise
+        finally:
+            machine.forget(submission)
+        if submission.error is not None:
+            raise submission.error
+        return Delivery(submission.delivery)
+
+    def receive(self) -> AsyncIterator[Received]:
+        """Iterate over arriving messages. See :class:`MessageTransport`."""
+        return _Messages(self)
+
+    async def next_message(self) -> Received:
+        """Take the next message.
+
+        Raises:
+            StopAsyncIteration: the client was closed, and everything was taken.
+            ClientDisconnected: the gateway was lost for good.
+            UsageError: somebody else waits already.
+        """
+        if self._is_receiving:
+            raise UsageError("one consumer at a time receives messages")
+        self._is_receiving = True
+        try:
+            await anyio.lowlevel.checkpoint()
+            while (message := self._machine.take_message()) is None:
+                ended = self._machine.ended
+                if ended is not None and ended.__cause__ is None:
+                    raise StopAsyncIteration
+                if ended is not None:
+                    raise ClientDisconnected(str(ended)) from ended
+                await self._arrived.wait()
+        finally:
+            self._is_receiving = False
+        self._taken.set()
+        return message
 
     async def aclose(self) -> None:
         """Close at once: what is still queued fails with ``DeliveryAbandoned``. Idempotent."""
-        self._finish(None)
+        self._end(None)
         if not self._is_closed:
             self._is_closed = True
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
@@ -333,7 +309,7 @@ class MessageClient:
                 await self._storage.close()
             if self._tasks is not None:
                 self._tasks.cancel()
-            self._receiver.close()
+            self._pushed.close()
         await anyio.lowlevel.checkpoint()
 
     # Running.
@@ -345,7 +321,7 @@ class MessageClient:
         self._supervisor = anyio.create_task_group()
         await self._supervisor.__aenter__()
         self._supervisor.start_soon(self._run)
-        self._board.show(READY)
+        self._board.show(self._machine.status)
         return self
 
     async def __aexit__(
@@ -369,112 +345,193 @@ class MessageClient:
                 if self._is_closed:
                     return
                 for task in (
-                    self._receiver.run,
-                    self._timers.run,
-                    self._answerer.run,
+                    self._receive,
+                    self._keep_time,
+                    self._do_chores,
                     self._keeper.run,
                     self._follow_topology,
                     self._follow_link,
-                    self._fill_pool,
                 ):
                     tasks.start_soon(task)
-                tasks.start_soon(self._until_disconnected, self._sender.run)
+                tasks.start_soon(self._until_disconnected, self._send_packets)
                 await self._until_disconnected(self._link.run)
                 tasks.cancel_scope.cancel()
         finally:
-            self._finish(None)
+            self._end(None)
 
     async def _until_disconnected(self, run: Callable[[], Awaitable[None]]) -> None:
         """Run a task that ends with the link."""
         try:
             await run()
         except NymError as error:
-            self._finish(error)
+            self._end(error)
 
-    def _finish(self, cause: NymError | None) -> None:
+    def _end(self, cause: NymError | None) -> None:
         """End: fail what is under way and wake everybody. Idempotent."""
-        if self._ended is not None:
-            return
-        if cause is None:
-            reason = "the client was closed"
-        else:
-            reason = f"the gateway is lost for good: {cause}"
-            _logger.error("%s", reason)
-        self._ended = ClientDisconnected(reason)
-        self._ended.__cause__ = cause
-        abandoned = DeliveryAbandoned(reason)
-        abandoned.__cause__ = self._ended  # channels tell this from a message that was lost
-        self._outbox.give_up_all(abandoned)
-        self._inbox.close(None if cause is None else self._ended)
-        for admission in list(self._admissions):
-            admission.abort(self._ended)
-        self._board.show(ClientStatus(0.0, False, True, reason))
+        self._machine.end(cause, self._clock())
+        self._changed()
 
     def _check_running(self) -> None:
-        if self._ended is not None:
-            raise ClientDisconnected(str(self._ended)) from self._ended.__cause__
+        ended = self._machine.ended
+        if ended is not None:
+            raise ClientDisconnected(str(ended)) from ended.__cause__
         if not self._is_started:
             raise UsageError("enter the client first: async with client")
 
-    async def _submit(self, message: OutgoingMessage, fragments: list[OutgoingFragment]) -> None:
-        """Queue a message when there is room in its lane and, for replies, for its tag."""
-        admission = Admission(self._outbox, message, fragments, self._clock)
-        self._admissions.add(admission)
-        try:
-            await admission.wait()
-        finally:
-            self._admissions.discard(admission)
+    def _changed(self) -> None:
+        """Wake the tasks for which the machine has something, after it was told something."""
+        machine = self._machine
+        if machine.next_departure() < self._departs_at:
+            self._may_depart.set()
+        if machine.next_deadline() < self._ticks_at:
+            self._may_tick.set()
+        if machine.has_chores:
+            self._chores_wait.set()
+        if machine.ended is not None:
+            self._arrived.set()
+            self._taken.set()
+        if self._is_started or machine.ended is not None:
+            self._board.show(machine.status)
 
     # Tasks.
 
-    def _want_pool(self) -> None:
-        self._pool_wanted.set()
-
-    async def _fill_pool(self) -> None:
-        """Prepare headers while the sender has nothing to do."""
+    async def _send_packets(self) -> None:
+        """Write packets when they are due; it is the only task that does."""
+        machine = self._machine
         while True:
-            await self._sender.wait_idle()
-            if self._builder.prepare_one():
-                await anyio.lowlevel.checkpoint()
+            await self._until_departure()
+            batch = machine.next_batch(self._clock())
+            if batch.packets:
+                await self._link.send(batch.packets)
             else:
-                self._pool_wanted = anyio.Event()
-                await self._pool_wanted.wait()
+                await anyio.lowlevel.checkpoint()
+            machine.batch_left(batch, self._clock())
+            self._changed()
+
+    async def _until_departure(self) -> None:
+        while (departs_at := self._machine.next_departure()) > self._clock():
+            self._departs_at = departs_at
+            with anyio.move_on_after(departs_at - self._clock()):
+                await self._may_depart.wait()
+        self._departs_at = float("-inf")
+
+    async def _receive(self) -> None:
+        """Hand what is pushed to the machine until the link ends."""
+        with self._pushed:
+            async for pushed in self._pushed:
+                await self._take(pushed)
+                for _ in range(_READ_AT_ONCE):
+                    try:
+                        pushed = self._pushed.receive_nowait()
+                    except (anyio.WouldBlock, anyio.EndOfStream):
+                        break
+                    await self._take(pushed)
+                self._changed()
+
+    async def _take(self, pushed: bytes) -> None:
+        machine = self._machine
+        machine.frame_arrived(pushed, self._clock())
+        if machine.has_messages:
+            self._arrived.set()
+        if not machine.may_read:
+            await self._until_readable()
+
+    async def _until_readable(self) -> None:
+        """Wait while the application does not take its messages."""
+        machine = self._machine
+        _logger.debug("the application does not take its messages; the gateway is not read")
+        machine.reading_paused(self._clock())
+        self._changed()
+        try:
+            while not machine.may_read:
+                await self._taken.wait()
+        finally:
+            machine.reading_resumed(self._clock())
+
+    async def _keep_time(self) -> None:
+        """Call the machine at its deadlines."""
+        machine = self._machine
+        while True:
+            while (ticks_at := machine.next_deadline()) > self._clock():
+                self._ticks_at = ticks_at
+                with anyio.move_on_after(ticks_at - self._clock()):
+                    await self._may_tick.wait()
+            self._ticks_at = float("-inf")
+            machine.tick(self._clock())
+            self._changed()
+            await anyio.lowlevel.checkpoint()
+
+    async def _do_chores(self) -> None:
+        """Do the machine's work for idle moments, a piece at a time."""
+        machine = self._machine
+        while True:
+            while machine.has_chores:
+                machine.do_chore(self._clock())
+                self._changed()
+                await anyio.lowlevel.checkpoint()
+            await self._chores_wait.wait()
 
     async def _follow_topology(self) -> None:
         """Use each new topology."""
         generation = self._keeper.generation
-        self._use(self._keeper.current)
         while True:
-            generation = await self._keeper.wait_changed(generation)
             self._use(self._keeper.current)
+            generation = await self._keeper.wait_changed(generation)
 
     def _use(self, topology: Topology | None) -> None:
-        self._builder.use_topology(topology)
-        if topology is None:
-            self._show_state()
-            return
-        before, self._topology = self._topology, topology
-        if topology.rotation_id != before.rotation_id:
-            info = self._keeper.key_rotation
-            overlap = _OVERLAP_SECONDS if info is None else info.epoch_duration_ns / 1e9
-            _logger.info("the network is in key rotation %d now", topology.rotation_id)
-            self._outbox.rotated(topology.rotation, overlap, self._clock())
-        self._show_state()
+        info = self._keeper.key_rotation
+        overlap = _OVERLAP_SECONDS if info is None else info.epoch_duration_ns / 1e9
+        self._machine.use_topology(topology, overlap, self._clock())
+        self._changed()
 
     async def _follow_link(self) -> None:
-        """Show what the link does."""
+        """Tell the machine what the link does."""
         while True:
-            self._show_state()
+            status = self._link.status
+            trouble: str | None = None
+            if status.state is not LinkState.CONNECTED:
+                why = "" if status.error is None else f": {status.error}"
+                trouble = f"{status.state.value} to the gateway{why}"
+            self._machine.link_changed(trouble)
+            self._changed()
             await self._link.wait_changed()
 
-    def _show_state(self) -> None:
-        status = self._link.status
-        if not self._builder.has_topology:
-            self._board.show(ClientStatus(0.5, False, False, "waiting for a topology"))
-        elif status.state is LinkState.CONNECTED:
-            self._board.show(READY)
-        else:
-            why = "" if status.error is None else f": {status.error}"
-            self._board.show(
-                ClientStatus(0.7, False, False, f"{status.state.value} to the gateway{why}")
-            )
+
+class _Messages:
+    """Iterates over what arrives; a plain object, since an unfinished generator warns on trio."""
+
+    __slots__ = ("_client",)
+
+    def __init__(self, client: MessageClient) -> None:
+        self._client = client
+
+    def __aiter__(self) -> _Messages:
+        return self
+
+    async def __anext__(self) -> Received:
+        return await self._client.next_message()
+
+
+def _make_machine(
+    keys: ClientKeys,
+    link: GatewayLink,
+    keeper: TopologyKeeper,
+    profile: TrafficProfile,
+    environment: Environment,
+) -> ClientMachine:
+    """Put the machine of a real client together."""
+    random_bytes = environment.random_bytes
+    address = address_of(keys, link.listener.identity)
+    ack_key, reply_keys = AckKey(keys.ack_key), ReplyKeyStore()
+    builder = PacketBuilder(address, ack_key, profile, random_bytes)
+    builder.use_topology(keeper.require())
+    opener = PacketOpener(keys.encryption_private, ack_key, reply_keys)
+    return ClientMachine(
+        address,
+        builder,
+        InboundDecoder(opener),
+        reply_keys,
+        profile,
+        random_bytes=random_bytes,
+        now=environment.clock(),
+    )

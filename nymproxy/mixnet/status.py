@@ -1,32 +1,15 @@
-"""What a client is doing, for people and supervisors; and what it has counted."""
+"""The present status of a client, for any number of watchers."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import anyio
 import anyio.lowlevel
 
+from nymproxy._signal import Signal
 
-@dataclass(frozen=True, slots=True)
-class ClientStatus:
-    """How far the client is from carrying traffic.
-
-    Attributes:
-        fraction: 0 to 1; 1 when ready.
-        is_ready: messages can be sent and received now.
-        is_closed: the end; no change follows.
-        reason: what it is doing or waiting for, one line for people.
-    """
-
-    fraction: float
-    is_ready: bool
-    is_closed: bool
-    reason: str
-
-
-READY = ClientStatus(1.0, True, False, "ready")
+if TYPE_CHECKING:
+    from nymproxy.mixnet.machine import ClientStatus
 
 
 class StatusBoard:
@@ -34,7 +17,7 @@ class StatusBoard:
 
     def __init__(self, status: ClientStatus) -> None:
         self._status = status
-        self._changed = anyio.Event()
+        self._changed = Signal()
 
     @property
     def current(self) -> ClientStatus:
@@ -46,7 +29,6 @@ class StatusBoard:
         if status != self._status and not self._status.is_closed:
             self._status = status
             self._changed.set()
-            self._changed = anyio.Event()
 
     def changes(self) -> StatusChanges:
         """Iterate over the present status and each later one, until the closed one."""
@@ -79,60 +61,3 @@ class StatusChanges:
         else:
             self._seen = await self._board.wait_other(self._seen)
         return self._seen
-
-
-@dataclass(frozen=True, slots=True)
-class ClientCounters:
-    """A snapshot of what a client has done so far.
-
-    Attributes:
-        sent: packets handed to the gateway, by kind (values of ``PacketKind``).
-        retransmissions: packets queued again because no ack came in time.
-        acknowledged: acks of ours that arrived.
-        unknown_acks: acks of nothing we wait for, mostly second ones.
-        covers_received: own cover packets that came back.
-        messages_received: messages handed to the application.
-        bytes_received: their bytes.
-        late_duplicates: fragments of messages that were complete already (their acks were lost).
-        malformed: pushed messages that were dropped, by reason.
-        given_up: messages that were given up, by the code of the error.
-        unbuilt: packets that could not be built when their time came, by the code of the error.
-    """
-
-    sent: dict[str, int]
-    retransmissions: int
-    acknowledged: int
-    unknown_acks: int
-    covers_received: int
-    messages_received: int
-    bytes_received: int
-    late_duplicates: int
-    malformed: dict[str, int]
-    given_up: dict[str, int]
-    unbuilt: dict[str, int]
-
-    @property
-    def packets_sent(self) -> int:
-        """All packets handed to the gateway."""
-        return sum(self.sent.values())
-
-
-class Tally:
-    """The running counts that the client's tasks share."""
-
-    __slots__ = (
-        "acknowledged",
-        "bytes_received",
-        "covers_received",
-        "messages_received",
-        "sent",
-        "unbuilt",
-    )
-
-    def __init__(self) -> None:
-        self.sent: Counter[str] = Counter()
-        self.unbuilt: Counter[str] = Counter()
-        self.acknowledged = 0
-        self.covers_received = 0
-        self.messages_received = 0
-        self.bytes_received = 0

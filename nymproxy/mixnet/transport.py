@@ -8,69 +8,67 @@ Implementations: :class:`nymproxy.mixnet.client.MessageClient` (the mixnet) and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import anyio
 import anyio.lowlevel
 
-from nymproxy.address import SenderTag
-from nymproxy.errors import MessageTooLarge, UsageError
+from nymproxy._signal import Signal
+from nymproxy.mixnet.records import MAX_MESSAGE_BYTES, DeliveryRecord, Received, check_message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from nymproxy.address import NymAddress
+    from nymproxy.address import NymAddress, SenderTag
     from nymproxy.errors import NymError
 
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-"""Largest payload of one message. The limit is ours; the wire has none."""
+__all__ = (
+    "DEFAULT_LANE",
+    "MAX_MESSAGE_BYTES",
+    "Delivery",
+    "DeliveryRecord",
+    "MessageTransport",
+    "Received",
+    "TransportWrapper",
+    "check_message",
+)
 
 DEFAULT_LANE = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One message that arrived.
-
-    Attributes:
-        payload: the bytes the sender passed to ``send``.
-        sender_tag: the tag to answer to if the sender was anonymous and sent SURBs with the
-            message; ``None`` for replies to our own messages and for plain messages.
-    """
-
-    payload: bytes
-    sender_tag: SenderTag | None
-
-
 class Delivery:
-    """The fate of one sent message: queued, then sent, then acknowledged; or failed.
+    """What ``send`` returns: the record of a message's fate, and ways to wait for it."""
 
-    ``sent`` means that the message's last packet has left for the gateway, ``acknowledged`` that
-    every fragment was acknowledged by the recipient's gateway (which has it; the recipient may not
-    have read it). A message can fail in either state. States never go back.
-    """
+    __slots__ = ("_changed", "record")
 
-    __slots__ = ("_changed", "_error", "_listeners", "is_acknowledged", "is_sent", "packet_count")
-
-    def __init__(self, packet_count: int) -> None:
-        self.packet_count = packet_count
-        """Packets that the message took when it was first split; retransmissions do not count."""
-        self.is_sent = False
-        self.is_acknowledged = False
-        self._error: NymError | None = None
-        self._changed: anyio.Event | None = None
-        self._listeners: list[Callable[[Delivery], None]] = []
+    def __init__(self, record: DeliveryRecord) -> None:
+        self.record = record
+        """The states, as plain data."""
+        self._changed: Signal | None = None
 
     @property
-    def error(self) -> NymError | None:
-        """Why the message was given up, if it was."""
-        return self._error
+    def packet_count(self) -> int:
+        """Packets that the message took when it was first split; retransmissions do not count."""
+        return self.record.packet_count
+
+    @property
+    def is_sent(self) -> bool:
+        """True when the last packet has left."""
+        return self.record.is_sent
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """True when every fragment was acknowledged."""
+        return self.record.is_acknowledged
 
     @property
     def is_settled(self) -> bool:
         """True when no further change can come."""
-        return self.is_acknowledged or self._error is not None
+        return self.record.is_settled
+
+    @property
+    def error(self) -> NymError | None:
+        """Why the message was given up, if it was."""
+        return self.record.error
 
     async def sent(self) -> None:
         """Wait until the last packet has left.
@@ -78,7 +76,7 @@ class Delivery:
         Raises:
             NymError: the message was given up before (``DeliveryAbandoned`` and others).
         """
-        while not self.is_sent:
+        while not self.record.is_sent:
             await self._wait_for_change()
         await anyio.lowlevel.checkpoint()
 
@@ -88,57 +86,22 @@ class Delivery:
         Raises:
             NymError: the message was given up before.
         """
-        while not self.is_acknowledged:
+        while not self.record.is_acknowledged:
             await self._wait_for_change()
         await anyio.lowlevel.checkpoint()
 
-    def subscribe(self, listener: Callable[[Delivery], None]) -> None:
-        """Call ``listener(self)`` at every change from now on, in the event loop, synchronously.
-
-        A listener must not block and must not raise. If the delivery is settled already, it is
-        called at once. Channels use this: a waiting task for each message would be too dear.
-        """
-        if self.is_settled:
-            listener(self)
-        else:
-            self._listeners.append(listener)
-
-    # The transport's side.
-
-    def mark_sent(self) -> None:
-        """Record that the last packet has left. Idempotent."""
-        if not self.is_sent and self._error is None:
-            self.is_sent = True
-            self._notify()
-
-    def mark_acknowledged(self) -> None:
-        """Record that every fragment was acknowledged (implies sent). Idempotent."""
-        if not self.is_settled:
-            self.is_sent = self.is_acknowledged = True
-            self._notify()
-
-    def fail(self, error: NymError) -> None:
-        """Record that the message was given up. Ignored once settled."""
-        if not self.is_settled:
-            self._error = error
-            self._notify()
+    def subscribe(self, listener: Callable[[DeliveryRecord], None]) -> None:
+        """Call ``listener(record)`` at every change; see :meth:`DeliveryRecord.subscribe`."""
+        self.record.subscribe(listener)
 
     async def _wait_for_change(self) -> None:
-        if self._error is not None:
+        if self.record.error is not None:
             await anyio.lowlevel.checkpoint()
-            raise self._error
+            raise self.record.error
         if self._changed is None:
-            self._changed = anyio.Event()
+            changed = self._changed = Signal()
+            self.record.subscribe(lambda _record: changed.set())
         await self._changed.wait()
-
-    def _notify(self) -> None:
-        if self._changed is not None:
-            self._changed.set()
-            self._changed = None
-        for listener in self._listeners:
-            listener(self)
-        if self.is_settled:
-            self._listeners.clear()
 
 
 class MessageTransport(Protocol):
@@ -247,21 +210,3 @@ class TransportWrapper:
     async def aclose(self) -> None:
         """Close the other transport."""
         await self._transport.aclose()
-
-
-def check_message(to: NymAddress | SenderTag, payload: bytes, surbs: int = 0) -> None:
-    """Refuse what no transport sends, whatever it knows of the recipient.
-
-    Raises:
-        MessageTooLarge: over :data:`MAX_MESSAGE_BYTES`.
-        UsageError: an empty reply, SURBs for a reply, or fewer than none.
-    """
-    if len(payload) > MAX_MESSAGE_BYTES:
-        raise MessageTooLarge(
-            f"a message has at most {MAX_MESSAGE_BYTES} bytes, not {len(payload)}: split it"
-        )
-    if isinstance(to, SenderTag):
-        if surbs or not payload:
-            raise UsageError("a reply has at least one byte, and carries no reply SURBs")
-    elif surbs < 0:
-        raise UsageError("the number of reply SURBs is not negative")

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NodeIdentity, NymAddress, SenderTag
     from nymproxy.mixnet.directory import NetworkDetails
+    from nymproxy.mixnet.machine import ClientCounters, ClientStatus
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.status import ClientCounters, ClientStatus, StatusChanges
+    from nymproxy.mixnet.status import StatusChanges
     from nymproxy.mixnet.storage import ClientStorage
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import Delivery, Received

@@ -327,7 +327,7 @@ class MemoryEndpoint:
         self._in_flight += 1
         if attempt == 0 and outgoing.unsent == 0:
             outgoing.record.sent_at = anyio.current_time()
-            outgoing.delivery.mark_sent()
+            outgoing.delivery.record.mark_sent()
         is_lost = generator.random() < network.faults.loss
         if is_lost or outgoing.fate is MessageFate.ABANDON:
             again = partial(self._retransmit, outgoing, attempt + 1)
@@ -373,7 +373,7 @@ class MemoryEndpoint:
         outgoing.unacknowledged -= 1
         if outgoing.unacknowledged == 0:
             self._outstanding.discard(outgoing)
-            outgoing.delivery.mark_acknowledged()
+            outgoing.delivery.record.mark_acknowledged()
         self._emit()
 
     def _abandon(self, outgoing: Outgoing, error: NymError) -> None:
@@ -383,7 +383,7 @@ class MemoryEndpoint:
         if outgoing.unsent:
             outgoing.lane.drop(outgoing)
         outgoing.fate = MessageFate.VANISH
-        outgoing.delivery.fail(error)
+        outgoing.delivery.record.fail(error)
 
     # Asking for SURBs, and answering.
 

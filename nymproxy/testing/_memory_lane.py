@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from nymproxy.mixnet.transport import Delivery, Received
+from nymproxy.mixnet.transport import Delivery, DeliveryRecord, Received
 from nymproxy.testing._memory_model import MemoryMessage, MessageFate, SurbShelf
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Outgoing:
         self.shelf = shelf
         """Where a reply takes its SURBs from; ``None`` for a message to an address."""
         self.fate = fate
-        self.delivery = Delivery(record.packet_count)
+        self.delivery = Delivery(DeliveryRecord(record.packet_count))
         self.unsent = self.missing = self.unacknowledged = record.packet_count
 
     def deliver(self, clock: Callable[[], float], *, is_copy: bool) -> None:

@@ -151,7 +151,7 @@ def test_prepared_headers_are_really_taken_from_the_pool(monkeypatch: pytest.Mon
     def fail(*_arguments: object, **_more: object) -> None:
         raise AssertionError("a header was made in the timed part")
 
-    monkeypatch.setattr("nymproxy.mixnet.pipeline.build_header", fail)
+    monkeypatch.setattr("nymproxy.mixnet.machine.packets.build_header", fail)
     assert run()
 
 
@@ -224,7 +224,10 @@ def test_processes_that_come_and_go_do_not_make_time_negative() -> None:
     [
         (["/x/nacl/bindings.py", "/n/nymproxy/mixnet/sphinx/header.py"], "sphinx"),
         (["/n/nymproxy/mixnet/sphinx/packet.py", "/n/nymproxy/mixnet/messages/acks.py"], "acks"),
-        (["/n/nymproxy/mixnet/sphinx/packet.py", "/n/nymproxy/mixnet/pipeline.py"], "sphinx"),
+        (
+            ["/n/nymproxy/mixnet/sphinx/packet.py", "/n/nymproxy/mixnet/machine/packets.py"],
+            "sphinx",
+        ),
         (
             ["/n/nymproxy/mixnet/gateway/keys.py", "/n/nymproxy/mixnet/gateway/link.py"],
             "gateway cipher",

@@ -205,7 +205,7 @@ class TestReplies:
         async with network.client() as alice, network.client() as bob:
             await alice.send(bob.address, b"question", surbs=10)
             tag = await receive_tag(bob)
-            alice._composer._tags._tags.clear()  # as if it had written to somebody else only
+            alice._machine._tags._tags.clear()  # as if it had written to somebody else only
             await bob.send(tag, b"answer")
             await anyio.sleep(0.2)
             assert "additional-surbs" not in alice.counters.sent
@@ -218,10 +218,10 @@ class TestReplies:
         async with network.client() as alice, network.client(profile=profile) as bob:
             await alice.send(bob.address, b"question", surbs=10)
             tag = await receive_tag(bob)
-            alice._composer._tags._tags.clear()
+            alice._machine._tags._tags.clear()
             delivery = await bob.send(tag, b"answer")
             for now in (10.0, 20.0, 30.0):
-                bob._outbox.tick(bob._clock() + now)
+                bob._machine._outbox.tick(bob._clock() + now)
             with pytest.raises(DeliveryAbandoned):
                 await delivery.sent()
 
@@ -237,7 +237,7 @@ class TestReplies:
             with anyio.move_on_after(0.05) as scope:
                 await bob.send(tag, b"one more", lane=9)
             assert scope.cancelled_caught
-            assert bob._outbox.lane_room.used(9) == 0
+            assert bob._machine._outbox.lane_room.used(9) == 0
             network.link_of(bob).reconnect()
             for _ in range(4):
                 await receive_one(alice)
@@ -342,7 +342,7 @@ class TestLanes:
             received = {(await receive_one(alice)).payload for _ in range(3)}
             assert b"waits" not in received
             assert {b"other lane", b"last"} <= received
-            assert alice._outbox.lane_room.total == 0
+            assert alice._machine._outbox.lane_room.total == 0
 
     async def test_a_discarded_lane_fails_what_waits_and_what_is_in_flight(self) -> None:
         network = PaperNetwork()
@@ -362,7 +362,7 @@ class TestLanes:
             assert (await receive_one(bob)).payload == b"other"
             with anyio.fail_after(5):
                 await other.acknowledged()
-            assert alice._outbox.lane_room.total == 0
+            assert alice._machine._outbox.lane_room.total == 0
 
     async def test_a_discarded_reply_lane_frees_its_tag(self) -> None:
         network = PaperNetwork()
@@ -371,10 +371,10 @@ class TestLanes:
             tag = await receive_tag(bob)
             network.link_of(bob).disconnect()
             delivery = await bob.send(tag, os.urandom(30_000), lane=5)
-            assert bob._outbox.tag_room.used(tag) > 0
+            assert bob._machine._outbox.tag_room.used(tag) > 0
             bob.discard_lane(5)
             assert isinstance(delivery.error, DeliveryAbandoned)
-            assert bob._outbox.tag_room.total == bob._outbox.lane_room.total == 0
+            assert bob._machine._outbox.tag_room.total == bob._machine._outbox.lane_room.total == 0
 
 
 class TestWindow:
@@ -415,12 +415,13 @@ class TestCover:
         network = PaperNetwork()
         profile = replace(DEFAULT, sending_delay_seconds=0.002, loop_cover_delay_seconds=None)
         async with network.client(profile=profile) as alice, network.client() as bob:
-            network.packets.clear()
             delivery = await alice.send(bob.address, os.urandom(30_000))
+            before = alice.counters.sent.get("cover", 0)
             with anyio.fail_after(10):
                 await delivery.sent()
             assert alice.counters.sent["data"] == delivery.packet_count == 19
-            assert alice.counters.sent.get("cover", 0) < 12
+            # The last packet may have left with covers of the same moment, of which there are 8.
+            assert alice.counters.sent.get("cover", 0) - before < 8
 
     async def test_loop_cover_without_schedule(self) -> None:
         network = PaperNetwork()
@@ -541,7 +542,7 @@ class TestStatus:
     async def test_a_slow_application_stops_the_reading_and_loses_nothing(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("nymproxy.mixnet.receiver.Inbox.MAXIMUM_MESSAGES", 3)
+        monkeypatch.setattr("nymproxy.mixnet.machine.inbox.MAXIMUM_MESSAGES", 3)
         network = PaperNetwork()
         async with network.client() as alice, network.client() as bob:
             for number in range(20):

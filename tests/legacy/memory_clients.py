@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from nymproxy.errors import GatewayUnreachable
-from nymproxy.mixnet.status import ClientStatus
+from nymproxy.mixnet.machine import ClientStatus
 from nymproxy.mixnet.transport import TransportWrapper
 
 if TYPE_CHECKING:

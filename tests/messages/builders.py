@@ -14,6 +14,7 @@ from nymproxy.mixnet.messages import (
     FragmentId,
     InboundDecoder,
     NymMessage,
+    PacketOpener,
     ReassemblyLimits,
     ReplyKeyStore,
     ReplySurb,
@@ -74,7 +75,7 @@ class Client:
         rng = random.Random(seed)
         private_key, ack_key = rng.randbytes(32), AckKey.generate(rng.randbytes)
         reply_keys = ReplyKeyStore()
-        decoder = InboundDecoder(private_key, ack_key, reply_keys, limits)
+        decoder = InboundDecoder(PacketOpener(private_key, ack_key, reply_keys), limits)
         return cls(rng, private_key, ack_key, reply_keys, decoder)
 
     @property

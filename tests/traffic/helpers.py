@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from nymproxy.address import SenderTag
 from nymproxy.mixnet.messages import ReplySurb
+from nymproxy.mixnet.records import DeliveryRecord
 from nymproxy.mixnet.sphinx import KeyRotation, PacketSize, Surb
 from nymproxy.mixnet.traffic import Lane, OutgoingFragment, OutgoingMessage, PacketKind
-from nymproxy.mixnet.transport import Delivery
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.randomness import RandomBytes
@@ -33,7 +33,7 @@ def make_message(
     lane: Lane = 0,
     maximum_retransmissions: int = 12,
 ) -> OutgoingMessage:
-    return OutgoingMessage(Delivery(packets), kind, TAG, lane, maximum_retransmissions)
+    return OutgoingMessage(DeliveryRecord(packets), kind, TAG, lane, maximum_retransmissions)
 
 
 def make_fragments(message: OutgoingMessage) -> list[OutgoingFragment]:

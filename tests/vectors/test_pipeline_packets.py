@@ -17,6 +17,7 @@ from nymproxy.mixnet.messages import (
     InboundEvent,
     MessageReceived,
     MixPacket,
+    PacketOpener,
     ReplyKeyStore,
     ReplySurb,
     SurbAck,
@@ -85,11 +86,12 @@ def travel(packet: bytes, hops: list[dict[str, Any]]) -> tuple[FinalHop, int]:
 
 
 def decoder_of(client: dict[str, Any], reply_keys: ReplyKeyStore | None = None) -> InboundDecoder:
-    return InboundDecoder(
+    opener = PacketOpener(
         bytes.fromhex(client["encryption_private"]),
         AckKey(bytes.fromhex(client["ack_key"])),
         ReplyKeyStore() if reply_keys is None else reply_keys,
     )
+    return InboundDecoder(opener)
 
 
 @pytest.mark.parametrize("case", PIPELINE["ack_identifiers"], ids=lambda case: case["iv"])

@@ -34,6 +34,8 @@ from nymproxy.mixnet.messages.inbound import (
     InboundEvent,
     MalformedInput,
     MessageReceived,
+    Opener,
+    PacketOpener,
     SurbsReceived,
     SurbsRequested,
 )
@@ -64,6 +66,8 @@ __all__ = [
     "MessageReceived",
     "MixPacket",
     "NymMessage",
+    "Opener",
+    "PacketOpener",
     "PlainMessage",
     "ReassembledMessage",
     "Reassembler",

@@ -10,7 +10,7 @@ import enum
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from nymproxy.errors import MessageFormatError
 from nymproxy.mixnet.messages._layout import ACK_PAYLOAD_LENGTH, KEY_MATERIAL_LENGTH
@@ -110,15 +110,63 @@ class MalformedInput(enum.Enum):
     """A complete message with bad padding or of no known form."""
 
 
+class Opener(Protocol):
+    """Takes the encryption off what is pushed. (Tests have networks whose packets have none.)"""
+
+    def open_ack(self, pushed: bytes) -> FragmentId | None:
+        """Return the id in an ack, or ``None`` if it is that of a cover.
+
+        Raises:
+            MessageFormatError: not made with our key.
+        """
+        ...
+
+    def open_packet(self, pushed: bytes, now: float) -> bytes:
+        """Return the content of a packet: a serialised fragment, or what a cover carries.
+
+        Raises:
+            MessageFormatError: no key exchange is possible with it.
+        """
+        ...
+
+
+class PacketOpener:
+    """The opener of real packets.
+
+    Args:
+        encryption_private_key: the X25519 key of our address, 32 bytes.
+        ack_key: the key of our acks.
+        reply_keys: the keys of the reply SURBs we gave out.
+    """
+
+    __slots__ = ("_ack_key", "_encryption_private_key", "_reply_keys")
+
+    def __init__(
+        self, encryption_private_key: bytes, ack_key: AckKey, reply_keys: ReplyKeyStore
+    ) -> None:
+        self._encryption_private_key = encryption_private_key
+        self._ack_key = ack_key
+        self._reply_keys = reply_keys
+
+    def open_ack(self, pushed: bytes) -> FragmentId | None:
+        """See :class:`Opener`, as for the other method."""
+        return self._ack_key.open(pushed)
+
+    def open_packet(self, pushed: bytes, now: float) -> bytes:
+        """Decrypt with the key of a reply SURB of ours, or with that of our address."""
+        reply_key = self._reply_keys.take(pushed[:KEY_MATERIAL_LENGTH], now)
+        if reply_key is not None:
+            return apply_payload_key(reply_key, pushed[KEY_MATERIAL_LENGTH:])
+        return open_fragment(pushed, self._encryption_private_key)
+
+
 class InboundDecoder:
     """Decrypts, reassembles and decodes everything that the gateway pushes.
 
     Bytes from the network never raise: what is malformed is dropped and counted.
 
     Args:
-        encryption_private_key: the X25519 key of our address, 32 bytes.
-        ack_key: the key of our acks.
-        reply_keys: the keys of the reply SURBs we gave out.
+        opener: takes the encryption off.
         limits: bounds of the reassembly.
 
     Attributes:
@@ -126,16 +174,8 @@ class InboundDecoder:
         reassembler: for its counts.
     """
 
-    def __init__(
-        self,
-        encryption_private_key: bytes,
-        ack_key: AckKey,
-        reply_keys: ReplyKeyStore,
-        limits: ReassemblyLimits | None = None,
-    ) -> None:
-        self._encryption_private_key = encryption_private_key
-        self._ack_key = ack_key
-        self._reply_keys = reply_keys
+    def __init__(self, opener: Opener, limits: ReassemblyLimits | None = None) -> None:
+        self._opener = opener
         self.reassembler = Reassembler(limits)
         self.malformed: Counter[MalformedInput] = Counter()
 
@@ -155,7 +195,7 @@ class InboundDecoder:
         if len(pushed) <= KEY_MATERIAL_LENGTH:
             return self._drop(MalformedInput.LENGTH)
         try:
-            content = self._decrypt(pushed, now)
+            content = self._opener.open_packet(pushed, now)
         except MessageFormatError:
             return self._drop(MalformedInput.EPHEMERAL_KEY)
         if is_cover(content):
@@ -175,16 +215,10 @@ class InboundDecoder:
 
     def _receive_ack(self, pushed: bytes) -> list[InboundEvent]:
         try:
-            identifier = self._ack_key.open(pushed)
+            identifier = self._opener.open_ack(pushed)
         except MessageFormatError:
             return self._drop(MalformedInput.ACK)
         return [CoverReceived(is_ack=True) if identifier is None else AckReceived(identifier)]
-
-    def _decrypt(self, pushed: bytes, now: float) -> bytes:
-        reply_key = self._reply_keys.take(pushed[:KEY_MATERIAL_LENGTH], now)
-        if reply_key is not None:
-            return apply_payload_key(reply_key, pushed[KEY_MATERIAL_LENGTH:])
-        return open_fragment(pushed, self._encryption_private_key)
 
     def _drop(self, reason: MalformedInput) -> list[InboundEvent]:
         self.malformed[reason] += 1

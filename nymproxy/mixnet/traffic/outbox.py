@@ -13,39 +13,31 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from nymproxy.address import SenderTag
 from nymproxy.errors import DeliveryAbandoned
-from nymproxy.mixnet.messages import SurbRequest, encode_message, split_message
-from nymproxy.mixnet.sphinx import PacketSize
 from nymproxy.mixnet.traffic.lanes import Lanes, Room
-from nymproxy.mixnet.traffic.outgoing import (
-    ControlLane,
-    OutgoingFragment,
-    OutgoingMessage,
-    PacketKind,
-)
+from nymproxy.mixnet.traffic.outgoing import ControlLane, PacketKind
 from nymproxy.mixnet.traffic.pending import PendingAcks
 from nymproxy.mixnet.traffic.replies import ReplyController
 from nymproxy.mixnet.traffic.window import CongestionWindow
-from nymproxy.mixnet.transport import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from nymproxy.address import NymAddress
     from nymproxy.errors import NymError
     from nymproxy.mixnet.messages import FragmentId, ReplySurb
-    from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.sphinx import KeyRotation
-    from nymproxy.mixnet.traffic.outgoing import Lane
+    from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment, OutgoingMessage
     from nymproxy.mixnet.traffic.profile import TrafficProfile
     from nymproxy.mixnet.traffic.replies import ReplyActions, SurbRequestPlan
 
 _logger = logging.getLogger("nymproxy.traffic")
 
-_SURB_REQUEST_RETRANSMISSIONS = 10
+ComposeRequest: TypeAlias = (
+    "Callable[[SurbRequestPlan], tuple[OutgoingMessage, Sequence[OutgoingFragment]]]"
+)
 
 
 class Outbox:
@@ -53,27 +45,17 @@ class Outbox:
 
     Args:
         profile: rates, limits and bounds.
-        address: our own address, which SURB requests carry.
         rotation: the key rotation marker of the present topology.
-        random_bytes: source of fragment set ids.
-        on_work: called when something new may leave (:meth:`sendable` may have grown).
-        on_timer: called when a timer was started that fires before :attr:`alarm`.
+        compose_request: makes the message that asks for SURBs.
     """
 
     def __init__(
         self,
         profile: TrafficProfile,
-        address: NymAddress,
         rotation: KeyRotation,
-        random_bytes: RandomBytes,
-        *,
-        on_work: Callable[[], None],
-        on_timer: Callable[[], None],
+        compose_request: ComposeRequest,
     ) -> None:
-        self._address = address
-        self._random = random_bytes
-        self._on_work = on_work
-        self._on_timer = on_timer
+        self._compose_request = compose_request
         self._lanes: Lanes[OutgoingFragment] = Lanes()
         self._messages: dict[Lane, dict[OutgoingMessage, None]] = {}
         self._pending = PendingAcks(profile)
@@ -86,8 +68,6 @@ class Outbox:
         """Room by lane. Reserve before :meth:`submit`."""
         self.tag_room = Room(profile.surbs.maximum_waiting, profile.total_packets)
         """Room by sender tag, for what waits for SURBs. Reserve before :meth:`submit`."""
-        self.alarm = float("-inf")
-        """When the caller will call :meth:`expire` next."""
         self.retransmissions = 0
         """Packets that were queued again because no ack came in time."""
         self.given_up: Counter[str] = Counter()
@@ -112,7 +92,6 @@ class Outbox:
         else:
             for fragment in fragments:
                 self._lanes.push(message.lane, fragment)
-            self._on_work()
 
     def discard_lane(self, lane: Lane) -> None:
         """Give up everything of a lane, waiting or in flight."""
@@ -173,8 +152,6 @@ class Outbox:
         self._pending.start(fragment, now)
         if self._window is not None:
             self._window.sent()
-        if fragment.deadline < self.alarm:
-            self._on_timer()
 
     # What the network does.
 
@@ -188,7 +165,6 @@ class Outbox:
             fragment.in_flight = False
             if self._window is not None:
                 self._window.acknowledged(fragment.excess_seconds(now))
-                self._on_work()
         fragment.mark_acknowledged()
         if fragment.message.unacknowledged == 0:
             self._settle(fragment.message)
@@ -196,8 +172,12 @@ class Outbox:
     def surbs_received(
         self, tag: SenderTag, surbs: Iterable[ReplySurb], now: float, *, additional: bool
     ) -> None:
-        """Take SURBs of a sender."""
+        """Take SURBs of a sender, at least one."""
         self._apply(self.replies.receive(tag, surbs, now, additional=additional), now)
+
+    def sender_seen(self, tag: SenderTag, now: float) -> None:
+        """Take note of a sender: replies to it wait for SURBs, which may have been overtaken."""
+        self._apply(self.replies.seen(tag, now), now)
 
     def rotated(self, rotation: KeyRotation, overlap_seconds: float, now: float) -> None:
         """Take a change of the key rotation; see :meth:`ReplyController.rotate`."""
@@ -221,8 +201,11 @@ class Outbox:
                 self._give_up_unacknowledged(fragment, now)
             else:
                 self._retransmit(fragment, now)
-        if self._window is not None:
-            self._on_work()
+
+    @property
+    def needs_ticks(self) -> bool:
+        """True while :meth:`tick` has to be called every ``ReplyController.TICK_SECONDS``."""
+        return len(self.replies) > 0
 
     def tick(self, now: float) -> None:
         """Do the periodic part of the reply control; see :meth:`ReplyController.tick`."""
@@ -248,38 +231,25 @@ class Outbox:
             self._apply(actions, now)
         else:
             self._lanes.push(ControlLane.RETRANSMISSION, fragment)
-            self._on_work()
 
     def _apply(self, actions: ReplyActions, now: float) -> None:
         for lane, fragment in actions.ready:
             self._release_tag_room(fragment)
             self._lanes.push(lane, fragment)
         for plan in actions.requests:
-            self._request(plan, now)
+            self._request(plan)
         for fragment in actions.dropped:
             self._release(fragment)
         for fragment in actions.abandoned:
             self._release(fragment)
             error = DeliveryAbandoned("the recipient sent no more reply SURBs in time")
             self.give_up(fragment.message, error)
-        if actions.ready or actions.requests:
-            self._on_work()
 
-    def _request(self, plan: SurbRequestPlan, now: float) -> None:
-        encoded = encode_message(SurbRequest(self._address, plan.amount))
-        [piece] = split_message(encoded, PacketSize.REGULAR, self._random)
-        message = OutgoingMessage(
-            Delivery(1),
-            PacketKind.SURB_REQUEST,
-            plan.tag,
-            ControlLane.SURB_REQUEST,
-            _SURB_REQUEST_RETRANSMISSIONS,
-            surbs=plan.amount,
-        )
-        fragment = OutgoingFragment(message, piece.id, piece.to_bytes(), PacketSize.REGULAR)
-        fragment.surb = plan.surb
+    def _request(self, plan: SurbRequestPlan) -> None:
+        message, fragments = self._compose_request(plan)
         self._messages.setdefault(message.lane, {})[message] = None
-        self._lanes.push(ControlLane.SURB_REQUEST, fragment)
+        for fragment in fragments:
+            self._lanes.push(message.lane, fragment)
         _logger.debug("asking for %d more reply SURBs", plan.amount)
 
     def _settle(self, message: OutgoingMessage) -> None:

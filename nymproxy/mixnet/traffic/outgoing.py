@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.errors import NymError
     from nymproxy.mixnet.messages import ReplySurb
+    from nymproxy.mixnet.records import DeliveryRecord
     from nymproxy.mixnet.sphinx import PacketSize
-    from nymproxy.mixnet.transport import Delivery
 
 
 class ControlLane(enum.Enum):
@@ -57,7 +57,7 @@ class OutgoingMessage:
 
     def __init__(
         self,
-        delivery: Delivery,
+        delivery: DeliveryRecord,
         kind: PacketKind,
         to: NymAddress | SenderTag,
         lane: Lane,

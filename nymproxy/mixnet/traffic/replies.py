@@ -153,7 +153,7 @@ class ReplyController:
     def receive(
         self, tag: SenderTag, surbs: Iterable[ReplySurb], now: float, *, additional: bool
     ) -> ReplyActions:
-        """Store SURBs that arrived, and use them for what waits.
+        """Store SURBs that arrived, at least one, and use them for what waits.
 
         Args:
             tag: whose they are.
@@ -162,18 +162,20 @@ class ReplyController:
             additional: sent alone, that is, in answer to our request.
         """
         actions = ReplyActions()
-        correspondent = self._correspondents.get(tag)
-        if correspondent is None:
-            correspondent = self._admit(tag, now, actions)
-        self._correspondents.move_to_end(tag)
+        correspondent = self._meet(tag, now, actions)
         surbs = list(surbs)
         if additional:
             correspondent.pending = max(0, correspondent.pending - len(surbs))
-        if surbs:
-            correspondent.stock.add(surbs, now)
-            correspondent.fed_at = now
-            correspondent.rerequests = 0
+        correspondent.stock.add(surbs, now)
+        correspondent.fed_at = now
+        correspondent.rerequests = 0
         self._serve(tag, correspondent, now, actions)
+        return actions
+
+    def seen(self, tag: SenderTag, now: float) -> ReplyActions:
+        """Take note of a sender whose message brought no SURBs."""
+        actions = ReplyActions()
+        self._meet(tag, now, actions)
         return actions
 
     def queue(
@@ -213,14 +215,20 @@ class ReplyController:
         if any_surb:
             # A request that waits for SURBs would wait for itself.
             surb = stock.take()
-            if surb is None:
-                actions.abandoned.append(fragment)
-            else:
-                fragment.surb = surb
-                actions.ready.append((ControlLane.RETRANSMISSION, fragment))
-            return actions
-        correspondent.retransmissions.append(fragment)
-        self._serve(tag, correspondent, now, actions)
+        elif len(stock) >= self._policy.reserve:  # one less than a new fragment needs
+            surb = stock.take()
+            correspondent.rate.spent(1, now)
+        else:
+            surb = None
+        if surb is not None:
+            fragment.surb = surb
+            actions.ready.append((ControlLane.RETRANSMISSION, fragment))
+        elif any_surb:
+            actions.abandoned.append(fragment)
+        else:
+            correspondent.retransmissions.append(fragment)
+        if not any_surb:
+            self._serve(tag, correspondent, now, actions)
         return actions
 
     def request_failed(self, tag: SenderTag, amount: int, now: float) -> ReplyActions:
@@ -286,7 +294,12 @@ class ReplyController:
 
     # Inside.
 
-    def _admit(self, tag: SenderTag, now: float, actions: ReplyActions) -> _Correspondent:
+    def _meet(self, tag: SenderTag, now: float, actions: ReplyActions) -> _Correspondent:
+        """Return the record of a sender that was just heard of, making one if there is none."""
+        correspondent = self._correspondents.get(tag)
+        if correspondent is not None:
+            self._correspondents.move_to_end(tag)
+            return correspondent
         if len(self._correspondents) >= self._policy.maximum_tags:
             _, forgotten = self._correspondents.popitem(last=False)
             self._abandon(forgotten, actions)

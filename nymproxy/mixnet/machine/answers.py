@@ -1,4 +1,4 @@
-"""The task that answers requests for reply SURBs."""
+"""Answers to requests for reply SURBs: made a few SURBs at a time, and queued when complete."""
 
 from __future__ import annotations
 
@@ -6,45 +6,38 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
-import anyio
-
 from nymproxy.errors import NetworkError, SphinxError
 from nymproxy.mixnet.traffic import AnswerBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nymproxy.address import NymAddress
-    from nymproxy.mixnet.composer import Composer
+    from nymproxy.mixnet.machine.composer import Composer, SurbDraft
+    from nymproxy.mixnet.records import DeliveryRecord
     from nymproxy.mixnet.traffic import Outbox, OutgoingMessage, SenderTags, SurbPolicy
-    from nymproxy.mixnet.transport import Delivery
 
 _logger = logging.getLogger("nymproxy.client")
 
 
-class SurbAnswerer:
-    """Makes the SURBs that recipients of ours ask for, a batch at a time, and queues them.
+class SurbAnswers:
+    """The SURBs that recipients of ours asked for and that have not left yet.
 
     Requests from others than those we wrote to are ignored. The budget bounds what is queued here
     and in the outbox for each of them.
     """
 
     def __init__(
-        self,
-        composer: Composer,
-        outbox: Outbox,
-        tags: SenderTags,
-        policy: SurbPolicy,
-        *,
-        clock: Callable[[], float],
+        self, composer: Composer, outbox: Outbox, tags: SenderTags, policy: SurbPolicy
     ) -> None:
         self._composer = composer
         self._outbox = outbox
         self._tags = tags
-        self._clock = clock
         self._budget = AnswerBudget(policy)
         self._batches: deque[tuple[NymAddress, int]] = deque()
-        self._requested = anyio.Event()
+        self._draft: SurbDraft | None = None
+
+    def __bool__(self) -> bool:
+        """Tell whether :meth:`advance` has something to do."""
+        return bool(self._batches)
 
     def requested(self, recipient: NymAddress, amount: int) -> None:
         """Take a request."""
@@ -53,26 +46,27 @@ class SurbAnswerer:
             return
         batches = self._budget.batches(recipient, amount)
         self._batches.extend((recipient, size) for size in batches)
-        self._requested.set()
 
-    async def run(self) -> None:
-        """Answer until cancelled."""
-        while True:
-            while self._batches:
-                recipient, amount = self._batches.popleft()
-                try:
-                    await self._answer(recipient, amount)
-                except (NetworkError, SphinxError) as error:
-                    self._budget.left(recipient, amount)
-                    _logger.warning("a request for reply SURBs cannot be answered: %s", error)
-            self._requested = anyio.Event()
-            await self._requested.wait()
-
-    async def _answer(self, recipient: NymAddress, amount: int) -> None:
-        tag = self._tags.tag_for(recipient)
-        message, fragments = await self._composer.additional_surbs(recipient, tag, amount)
-        _Outstanding(message, self._budget, recipient, amount)
-        self._outbox.submit(message, fragments, self._clock())
+    def advance(self, now: float) -> None:
+        """Do a small piece of the work, if there is any."""
+        if not self._batches:
+            return
+        recipient, amount = self._batches[0]
+        try:
+            if self._draft is None:
+                self._draft = self._composer.draft_surbs(amount)
+            if not self._draft.advance(now):
+                return
+        except (NetworkError, SphinxError) as error:
+            self._budget.left(recipient, amount)
+            _logger.warning("a request for reply SURBs cannot be answered: %s", error)
+        else:
+            tag = self._tags.tag_for(recipient)
+            composed = self._composer.additional_surbs(recipient, tag, self._draft.surbs)
+            _Outstanding(composed.message, self._budget, recipient, amount)
+            self._outbox.submit(*composed, now)
+        self._draft = None
+        self._batches.popleft()
 
 
 class _Outstanding:
@@ -86,7 +80,7 @@ class _Outstanding:
         self._amount = amount
         message.delivery.subscribe(self._changed)
 
-    def _changed(self, _delivery: Delivery) -> None:
+    def _changed(self, _delivery: DeliveryRecord) -> None:
         amount, self._amount = self._amount, 0
         if amount:
             self._budget.left(self._recipient, amount)

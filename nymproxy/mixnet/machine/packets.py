@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from nymproxy.address import SenderTag
 from nymproxy.errors import TopologyUnavailable, UsageError
+from nymproxy.mixnet.machine.ports import BuiltPacket
 from nymproxy.mixnet.messages import (
     COVER_FRAGMENT_ID,
     AckKey,
@@ -33,8 +34,6 @@ from nymproxy.mixnet.sphinx import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.randomness import RandomBytes
@@ -59,7 +58,6 @@ class PacketBuilder:
         ack_key: the key of our acks.
         profile: mean delays, packet sizes and the size of the pool.
         random_bytes: source of routes, delays and keys.
-        on_pool_wanted: called when the pool has something to prepare again.
     """
 
     def __init__(
@@ -68,13 +66,12 @@ class PacketBuilder:
         ack_key: AckKey,
         profile: TrafficProfile,
         random_bytes: RandomBytes,
-        on_pool_wanted: Callable[[], None],
     ) -> None:
         self._address = address
         self._ack_key = ack_key
         self._profile = profile
         self._random = random_bytes
-        self._on_pool_wanted = on_pool_wanted
+        self._wants_headers = False
         self._topology: Topology | None = None
         self._previous: Topology | None = None
         self._pool = HeaderPool()
@@ -107,7 +104,7 @@ class PacketBuilder:
             self._previous = self._topology
         self._topology = topology
         self._pool.clear()
-        self._on_pool_wanted()
+        self._wants_headers = True
 
     def check_gateway(self, gateway: NodeIdentity) -> None:
         """Make sure that messages can be sent to clients of a gateway.
@@ -118,8 +115,8 @@ class PacketBuilder:
         """
         self.topology.egress(gateway)
 
-    def build(self, fragment: OutgoingFragment) -> MixPacket:
-        """Build the packet that carries a fragment, and set the fragment's expected delay.
+    def build(self, fragment: OutgoingFragment) -> BuiltPacket:
+        """Build the packet that carries a fragment.
 
         Raises:
             TopologyUnavailable, UnknownGateway: there is no route now.
@@ -136,9 +133,11 @@ class PacketBuilder:
         )
         plaintext = seal_fragment(fragment.data, ack, to.encryption, self._random)
         header = self._header_to(to)
-        fragment.expected_seconds = (header.delay_ns + ack.delay_ns) * _NANOSECOND
         packet = build_packet(header, plaintext, fragment.size)
-        return MixPacket(header.first_hop, header.rotation, packet)
+        return BuiltPacket(
+            MixPacket(header.first_hop, header.rotation, packet),
+            (header.delay_ns + ack.delay_ns) * _NANOSECOND,
+        )
 
     def build_cover(self) -> MixPacket:
         """Build a packet to ourselves that looks like any other.
@@ -166,13 +165,18 @@ class PacketBuilder:
         material = header.material if isinstance(header, PreparedHeader) else header
         return ReplySurb.create(material, self._random)
 
-    def prepare_one(self) -> bool:
-        """Prepare one header; False when there is nothing to prepare for now."""
-        return self._topology is not None and self._pool.fill_one()
+    @property
+    def wants_headers(self) -> bool:
+        """True when :meth:`prepare_one` has something to do."""
+        return self._wants_headers and self._topology is not None
+
+    def prepare_one(self) -> None:
+        """Prepare one header, if one is wanted."""
+        self._wants_headers = self._topology is not None and self._pool.fill_one()
 
     # Inside.
 
-    def _build_reply(self, fragment: OutgoingFragment, surb: ReplySurb) -> MixPacket:
+    def _build_reply(self, fragment: OutgoingFragment, surb: ReplySurb) -> BuiltPacket:
         ack = build_ack(
             self._reply_ack_header(surb.rotation),
             self._ack_key,
@@ -180,9 +184,10 @@ class PacketBuilder:
             self._random,
         )
         plaintext = seal_reply_fragment(fragment.data, ack, surb.encryption_key)
+        packet = surb.surb.use(plaintext, fragment.size)
         # The delays of the SURB's route are its creator's secret.
-        fragment.expected_seconds = self._reply_forward_seconds + ack.delay_ns * _NANOSECOND
-        return MixPacket(surb.first_hop, surb.rotation, surb.surb.use(plaintext, fragment.size))
+        expected = self._reply_forward_seconds + ack.delay_ns * _NANOSECOND
+        return BuiltPacket(MixPacket(surb.first_hop, surb.rotation, packet), expected)
 
     def _reply_ack_header(self, rotation: KeyRotation) -> HeaderMaterial | PreparedHeader:
         """Return a header for an ack that travels under the rotation of a received SURB.
@@ -213,7 +218,7 @@ class PacketBuilder:
         prepared = self._pool.take(purpose)
         limit = self._profile.header_pool_size
         if prepared is not None:
-            self._on_pool_wanted()
+            self._wants_headers = True
             return prepared
         if limit:
             target = min(limit, 2 * self._pool_targets.get(purpose, _FIRST_POOL_TARGET // 2))
@@ -234,7 +239,7 @@ class PacketBuilder:
 
         self._pool_targets[purpose] = target
         self._pool.register(purpose, build, target=target)
-        self._on_pool_wanted()
+        self._wants_headers = True
 
     def _make_header(
         self, topology: Topology, recipient: NymAddress, mean_seconds: float

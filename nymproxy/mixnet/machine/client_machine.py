@@ -1,0 +1,428 @@
+"""ClientMachine: everything that a Nym client decides, without I/O.
+
+It is told what happens (a message is to be sent, packets left, something was pushed, the topology
+or the link changed, time passed), each time with the clock. It says what leaves and when
+(:meth:`ClientMachine.next_departure`, :meth:`~ClientMachine.next_batch`), what arrived
+(:meth:`~ClientMachine.take_message`), when it wants to be called again
+(:meth:`~ClientMachine.next_deadline`, :attr:`~ClientMachine.has_chores`), and what became of
+messages (:class:`~nymproxy.mixnet.records.DeliveryRecord`). Whoever drives it looks at these after
+every call: :class:`~nymproxy.mixnet.client.MessageClient` over a gateway link, and the pretended
+networks of ``nymproxy.testing``.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Final
+
+from nymproxy.address import NymAddress, SenderTag
+from nymproxy.errors import (
+    AddressError,
+    ClientDisconnected,
+    DeliveryAbandoned,
+    NetworkError,
+    NoReplySurbs,
+    NymError,
+    SphinxError,
+)
+from nymproxy.mixnet.machine.answers import SurbAnswers
+from nymproxy.mixnet.machine.composer import Composer
+from nymproxy.mixnet.machine.inbox import Inbox, ReadingStall
+from nymproxy.mixnet.machine.pacing import make_pacing
+from nymproxy.mixnet.machine.status import READY, ClientCounters, ClientStatus, Tally
+from nymproxy.mixnet.machine.submission import Submission
+from nymproxy.mixnet.messages import (
+    AckReceived,
+    CoverReceived,
+    MessageReceived,
+    SurbsReceived,
+    SurbsRequested,
+)
+from nymproxy.mixnet.records import Received, check_message
+from nymproxy.mixnet.traffic import Outbox, PacketKind, ReplyController, SenderTags
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nymproxy.mixnet.directory import Topology
+    from nymproxy.mixnet.machine.composer import Composed, SurbDraft
+    from nymproxy.mixnet.machine.pacing import Pacing
+    from nymproxy.mixnet.machine.ports import PacketMaker
+    from nymproxy.mixnet.messages import InboundDecoder, InboundEvent, MixPacket, ReplyKeyStore
+    from nymproxy.mixnet.randomness import RandomBytes
+    from nymproxy.mixnet.traffic import Lane, OutgoingFragment, TrafficProfile
+
+_logger = logging.getLogger("nymproxy.client")
+
+_LATE_SECONDS: Final = 0.1
+
+
+class PacketBatch:
+    """Packets that are written together."""
+
+    __slots__ = ("fragments", "kinds", "packets", "started_at")
+
+    def __init__(self, started_at: float) -> None:
+        self.started_at = started_at
+        self.packets: list[MixPacket] = []
+        self.kinds: list[PacketKind] = []
+        self.fragments: list[OutgoingFragment] = []
+
+
+class ClientMachine:
+    """One client. Times are in seconds of one monotonic clock.
+
+    Args:
+        address: our own address.
+        maker: makes packets; has a topology.
+        decoder: opens what is pushed.
+        reply_keys: the keys of the SURBs that we give out, which the decoder uses.
+        profile: shapes the traffic.
+        random_bytes: source of set ids, tags and schedules.
+        now: the clock.
+        pacing: when packets leave; by default as the profile says.
+    """
+
+    def __init__(
+        self,
+        address: NymAddress,
+        maker: PacketMaker,
+        decoder: InboundDecoder,
+        reply_keys: ReplyKeyStore,
+        profile: TrafficProfile,
+        *,
+        random_bytes: RandomBytes,
+        now: float,
+        pacing: Pacing | None = None,
+    ) -> None:
+        self.address = address
+        self.profile = profile
+        self.ended: ClientDisconnected | None = None
+        """Why it has ended; ``None`` while it has not."""
+        self._now = now
+        self._maker = maker
+        self._decoder = decoder
+        self._pacing = pacing or make_pacing(profile, random_bytes, now)
+        self._tags = SenderTags(random_bytes, profile.surbs.maximum_recipients)
+        self._composer = Composer(address, maker, reply_keys, profile, random_bytes)
+        topology = maker.topology
+        self._rotation_id = topology.rotation_id
+        self._outbox = Outbox(profile, topology.rotation, self._composer.surb_request)
+        self._answers = SurbAnswers(self._composer, self._outbox, self._tags, profile.surbs)
+        self._waiting: dict[Submission, None] = {}
+        self._inbox = Inbox()
+        self._stall = ReadingStall()
+        self._tally = Tally()
+        self._ticked_at = now
+        self._link_trouble: str | None = None
+
+    # What the application does.
+
+    def submit(
+        self,
+        to: NymAddress | SenderTag,
+        payload: bytes,
+        *,
+        surbs: int,
+        lane: Lane,
+        now: float,
+    ) -> Submission:
+        """Begin to send a message; see :class:`Submission` for how it goes on.
+
+        Raises:
+            UnknownGateway: the recipient's gateway is not in the topology.
+            TopologyUnavailable: there is no topology now.
+            NoReplySurbs: nothing was received from this tag (recently).
+            MessageTooLarge: over the limit.
+            UsageError: an empty reply, SURBs for a reply, or fewer than none.
+            ClientDisconnected: it has ended.
+        """
+        self._check_running(now)
+        check_message(to, payload, surbs)
+        payload = bytes(payload)
+        if isinstance(to, SenderTag):
+            if not self._outbox.replies.knows(to):
+                raise NoReplySurbs("nothing was received from this sender tag (recently)")
+            return self._begin(lane, None, lambda _: self._composer.reply(to, payload, lane))
+        self._maker.check_gateway(to.gateway)
+        draft = self._composer.draft_surbs(surbs) if surbs else None
+
+        def compose(draft: SurbDraft | None) -> Composed:
+            made = [] if draft is None else draft.surbs
+            return self._composer.data(to, self._tags.tag_for(to), payload, made, lane)
+
+        return self._begin(lane, draft, compose)
+
+    def submit_plain(self, to: NymAddress, payload: bytes, *, lane: Lane, now: float) -> Submission:
+        """As :meth:`submit`, without even a sender tag: nothing links the message to others."""
+        self._check_running(now)
+        check_message(to, payload)
+        self._maker.check_gateway(to.gateway)
+        payload = bytes(payload)
+        return self._begin(lane, None, lambda _: self._composer.plain(to, payload, lane))
+
+    def _begin(
+        self, lane: Lane, draft: SurbDraft | None, compose: Callable[[SurbDraft | None], Composed]
+    ) -> Submission:
+        submission = Submission(self._outbox, lane, draft, compose, lambda: self._now)
+        submission.advance(self._now)
+        if not submission.is_settled:
+            self._waiting[submission] = None
+        return submission
+
+    def advance(self, submission: Submission, now: float) -> None:
+        """Go on with a submission that is not made yet. Raises as :meth:`Submission.advance`."""
+        self._now = now
+        submission.advance(now)
+
+    def forget(self, submission: Submission) -> None:
+        """Record that nobody waits for a submission any more. Idempotent."""
+        self._waiting.pop(submission, None)
+
+    def discard_lane(self, lane: Lane) -> None:
+        """Drop what waits in or for a lane, and retransmissions of it; their deliveries fail."""
+        error = DeliveryAbandoned("the lane of the message was discarded")
+        for submission in [each for each in self._waiting if each.lane == lane]:
+            submission.fail(error)
+        self._outbox.discard_lane(lane)
+
+    def knows(self, tag: SenderTag) -> bool:
+        """Tell whether anything of a sender ever arrived (and it is not forgotten)."""
+        return self._outbox.replies.knows(tag)
+
+    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
+        """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""
+        return self._outbox.replies.usable(tag)
+
+    def take_message(self) -> Received | None:
+        """Take the message that arrived first, or ``None``."""
+        return self._inbox.take()
+
+    @property
+    def has_messages(self) -> bool:
+        """True while :meth:`take_message` has one."""
+        return len(self._inbox) > 0
+
+    def end(self, cause: NymError | None, now: float) -> None:
+        """End: fail all that is under way. Idempotent.
+
+        Args:
+            cause: why the gateway is lost for good; ``None``: the owner closes the client.
+            now: the clock.
+        """
+        self._now = now
+        if self.ended is not None:
+            return
+        if cause is None:
+            reason = "the client was closed"
+        else:
+            reason = f"the gateway is lost for good: {cause}"
+            _logger.error("%s", reason)
+        self.ended = ClientDisconnected(reason)
+        self.ended.__cause__ = cause
+        abandoned = DeliveryAbandoned(reason)
+        abandoned.__cause__ = self.ended  # channels tell this from a message that was lost
+        self._outbox.give_up_all(abandoned)
+        for submission in list(self._waiting):
+            submission.fail(self.ended)
+
+    def _check_running(self, now: float) -> None:
+        self._now = now
+        if self.ended is not None:
+            raise ClientDisconnected(str(self.ended)) from self.ended.__cause__
+
+    # What leaves.
+
+    def next_departure(self) -> float:
+        """Return when :meth:`next_batch` may have something, in the clock's seconds."""
+        return self._pacing.next_departure(self._outbox.sendable())
+
+    def next_batch(self, now: float) -> PacketBatch:
+        """Return the packets that leave now, perhaps none. Report them with :meth:`batch_left`."""
+        self._now = now
+        due = self._pacing.due(now, self._outbox.sendable())
+        batch = PacketBatch(now)
+        for _ in range(due.packets):
+            fragment = self._outbox.next_fragment()
+            if fragment is not None:
+                self._add(batch, fragment, now)
+            elif due.covered:
+                self._add_cover(batch, PacketKind.COVER)
+            else:
+                break
+        for _ in range(due.loop_covers):
+            self._add_cover(batch, PacketKind.LOOP_COVER)
+        return batch
+
+    def batch_left(self, batch: PacketBatch, now: float) -> None:
+        """Record that a batch was handed to the gateway."""
+        self._now = now
+        for fragment in batch.fragments:
+            self._outbox.left(fragment, now)
+        sent = self._tally.sent
+        for kind in batch.kinds:
+            sent[kind.value] += 1
+        self._pacing.written(now, now - batch.started_at)
+
+    def _add(self, batch: PacketBatch, fragment: OutgoingFragment, now: float) -> None:
+        try:
+            packet, fragment.expected_seconds = self._maker.build(fragment)
+        except NetworkError as error:
+            # No route now. The timer brings the fragment back when there may be one again.
+            self._tally.unbuilt[error.code] += 1
+            self._outbox.start_timer(fragment, now)
+        except (AddressError, SphinxError) as error:
+            self._tally.unbuilt[error.code] += 1
+            _logger.warning("a packet cannot be built: %s", error)
+            self._outbox.give_up(fragment.message, error)
+        else:
+            batch.packets.append(packet)
+            batch.kinds.append(fragment.kind)
+            batch.fragments.append(fragment)
+
+    def _add_cover(self, batch: PacketBatch, kind: PacketKind) -> None:
+        try:
+            batch.packets.append(self._maker.build_cover())
+        except (NetworkError, SphinxError) as error:
+            self._tally.unbuilt[error.code] += 1
+        else:
+            batch.kinds.append(kind)
+
+    # What arrives.
+
+    @property
+    def may_read(self) -> bool:
+        """False while the application does not take its messages: do not read the gateway."""
+        return not self._inbox.is_full or self.ended is not None
+
+    def reading_paused(self, now: float) -> None:
+        """Record that the gateway is not read, since :attr:`may_read` is false."""
+        self._stall.paused(now)
+
+    def reading_resumed(self, now: float) -> None:
+        """Record that it is read again."""
+        self._stall.resumed(now)
+
+    def frame_arrived(self, pushed: bytes, now: float) -> None:
+        """Take one message that the gateway pushed: an ack or a packet's content. Never raises."""
+        self._now = now
+        for event in self._decoder.receive(pushed, now):
+            self._take(event, now)
+
+    def _take(self, event: InboundEvent, now: float) -> None:
+        match event:
+            case AckReceived(fragment_id):
+                self._tally.acknowledged += 1
+                self._outbox.acknowledged(fragment_id, now)
+            case CoverReceived(is_ack):
+                self._tally.covers_received += not is_ack
+            case SurbsReceived(tag, surbs, additional):
+                self._outbox.surbs_received(tag, surbs, now, additional=additional)
+            case SurbsRequested(recipient, amount):
+                self._answers.requested(recipient, amount)
+            case MessageReceived(data, tag):
+                self._tally.messages_received += 1
+                self._tally.bytes_received += len(data)
+                if tag is not None:
+                    self._outbox.sender_seen(tag, now)
+                if self.ended is None:
+                    self._inbox.put(Received(data, tag))
+
+    # Topology and link.
+
+    def use_topology(self, topology: Topology | None, overlap_seconds: float, now: float) -> None:
+        """Build packets from another topology; ``None``: there is none for now.
+
+        Args:
+            topology: the new one.
+            overlap_seconds: how long nodes keep the keys of the key rotation before.
+            now: the clock.
+        """
+        self._now = now
+        self._maker.use_topology(topology)
+        if topology is not None and topology.rotation_id != self._rotation_id:
+            self._rotation_id = topology.rotation_id
+            _logger.info("the network is in key rotation %d now", topology.rotation_id)
+            self._outbox.rotated(topology.rotation, overlap_seconds, now)
+
+    def link_changed(self, trouble: str | None) -> None:
+        """Take note of the gateway link: ``None`` while it works, else what it is doing."""
+        self._link_trouble = trouble
+
+    # Time, and work for idle moments.
+
+    def next_deadline(self) -> float:
+        """Return when :meth:`tick` is due."""
+        timer = self._outbox.next_timer()
+        tick = (
+            self._ticked_at + ReplyController.TICK_SECONDS if self._outbox.needs_ticks else math.inf
+        )
+        return tick if timer is None else min(timer, tick)
+
+    def tick(self, now: float) -> None:
+        """Do what is due by time.
+
+        Called late, the process was not scheduled, and neither were acks read: the timers that
+        fired meanwhile get some more time. The same holds while the application does not take
+        its messages.
+        """
+        self._now = now
+        late = now - self.next_deadline()
+        stall = self._stall.seconds(now)
+        if late > _LATE_SECONDS:
+            stall = max(stall, late)
+        self._outbox.expire(now, stall)
+        if now >= self._ticked_at + ReplyController.TICK_SECONDS:
+            self._ticked_at = now
+            self._outbox.tick(now)
+
+    @property
+    def has_chores(self) -> bool:
+        """True when :meth:`do_chore` has something to do."""
+        return bool(self._answers) or (self._maker.wants_headers and self._is_idle)
+
+    def do_chore(self, now: float) -> None:
+        """Do a piece of work of a few milliseconds that need not be done at once: SURBs for those
+        who asked for some, then headers for later packets."""
+        self._now = now
+        if self._answers:
+            self._answers.advance(now)
+        elif self._maker.wants_headers:
+            self._maker.prepare_one()
+
+    @property
+    def _is_idle(self) -> bool:
+        """Nothing leaves but what a schedule brings later."""
+        return self.next_departure() > self._now
+
+    # What can be seen.
+
+    @property
+    def status(self) -> ClientStatus:
+        """What it is doing."""
+        if self.ended is not None:
+            return ClientStatus(0.0, False, True, str(self.ended))
+        if not self._maker.has_topology:
+            return ClientStatus(0.5, False, False, "waiting for a topology")
+        if self._link_trouble is not None:
+            return ClientStatus(0.7, False, False, self._link_trouble)
+        return READY
+
+    @property
+    def counters(self) -> ClientCounters:
+        """What it has done so far."""
+        tally, outbox, decoder = self._tally, self._outbox, self._decoder
+        return ClientCounters(
+            sent=dict(tally.sent),
+            retransmissions=outbox.retransmissions,
+            acknowledged=tally.acknowledged,
+            unknown_acks=outbox.unknown_acks,
+            covers_received=tally.covers_received,
+            messages_received=tally.messages_received,
+            bytes_received=tally.bytes_received,
+            late_duplicates=decoder.reassembler.counts.late_duplicates,
+            malformed={reason.value: n for reason, n in decoder.malformed.items()},
+            given_up=dict(outbox.given_up),
+            unbuilt=dict(tally.unbuilt),
+        )

@@ -1,0 +1,136 @@
+"""The way of one message into the outbox: made, admitted when there is room, or called off."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from nymproxy.address import SenderTag
+from nymproxy.errors import DeliveryAbandoned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from nymproxy.errors import NymError
+    from nymproxy.mixnet.machine.composer import Composed, SurbDraft
+    from nymproxy.mixnet.records import DeliveryRecord
+    from nymproxy.mixnet.traffic import Lane, Outbox, Reservation, Room
+
+
+class Submission:
+    """One message that the application wants to send.
+
+    :meth:`advance` makes its reply SURBs, some at each call, until :attr:`is_made`. Then it waits
+    for room in its lane and, for a reply, among those that wait for SURBs. It enters the outbox
+    in the instant in which room is granted, not when somebody who waits for it is scheduled. So
+    messages enter in the order in which they asked.
+
+    Attributes:
+        on_settled: called once, when the message is in the outbox or the submission has failed;
+            set it after the last :meth:`advance` if :attr:`is_settled` is not true by then.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_compose",
+        "_composed",
+        "_draft",
+        "_outbox",
+        "_reservations",
+        "_steps",
+        "error",
+        "is_admitted",
+        "lane",
+        "on_settled",
+    )
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        lane: Lane,
+        draft: SurbDraft | None,
+        compose: Callable[[SurbDraft | None], Composed],
+        clock: Callable[[], float],
+    ) -> None:
+        self.lane = lane
+        self.is_admitted = False
+        self.error: NymError | None = None
+        self.on_settled: Callable[[], None] | None = None
+        self._outbox = outbox
+        self._draft = draft
+        self._compose = compose
+        self._clock = clock
+        self._composed: Composed | None = None
+        self._steps: deque[tuple[Room, Hashable]] = deque()
+        self._reservations: list[tuple[Room, Reservation]] = []
+
+    @property
+    def is_made(self) -> bool:
+        """True when the message is complete, and waits for room at the most."""
+        return self._composed is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """True when the message is in the outbox, or never will be."""
+        return self.is_admitted or self.error is not None
+
+    @property
+    def delivery(self) -> DeliveryRecord:
+        """The fate of the message, once it is made."""
+        assert self._composed is not None
+        return self._composed.message.delivery
+
+    def advance(self, now: float) -> None:
+        """Do a small piece of the work.
+
+        Raises:
+            TopologyUnavailable, UnknownGateway, SphinxError: no SURBs can be made now.
+        """
+        if self._composed is not None or self.error is not None:
+            return
+        if self._draft is None or self._draft.advance(now):
+            self._composed = self._compose(self._draft)
+            message = self._composed.message
+            self._steps.append((self._outbox.lane_room, message.lane))
+            if isinstance(message.to, SenderTag):
+                self._steps.append((self._outbox.tag_room, message.to))
+            self._take_steps()
+
+    def fail(self, error: NymError) -> None:
+        """End it unless it is in the outbox already."""
+        if not self.is_settled:
+            self.error = error
+            self._leave_rooms()
+            self._settle()
+
+    def call_off(self) -> None:
+        """Nobody waits for it any more: give the message up, wherever it is by now."""
+        error = DeliveryAbandoned("the sending task was cancelled")
+        if self.is_admitted and self._composed is not None:
+            self._outbox.give_up(self._composed.message, error)
+        else:
+            self.fail(error)
+
+    def _take_steps(self) -> None:
+        """Take the next steps as far as there is room; called again with each grant."""
+        assert self._composed is not None
+        while self._steps:
+            room, key = self._steps.popleft()
+            reservation = room.reserve(key, len(self._composed.fragments), self._take_steps)
+            self._reservations.append((room, reservation))
+            if not reservation.granted:
+                return
+        self.is_admitted = True
+        self._outbox.submit(*self._composed, self._clock())
+        self._settle()
+
+    def _leave_rooms(self) -> None:
+        reservations, self._reservations = self._reservations, []
+        for room, reservation in reservations:
+            room.cancel(reservation)
+
+    def _settle(self) -> None:
+        self._reservations.clear()
+        if self.on_settled is not None:
+            self.on_settled()
+            self.on_settled = None
