@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -66,8 +67,10 @@ async def stored_shared_key(directory: Path) -> bytes:
 async def refuse_key(directory: Path) -> None:
     """Leave the directory as the Rust program has it, with a key that the gateway has not."""
     storage = DirectoryStorage(directory)
-    await storage.load()
-    await storage.update_shared_key(REFUSED_KEY)
+    stored = await storage.load()
+    assert stored is not None
+    assert stored.registration is not None
+    await storage.save_registration(replace(stored.registration, shared_key=REFUSED_KEY))
     await storage.close()
     for name in (LOCK_NAME, STATE_NAME):
         (directory / name).unlink()

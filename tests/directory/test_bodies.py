@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.errors import DirectoryFormatError
-from nymproxy.mixnet.directory import Topology
 from nymproxy.mixnet.directory.bodies import (
     parse_key_rotation,
     parse_nodes_page,
@@ -16,7 +15,7 @@ from nymproxy.mixnet.directory.bodies import (
 from nymproxy.mixnet.directory.fields import refreshed_at_ns, rfc3339_ns
 from tests.directory.network import Network, encode, node
 
-PARSERS = [parse_key_rotation, parse_nodes_page, parse_rewarded_set, Topology.from_document]
+PARSERS = [parse_key_rotation, parse_nodes_page, parse_rewarded_set]
 BODIES = [
     Network().key_rotation(),
     Network().page([node(1), node(4, gateway=True)]),

@@ -28,14 +28,15 @@ from nymproxy.mixnet.gateway import (
     RequestKind,
     ResponseKind,
     SharedKey,
+    address_ciphertext_is_valid,
     open_frame,
     parse_handshake_text,
     parse_request,
+    request_signature_is_valid,
     requests,
     responses,
     seal_frame,
     timestamp_is_acceptable,
-    verify_authentication,
 )
 from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress, PacketSize
@@ -271,10 +272,10 @@ class FakeSession:
         client = gateway.clients.get(request.client_identity)
         if client is None:
             raise Refused(NOT_REGISTERED)
-        try:
-            verify_authentication(request, client.key)
-        except GatewayProtocolError as error:
-            raise Refused(str(error)) from error
+        if not request_signature_is_valid(request):
+            raise Refused("failed to verify request signature")
+        if not address_ciphertext_is_valid(request, client.key):
+            raise Refused("failed to verify provided address ciphertext")
         if request.unix_timestamp <= client.last_used:
             raise Refused(REUSED)
         other = gateway.connected.get(request.client_identity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -49,13 +50,11 @@ def mode_of(path: Path) -> int:
 async def test_life_of_a_client(make_storage: Callable[[], ClientStorage]) -> None:
     storage = make_storage()
     assert await storage.load() is None
-    with pytest.raises(StorageError):
-        await storage.update_shared_key(b"k" * 32)
     await storage.save_keys(KEYS)
     assert await storage.load() == StoredClient(KEYS, None, 0)
     await storage.save_registration(registration(1))
     await storage.save_last_authentication(1_800_000_000)
-    await storage.update_shared_key(b"k" * 32)
+    await storage.save_registration(replace(registration(1), shared_key=b"k" * 32))
     with pytest.raises(StorageError, match="other keys"):
         await storage.save_keys(OTHER_KEYS)
     await storage.close()
@@ -101,7 +100,7 @@ async def test_backup_once(tmp_path: Path) -> None:
         storage = DirectoryStorage(tmp_path)
         assert await storage.load() is not None
         await storage.save_last_authentication(1)
-        await storage.update_shared_key(b"n" * 32)
+        await storage.save_registration(replace(registration(1), shared_key=b"n" * 32))
         await storage.close()
     backups = [name for name in names(tmp_path) if name.startswith("nymproxy_backup_")]
     assert len(backups) == 2

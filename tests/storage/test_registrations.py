@@ -19,7 +19,6 @@ from nymproxy.mixnet.storage.registrations import (
     DATABASE_NAME,
     read_gateways,
     save_registration,
-    update_shared_key,
 )
 from nymproxy.mixnet.storage.schema import SCHEMA
 
@@ -66,7 +65,7 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_new_key_keeps_the_rest(tmp_path: Path) -> None:
     save_registration(tmp_path, registration(1))
     save_registration(tmp_path, registration(2))
-    update_shared_key(tmp_path, b"n" * 32)
+    save_registration(tmp_path, replace(registration(2), shared_key=b"n" * 32))
     known = read_gateways(tmp_path)
     assert known is not None
     keys = {
@@ -79,7 +78,7 @@ def test_new_key_keeps_the_rest(tmp_path: Path) -> None:
     assert stored is not None
     assert stored.registered_ns == registration(2).registered_ns
     with pytest.raises(StorageError):
-        update_shared_key(tmp_path, b"short")
+        save_registration(tmp_path, replace(registration(2), shared_key=b"short"))
 
 
 def test_new_listeners_keep_the_registration_time(tmp_path: Path) -> None:
@@ -177,7 +176,7 @@ def test_older_schemas(
     assert stored.expiry_ns == 0
     assert stored.registered_ns == 1_700_000_000_000_000_000
 
-    update_shared_key(tmp_path, b"n" * 32)
+    save_registration(tmp_path, replace(stored, shared_key=b"n" * 32))
     known = read_gateways(tmp_path)
     assert known is not None
     renewed = known.active_registration()
@@ -226,8 +225,6 @@ def test_unusable_active_gateway(tmp_path: Path, statement: str) -> None:
     assert known is not None
     with pytest.raises(StorageError, match="active gateway"):
         known.active_registration()
-    with pytest.raises(StorageError):
-        update_shared_key(tmp_path, b"n" * 32)
 
 
 def test_no_active_gateway(tmp_path: Path) -> None:
@@ -236,8 +233,6 @@ def test_no_active_gateway(tmp_path: Path) -> None:
     known = read_gateways(tmp_path)
     assert known is not None
     assert known.active_registration() is None
-    with pytest.raises(StorageError, match="no active registration"):
-        update_shared_key(tmp_path, b"n" * 32)
     save_registration(tmp_path, registration(1))
     known = read_gateways(tmp_path)
     assert known is not None

@@ -7,6 +7,7 @@ import gzip
 import json
 import sqlite3
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,7 +121,7 @@ async def test_taking_over(rust_directory: Path, expected: dict[str, Any]) -> No
     assert client.registration is not None
     assert {name: snapshot(rust_directory)[name] for name in before} == before
 
-    await storage.update_shared_key(b"k" * 32)
+    await storage.save_registration(replace(client.registration, shared_key=b"k" * 32))
     await storage.save_last_authentication(1_800_000_000)
     await storage.close()
 

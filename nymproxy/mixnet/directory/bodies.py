@@ -129,15 +129,7 @@ def parse_rewarded_set(body: bytes) -> RewardedSet:
     Raises:
         DirectoryFormatError: it is malformed.
     """
-    return rewarded_set_from_fields(expect_object(parse_json(body)))
-
-
-def rewarded_set_from_fields(fields: Mapping[str, object]) -> RewardedSet:
-    """Read the role assignment from its JSON object.
-
-    Raises:
-        DirectoryFormatError: it is malformed.
-    """
+    fields = expect_object(parse_json(body))
     return RewardedSet(
         epoch_id=expect_integer(fields.get("epoch_id", 0), "epoch_id", bits=32),
         entry_gateways=_node_ids(fields, "entry_gateways"),

@@ -114,7 +114,8 @@ def parse_node(value: object) -> Node:
 
     Raises:
         DirectoryFormatError: a field is missing or is not what it should be, the node has no IP
-            address, or its Sphinx key can take no packets.
+            address, the identity is no Ed25519 key, or the Sphinx key has small order, which would
+            make every packet through the node fail.
     """
     fields = expect_object(value)
     addresses = tuple([_ip_address(item) for item in expect_list(fields.get("ip_addresses"))])
@@ -122,46 +123,21 @@ def parse_node(value: object) -> Node:
         raise DirectoryFormatError("a node without IP addresses")
     roles = expect_object(fields.get("supported_roles", {}))
     entry = fields.get("entry")
-    return make_node(
-        node_id=integer(fields, "node_id", bits=32),
-        identity=_key(text(fields, "ed25519_identity_pubkey")),
-        sphinx_key=_key(text(fields, "x25519_sphinx_pubkey")),
-        mix_address=NodeAddress(addresses[0], integer(fields, "mix_port", bits=16)),
-        entry=None if entry is None else _parse_entry(expect_object(entry), addresses),
-        supported_roles=SupportedRoles(
-            mixnode=truth(roles, "mixnode"),
-            entry=truth(roles, "entry"),
-            exit=truth(roles, "exit_nr") and truth(roles, "exit_ipr"),
-        ),
-        performance=parse_performance(text(fields, "performance")),
-    )
-
-
-def make_node(
-    *,
-    node_id: int,
-    identity: bytes,
-    sphinx_key: bytes,
-    mix_address: NodeAddress,
-    entry: EntryDetails | None,
-    supported_roles: SupportedRoles,
-    performance: Decimal = FULL_PERFORMANCE,
-) -> Node:
-    """Build a node from raw keys.
-
-    Raises:
-        DirectoryFormatError: a key has another length, the identity is no Ed25519 key, or the
-            Sphinx key has small order, which would make every packet through the node fail.
-    """
+    identity = _key(text(fields, "ed25519_identity_pubkey"))
+    sphinx_key = _key(text(fields, "x25519_sphinx_pubkey"))
     try:
         node = Node(
-            node_id,
-            NodeIdentity(identity),
-            sphinx_key,
-            mix_address,
-            entry,
-            supported_roles,
-            performance,
+            node_id=integer(fields, "node_id", bits=32),
+            identity=NodeIdentity(identity),
+            sphinx_key=sphinx_key,
+            mix_address=NodeAddress(addresses[0], integer(fields, "mix_port", bits=16)),
+            entry=None if entry is None else _parse_entry(expect_object(entry), addresses),
+            supported_roles=SupportedRoles(
+                mixnode=truth(roles, "mixnode"),
+                entry=truth(roles, "entry"),
+                exit=truth(roles, "exit_nr") and truth(roles, "exit_ipr"),
+            ),
+            performance=parse_performance(text(fields, "performance")),
         )
     except (AddressError, SphinxError) as error:
         raise DirectoryFormatError(f"a node with an unusable key: {error}") from error

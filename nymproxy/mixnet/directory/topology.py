@@ -1,8 +1,7 @@
 """The topology: all that is needed to make routes, from one consistent fetch.
 
 Rules of nym-topology 1.21.6 (src/lib.rs) and nym-client-core 1.21.6
-(src/client/topology_control/); vectors: tests/vectors/directory.json, ``topology_default_config``
-and ``topology_persisted_json_text``.
+(src/client/topology_control/); vectors: tests/vectors/directory.json, ``topology_default_config``.
 """
 
 from __future__ import annotations
@@ -11,42 +10,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nymproxy.errors import (
-    AddressError,
     DirectoryFormatError,
     TopologyUnavailable,
     UnknownGateway,
 )
-from nymproxy.mixnet.directory.bodies import NodesPage, RewardedSet, rewarded_set_from_fields
-from nymproxy.mixnet.directory.fields import (
-    expect_integer,
-    expect_list,
-    expect_object,
-    integer,
-    optional_integer,
-    optional_text,
-    parse_json,
-    rfc3339_ns,
-    text,
-    truth,
-)
-from nymproxy.mixnet.directory.node import (
-    EntryDetails,
-    Node,
-    SupportedRoles,
-    host_name,
-    make_node,
-)
 from nymproxy.mixnet.randomness import uniform_index
-from nymproxy.mixnet.sphinx import Hop, KeyRotation, NodeAddress
+from nymproxy.mixnet.sphinx import Hop, KeyRotation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from nymproxy.address import NodeIdentity
+    from nymproxy.mixnet.directory.bodies import NodesPage, RewardedSet
+    from nymproxy.mixnet.directory.node import Node
     from nymproxy.mixnet.randomness import RandomBytes
 
 MINIMUM_PERFORMANCE_PERCENT = 50
-UNKNOWN_ROTATION_ID = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +73,6 @@ class Topology:
         """True when each layer has a known node, and the epoch has gateways."""
         gateways = self.rewarded_set.entry_gateways or self.rewarded_set.exit_gateways
         return bool(gateways) and all(self._layers)
-
-    def node_by_identity(self, identity: NodeIdentity) -> Node | None:
-        """Return the node with this identity, if it is known."""
-        return self._by_identity.get(identity.key)
 
     def egress(self, gateway: NodeIdentity, *, ignore_epoch_role: bool = True) -> Node:
         """Return the node where routes to a gateway's clients end.
@@ -187,36 +162,6 @@ class Topology:
             skipped_count=sum(page.malformed_count for page in pages),
         )
 
-    @classmethod
-    def from_document(cls, document: bytes | str) -> Topology:
-        """Read the JSON document of a fixed topology, as ``NymTopology::new_from_file`` does.
-
-        Its keys are lists of numbers. Without ``metadata`` the key rotation is unknown.
-
-        Raises:
-            DirectoryFormatError: it is malformed; a malformed node spoils the whole document.
-        """
-        body = document.encode(errors="replace") if isinstance(document, str) else document
-        fields = expect_object(parse_json(body))
-        rewarded_set = rewarded_set_from_fields(expect_object(fields.get("rewarded_set")))
-        metadata = fields.get("metadata")
-        details = expect_object(fields.get("node_details"))
-        nodes = [_node_from_document(expect_object(value)) for value in details.values()]
-        if metadata is None:
-            epoch_id, rotation_id, refreshed = rewarded_set.epoch_id, UNKNOWN_ROTATION_ID, 0
-        else:
-            metadata = expect_object(metadata)
-            epoch_id = integer(metadata, "absolute_epoch_id", bits=32)
-            rotation_id = integer(metadata, "key_rotation_id", bits=32)
-            refreshed = rfc3339_ns(text(metadata, "refreshed_at"))
-        return cls(
-            epoch_id=epoch_id,
-            rotation_id=rotation_id,
-            rewarded_set=rewarded_set,
-            nodes={node.node_id: node for node in nodes},
-            refreshed_at_ns=refreshed,
-        )
-
 
 def is_consistent(rewarded_set: RewardedSet, pages: Sequence[NodesPage]) -> bool:
     """Tell whether all parts describe the same moment, so that keys, roles and rotation agree."""
@@ -224,54 +169,3 @@ def is_consistent(rewarded_set: RewardedSet, pages: Sequence[NodesPage]) -> bool
     return rewarded_set.epoch_id == metadata.epoch_id and all(
         page.metadata.agrees_with(metadata) for page in pages
     )
-
-
-def _node_from_document(fields: Mapping[str, object]) -> Node:
-    roles = expect_object(fields.get("supported_roles"))
-    entry = fields.get("entry")
-    return make_node(
-        node_id=integer(fields, "node_id", bits=32),
-        identity=_key_from_document(fields, "identity_key"),
-        sphinx_key=_key_from_document(fields, "sphinx_key"),
-        mix_address=_socket_address(text(fields, "mix_host")),
-        entry=None if entry is None else _entry_from_document(expect_object(entry)),
-        supported_roles=SupportedRoles(
-            mixnode=truth(roles, "mixnode"),
-            entry=truth(roles, "mixnet_entry"),
-            exit=truth(roles, "mixnet_exit"),
-        ),
-    )
-
-
-def _entry_from_document(fields: Mapping[str, object]) -> EntryDetails:
-    return EntryDetails(
-        ip_addresses=tuple(
-            [_address(value, 0).ip for value in expect_list(fields.get("ip_addresses"))]
-        ),
-        hostname=host_name(optional_text(fields, "hostname")),
-        ws_port=integer(fields, "clients_ws_port", bits=16),
-        wss_port=optional_integer(fields, "clients_wss_port", bits=16),
-    )
-
-
-def _key_from_document(fields: Mapping[str, object], name: str) -> bytes:
-    numbers = expect_list(fields.get(name))
-    return bytes([expect_integer(number, name, bits=8) for number in numbers[:33]])
-
-
-def _socket_address(value: str) -> NodeAddress:
-    host, _, port = value.rpartition(":")
-    if host.startswith("["):
-        host = host[1:].removesuffix("]")
-    if not port.isascii() or not port.isdigit() or len(port) > 5:
-        raise DirectoryFormatError("a socket address without a port")
-    return _address(host, int(port))
-
-
-def _address(host: object, port: int) -> NodeAddress:
-    if not isinstance(host, str):
-        raise DirectoryFormatError("an IP address that is no text")
-    try:
-        return NodeAddress.parse(host, port)
-    except AddressError as error:
-        raise DirectoryFormatError("a text that is no socket address") from error

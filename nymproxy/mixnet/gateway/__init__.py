@@ -29,7 +29,6 @@ from nymproxy.mixnet.gateway.authentication import (
 from nymproxy.mixnet.gateway.authentication import (
     timestamp_is_acceptable as timestamp_is_acceptable,
 )
-from nymproxy.mixnet.gateway.authentication import verify_authentication as verify_authentication
 from nymproxy.mixnet.gateway.frames import MAX_FRAME_BYTES as MAX_FRAME_BYTES
 from nymproxy.mixnet.gateway.frames import Frame as Frame
 from nymproxy.mixnet.gateway.frames import RequestKind as RequestKind

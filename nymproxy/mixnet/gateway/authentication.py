@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from nymproxy.errors import GatewayProtocolError
 from nymproxy.mixnet.gateway.keys import NONCE_BYTES, signature_is_valid
 from nymproxy.mixnet.gateway.requests import AuthenticateV2
 
@@ -71,15 +70,3 @@ def address_ciphertext_is_valid(request: AuthenticateV2, key: SharedKey) -> bool
         return False
     expected = key.seal(request.client_identity, request.nonce)
     return hmac.compare_digest(expected, request.address_ciphertext)
-
-
-def verify_authentication(request: AuthenticateV2, key: SharedKey) -> None:
-    """Check signature and ciphertext together.
-
-    Raises:
-        GatewayProtocolError: one of them does not hold; the message is what a gateway answers.
-    """
-    if not request_signature_is_valid(request):
-        raise GatewayProtocolError("failed to verify request signature")
-    if not address_ciphertext_is_valid(request, key):
-        raise GatewayProtocolError("failed to verify provided address ciphertext")

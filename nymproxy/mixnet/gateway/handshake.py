@@ -182,11 +182,6 @@ class ClientHandshake(_Handshake):
         self._finished = True
         return None
 
-    @property
-    def unconfirmed_key(self) -> SharedKey | None:
-        """The key since message 2, before the gateway confirmed it in message 4."""
-        return self._key
-
     def _receive_material(self, message: HandshakeText) -> HandshakePayload:
         data = self._payload(message, 32 + _MATERIAL_BYTES, HandshakeFault.MALFORMED_RESPONSE)
         assert isinstance(message, HandshakePayload)

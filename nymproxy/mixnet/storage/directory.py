@@ -28,7 +28,6 @@ from nymproxy.mixnet.storage.registrations import (
     DATABASE_NAME,
     read_gateways,
     save_registration,
-    update_shared_key,
 )
 
 if TYPE_CHECKING:
@@ -85,15 +84,6 @@ class DirectoryStorage:
             StorageError: it cannot be written.
         """
         await self._call(self._change, save_registration, self.path, registration)
-
-    async def update_shared_key(self, shared_key: bytes) -> None:
-        """Replace the shared key of the active registration. A Rust client needs it too.
-
-        Raises:
-            StorageLocked: another process uses the directory.
-            StorageError: there is no active registration, or it cannot be written.
-        """
-        await self._call(self._change, update_shared_key, self.path, shared_key)
 
     async def save_last_authentication(self, unix_second: int) -> None:
         """Keep the second of an authentication, before it is sent.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio.lowlevel
@@ -44,17 +43,6 @@ class EphemeralStorage:
         """Keep the registration."""
         await anyio.lowlevel.checkpoint()
         self._registration = registration
-
-    async def update_shared_key(self, shared_key: bytes) -> None:
-        """Replace the shared key.
-
-        Raises:
-            StorageError: there is no registration.
-        """
-        await anyio.lowlevel.checkpoint()
-        if self._registration is None:
-            raise StorageError("there is no registration whose key could be replaced")
-        self._registration = replace(self._registration, shared_key=shared_key)
 
     async def save_last_authentication(self, unix_second: int) -> None:
         """Keep the second."""

@@ -118,10 +118,6 @@ class ClientStorage(Protocol):
         """Keep a registration (or its new listeners) and make it the active one."""
         ...
 
-    async def update_shared_key(self, shared_key: bytes) -> None:
-        """Replace the shared key of the active registration."""
-        ...
-
     async def save_last_authentication(self, unix_second: int) -> None:
         """Keep the second of the latest authentication."""
         ...

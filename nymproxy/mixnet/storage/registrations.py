@@ -230,29 +230,6 @@ def save_registration(directory: Path, registration: GatewayRegistration) -> Non
         _checkpoint(connection)
 
 
-def update_shared_key(directory: Path, shared_key: bytes) -> None:
-    """Replace the shared key of the active registration, which keeps everything else.
-
-    Raises:
-        StorageError: there is no active registration, or it cannot be written.
-    """
-    known = read_gateways(directory)
-    registration = None if known is None else known.active_registration()
-    if registration is None:
-        raise StorageError("there is no active registration whose key could be replaced")
-    save_registration(
-        directory,
-        GatewayRegistration(
-            identity=registration.identity,
-            shared_key=shared_key,
-            listener=registration.listener,
-            fallback=registration.fallback,
-            expiry_ns=registration.expiry_ns,
-            registered_ns=registration.registered_ns,
-        ),
-    )
-
-
 def _is_current(path: Path) -> bool:
     with _database_errors(path), _connect(path) as connection:
         return set(REMOTE_COLUMNS) <= _columns(connection, "remote_gateway_details")
