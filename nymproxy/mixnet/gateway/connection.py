@@ -144,8 +144,7 @@ class GatewayConnection:
         clock: Callable[[], float] = time.monotonic,
         unix_time: Callable[[], float] = time.time,
     ) -> None:
-        self.protocol = protocol
-        """The state machine."""
+        self._protocol = protocol
         self._websocket = websocket
         self._clock = clock
         self._unix_time = unix_time
@@ -172,13 +171,13 @@ class GatewayConnection:
                 machine raises them.
         """
         room = MAX_BACKLOG_BYTES - sum(map(len, backlog))
-        self.protocol.start(self._clock())
-        while not self.protocol.is_streaming:
+        self._protocol.start(self._clock())
+        while not self._protocol.is_streaming:
             try:
                 events = await self.receive()
             except CONNECTION_LOST as error:
                 raise GatewayUnreachable(
-                    f"the gateway ended the connection while {self.protocol.phase.value}"
+                    f"the gateway ended the connection while {self._protocol.phase.value}"
                 ) from error
             for event in events:
                 match event:
@@ -192,7 +191,7 @@ class GatewayConnection:
                     case Pushed():
                         _log.warning("dropped a stored message: there are more than we can hold")
                     case Streaming():
-                        _log.debug("connected with protocol %d", self.protocol.protocol_version)
+                        _log.debug("connected with protocol %d", self._protocol.protocol_version)
                     case _:
                         pass
         await self.flush()
@@ -228,31 +227,46 @@ class GatewayConnection:
 
     async def _next_event(self) -> WebSocketEvent:
         while True:
-            deadline = self.protocol.deadline
+            deadline = self._protocol.deadline
             assert deadline is not None, "the protocol was not started"
             with anyio.move_on_after(max(0.0, deadline - self._clock())):
                 return await self._websocket.receive_event()
-            self.protocol.time_out(self._clock(), self._unix_time())
+            self._protocol.time_out(self._clock(), self._unix_time())
             await self.flush()
 
     def _take(self, event: WebSocketEvent) -> list[GatewayEvent]:
         now = self._clock()
         match event:
             case str():
-                return self.protocol.receive_text(event, now, self._unix_time())
+                return self._protocol.receive_text(event, now, self._unix_time())
             case bytes():
-                return self.protocol.receive_binary(event, now)
+                return self._protocol.receive_binary(event, now)
             case Ping() | Pong():
-                self.protocol.receive_pong(now)
+                self._protocol.receive_pong(now)
                 return []
 
     async def flush(self) -> None:
         """Send the texts and pings that the state machine wants sent."""
-        texts = self.protocol.texts_to_send()
+        texts = self._protocol.texts_to_send()
         if texts:
             await self._websocket.send(*texts)
-        if self.protocol.take_ping():
+        if self._protocol.take_ping():
             await self._websocket.ping()
+
+    @property
+    def available_bandwidth(self) -> int:
+        """Bytes left at the gateway, as last reported."""
+        return self._protocol.allowance.available
+
+    async def renew_bandwidth(self) -> bool:
+        """Claim bandwidth when it is due; True while packets may be sent. Raises as receive."""
+        may_send = self._protocol.renew_bandwidth(self._clock(), self._unix_time())
+        await self.flush()
+        return may_send
+
+    def did_not_read(self, seconds: float) -> None:
+        """Tell for how long nobody read: the gateway cannot have been late meanwhile."""
+        self._protocol.postpone(seconds)
 
     @property
     def is_writable(self) -> bool:
@@ -266,7 +280,7 @@ class GatewayConnection:
         """
         frames: list[bytes] = []
         size = 0
-        for frame in self.protocol.seal_packets(packets):
+        for frame in self._protocol.seal_packets(packets):
             frames.append(frame)
             size += len(frame)
             if size >= _WRITE_BYTES:

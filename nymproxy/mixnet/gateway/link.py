@@ -111,7 +111,6 @@ class GatewayLink:
             ssl_context=ssl_context,
         )
         self._clock = clock
-        self._unix_time = unix_time
         self._sleep = sleep
         self._random_bytes = random_bytes
         self._backoff = Backoff(first_seconds=2.0, longest_seconds=30.0)
@@ -170,7 +169,7 @@ class GatewayLink:
     def available_bandwidth(self) -> int:
         """Bytes left at the gateway, as last reported; 0 while not connected."""
         connection = self._connection
-        return 0 if connection is None else connection.protocol.allowance.available
+        return 0 if connection is None else connection.available_bandwidth
 
     async def wait_changed(self) -> None:
         """Wait for the next change of status or bandwidth."""
@@ -297,7 +296,7 @@ class GatewayLink:
             except anyio.WouldBlock:
                 started = self._clock()
                 await self._pushed_in.send(message)
-                connection.protocol.postpone(self._clock() - started)
+                connection.did_not_read(self._clock() - started)
         except anyio.BrokenResourceError:
             _log.debug("dropped a pushed message: nobody listens any more")
 
@@ -364,10 +363,8 @@ class GatewayLink:
             connection = self._connection
             # One that broke is dropped by run() in a moment, which announces it.
             if connection is not None and connection.is_writable:
-                protocol = connection.protocol
-                may_send = protocol.renew_bandwidth(self._clock(), self._unix_time())
                 try:
-                    await connection.flush()
+                    may_send = await connection.renew_bandwidth()
                 except CONNECTION_LOST:
                     may_send = False
                 if may_send and connection is self._connection:
