@@ -113,7 +113,7 @@ class Channel:
     # Sending.
 
     async def send(self, data: bytes | bytearray | memoryview) -> None:
-        """Hand bytes over, waiting only for room (``ChannelRules.send_window_bytes``).
+        """Hand bytes over, waiting only for room (``SendRules.send_window_bytes``).
 
         Up to a quarter of the window is taken over whole or not at all. Cancelled after a part
         of more was taken, the sending direction is broken.
@@ -145,7 +145,7 @@ class Channel:
         """Write what there is room for, but no less than a quarter of the window or all."""
         machine = self._machine
         room = machine.room
-        if room < min(len(data), machine.traits.rules.send_window_bytes // 4):
+        if room < min(len(data), machine.traits.rules.sending.send_window_bytes // 4):
             return 0
         piece = bytes(data[:room])
         machine.app_wrote(piece)
@@ -227,7 +227,7 @@ class Channel:
                 self._check_receivable()
                 await self._driver.readable.wait()
             data = take()
-            if self._machine.window_is_due:
+            if self._machine.window_is_due(anyio.current_time()):
                 self._changed()
             return data
 

@@ -1,24 +1,62 @@
-"""Segments without a number: greetings, windows, probes, and liveness."""
+"""Segments without a number: the opening, greetings, windows, probes, and liveness.
+
+Each kind has a small machine of its own, a :class:`Control`. A channel asks them in turn what is
+due, before its numbered messages.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
 
 if TYPE_CHECKING:
+    from nymproxy.channel.inbound import InboundDirection
+    from nymproxy.channel.outbound import OutboundDirection
     from nymproxy.channel.protocol import PeerTraits
 
+AT_ONCE = -math.inf
 MAX_WAITING_PONGS = 8
 """More unanswered PINGs than this are dropped: an answer costs a reply SURB."""
 MAX_UNANSWERED_PINGS = 3
 
 
+class Control(Protocol):
+    """Has a segment to send now and then."""
+
+    def next_at(self, now: float) -> float:
+        """Return when a segment is due; ``now`` or less: at once. ``math.inf``: when something
+        changes."""
+        ...
+
+    def take(self, now: float) -> Segment:
+        """Return the segment. Called only when one is due."""
+        ...
+
+
+class Opening:
+    """The OPEN of a dialer, in protocols that have one."""
+
+    def __init__(self, channel_id: ChannelId, *, is_due: bool) -> None:
+        self._channel_id = channel_id
+        self._is_due = is_due
+
+    def next_at(self, now: float) -> float:
+        """See :class:`Control`."""
+        return AT_ONCE if self._is_due else math.inf
+
+    def take(self, now: float) -> Segment:
+        """See :class:`Control`."""
+        self._is_due = False
+        return Segment(SegmentKind.OPEN, self._channel_id)
+
+
 class Greeter:
     """Says once to a dialer that its channel is accepted, as soon as it may be said."""
 
-    def __init__(self, traits: PeerTraits) -> None:
+    def __init__(self, channel_id: ChannelId, traits: PeerTraits) -> None:
+        self._channel_id = channel_id
         self._traits = traits
         self._is_attached = False
         self._said: set[SegmentKind] = set()
@@ -27,15 +65,79 @@ class Greeter:
         """Note that the channel has a listener."""
         self._is_attached = True
 
-    def take_due(self) -> SegmentKind | None:
-        """Return a kind that is due; DATA stands for an empty numbered message."""
+    def _due(self) -> SegmentKind | None:
         if not self._is_attached:
             return None
-        for kind in self._traits.greeting():
-            if kind not in self._said:
-                self._said.add(kind)
-                return kind
-        return None
+        return next((kind for kind in self._traits.greeting() if kind not in self._said), None)
+
+    def next_at(self, now: float) -> float:
+        """See :class:`Control`."""
+        return math.inf if self._due() is None else AT_ONCE
+
+    def take(self, now: float) -> Segment:
+        """See :class:`Control`."""
+        kind = self._due()
+        assert kind is not None
+        self._said.add(kind)
+        return Segment(kind, self._channel_id)
+
+
+class WindowKeeper:
+    """Tells the peer how much more it may send, when that has grown or the peer asks."""
+
+    def __init__(
+        self, channel_id: ChannelId, traits: PeerTraits, inbound: InboundDirection
+    ) -> None:
+        self._channel_id = channel_id
+        self._traits = traits
+        self._inbound = inbound
+        self._announced_limit = inbound.window.limit
+        self._is_asked = False
+
+    def asked(self) -> None:
+        """Note a PROBE."""
+        self._is_asked = True
+
+    def next_at(self, now: float) -> float:
+        """See :class:`Control`."""
+        is_due = (
+            (self._is_asked or self._inbound.window.limit > self._announced_limit)
+            and not self._inbound.has_ended
+            and self._traits.may_send(SegmentKind.WINDOW)
+        )
+        return AT_ONCE if is_due else math.inf
+
+    def take(self, now: float) -> Segment:
+        """See :class:`Control`."""
+        self._is_asked = False
+        self._announced_limit = limit = self._inbound.window.limit
+        sequence = self._inbound.next_sequence
+        return Segment(SegmentKind.WINDOW, self._channel_id, sequence, limit=limit)
+
+
+class WindowProber:
+    """Asks for the window when data has waited for room too long: the last WINDOW may be lost."""
+
+    def __init__(
+        self, channel_id: ChannelId, traits: PeerTraits, outbound: OutboundDirection
+    ) -> None:
+        self._channel_id = channel_id
+        self._traits = traits
+        self._outbound = outbound
+
+    def next_at(self, now: float) -> float:
+        """See :class:`Control`."""
+        window = self._outbound.window
+        if not self._outbound.is_window_blocked:
+            window.unblocked()
+            return math.inf
+        window.blocked(now)
+        return window.probe_at if self._traits.may_send(SegmentKind.PROBE) else math.inf
+
+    def take(self, now: float) -> Segment:
+        """See :class:`Control`."""
+        self._outbound.window.probed(now)
+        return Segment(SegmentKind.PROBE, self._channel_id, self._outbound.next_sequence)
 
 
 class Liveness:
@@ -48,7 +150,7 @@ class Liveness:
     def __init__(self, channel_id: ChannelId, traits: PeerTraits, now: float) -> None:
         self._channel_id = channel_id
         self._traits = traits
-        self._interval = traits.rules.keepalive_seconds
+        self._interval = traits.rules.quiet.keepalive_seconds
         self._last_heard = now
         self._last_ping = now
         self._unanswered = 0
@@ -62,24 +164,28 @@ class Liveness:
         if segment.kind is SegmentKind.PING and len(self._pongs) < MAX_WAITING_PONGS:
             self._pongs.append(segment.sequence)
 
-    def take_due(self, now: float) -> Segment | None:
-        """Return a PONG or PING that is due."""
+    def next_at(self, now: float) -> float:
+        """See :class:`Control`."""
+        if self._pongs:
+            return AT_ONCE
+        return math.inf if self._unanswered >= MAX_UNANSWERED_PINGS else self._ping_at
+
+    def take(self, now: float) -> Segment:
+        """See :class:`Control`."""
         if self._pongs:
             return Segment(SegmentKind.PONG, self._channel_id, self._pongs.pop(0))
-        if now < self.deadline or self.is_dead(now):
-            return None
         self._nonce += 1
         self._last_ping = now
         self._unanswered += 1
         return Segment(SegmentKind.PING, self._channel_id, self._nonce)
 
     @property
-    def deadline(self) -> float:
-        """When the next PING is due, or the peer taken for dead; ``math.inf``: never."""
+    def dead_at(self) -> float:
+        """When the peer is taken for dead: three PINGs had no answer, and the next one is due."""
+        return self._ping_at if self._unanswered >= MAX_UNANSWERED_PINGS else math.inf
+
+    @property
+    def _ping_at(self) -> float:
         if self._interval is None or not self._traits.may_send(SegmentKind.PING):
             return math.inf
         return max(self._last_heard, self._last_ping) + self._interval
-
-    def is_dead(self, now: float) -> bool:
-        """Tell whether three PINGs had no answer and the next one is due."""
-        return self._unanswered >= MAX_UNANSWERED_PINGS and now >= self.deadline

@@ -6,7 +6,7 @@ import enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nymproxy.channel.protocol import ChannelRules
+    from nymproxy.channel.rules import QuietRules
 
 
 class Quiet(enum.Enum):
@@ -28,7 +28,7 @@ class IdleClock:
         now: time of creation; it counts as activity.
     """
 
-    def __init__(self, rules: ChannelRules, now: float) -> None:
+    def __init__(self, rules: QuietRules, now: float) -> None:
         self._rules = rules
         self._last_received = now
         self._last_data = now

@@ -1,7 +1,24 @@
-"""The receiving direction of one channel: order, limits, and its end."""
+"""The receiving direction of one channel: order, limits, and its end.
+
+::
+
+            FIN behind a gap          all before it came
+      OPEN ------------------> ENDING ------------------> ENDED
+        |                                                   ^
+        +----- FIN or end in its turn; declared ------------+
+
+======= ======================================================================
+OPEN    DATA of any number is taken
+ENDING  DATA below the FIN is taken; above it is an error, or dropped
+ENDED   nothing is taken; what waits can be read
+======= ======================================================================
+
+Whether the application still reads is another matter: :meth:`InboundDirection.discard`.
+"""
 
 from __future__ import annotations
 
+import enum
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,8 +31,20 @@ from nymproxy.channel.windows import ReceiveWindow
 from nymproxy.errors import ResetCode, StreamDataLost, StreamOverflow, StreamReset
 
 if TYPE_CHECKING:
-    from nymproxy.channel.protocol import ChannelRules
+    from nymproxy.channel.quirks import Quirks
+    from nymproxy.channel.rules import ChannelRules
     from nymproxy.errors import NymError
+
+
+class Receiving(enum.Enum):
+    """What has become of the peer's direction."""
+
+    OPEN = "open"
+    """More may come."""
+    ENDING = "ending"
+    """The end is known; something before it is missing."""
+    ENDED = "ended"
+    """The end was reached in order, or declared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +60,27 @@ class InboundDirection:
 
     Args:
         rules: the limits.
-        now: time of creation.
+        quirks: what is let in, or held back, besides.
     """
 
-    def __init__(self, rules: ChannelRules, now: float) -> None:
-        self._rules = rules
+    def __init__(self, rules: ChannelRules, quirks: Quirks) -> None:
+        self._order = order = rules.order
+        self._unread_limit_bytes = rules.flow.unread_limit_bytes
+        self._quirks = quirks
         self._buffer: ReorderBuffer[Segment] = ReorderBuffer(
-            modulus=rules.sequence_modulus,
-            first=rules.first_receive_sequence,
-            limit_items=rules.reorder_limit_frames,
-            limit_bytes=rules.reorder_limit_bytes,
+            modulus=order.sequence_modulus,
+            first=order.first_receive_sequence,
+            limit_items=order.reorder_limit_frames,
+            limit_bytes=order.reorder_limit_bytes,
         )
         self._unread = ReadQueue()
         self._fin_sequence: int | None = None
-        self._released_any = False
         self._discards = False
-        self._hold_until = -math.inf
-        if rules.admits_early_zero and rules.zero_grace_seconds > 0:
-            self._hold_until = now + rules.zero_grace_seconds
-        self.window = ReceiveWindow(rules.initial_window_bytes, rules.window_tolerance_bytes)
-        self.has_ended = False
-        """The end of the direction was reached in order (or declared)."""
+        self._is_held = quirks.holds_until > -math.inf
+        self.window = ReceiveWindow(
+            rules.flow.initial_window_bytes, rules.flow.window_tolerance_bytes
+        )
+        self.state = Receiving.OPEN
         self.has_payload = False
         """A payload that is not empty came in order."""
         self.has_dropped_payload = False
@@ -68,17 +97,16 @@ class InboundDirection:
 
     def receive(self, segment: Segment, now: float, *, enforce_window: bool) -> Failure | None:
         """Take one DATA or FIN; the result, if any, is the end of the channel."""
-        if self.has_ended or self._is_behind_fin(segment):
+        if self.state is not Receiving.OPEN and (self.has_ended or self._is_behind_fin(segment)):
             return self._receive_behind_end(segment)
         insertion = self._buffer.insert(segment.sequence, segment, len(segment.payload), now)
         if insertion is Insertion.OVERFLOW:
             return self._lost(f"{self._buffer.pending_items} messages wait behind it")
         if insertion is not Insertion.ACCEPTED:
             self.dropped += 1
-            if insertion is Insertion.OLD and self._admits_early_zero(segment):
+            if insertion is Insertion.OLD and self._quirks.admits(segment):
                 self._deliver(segment.payload)
-                self._hold_until = -math.inf
-                self._release(now)
+                return self._release(now)
             return None
         if not self.window.receive(len(segment.payload)) and enforce_window:
             return Failure(
@@ -93,45 +121,38 @@ class InboundDirection:
 
     def _is_behind_fin(self, segment: Segment) -> bool:
         return self._fin_sequence is not None and (
-            serial_distance(self._fin_sequence, segment.sequence, self._rules.sequence_modulus) > 0
+            serial_distance(self._fin_sequence, segment.sequence, self._order.sequence_modulus) > 0
         )
 
     def _receive_behind_end(self, segment: Segment) -> Failure | None:
         self.dropped += 1
-        if self._rules.data_after_fin_is_error and self._is_behind_fin(segment):
+        if self._order.data_after_fin_is_error and self._is_behind_fin(segment):
             return _after_fin()
         return None
 
     def _receive_fin(self, segment: Segment) -> Failure | None:
         self._fin_sequence = segment.sequence
-        if self._rules.data_after_fin_is_error and any(
+        self.state = Receiving.ENDING
+        if self._order.data_after_fin_is_error and any(
             self._is_behind_fin(pending) for _, pending in self._buffer.pending()
         ):
             return _after_fin()
         return None
 
-    def _admits_early_zero(self, segment: Segment) -> bool:
-        return (
-            self._rules.admits_early_zero
-            and not self._released_any
-            and not self.has_payload
-            and segment.sequence == 0
-            and segment.kind is SegmentKind.DATA
-            and self._rules.first_receive_sequence == 1
-        )
-
     def _release(self, now: float) -> Failure | None:
-        if now < self._hold_until:
-            return None
+        if self._is_held:
+            if now < self._quirks.holds_until:
+                return None
+            self._is_held = False
         for segment in self._buffer.release(now):
-            self._released_any = True
+            self._quirks.released()
             if segment.kind is SegmentKind.FIN or (
-                not segment.payload and self._rules.empty_data_is_end
+                not segment.payload and self._order.empty_data_is_end
             ):
                 self.declare_end()
                 break
             self._deliver(segment.payload)
-        if self._unread.memory_bytes > self._rules.unread_limit_bytes:
+        if self._unread.memory_bytes > self._unread_limit_bytes:
             return Failure(
                 StreamOverflow(
                     f"{self._unread.unread_bytes} bytes wait for the application; "
@@ -158,9 +179,14 @@ class InboundDirection:
 
     # The end.
 
+    @property
+    def has_ended(self) -> bool:
+        """True when the end was reached in order, or declared."""
+        return self.state is Receiving.ENDED
+
     def declare_end(self) -> None:
         """Take the direction as ended after what was delivered."""
-        self.has_ended = True
+        self.state = Receiving.ENDED
         self.dropped += self._buffer.pending_items
         self._buffer.discard()
 
@@ -220,23 +246,23 @@ class InboundDirection:
         """When :meth:`tick` has something to do; ``math.inf``: never."""
         if self.has_ended:
             return math.inf
-        gap_since = self._buffer.gap_since
-        gap_ends = math.inf if gap_since is None else gap_since + self._rules.gap_timeout_seconds
-        if self._hold_until > -math.inf and self._buffer.pending_items:
-            return min(gap_ends, self._hold_until)
+        gap_ends = self._gap_ends
+        if self._is_held and self._buffer.pending_items:
+            return min(gap_ends, self._quirks.holds_until)
         return gap_ends
+
+    @property
+    def _gap_ends(self) -> float:
+        since = self._buffer.gap_since
+        return math.inf if since is None else since + self._order.gap_timeout_seconds
 
     def tick(self, now: float) -> Failure | None:
         """Release what was held back; a gap that is too old is the end of the channel."""
-        if now >= self._hold_until > -math.inf:
-            self._hold_until = -math.inf
+        if self._is_held and now >= self._quirks.holds_until:
             return self._release(now)
-        gap_since = self._buffer.gap_since
-        if self.has_ended or gap_since is None:
+        if self.has_ended or now < self._gap_ends:
             return None
-        if now < gap_since + self._rules.gap_timeout_seconds:
-            return None
-        return self._lost(f"for {now - gap_since:.0f} s")
+        return self._lost(f"for {self._order.gap_timeout_seconds:.0f} s")
 
 
 def _after_fin() -> Failure:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from nymproxy.channel.controls import Greeter, Liveness
+from nymproxy.channel.controls import (
+    Control,
+    Greeter,
+    Liveness,
+    Opening,
+    WindowKeeper,
+    WindowProber,
+)
 from nymproxy.channel.idle import IdleClock, Quiet
 from nymproxy.channel.inbound import Failure, InboundDirection
-from nymproxy.channel.outbound import OutboundDirection
+from nymproxy.channel.outbound import OutboundDirection, Sending
 from nymproxy.channel.protocol import AbortSignal, PeerTraits
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
 from nymproxy.errors import (
@@ -22,9 +28,6 @@ from nymproxy.errors import (
     StreamRefused,
     StreamReset,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,10 @@ class ChannelMachine:
         self.channel_id = channel_id
         self.traits = traits
         self.is_dialer = is_dialer
-        self.inbound = InboundDirection(traits.rules, now)
-        self.outbound = OutboundDirection(channel_id, traits, is_dialer=is_dialer, now=now)
+        rules = traits.rules
+        self._quirks = traits.quirks(now)
+        self.inbound = InboundDirection(rules, self._quirks)
+        self.outbound = OutboundDirection(channel_id, traits, self._quirks, is_dialer=is_dialer)
         self.error: NymError | None = None
         """Why the channel failed. Set once; from then on nothing but an abort is sent."""
         self.write_error: NymError | None = None
@@ -75,14 +80,19 @@ class ChannelMachine:
         self.is_established = not is_dialer
         self.first_handed_over_at: float | None = None
         self.first_received_at: float | None = None
-        self._greeter = Greeter(traits)
+        self._greeter = Greeter(channel_id, traits)
+        self._windows = WindowKeeper(channel_id, traits, self.inbound)
         self._liveness = Liveness(channel_id, traits, now)
-        self._idle = IdleClock(traits.rules, now)
-        self._negotiation_ends = now + traits.rules.negotiation_timeout_seconds
-        self._open_is_due = is_dialer and traits.rules.has_open
+        self._controls: list[Control] = [
+            Opening(channel_id, is_due=is_dialer and rules.has_open),
+            self._greeter,
+            self._windows,
+            WindowProber(channel_id, traits, self.outbound),
+            self._liveness,
+        ]
+        self._idle = IdleClock(rules.quiet, now)
+        self._negotiation_ends = now + rules.flow.negotiation_timeout_seconds
         self._is_first = True
-        self._announced_limit = traits.rules.initial_window_bytes
-        self._window_is_asked = False
         self._abort: tuple[ResetCode, str] | None = None
 
     # From the peer.
@@ -100,14 +110,14 @@ class ChannelMachine:
         if segment.is_numbered:
             self.outbound.answered()
             if segment.kind is SegmentKind.FIN:
-                self.outbound.peer_ended(now)
+                self._quirks.peer_ended(now)
             self._apply(
                 self.inbound.receive(segment, now, enforce_window=self.traits.flow_control is True)
             )
         elif segment.kind is SegmentKind.WINDOW:
             self.outbound.window.raise_limit(segment.limit)
         elif segment.kind is SegmentKind.PROBE:
-            self._window_is_asked = True
+            self._windows.asked()
         elif segment.kind is SegmentKind.RESET:
             self._reset_received(segment)
 
@@ -120,6 +130,8 @@ class ChannelMachine:
     def attach_listener(self) -> None:
         """Note that the channel is, or will be, accepted: the peer may be greeted."""
         self._greeter.attach()
+        if self.traits.greets_with_data:
+            self.outbound.request_empty()
 
     def _reset_received(self, segment: Segment) -> None:
         self.was_reset_by_peer = True
@@ -195,19 +207,14 @@ class ChannelMachine:
         if self.error is not None:
             return self._abort is None
         return (
-            self.outbound.end_acknowledged_at is not None
+            self.outbound.state is Sending.SETTLED
             and not self.outbound.awaits_more
             and (self.inbound.has_ended or self.is_closed)
         )
 
-    @property
-    def window_is_due(self) -> bool:
-        """True when the peer should be told a new limit."""
-        return (
-            not self.inbound.has_ended
-            and (self._window_is_asked or self.inbound.window.limit > self._announced_limit)
-            and self.traits.may_send(SegmentKind.WINDOW)
-        )
+    def window_is_due(self, now: float) -> bool:
+        """Tell whether the peer should be told a new limit."""
+        return self._windows.next_at(now) <= now
 
     # From the transport.
 
@@ -280,56 +287,20 @@ class ChannelMachine:
             self._fail(StreamError("the peer's message numbers are used up"), ResetCode.CANCELLED)
         if self.error is not None:
             return self._next_abort(now)
-        if self._open_is_due:
-            self._open_is_due = False
-            return self._outgoing(Segment(SegmentKind.OPEN, self.channel_id))
-        segment = next(self._due_controls(now), None)
-        if segment is not None:
-            return self._outgoing(segment)
-        if self.write_error is not None:
-            return None
-        segment = self.outbound.take_repeated_end(now)
-        if segment is not None:
-            return OutgoingSegment(self.traits.stamp(segment), 0)
-        numbered = self.outbound.take_due(now) or self.outbound.take_nudge(now)
+        for control in self._controls:
+            if control.next_at(now) <= now:
+                return self._outgoing(control.take(now))
+        numbered = self.outbound.take(now)
         if numbered is None:
             return None
+        if numbered.index is None:
+            return OutgoingSegment(self.traits.stamp(numbered.segment), 0)
         return self._outgoing(numbered.segment, numbered.index)
 
     def _outgoing(self, segment: Segment, index: int | None = None) -> OutgoingSegment:
         surbs = self.traits.surbs(segment, first=self._is_first)
         self._is_first = False
         return OutgoingSegment(self.traits.stamp(segment), surbs, index)
-
-    def _due_controls(self, now: float) -> Iterator[Segment]:
-        greeting = self._greeter.take_due()
-        if greeting is SegmentKind.DATA:
-            self.outbound.request_empty()
-        elif greeting is not None:
-            yield Segment(greeting, self.channel_id)
-        if self.window_is_due:
-            self._window_is_asked = False
-            self._announced_limit = self.inbound.window.limit
-            yield Segment(
-                SegmentKind.WINDOW,
-                self.channel_id,
-                self.inbound.next_sequence,
-                limit=self._announced_limit,
-            )
-        if self._probe_is_due(now):
-            self.outbound.window.probed(now)
-            yield Segment(SegmentKind.PROBE, self.channel_id, self.outbound.next_sequence)
-        liveness = self._liveness.take_due(now)
-        if liveness is not None:
-            yield liveness
-
-    def _probe_is_due(self, now: float) -> bool:
-        window = self.outbound.window
-        if not self.outbound.is_window_blocked:
-            window.unblocked()
-            return False
-        window.blocked(now)
-        return now >= window.probe_at and self.traits.may_send(SegmentKind.PROBE)
 
     def _next_abort(self, now: float) -> OutgoingSegment | None:
         if self._abort is None:
@@ -344,7 +315,7 @@ class ChannelMachine:
                     SegmentKind.RESET, self.channel_id, sequence, reset_code=code, reason=reason
                 )
             )
-        if signal is AbortSignal.FIN and not self.outbound.end_handed_over:
+        if signal is AbortSignal.FIN and not self.outbound.state.has_ended:
             numbered = self.outbound.take_aborting_end(now)
             return self._outgoing(numbered.segment, numbered.index)
         return None
@@ -357,11 +328,14 @@ class ChannelMachine:
             return math.inf
         # What tick settles may be due already. What next_outgoing settles counts only while it
         # lies ahead: it may be held up by the transport, and a past time would tick for ever.
-        due = min(self.inbound.deadline, self._quiet()[0], self.outbound.deadline(now))
-        for sends_at in (self._liveness.deadline, self.outbound.window.probe_at):
-            if sends_at > now:
-                due = min(due, sends_at)
-        return min(due, self._negotiation_ends) if self.traits.flow_control is None else due
+        due = min(self.inbound.deadline, self._quiet()[0], self._liveness.dead_at)
+        if self.traits.flow_control is None:
+            due = min(due, self._negotiation_ends)
+        numbered_at = self.outbound.next_at(now)
+        for at in (numbered_at, *(control.next_at(now) for control in self._controls)):
+            if now < at < due:
+                due = at
+        return due
 
     def tick(self, now: float) -> None:
         """Do what is due by time."""
@@ -371,7 +345,7 @@ class ChannelMachine:
         if self.traits.flow_control is None and now >= self._negotiation_ends:
             self._negotiation_ends = math.inf
             self.traits.negotiation_timed_out()
-        if self._liveness.is_dead(now):
+        if now >= self._liveness.dead_at:
             self._fail(StreamIdleTimeout("the peer does not answer"), ResetCode.IDLE_TIMEOUT)
         limit, quiet = self._quiet()
         if now >= limit:
@@ -379,8 +353,8 @@ class ChannelMachine:
 
     def _quiet(self) -> tuple[float, Quiet]:
         return self._idle.deadline(
-            out_ended_at=self.outbound.end_acknowledged_at,
-            out_ended=self.outbound.end_handed_over,
+            out_ended_at=self.outbound.settled_at,
+            out_ended=self.outbound.state.has_ended,
             in_ended=self.inbound.has_ended,
         )
 

@@ -397,7 +397,7 @@ class ChannelMux:
 
 
 def _abort_unless_drained(machine: ChannelMachine) -> None:
-    if not machine.outbound.is_drained:
+    if machine.write_error is not None or not machine.outbound.is_drained:
         machine.abort(ResetCode.SHUTTING_DOWN, "the client is shutting down")
 
 

@@ -1,13 +1,32 @@
-"""The sending direction of one channel: numbers, frames, what holds them back, and the end."""
+"""The sending direction of one channel: numbers, frames, what holds them back, and the end.
+
+::
+
+            app_finished          end numbered            all acknowledged
+      OPEN ------------> ENDING --------------> TOLD --------------------> SETTLED
+        |                   |
+        +------ abandon ----+--> ABANDONED ---> TOLD (an abort that is told as an end)
+
+In every state :meth:`OutboundDirection.next_at` says when a message is due, and
+:meth:`OutboundDirection.take` makes it. What may be due:
+
+========== =========================================================================
+OPEN       DATA; an empty DATA (asked for, or a quirk)
+ENDING     the DATA that is left, then the end
+TOLD       the end once more (old peers), an empty DATA (a quirk)
+SETTLED    as TOLD
+ABANDONED  nothing
+========== =========================================================================
+"""
 
 from __future__ import annotations
 
+import enum
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.flight import Flight
-from nymproxy.channel.nudges import Nudges
 from nymproxy.channel.protocol import EndSignal
 from nymproxy.channel.queues import WriteQueue
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
@@ -15,14 +34,50 @@ from nymproxy.channel.windows import SendWindow
 
 if TYPE_CHECKING:
     from nymproxy.channel.protocol import PeerTraits
+    from nymproxy.channel.quirks import Quirks
+
+
+class Sending(enum.Enum):
+    """What has become of our direction."""
+
+    OPEN = "open"
+    """The application may write."""
+    ENDING = "ending"
+    """It has finished; the end follows what is left."""
+    TOLD = "told"
+    """The end was numbered, or need not be told."""
+    SETTLED = "settled"
+    """Everything, the end included, was acknowledged."""
+    ABANDONED = "abandoned"
+    """What was not numbered was dropped; only an abort can follow."""
+
+    @property
+    def has_ended(self) -> bool:
+        """True when the end was numbered."""
+        return self in (Sending.TOLD, Sending.SETTLED)
+
+
+class _Next(enum.Enum):
+    NOTHING = enum.auto()
+    EMPTY = enum.auto()
+    DATA = enum.auto()
+    END = enum.auto()
+    END_AGAIN = enum.auto()
+    QUIRK = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A DATA or FIN that is due, with its index in the direction (0, 1, ..., not wrapping)."""
+    """A DATA or FIN that is due.
+
+    Attributes:
+        segment: the message.
+        index: of the message in the direction (0, 1, ..., not wrapping); ``None``: a copy of one
+            that was sent before.
+    """
 
     segment: Segment
-    index: int
+    index: int | None
 
 
 class OutboundDirection:
@@ -31,39 +86,35 @@ class OutboundDirection:
     Args:
         channel_id: for the segments.
         traits: what the peer can take.
+        quirks: empty messages that it needs.
         is_dialer: we opened the channel.
-        now: time of creation.
     """
 
     def __init__(
-        self, channel_id: ChannelId, traits: PeerTraits, *, is_dialer: bool, now: float
+        self, channel_id: ChannelId, traits: PeerTraits, quirks: Quirks, *, is_dialer: bool
     ) -> None:
         rules = traits.rules
         self._channel_id = channel_id
         self._traits = traits
-        self._rules = rules
+        self._order = rules.order
+        self._rules = rules.sending
+        self._quirks = quirks
         self._queue = WriteQueue()
         self._next_index = 0
         self._merge_until = -math.inf
         self._flushing = False
-        self._wake_up_at = math.inf
-        if is_dialer and rules.wake_up_after_seconds is not None:
-            self._wake_up_at = now + rules.wake_up_after_seconds
         self._empty_due = False
         self._open_is_acknowledged = not (is_dialer and rules.has_open)
-        self._repeat_segment: Segment | None = None
-        self._repeat_at = math.inf
-        self._nudges = Nudges(rules)
+        self._end_again: Segment | None = None
+        self._end_again_at = math.inf
         self.flight = Flight()
         self.window = SendWindow(
-            rules.initial_window_bytes,
-            probe_after=rules.probe_after_seconds,
-            probe_interval=rules.probe_interval_seconds,
+            rules.flow.initial_window_bytes,
+            probe_after=rules.flow.probe_after_seconds,
+            probe_interval=rules.flow.probe_interval_seconds,
         )
-        self.end_requested = False
-        self.end_handed_over = False
-        """The end was signalled, or need not be."""
-        self.end_acknowledged_at: float | None = None
+        self.state = Sending.OPEN
+        self.settled_at: float | None = None
         """Since when everything, the end included, is acknowledged."""
 
     # The application's side.
@@ -90,9 +141,14 @@ class OutboundDirection:
         return self._sequence(self._next_index)
 
     @property
+    def end_requested(self) -> bool:
+        """True when the application may write no more."""
+        return self.state not in (Sending.OPEN, Sending.ABANDONED)
+
+    @property
     def is_drained(self) -> bool:
         """True when everything written, and an end that was requested, is acknowledged."""
-        if self.end_requested and not self.end_handed_over:
+        if self.state is Sending.ENDING:
             return False
         return not self._queue.size and self.flight.is_empty and self._open_is_acknowledged
 
@@ -109,110 +165,63 @@ class OutboundDirection:
         what was sent before."""
         self._merge_until = -math.inf
 
-    def peer_ended(self, now: float) -> None:
-        """Note that the peer has said its end."""
-        self._nudges.peer_ended(now)
-
     def request_end(self) -> None:
         """End the direction after what was written."""
-        self.end_requested = True
+        if self.state is Sending.OPEN:
+            self.state = Sending.ENDING
 
     def request_empty(self) -> None:
         """Send an empty DATA with the next number as soon as it may."""
         self._empty_due = True
 
     def abandon(self) -> None:
-        """Drop what was not handed over; nothing numbered follows but an end."""
+        """Drop what was not numbered; nothing numbered follows but an aborting end."""
+        if not self.state.has_ended:
+            self.state = Sending.ABANDONED
         self._queue.clear()
         self._empty_due = False
-        self._wake_up_at = self._repeat_at = math.inf
-        self._repeat_segment = None
-        self._nudges.stop()
+        self._end_again_at = math.inf
+        self._end_again = None
+        self._quirks.stop()
 
     # What is due.
 
     @property
     def is_out_of_numbers(self) -> bool:
         """True when data waits and the peer's numbers are used up but for the end."""
-        last = self._traits.last_send_index
-        return last is not None and self._next_index >= last and bool(self._queue.size)
+        return bool(self._queue.size) and self._numbers_are_used_up
 
-    def take_due(self, now: float) -> Numbered | None:
-        """Return the next message if it is due and nothing holds it back."""
-        if self.end_handed_over or self._held_until(now) > now:
+    def next_at(self, now: float) -> float:
+        """Return when a message is due; now or less: at once. ``math.inf``: when something
+        changes."""
+        return self._next(now)[0]
+
+    def take(self, now: float) -> Numbered | None:
+        """Return the message that is due, if one is."""
+        at, what = self._next(now)
+        if at > now or what is _Next.NOTHING:
             return None
-        if self._takes_empty(now):
-            return self._number(SegmentKind.DATA, b"", now)
-        if self._queue.size:
+        if what is _Next.DATA:
             return self._take_data(now)
-        return self._take_end(now) if self.end_requested else None
+        if what is _Next.END:
+            return self._take_end(now)
+        if what is _Next.END_AGAIN:
+            return self._take_end_again()
+        numbered = self._number(SegmentKind.DATA, b"", now)
+        if what is _Next.EMPTY:
+            self._empty_due = False
+        else:
+            self._quirks.empty_sent(now)
+        return numbered
 
     def take_aborting_end(self, now: float) -> Numbered:
         """Return a FIN at once, whatever holds messages back."""
-        return self._number(SegmentKind.FIN, b"", now, is_end=True)
-
-    def take_repeated_end(self, now: float) -> Segment | None:
-        """Return the second copy of the end signal when it is due."""
-        if now < self._repeat_at:
-            return None
-        segment = self._repeat_segment
-        self._repeat_at = math.inf
-        self._repeat_segment = None
-        return segment if self._traits.repeat_end_after_seconds is not None else None
-
-    def take_nudge(self, now: float) -> Numbered | None:
-        """Return an empty message when it is due, also after an end that is not told."""
-        if self._queue.size or not self._nudges.take(now):
-            return None
-        last = self._traits.last_send_index
-        if last is not None and self._next_index >= last:
-            self._nudges.stop()
-            return None
-        return self._number(SegmentKind.DATA, b"", now)
+        return self._number_end(SegmentKind.FIN, now)
 
     @property
     def awaits_more(self) -> bool:
-        """True while a second copy of the end signal, or a nudge, is still to be sent."""
-        return self._repeat_segment is not None or self._nudges.are_pending
-
-    def _takes_empty(self, now: float) -> bool:
-        due = self._empty_due or (self._wakes_up and now >= self._wake_up_at)
-        if due:
-            self._empty_due = False
-            self._wake_up_at = math.inf
-        return due
-
-    def _take_data(self, now: float) -> Numbered | None:
-        limit = self._traits.max_payload_bytes
-        if self._traits.flow_control is not False:
-            limit = min(limit, self.window.room)
-        if limit == 0 or self.is_out_of_numbers:
-            return None
-        if self._queue.size < limit and now < self._merging_until:
-            return None
-        payload = self._queue.take(limit)
-        self.window.count_sent(len(payload))
-        self._merge_until = now + self._rules.merge_delay_seconds
-        self._flushing = self._flushing and bool(self._queue.size)
-        return self._number(SegmentKind.DATA, payload, now)
-
-    def _take_end(self, now: float) -> Numbered | None:
-        signal = self._traits.end_signal
-        if signal is EndSignal.NONE:
-            self._end_is_over(now)
-            return None
-        kind = SegmentKind.FIN if signal is EndSignal.FIN else SegmentKind.DATA
-        return self._number(kind, b"", now, is_end=True)
-
-    @property
-    def _wakes_up(self) -> bool:
-        return self._next_index == 0 and not self._queue.size and not self.end_requested
-
-    @property
-    def _merging_until(self) -> float:
-        if self.end_requested or self._flushing:
-            return -math.inf
-        return self._merge_until
+        """True while a second copy of the end, or an empty message, is still to be sent."""
+        return self._end_again is not None or self._quirks.awaits_more
 
     @property
     def is_window_blocked(self) -> bool:
@@ -220,6 +229,52 @@ class OutboundDirection:
         return (
             bool(self._queue.size) and self._traits.flow_control is True and self.window.room == 0
         )
+
+    def _next(self, now: float) -> tuple[float, _Next]:
+        """What is next, and when it is due."""
+        state = self.state
+        if state is Sending.ABANDONED:
+            return math.inf, _Next.NOTHING
+        if state.has_ended:
+            quirk_at = self._next_quirk_at(now)
+            if self._end_again_at <= quirk_at:
+                return self._end_again_at, _Next.END_AGAIN
+            return quirk_at, _Next.QUIRK
+        if self._empty_due:
+            return self._held_until(now), _Next.EMPTY
+        if self._queue.size:
+            return self._next_data_at(now), _Next.DATA
+        if state is Sending.ENDING:
+            return self._held_until(now), _Next.END
+        return self._next_quirk_at(now), _Next.QUIRK
+
+    def _next_data_at(self, now: float) -> float:
+        limit = self._payload_limit
+        if not limit or self._numbers_are_used_up:
+            return math.inf
+        held = self._held_until(now)
+        if self.state is Sending.ENDING or self._flushing or self._queue.size >= limit:
+            return held
+        return max(held, self._merge_until)
+
+    def _next_quirk_at(self, now: float) -> float:
+        at = self._quirks.empty_at
+        if at == math.inf:
+            return at
+        if self._numbers_are_used_up:
+            self._quirks.stop()
+            return math.inf
+        return max(at, self._held_until(now))
+
+    @property
+    def _payload_limit(self) -> int:
+        limit = self._traits.max_payload_bytes
+        return limit if self._traits.flow_control is False else min(limit, self.window.room)
+
+    @property
+    def _numbers_are_used_up(self) -> bool:
+        last = self._traits.last_send_index
+        return last is not None and self._next_index >= last
 
     def _held_until(self, now: float) -> float:
         """When the next message may leave; ``math.inf``: when something changes."""
@@ -233,30 +288,56 @@ class OutboundDirection:
         pacing = self._traits.pacing
         if pacing is None:
             return now
-        is_end = self.end_requested and not self._queue.size and not self._empty_due
+        is_end = self.state is Sending.ENDING and not self._queue.size and not self._empty_due
         return pacing.ready_at(now, is_end=is_end)
 
-    def _number(
-        self, kind: SegmentKind, payload: bytes, now: float, *, is_end: bool = False
-    ) -> Numbered:
+    # Making it.
+
+    def _take_data(self, now: float) -> Numbered:
+        payload = self._queue.take(self._payload_limit)
+        self.window.count_sent(len(payload))
+        self._merge_until = now + self._rules.merge_delay_seconds
+        self._flushing = self._flushing and bool(self._queue.size)
+        return self._number(SegmentKind.DATA, payload, now)
+
+    def _take_end(self, now: float) -> Numbered | None:
+        signal = self._traits.end_signal
+        if signal is EndSignal.NONE:
+            self._settle(now)
+            return None
+        return self._number_end(
+            SegmentKind.FIN if signal is EndSignal.FIN else SegmentKind.DATA, now
+        )
+
+    def _take_end_again(self) -> Numbered | None:
+        segment = self._end_again
+        self._end_again_at = math.inf
+        self._end_again = None
+        if segment is None or self._traits.repeat_end_after_seconds is None:
+            return None
+        return Numbered(segment, None)
+
+    def _number_end(self, kind: SegmentKind, now: float) -> Numbered:
+        numbered = self._number(kind, b"", now)
+        self.state = Sending.TOLD
+        delay = self._traits.repeat_end_after_seconds
+        if delay is not None:
+            self._end_again = numbered.segment
+            self._end_again_at = now + delay
+        return numbered
+
+    def _number(self, kind: SegmentKind, payload: bytes, now: float) -> Numbered:
         index = self._next_index
         segment = Segment(kind, self._channel_id, self._sequence(index), payload)
         self._next_index += 1
         self.flight.add(index, len(payload))
         if self._traits.pacing is not None:
             self._traits.pacing.begun(index, now)
-        if payload:
-            self._nudges.data_numbered()
-        if is_end:
-            self.end_requested = self.end_handed_over = True
-            delay = self._traits.repeat_end_after_seconds
-            if delay is not None:
-                self._repeat_segment = segment
-                self._repeat_at = now + delay
+        self._quirks.numbered(payload)
         return Numbered(segment, index)
 
     def _sequence(self, index: int) -> int:
-        return (self._rules.first_send_sequence + index) % self._rules.sequence_modulus
+        return (self._order.first_send_sequence + index) % self._order.sequence_modulus
 
     # What becomes of messages.
 
@@ -276,42 +357,20 @@ class OutboundDirection:
         if self.flight.acknowledged(index) and self._traits.pacing is not None:
             self._traits.pacing.acknowledged(index, now)
         if self.flight.is_empty:
-            self._nudges.all_acknowledged(now)
-        self._end_is_over(now)
+            self._quirks.all_acknowledged(now)
+        self._settle(now)
 
     def open_acknowledged(self, now: float) -> None:
         """Note that the OPEN was acknowledged."""
         self._open_is_acknowledged = True
-        self._end_is_over(now)
+        self._settle(now)
 
-    def _end_is_over(self, now: float) -> None:
-        if not self.end_requested or self._queue.size:
-            return
-        if self._traits.end_signal is EndSignal.NONE:
-            self.end_handed_over = True
-        if self.is_drained and self.end_acknowledged_at is None:
-            self.end_acknowledged_at = now
-
-    # Time.
-
-    def deadline(self, now: float) -> float:
-        """Return when a message becomes due by time; ``math.inf``: not by time alone.
-
-        What is due already is not counted: it waits for :meth:`take_due`, not for the time.
-        """
-        due = min(at if at > now else math.inf for at in (self._repeat_at, self._nudges.due_at))
-        if self.end_handed_over:
-            return due
-        if self._wakes_up and self._wake_up_at > now:
-            due = min(due, self._wake_up_at)
-        if self._has_waiting(now):
-            held = self._held_until(now)
-            due = min(due, held if held > now else self._merges_until(now))
-        return due
-
-    def _has_waiting(self, now: float) -> bool:
-        wakes_up = self._wakes_up and now >= self._wake_up_at
-        return bool(self._queue.size) or self._empty_due or self.end_requested or wakes_up
-
-    def _merges_until(self, now: float) -> float:
-        return self._merging_until if self._queue.size and self._merging_until > now else math.inf
+    def _settle(self, now: float) -> None:
+        """Go on to TOLD if the end need not be told, and to SETTLED if all is acknowledged."""
+        if self.state is Sending.ENDING and not self._queue.size:
+            if self._traits.end_signal is not EndSignal.NONE:
+                return
+            self.state = Sending.TOLD
+        if self.state is Sending.TOLD and self.is_drained:
+            self.state = Sending.SETTLED
+            self.settled_at = now

@@ -9,18 +9,18 @@ known and which knows nothing: override what differs.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from nymproxy.channel.quirks import Quirks
+from nymproxy.channel.rules import KIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nymproxy.address import NymAddress
+    from nymproxy.channel.rules import ChannelRules
     from nymproxy.channel.segment import Capability, ChannelId, Segment, SegmentKind
     from nymproxy.mixnet.randomness import RandomBytes
-
-KIB = 1024
-MIB = 1024 * 1024
 
 
 class ChannelCodec(Protocol):
@@ -46,71 +46,6 @@ class ChannelCodec(Protocol):
     def encode(self, segment: Segment) -> bytes:
         """Write one message. Only called with kinds that the traits allow."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelRules:
-    """Numbers and switches that are fixed for the life of a channel. Times in seconds."""
-
-    sequence_modulus: int = 1 << 32
-    first_receive_sequence: int = 0
-    """The first sequence number expected from the peer."""
-    first_send_sequence: int = 0
-    has_open: bool = True
-    """The dialer begins with an OPEN (as ``ChannelProtocol.opens_explicitly``)."""
-    empty_data_is_end: bool = False
-    """An empty DATA, in order, ends its direction (streams); otherwise it is a no-op."""
-    data_after_fin_is_error: bool = False
-    """DATA above a FIN resets the channel (streams); otherwise it is dropped."""
-    admits_early_zero: bool = False
-    """DATA with sequence 0 where 1 is the first expected one is delivered first, if it comes
-    before anything was released and is not empty (old legacy clients)."""
-    zero_grace_seconds: float = 0.0
-    """Hold the first release back so long, so that such a 0 can still come."""
-
-    reorder_limit_frames: int = 1024
-    reorder_limit_bytes: int = 32 * MIB
-    gap_timeout_seconds: float = 120.0
-    """A gap that stays open longer is an error, as is a reorder buffer over its limits."""
-    unread_limit_bytes: int = 64 * MIB
-    """Bytes that wait for the application; beyond it the channel fails with StreamOverflow."""
-
-    send_window_bytes: int = 256 * KIB
-    """Bytes that were written and have not left for the gateway; ``send`` waits above it."""
-    max_ahead_frames: int = 128
-    """A numbered message is never further ahead of the oldest unacknowledged one."""
-    max_ahead_of_open: int = 32
-    """Numbered messages while the OPEN is not acknowledged."""
-    merge_delay_seconds: float = 0.010
-    """Small writes that follow a message within this time are merged; 0: each leaves at once."""
-
-    initial_window_bytes: int = 1 * MIB
-    """Flow control: what either side may send before the first WINDOW, and the size granted."""
-    window_tolerance_bytes: int = 4 * MIB
-    negotiation_timeout_seconds: float = 20.0
-    """A dialer keeps to the initial window so long while nothing is known of the peer."""
-    probe_after_seconds: float = 30.0
-    probe_interval_seconds: float = 60.0
-
-    idle_timeout_seconds: float = 30 * 60.0
-    """Nothing sent and nothing received: StreamIdleTimeout."""
-    half_closed_timeout_seconds: float | None = None
-    """The same while exactly one direction has ended; ``None``: as idle_timeout."""
-    answer_timeout_seconds: float | None = None
-    """After our own end was acknowledged: so long without a message from the peer ends the
-    channel. The reader sees the end of the stream if the peer cannot tell it (see
-    ``PeerTraits.peer_signals_end``), else StreamIdleTimeout. ``None``: no such limit."""
-    silence_end_seconds: float | None = None
-    """So long without DATA from the peer is taken as the end of its direction. Off: ``None``."""
-    wake_up_after_seconds: float | None = None
-    """Dialer: send one empty DATA when the application has written nothing for so long."""
-    keepalive_seconds: float | None = None
-    """Send PING this often, once the peer has shown that it answers; fail after three."""
-    nudges_after_peer_end: int = 0
-    """Empty DATA after ours, for a peer that after its own end looks at its buffer only when
-    something arrives."""
-    nudge_interval_seconds: float = 1.0
-    """Between them, and before the first one, from when all our data was acknowledged."""
 
 
 class EndSignal(enum.Enum):
@@ -189,6 +124,10 @@ class PeerTraits:
         """Tell whether segments of a kind from this peer mean anything to us."""
         return True
 
+    def quirks(self, now: float) -> Quirks:
+        """Return what this channel does beyond the protocol's core. Asked once, at the start."""
+        return Quirks()
+
     # Sending.
 
     @property
@@ -226,9 +165,13 @@ class PeerTraits:
         return False
 
     def greeting(self) -> tuple[SegmentKind, ...]:
-        """Return what an acceptor sends as soon as the channel has a listener: HELLO, OPEN_ACK,
-        or DATA for an empty numbered message."""
+        """Return what an acceptor sends as soon as the channel has a listener: HELLO, OPEN_ACK."""
         return ()
+
+    @property
+    def greets_with_data(self) -> bool:
+        """True when it sends an empty DATA then."""
+        return False
 
     # The end.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nymproxy.channel.machine import ChannelMachine
 from nymproxy.channel.orphans import OrphanLimits, Orphans
-from nymproxy.channel.protocol import KIB, MIB, ChannelProtocol
+from nymproxy.channel.rules import KIB, MIB
 from nymproxy.channel.segment import NUMBERED_KINDS, ChannelId, Segment, SegmentKind
 from nymproxy.channel.tombstones import Tombstones
 from nymproxy.errors import ChannelFormatError, ListenerAlreadyTaken, ResetCode
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nymproxy.address import NymAddress, SenderTag
-    from nymproxy.channel.protocol import PeerTraits
+    from nymproxy.channel.protocol import ChannelProtocol, PeerTraits
     from nymproxy.mixnet.randomness import RandomBytes
 
 logger = logging.getLogger("nymproxy.channel")

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 from nymproxy.channel import (
     AbortSignal,
     Capability,
-    ChannelRules,
     EndSignal,
     PeerMemory,
     PeerTraits,
     Segment,
     SegmentKind,
 )
-from nymproxy.channel.protocol import KIB
+from nymproxy.channel.quirks import Quirks
+from nymproxy.channel.rules import KIB, ChannelRules, FlowRules, OrderRules, QuietRules, SendRules
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.message import MESSAGE_ID_MODULUS
 from nymproxy.legacy.pacing import FIRST_GAP_SECONDS, LegacyPacing
+from nymproxy.legacy.quirks import OldClientQuirks, WakeUp
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress
@@ -36,8 +37,6 @@ LAST_MESSAGE_ID = 65534
 _PIECE_BYTES = 32 * KIB
 _PIECE_BYTES_TO_OLD_SERVER = 64 * KIB
 _PIECE_BYTES_TO_ENDED_OLD_CLIENT = 128 * KIB
-NUDGES = 9
-"""One a second: an old client writes what has waited for seven, so the last ones free it all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +115,21 @@ def _described(segment: Segment) -> str:
     return f"id {segment.sequence} for session {session_id} of {len(segment.payload)} bytes"
 
 
-def _shared_rules(settings: LegacySettings) -> ChannelRules:
+def _rules(settings: LegacySettings, quiet: QuietRules, *, first: tuple[int, int]) -> ChannelRules:
+    """``first``: the first number that is sent, and the first that is expected."""
     return ChannelRules(
-        sequence_modulus=MESSAGE_ID_MODULUS,
         has_open=False,
-        reorder_limit_frames=settings.reorder_limit_messages,
-        reorder_limit_bytes=settings.reorder_limit_bytes,
-        gap_timeout_seconds=settings.gap_timeout_seconds,
-        send_window_bytes=settings.send_window_bytes,
-        unread_limit_bytes=settings.reorder_limit_bytes,
+        order=OrderRules(
+            sequence_modulus=MESSAGE_ID_MODULUS,
+            first_send_sequence=first[0],
+            first_receive_sequence=first[1],
+            reorder_limit_frames=settings.reorder_limit_messages,
+            reorder_limit_bytes=settings.reorder_limit_bytes,
+            gap_timeout_seconds=settings.gap_timeout_seconds,
+        ),
+        sending=SendRules(send_window_bytes=settings.send_window_bytes),
+        flow=FlowRules(unread_limit_bytes=settings.reorder_limit_bytes),
+        quiet=quiet,
     )
 
 
@@ -144,20 +149,12 @@ class ServerTraits(PeerTraits):
         turns: ServerTurns | None = None,
     ) -> None:
         self._first_id = 0 if settings.session_id_version == 8 else 1
-        super().__init__(
-            replace(
-                _shared_rules(settings),
-                first_receive_sequence=0,
-                first_send_sequence=self._first_id,
-                idle_timeout_seconds=float("inf"),
-                answer_timeout_seconds=settings.close_timeout_seconds,
-                silence_end_seconds=settings.s2c_idle_eof_seconds,
-                # From id 1 on an old server would hold the wake-up back as well.
-                wake_up_after_seconds=(
-                    settings.wake_up_after_seconds if self._first_id == 0 else None
-                ),
-            )
+        quiet = QuietRules(
+            idle_timeout_seconds=float("inf"),
+            answer_timeout_seconds=settings.close_timeout_seconds,
+            silence_end_seconds=settings.s2c_idle_eof_seconds,
         )
+        super().__init__(_rules(settings, quiet, first=(self._first_id, 0)))
         self._settings = settings
         self._to = to
         self._memory = memory
@@ -171,6 +168,12 @@ class ServerTraits(PeerTraits):
                 turns=turns,
                 server=to,
             )
+
+    def quirks(self, now: float) -> Quirks:
+        """Wake the server, unless it would hold the wake-up back as well (ids from 1)."""
+        if self._first_id:
+            return Quirks()
+        return WakeUp(now + self._settings.wake_up_after_seconds)
 
     def segment_received(self, segment: Segment) -> None:
         """Learn from the server's trailer."""
@@ -235,20 +238,21 @@ class ClientTraits(PeerTraits):
     """A client, seen by a server; its session id tells whether it is an old one."""
 
     def __init__(self, settings: LegacySettings, *, is_modern: bool) -> None:
-        super().__init__(
-            replace(
-                _shared_rules(settings),
-                first_receive_sequence=0 if is_modern else 1,
-                admits_early_zero=not is_modern,
-                zero_grace_seconds=0.0 if is_modern else settings.zero_grace_seconds,
-                idle_timeout_seconds=settings.session_idle_timeout_seconds,
-                half_closed_timeout_seconds=settings.half_closed_timeout_seconds,
-                nudges_after_peer_end=0 if is_modern else NUDGES,
-            )
+        quiet = QuietRules(
+            idle_timeout_seconds=settings.session_idle_timeout_seconds,
+            half_closed_timeout_seconds=settings.half_closed_timeout_seconds,
         )
+        super().__init__(_rules(settings, quiet, first=(0, 0 if is_modern else 1)))
+        self._zero_grace_seconds = settings.zero_grace_seconds
         self.is_modern = is_modern
         self._has_ended_old = False
         self._gets_close = is_modern or settings.close_to_legacy_clients
+
+    def quirks(self, now: float) -> Quirks:
+        """An old client has several."""
+        if self.is_modern:
+            return Quirks()
+        return OldClientQuirks(now, zero_grace_seconds=self._zero_grace_seconds)
 
     def segment_received(self, segment: Segment) -> None:
         """Note the end of an old client.
@@ -284,9 +288,10 @@ class ClientTraits(PeerTraits):
         """A Close to an old client may make it write data again, without end."""
         return kind is SegmentKind.FIN and self._gets_close
 
-    def greeting(self) -> tuple[SegmentKind, ...]:
+    @property
+    def greets_with_data(self) -> bool:
         """An empty message tells the client at once, within one round trip, who we are."""
-        return (SegmentKind.DATA,) if self.is_modern else ()
+        return self.is_modern
 
     @property
     def end_signal(self) -> EndSignal:

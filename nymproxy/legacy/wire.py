@@ -42,11 +42,12 @@ class WireSettings:
     def with_close_timeout(self, seconds: float) -> WireSettings:
         """Return the settings with another limit for the time without an answer after the app's
         end."""
-        stream_rules = replace(self.stream.rules, answer_timeout_seconds=seconds)
+        rules = self.stream.rules
+        rules = replace(rules, quiet=replace(rules.quiet, answer_timeout_seconds=seconds))
         return replace(
             self,
             legacy=replace(self.legacy, close_timeout_seconds=seconds),
-            stream=replace(self.stream, rules=stream_rules),
+            stream=replace(self.stream, rules=rules),
         )
 
     def protocol(self, wire: Wire, packet_rate: float | None) -> ChannelProtocol:

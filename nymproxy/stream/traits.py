@@ -12,20 +12,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.protocol import (
-    KIB,
     AbortSignal,
-    ChannelRules,
     EndSignal,
     PeerMemory,
     PeerTraits,
 )
+from nymproxy.channel.rules import KIB, ChannelRules, OrderRules
 from nymproxy.channel.segment import Capability, Segment, SegmentKind
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress
 
 FULL_SUPPORT = Capability.END_SIGNALS | Capability.FLOW_CONTROL
-STREAM_RULES = ChannelRules(empty_data_is_end=True, data_after_fin_is_error=True)
+STREAM_RULES = ChannelRules(order=OrderRules(empty_data_is_end=True, data_after_fin_is_error=True))
 
 OPEN_SURBS = 20
 """Ten of them are kept by a Rust replier for its own requests: with 10, no reply byte could be

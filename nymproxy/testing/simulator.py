@@ -93,18 +93,20 @@ class _Simulation:
         rules = machine.traits.rules
         flight = machine.outbound.flight
         self._check(
-            flight.ahead(machine.outbound.next_index) <= rules.max_ahead_frames + 1,
+            flight.ahead(machine.outbound.next_index) <= rules.sending.max_ahead_frames + 1,
             f"{side.name} ran too far ahead",
         )
         self._check(
-            machine.inbound.pending_messages <= rules.reorder_limit_frames,
+            machine.inbound.pending_messages <= rules.order.reorder_limit_frames,
             f"the reorder buffer of {side.name} is over its limit",
         )
         waiting = machine.outbound.queued_bytes + flight.unsent_bytes
-        self._check(waiting <= rules.send_window_bytes, f"{side.name} holds {waiting} bytes unsent")
-        bound = rules.unread_limit_bytes + rules.reorder_limit_bytes
+        self._check(
+            waiting <= rules.sending.send_window_bytes, f"{side.name} holds {waiting} bytes unsent"
+        )
+        bound = rules.flow.unread_limit_bytes + rules.order.reorder_limit_bytes
         if machine.traits.flow_control:
-            bound = 2 * (rules.initial_window_bytes + rules.window_tolerance_bytes)
+            bound = 2 * (rules.flow.initial_window_bytes + rules.flow.window_tolerance_bytes)
         self._check(
             machine.inbound.buffered_bytes <= bound + _MEBIBYTE,
             f"{side.name} holds {machine.inbound.buffered_bytes} bytes unread",

@@ -15,6 +15,7 @@ from nymproxy.channel.mux import ChannelAcceptor, ChannelMux
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.traits import STREAM_RULES, StreamOptions
 from nymproxy.testing import MemoryEndpoint, MemoryFaults, MemoryNetwork
+from tests.channel.builders import changed_rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -52,7 +53,7 @@ async def async_pair(
     **rules: Any,
 ) -> AsyncIterator[AsyncPair]:
     options = options or StreamOptions()
-    options = replace(options, rules=replace(STREAM_RULES, **rules))
+    options = replace(options, rules=changed_rules(STREAM_RULES, **rules))
     protocol = StreamProtocol(options)
     source = random.Random(1)
     async with MemoryNetwork(faults=faults) as network:

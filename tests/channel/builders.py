@@ -38,6 +38,17 @@ def control(kind: SegmentKind, sequence: int = 0, limit: int = 0) -> Segment:
     return Segment(kind, ID, sequence, capabilities=FULL_SUPPORT, limit=limit)
 
 
+def changed_rules(rules: ChannelRules, **changes: Any) -> ChannelRules:
+    """Change single rules, whichever concern each belongs to."""
+    groups = {}
+    for concern in ("order", "sending", "flow", "quiet"):
+        group = getattr(rules, concern)
+        mine = {name: changes.pop(name) for name in list(changes) if hasattr(group, name)}
+        groups[concern] = replace(group, **mine)
+    assert not changes, f"no such rules: {changes}"
+    return replace(rules, **groups)
+
+
 class Bench:
     """One machine whose transport the test plays: messages are taken and settled by hand."""
 
@@ -51,7 +62,7 @@ class Bench:
     ) -> None:
         options = options or StreamOptions()
         if rules:
-            options = replace(options, rules=replace(options.rules, **rules))
+            options = replace(options, rules=changed_rules(options.rules, **rules))
         self.protocol = StreamProtocol(options, memory or PeerMemory())
         self.now = 0.0
         self.sent: list[OutgoingSegment] = []

@@ -174,7 +174,7 @@ class TestEnds:
         bench.acknowledge()
         assert bench.pump() == []
         assert is_drained(bench)
-        assert bench.machine.outbound.end_handed_over
+        assert bench.machine.outbound.state.has_ended
 
     def test_nothing_follows_an_end(self) -> None:
         bench = negotiated()

@@ -6,7 +6,6 @@ reordered, repeated and acknowledged in any order, but not lost: losing is the s
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import settings
@@ -23,14 +22,14 @@ from nymproxy.channel.table import ChannelTable
 from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.traits import STREAM_RULES, StreamOptions
-from tests.channel.builders import ADDRESS, TAG
+from tests.channel.builders import ADDRESS, TAG, changed_rules
 
 if TYPE_CHECKING:
     from nymproxy.address import SenderTag
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
 
 CODEC = StreamCodec()
-RULES = replace(
+RULES = changed_rules(
     STREAM_RULES,
     initial_window_bytes=300,
     window_tolerance_bytes=600,
@@ -195,7 +194,7 @@ class PairMachine(RuleBasedStateMachine):
                 continue
             assert machine.error is None
             flight = machine.outbound.flight
-            assert flight.ahead(machine.outbound.next_index) <= RULES.max_ahead_frames + 1
+            assert flight.ahead(machine.outbound.next_index) <= RULES.sending.max_ahead_frames + 1
             assert flight.unsent_messages <= machine.traits.max_unsent_messages
             assert machine.outbound.queued_bytes + flight.unsent_bytes <= 400
             if machine.traits.flow_control:

@@ -24,7 +24,17 @@ from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.traits import STREAM_RULES, StreamOptions
 from tests.channel.async_pair import async_pair
-from tests.channel.builders import ADDRESS, OTHER_TAG, TAG, Bench, control, data, fin, open_segment
+from tests.channel.builders import (
+    ADDRESS,
+    OTHER_TAG,
+    TAG,
+    Bench,
+    changed_rules,
+    control,
+    data,
+    fin,
+    open_segment,
+)
 
 CODEC = StreamCodec()
 MIB = 1024 * 1024
@@ -35,7 +45,7 @@ def failure(bench: Bench) -> NymError | None:
 
 
 def listening(**rules: Any) -> ChannelTable:
-    protocol = StreamProtocol(StreamOptions(rules=replace(STREAM_RULES, **rules)))
+    protocol = StreamProtocol(StreamOptions(rules=changed_rules(STREAM_RULES, **rules)))
     table = ChannelTable([protocol], random_bytes=bytes)
     table.listen(protocol, 128, 0.0)
     return table

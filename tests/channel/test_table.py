@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nymproxy.channel import ChannelCodec, ChannelId, ChannelRules, PeerTraits, Segment, SegmentKind
+from nymproxy.channel import (
+    ChannelCodec,
+    ChannelId,
+    ChannelRules,
+    OrderRules,
+    PeerTraits,
+    Segment,
+    SegmentKind,
+)
 from nymproxy.channel.orphans import OrphanLimits
 from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, TableLimits
 from nymproxy.errors import ListenerAlreadyTaken, ResetCode, StreamReset
@@ -23,6 +31,7 @@ from tests.channel.builders import (
     ID,
     OTHER_TAG,
     TAG,
+    changed_rules,
     control,
     data,
     fin,
@@ -275,13 +284,13 @@ class TestListeners:
 
     def test_the_listeners_settings_apply(self) -> None:
         desk = Desk(listens=False)
-        rules = replace(STREAM_RULES, gap_timeout_seconds=1.0)
+        rules = changed_rules(STREAM_RULES, gap_timeout_seconds=1.0)
         special = StreamProtocol(StreamOptions(rules=rules))
         desk.listener = desk.table.listen(special, 128, 0.0)
         desk.receive(open_segment())
         machine = desk.accept()
         assert machine is not None
-        assert machine.traits.rules.gap_timeout_seconds == 1.0
+        assert machine.traits.rules.order.gap_timeout_seconds == 1.0
 
 
 class TestTombstones:
@@ -358,7 +367,7 @@ class _ImplicitProtocol(StreamProtocol):
     opens_explicitly: ClassVar[bool] = False
 
     def answer(self, segment: Segment) -> PeerTraits:  # type: ignore[override]
-        return PeerTraits(ChannelRules(sequence_modulus=1 << 16, has_open=False))
+        return PeerTraits(ChannelRules(has_open=False, order=OrderRules(sequence_modulus=1 << 16)))
 
 
 class TestImplicitOpening:

@@ -18,7 +18,8 @@ from nymproxy.channel import (
 )
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.protocol import LegacyProtocol
-from nymproxy.legacy.traits import NUDGES, ClientTraits, LegacySettings, ServerTraits
+from nymproxy.legacy.quirks import OldClientQuirks
+from nymproxy.legacy.traits import ClientTraits, LegacySettings, ServerTraits
 from tests.legacy.addresses import some_address
 
 SERVER = some_address()
@@ -48,29 +49,32 @@ def test_r1_our_session_ids_are_version_8_and_ids_start_at_zero() -> None:
     protocol = LegacyProtocol()
     session_id = uuid.UUID(int=protocol.new_channel_id(lambda count: b"\xff" * count))
     assert (session_id.version, session_id.variant) == (8, uuid.RFC_4122)
-    assert dial().rules.first_send_sequence == 0
+    assert dial().rules.order.first_send_sequence == 0
 
 
 def test_r2_what_a_server_expects_first() -> None:
-    modern, old = answer(V8).rules, answer(V4).rules
-    assert (modern.first_receive_sequence, modern.admits_early_zero) == (0, False)
-    assert (old.first_receive_sequence, old.admits_early_zero) == (1, True)
-    assert old.zero_grace_seconds == 0
+    modern, old = answer(V8), answer(V4)
+    assert modern.rules.order.first_receive_sequence == 0
+    assert old.rules.order.first_receive_sequence == 1
+    zero = Segment(SegmentKind.DATA, V4, 0, b"x")
+    assert not modern.quirks(5.0).admits(zero)
+    assert old.quirks(5.0).admits(zero)
+    assert old.quirks(5.0).holds_until == -math.inf
     grace = LegacySettings(zero_grace_seconds=0.5)
-    assert answer(V4, grace).rules.zero_grace_seconds == 0.5
-    assert answer(V8, grace).rules.zero_grace_seconds == 0
+    assert answer(V4, grace).quirks(5.0).holds_until == 5.5
+    assert answer(V8, grace).quirks(5.0).holds_until == -math.inf
 
 
 def test_r3_a_client_expects_zero_first() -> None:
-    assert dial().rules.first_receive_sequence == 0
+    assert dial().rules.order.first_receive_sequence == 0
 
 
 def test_r4_ids_are_16_bits_and_wrap_only_between_ours() -> None:
     for traits in (dial(), answer(V8), answer(V4)):
-        assert traits.rules.sequence_modulus == 65536
-        assert traits.rules.gap_timeout_seconds == 120
-        assert traits.rules.reorder_limit_frames == 4096
-        assert traits.rules.reorder_limit_bytes == 64 * 1024 * 1024
+        assert traits.rules.order.sequence_modulus == 65536
+        assert traits.rules.order.gap_timeout_seconds == 120
+        assert traits.rules.order.reorder_limit_frames == 4096
+        assert traits.rules.order.reorder_limit_bytes == 64 * 1024 * 1024
     assert answer(V8).last_send_index is None
     assert answer(V4).last_send_index == 65534
     assert dial().last_send_index == 65534
@@ -102,17 +106,18 @@ def test_d7_an_old_client_that_has_ended_gets_few_messages_and_is_nudged() -> No
     before = old.max_payload_bytes
     for traits in (old, modern):
         traits.segment_received(fin)
-    assert (old.max_unsent_messages, old.rules.nudges_after_peer_end) == (1, NUDGES)
+    assert old.max_unsent_messages == 1
+    assert isinstance(old.quirks(0.0), OldClientQuirks)
     assert old.max_payload_bytes > before == modern.max_payload_bytes
     assert modern.max_unsent_messages > 1
-    assert modern.rules.nudges_after_peer_end == 0
+    assert not isinstance(modern.quirks(0.0), OldClientQuirks)
 
 
 def test_r7_limits() -> None:
-    client = dial(LegacySettings(close_timeout_seconds=30))
-    assert client.rules.answer_timeout_seconds == 30
-    assert client.rules.idle_timeout_seconds == math.inf
-    server = answer(V8).rules
+    client = dial(LegacySettings(close_timeout_seconds=30)).rules.quiet
+    assert client.answer_timeout_seconds == 30
+    assert client.idle_timeout_seconds == math.inf
+    server = answer(V8).rules.quiet
     assert server.idle_timeout_seconds == 30 * 60
     assert server.half_closed_timeout_seconds == 10 * 60
     assert server.answer_timeout_seconds is None
@@ -147,22 +152,22 @@ def test_r10_surbs() -> None:
 
 
 def test_r11_wake_up() -> None:
-    assert dial().rules.wake_up_after_seconds == 1.0
-    assert answer(V8).rules.wake_up_after_seconds is None
+    assert dial().quirks(5.0).empty_at == 6.0
+    assert answer(V8).quirks(5.0).empty_at == math.inf
 
 
 def test_r13_windows() -> None:
     rules = dial(LegacySettings(reorder_limit_bytes=1000)).rules
-    assert rules.send_window_bytes == 256 * 1024
-    assert rules.unread_limit_bytes == 1000
+    assert rules.sending.send_window_bytes == 256 * 1024
+    assert rules.flow.unread_limit_bytes == 1000
 
 
 def test_r14_a_server_shows_itself_in_sessions_of_version_8_only() -> None:
     modern, old = answer(V8), answer(V4)
     assert modern.stamp(DATA).capabilities == Capability.SINGLE_CLOSE
     assert old.stamp(DATA).capabilities is None
-    assert modern.greeting() == (SegmentKind.DATA,)
-    assert old.greeting() == ()
+    assert modern.greets_with_data
+    assert not old.greets_with_data
     assert dial().stamp(DATA) == DATA
 
 
@@ -186,8 +191,8 @@ def test_r14_what_was_learned_holds_for_later_sessions_with_the_same_server() ->
 def test_version_4_looks_like_an_old_client() -> None:
     settings = LegacySettings(session_id_version=4)
     client = dial(settings)
-    assert client.rules.first_send_sequence == 1
-    assert client.rules.wake_up_after_seconds is None
+    assert client.rules.order.first_send_sequence == 1
+    assert client.quirks(0.0).empty_at == math.inf
     assert client.last_send_index == 65533  # id 65534
     session_id = LegacyProtocol(settings).new_channel_id(lambda count: bytes(count))
     assert uuid.UUID(int=session_id).version == 4

@@ -10,7 +10,8 @@ import pytest
 
 from nymproxy.errors import ResetCode, StreamDataLost, StreamIdleTimeout
 from nymproxy.legacy.message import Close, Data, ProxiedMessage
-from nymproxy.legacy.traits import NUDGES, LegacySettings
+from nymproxy.legacy.quirks import NUDGES
+from nymproxy.legacy.traits import LegacySettings
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.old_client import OldClientSession
 from tests.legacy.scenes import DEFAULT_RATE, accepting, read_to_end

@@ -15,6 +15,7 @@ from nymproxy.stream import StreamOptions
 from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.testing import MemoryEndpoint, MemoryFaults, MemoryNetwork, MessageKind
+from tests.channel.builders import changed_rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -33,7 +34,7 @@ PLAIN = StreamOptions(extensions=False)
 def with_rules(options: StreamOptions | None = None, **changes: Any) -> StreamOptions:
     """Return options with other rules."""
     options = options or StreamOptions()
-    return replace(options, rules=replace(options.rules, **changes))
+    return replace(options, rules=changed_rules(options.rules, **changes))
 
 
 @dataclass

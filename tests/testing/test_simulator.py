@@ -24,13 +24,14 @@ from nymproxy.testing.simulator import (
     simulate,
     simulate_many,
 )
+from tests.channel.builders import changed_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nymproxy.address import NymAddress
     from nymproxy.channel import ChannelId, ChannelProtocol
-    from nymproxy.channel.protocol import ChannelRules
+    from nymproxy.channel.rules import ChannelRules
 
 RUST = StreamOptions(extensions=False)
 PAIRINGS: dict[str, Callable[[], tuple[ChannelProtocol, ChannelProtocol]]] = {
@@ -90,7 +91,7 @@ class _LateSession(LegacyProtocol):
         return traits
 
     def _aged(self, rules: ChannelRules) -> ChannelRules:
-        return replace(rules, first_send_sequence=65500, first_receive_sequence=65500)
+        return changed_rules(rules, first_send_sequence=65500, first_receive_sequence=65500)
 
 
 def test_numbers_wrap_within_a_legacy_session() -> None:
@@ -168,7 +169,7 @@ class _ForgetfulCodec(StreamCodec):
     ids=["skips", "damages", "forgets the end"],
 )
 def test_it_notices_a_broken_peer_and_names_the_seed(codec: StreamCodec, complaint: str) -> None:
-    rules = replace(STREAM_RULES, idle_timeout_seconds=float("inf"))
+    rules = changed_rules(STREAM_RULES, idle_timeout_seconds=float("inf"))
 
     class Broken(StreamProtocol):
         pass

@@ -289,7 +289,7 @@ def test_s2_difference_a_gap_that_stays_is_an_error() -> None:
     for step in case["steps"][:-1]:
         replay.step(step["op"])
     assert replay.delivered() == {}
-    replay.now += STREAM_RULES.gap_timeout_seconds
+    replay.now += STREAM_RULES.order.gap_timeout_seconds
     replay.step({"op": "cleanup", "idle_ms": 0})
     for machine in replay.machines.values():
         assert isinstance(machine.error, StreamDataLost)
@@ -332,7 +332,7 @@ def test_s5_difference_an_idle_stream_is_an_error_not_an_end() -> None:
     stream = case["steps"][0]["op"]["stream"]
     machine = replay.machines[stream]
     assert replay.errors() == {}  # ten seconds are far below our limit
-    replay.now += STREAM_RULES.idle_timeout_seconds
+    replay.now += STREAM_RULES.quiet.idle_timeout_seconds
     replay.step({"op": "cleanup", "idle_ms": 0})
     assert isinstance(machine.error, StreamIdleTimeout)
     assert not machine.inbound.has_ended
