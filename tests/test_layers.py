@@ -25,6 +25,7 @@ BASE = {
     "nymproxy._file_lock",
     "nymproxy._mistrust",
     "nymproxy._signal",
+    "nymproxy._strict_json",
     "nymproxy._timers",
 }
 SEAM = {"nymproxy.mixnet.transport", "nymproxy.mixnet.randomness"}

@@ -15,16 +15,18 @@ from nacl.bindings import crypto_scalarmult_base, crypto_sign_seed_keypair
 
 from nymproxy import _base58
 from nymproxy.address import NodeIdentity
-from nymproxy.mixnet.directory import Topology
+from nymproxy.mixnet.directory import Node, Topology
 from nymproxy.mixnet.directory.bodies import (
     ACTIVE_MIXNODES_PATH,
     ALL_NODES_PATH,
     ENTRY_GATEWAYS_PATH,
     KEY_ROTATION_PATH,
+    READER,
     REWARDED_SET_PATH,
     parse_nodes_page,
     parse_rewarded_set,
 )
+from nymproxy.mixnet.directory.node import parse_node
 
 
 def identity(node_id: int) -> NodeIdentity:
@@ -51,6 +53,11 @@ def node(node_id: int, *, gateway: bool = False, **changes: Any) -> dict[str, An
         "performance": "1",
         **changes,
     }
+
+
+def read_node(fields: dict[str, Any]) -> Node:
+    """Read an entry of a node list."""
+    return parse_node(READER.read_object(json.dumps(fields)))
 
 
 @dataclass

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from nymproxy.errors import DirectoryFormatError
 from nymproxy.mixnet.directory.bodies import (
+    MAX_NODES,
     parse_key_rotation,
     parse_nodes_page,
     parse_rewarded_set,
 )
-from nymproxy.mixnet.directory.fields import refreshed_at_ns, rfc3339_ns
+from nymproxy.mixnet.directory.times import refreshed_at_ns, rfc3339_ns
 from tests.directory.network import Network, encode, node
 
 PARSERS = [parse_key_rotation, parse_nodes_page, parse_rewarded_set]
@@ -32,8 +33,8 @@ def test_malformed_nodes_are_left_out_and_counted() -> None:
 
 
 def test_lists_longer_than_any_network_are_refused() -> None:
-    for entries, total in (([node(1)], 100_001), ([None] * 100_001, 1)):
-        with pytest.raises(DirectoryFormatError, match="more than 100000 nodes"):
+    for entries, total in (([node(1)], MAX_NODES + 1), ([None] * (MAX_NODES + 1), 1)):
+        with pytest.raises(DirectoryFormatError, match="more than 10000 nodes"):
             parse_nodes_page(encode(Network().page(entries, total)))  # type: ignore[arg-type]
 
 

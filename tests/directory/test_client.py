@@ -166,8 +166,8 @@ async def test_fallback_after_a_timeout() -> None:
         async with listener:  # accepts in the kernel, never answers
             port = listener.extra(anyio.abc.SocketAttribute.local_port)
             urls = (ApiUrl(f"http://127.0.0.1:{port}/"), ApiUrl(silent.url))
-            client = DirectoryClient(NetworkDetails("test", urls, ""), timeout_seconds=0.2)
-            with pytest.raises(DirectoryUnavailable, match=r"within 0\.2 seconds"):
+            client = DirectoryClient(NetworkDetails("test", urls, ""), timeout_seconds=1)
+            with pytest.raises(DirectoryUnavailable, match="within 1 seconds"):
                 await client.fetch_key_rotation()
             assert silent.targets == [KEY_ROTATION_PATH]
 
@@ -193,7 +193,8 @@ async def test_statuses_are_named() -> None:
 
 async def test_unusable_bodies_are_refused() -> None:
     await check_refusal(lambda target: answer(b""), "empty")
-    await check_refusal(lambda target: answer(b"{}"), "object")
+    await check_refusal(lambda target: answer(b"{}"), "is missing")
+    await check_refusal(lambda target: answer(b"[]"), "no JSON object")
     bincode = answer(b"\0", headers="Content-Type: application/bincode\r\n")
     await check_refusal(lambda target: bincode, "bincode")
     damaged = answer(b"no gzip", headers="Content-Encoding: gzip\r\n")
@@ -249,10 +250,10 @@ def test_arbitrary_bodies_never_crash(chunks: list[bytes], encoding: str) -> Non
 
 async def test_large_bodies_within_the_limit_are_read() -> None:
     network = Network()
-    network.gateways += [None] * 20_000  # type: ignore[list-item]
+    network.gateways += [None] * 9_000  # type: ignore[list-item]
     async with serve(answers_for(network)) as directory:
         topology = await DirectoryClient(details(directory)).fetch_topology()
-        assert topology.skipped_count == 20_000
+        assert topology.skipped_count == 9_000
         assert topology == Network().topology()
 
 

@@ -9,14 +9,14 @@ import pytest
 from nymproxy import _base58
 from nymproxy.errors import DirectoryFormatError, TopologyUnavailable, UnknownGateway
 from nymproxy.mixnet.directory import choose_gateway, gateway_urls
-from nymproxy.mixnet.directory.node import host_name, parse_node, parse_performance
+from nymproxy.mixnet.directory.node import host_name, parse_performance
 from nymproxy.mixnet.randomness import system_random_bytes
-from tests.directory.network import identity, node
+from tests.directory.network import identity, node, read_node
 
 
 def test_a_node_is_read() -> None:
     entry = {"hostname": "gw.example.org", "ws_port": 9000, "wss_port": 9001}
-    read = parse_node(node(4, gateway=True, entry=entry, ip_addresses=["::1", "10.0.0.1"]))
+    read = read_node(node(4, gateway=True, entry=entry, ip_addresses=["::1", "10.0.0.1"]))
     assert read.identity == identity(4)
     assert str(read.mix_address) == "[::1]:10004"
     assert read.entry is not None
@@ -33,14 +33,14 @@ def test_unknown_and_optional_fields() -> None:
     fields = node(1, future={"field": 1}, role="SomethingNew")
     del fields["supported_roles"]
     del fields["entry"]
-    read = parse_node(fields)
+    read = read_node(fields)
     assert read.entry is None
     assert not read.supported_roles.mixnode
 
 
 @pytest.mark.parametrize("role", ["exit_nr", "exit_ipr"])
 def test_an_exit_needs_both_services(role: str) -> None:
-    assert not parse_node(node(1, supported_roles={role: True})).supported_roles.exit
+    assert not read_node(node(1, supported_roles={role: True})).supported_roles.exit
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_an_exit_needs_both_services(role: str) -> None:
 )
 def test_malformed_nodes(change: dict[str, Any]) -> None:
     with pytest.raises(DirectoryFormatError):
-        parse_node({**node(1), **change})
+        read_node({**node(1), **change})
 
 
 def test_performance_is_exact_whatever_the_decimal_context() -> None:
     with localcontext() as context:
         context.prec = 2
-        assert parse_node(node(1, performance="0.989999999999999991")).performance_percent == 98
-        assert parse_node(node(1, performance="0.499")).performance_percent == 49
+        assert read_node(node(1, performance="0.989999999999999991")).performance_percent == 98
+        assert read_node(node(1, performance="0.499")).performance_percent == 49
     assert parse_performance("0.07") == Decimal("0.07")
 
 
@@ -99,7 +99,7 @@ def test_performance_is_exact_whatever_the_decimal_context() -> None:
 def test_host_names_that_cannot_stand_in_a_url_are_left_out(name: str) -> None:
     assert host_name(name) is None
     entry = {"hostname": name, "ws_port": 9000, "wss_port": 9001}
-    read = parse_node(node(4, gateway=True, entry=entry))
+    read = read_node(node(4, gateway=True, entry=entry))
     assert gateway_urls(read) == ("ws://127.0.0.4:9000", None)
     with pytest.raises(UnknownGateway):
         gateway_urls(read, force_tls=True)
@@ -107,7 +107,7 @@ def test_host_names_that_cannot_stand_in_a_url_are_left_out(name: str) -> None:
 
 def gateway(hostname: str | None, addresses: list[str], wss_port: int | None = None) -> Any:
     entry = {"hostname": hostname, "ws_port": 9000, "wss_port": wss_port}
-    return parse_node(node(4, gateway=True, entry=entry, ip_addresses=addresses))
+    return read_node(node(4, gateway=True, entry=entry, ip_addresses=addresses))
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_gateway_urls(
 
 def test_no_urls() -> None:
     with pytest.raises(UnknownGateway):
-        gateway_urls(parse_node(node(1)))
-    unreachable = parse_node(node(4, gateway=True))
+        gateway_urls(read_node(node(1)))
+    unreachable = read_node(node(4, gateway=True))
     assert unreachable.entry is not None
     unreachable = replace(unreachable, entry=replace(unreachable.entry, ip_addresses=()))
     with pytest.raises(UnknownGateway, match="no address"):
@@ -149,8 +149,8 @@ def test_no_urls() -> None:
 
 
 def test_choosing_a_gateway() -> None:
-    mixnode = parse_node(node(1))
-    gateways = [parse_node(node(i, gateway=True)) for i in (4, 5, 6)]
+    mixnode = read_node(node(1))
+    gateways = [read_node(node(i, gateway=True)) for i in (4, 5, 6)]
     nodes = [mixnode, *gateways]
     assert choose_gateway(nodes, identity(5), system_random_bytes) is gateways[1]
     chosen = {choose_gateway(nodes, None, system_random_bytes).node_id for _ in range(200)}
@@ -158,7 +158,7 @@ def test_choosing_a_gateway() -> None:
 
 
 def test_no_gateway_to_choose() -> None:
-    nodes = [parse_node(node(1))]
+    nodes = [read_node(node(1))]
     with pytest.raises(UnknownGateway, match="takes no clients"):
         choose_gateway(nodes, identity(1), system_random_bytes)
     with pytest.raises(UnknownGateway, match="not in the directory"):

@@ -7,25 +7,12 @@ vectors: tests/vectors/directory.json, ``endpoints``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from nymproxy._strict_json import U32, U64, Fields, JsonReader
 from nymproxy.errors import DirectoryFormatError
-from nymproxy.mixnet.directory.fields import (
-    duration_ns,
-    expect_integer,
-    expect_list,
-    expect_object,
-    integer,
-    parse_json,
-    refreshed_at_ns,
-    rfc3339_ns,
-    text,
-)
 from nymproxy.mixnet.directory.node import Node, parse_node
 from nymproxy.mixnet.directory.rotation import KeyRotationInfo
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from nymproxy.mixnet.directory.times import duration_ns, refreshed_at_ns, rfc3339_ns
 
 KEY_ROTATION_PATH = "/v1/epoch/key-rotation-info"
 REWARDED_SET_PATH = "/v1/nym-nodes/rewarded-set"
@@ -33,7 +20,13 @@ ACTIVE_MIXNODES_PATH = "/v2/unstable/nym-nodes/skimmed/mixnodes/active"
 ENTRY_GATEWAYS_PATH = "/v2/unstable/nym-nodes/skimmed/entry-gateways"
 ALL_NODES_PATH = "/v2/unstable/nym-nodes/skimmed"
 
-_MAX_NODES = 100_000
+MAX_NODES = 10_000
+"""More than ten times of what the network has."""
+
+MAX_VALUES = 30 * MAX_NODES
+"""Values of one body; an entry of a node list has about 20."""
+
+READER = JsonReader(DirectoryFormatError, max_values=MAX_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,16 +100,15 @@ def parse_nodes_page(body: bytes) -> NodesPage:
     Raises:
         DirectoryFormatError: the page itself is malformed.
     """
-    fields = expect_object(parse_json(body))
-    nodes = expect_object(fields.get("nodes"))
-    pagination = expect_object(nodes.get("pagination"))
-    entries = expect_list(nodes.get("data"))
-    total = integer(pagination, "total", bits=64)
-    if max(total, len(entries)) > _MAX_NODES:
-        raise DirectoryFormatError(f"a list of more than {_MAX_NODES} nodes")
+    fields = READER.read_object(body)
+    nodes = fields.nested("nodes")
+    entries = nodes.array("data")
+    total = nodes.nested("pagination").integer("total", U64)
+    if max(total, len(entries)) > MAX_NODES:
+        raise DirectoryFormatError(f"a list of more than {MAX_NODES} nodes")
     parsed = [node for entry in entries if (node := _node_or_none(entry)) is not None]
     return NodesPage(
-        metadata=_parse_metadata(expect_object(fields.get("metadata"))),
+        metadata=_parse_metadata(fields.nested("metadata")),
         nodes=tuple(parsed),
         malformed_count=len(entries) - len(parsed),
         total=total,
@@ -129,17 +121,17 @@ def parse_rewarded_set(body: bytes) -> RewardedSet:
     Raises:
         DirectoryFormatError: it is malformed.
     """
-    fields = expect_object(parse_json(body))
+    fields = READER.read_object(body)
     return RewardedSet(
-        epoch_id=expect_integer(fields.get("epoch_id", 0), "epoch_id", bits=32),
-        entry_gateways=_node_ids(fields, "entry_gateways"),
-        exit_gateways=_node_ids(fields, "exit_gateways"),
+        epoch_id=fields.integer("epoch_id", U32, 0),
+        entry_gateways=fields.integers("entry_gateways", U32),
+        exit_gateways=fields.integers("exit_gateways", U32),
         layers=(
-            _node_ids(fields, "layer1"),
-            _node_ids(fields, "layer2"),
-            _node_ids(fields, "layer3"),
+            fields.integers("layer1", U32),
+            fields.integers("layer2", U32),
+            fields.integers("layer3", U32),
         ),
-        standby=_node_ids(fields, "standby"),
+        standby=fields.integers("standby", U32),
     )
 
 
@@ -149,38 +141,31 @@ def parse_key_rotation(body: bytes) -> KeyRotationInfo:
     Raises:
         DirectoryFormatError: it is malformed.
     """
-    fields = expect_object(parse_json(body))
-    state = expect_object(fields.get("key_rotation_state"))
+    fields = READER.read_object(body)
+    state = fields.nested("key_rotation_state")
     info = KeyRotationInfo(
-        validity_epochs=integer(state, "validity_epochs", bits=32),
-        initial_epoch_id=integer(state, "initial_epoch_id", bits=32),
-        epoch_id=integer(fields, "current_absolute_epoch_id", bits=32),
-        epoch_start_ns=rfc3339_ns(text(fields, "current_epoch_start")),
-        epoch_duration_ns=duration_ns(fields.get("epoch_duration")),
+        validity_epochs=state.integer("validity_epochs", U32),
+        initial_epoch_id=state.integer("initial_epoch_id", U32),
+        epoch_id=fields.integer("current_absolute_epoch_id", U32),
+        epoch_start_ns=rfc3339_ns(fields.text("current_epoch_start")),
+        epoch_duration_ns=duration_ns(fields.nested("epoch_duration")),
     )
     if not info.validity_epochs or not info.epoch_duration_ns:
         raise DirectoryFormatError("a key rotation or an epoch that lasts no time")
     return info
 
 
-def _parse_metadata(fields: Mapping[str, object]) -> NodesMetadata:
+def _parse_metadata(fields: Fields) -> NodesMetadata:
     return NodesMetadata(
-        status=fields.get("status"),
-        epoch_id=integer(fields, "absolute_epoch_id", bits=32),
-        rotation_id=integer(fields, "rotation_id", bits=32),
-        refreshed_at_ns=refreshed_at_ns(text(fields, "refreshed_at")),
+        status=fields.any("status") if "status" in fields else None,
+        epoch_id=fields.integer("absolute_epoch_id", U32),
+        rotation_id=fields.integer("rotation_id", U32),
+        refreshed_at_ns=refreshed_at_ns(fields.text("refreshed_at")),
     )
 
 
 def _node_or_none(entry: object) -> Node | None:
     try:
-        return parse_node(entry)
+        return parse_node(READER.as_object(entry))
     except DirectoryFormatError:
         return None
-
-
-def _node_ids(fields: Mapping[str, object], name: str) -> tuple[int, ...]:
-    ids = expect_list(fields.get(name))
-    if len(ids) > _MAX_NODES:
-        raise DirectoryFormatError(f"the list {name} is longer than any network")
-    return tuple([expect_integer(value, name, bits=32) for value in ids])

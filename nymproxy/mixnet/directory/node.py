@@ -12,6 +12,7 @@ from decimal import Context, Decimal
 from typing import TYPE_CHECKING
 
 from nymproxy import _base58
+from nymproxy._strict_json import U16, U32, Fields
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import (
     AddressError,
@@ -20,22 +21,13 @@ from nymproxy.errors import (
     TopologyUnavailable,
     UnknownGateway,
 )
-from nymproxy.mixnet.directory.fields import (
-    expect_list,
-    expect_object,
-    integer,
-    optional_integer,
-    optional_text,
-    text,
-    truth,
-)
 from nymproxy.mixnet.randomness import uniform_index
 from nymproxy.mixnet.sphinx import Hop, NodeAddress
 from nymproxy.mixnet.sphinx.addressing import bracketed
 from nymproxy.mixnet.sphinx.primitives import ALL_ZERO_SECRET, x25519
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from ipaddress import IPv4Address, IPv6Address
 
     from nymproxy.mixnet.randomness import RandomBytes
@@ -109,7 +101,7 @@ class Node:
         return int(_EXACT.multiply(self.performance, _HUNDRED))
 
 
-def parse_node(value: object) -> Node:
+def parse_node(fields: Fields) -> Node:
     """Read one entry of a node list.
 
     Raises:
@@ -117,27 +109,20 @@ def parse_node(value: object) -> Node:
             address, the identity is no Ed25519 key, or the Sphinx key has small order, which would
             make every packet through the node fail.
     """
-    fields = expect_object(value)
-    addresses = tuple([_ip_address(item) for item in expect_list(fields.get("ip_addresses"))])
+    addresses = tuple([_ip_address(item) for item in fields.array("ip_addresses")])
     if not addresses:
         raise DirectoryFormatError("a node without IP addresses")
-    roles = expect_object(fields.get("supported_roles", {}))
-    entry = fields.get("entry")
-    identity = _key(text(fields, "ed25519_identity_pubkey"))
-    sphinx_key = _key(text(fields, "x25519_sphinx_pubkey"))
+    identity = _key(fields.text("ed25519_identity_pubkey"))
+    sphinx_key = _key(fields.text("x25519_sphinx_pubkey"))
     try:
         node = Node(
-            node_id=integer(fields, "node_id", bits=32),
+            node_id=fields.integer("node_id", U32),
             identity=NodeIdentity(identity),
             sphinx_key=sphinx_key,
-            mix_address=NodeAddress(addresses[0], integer(fields, "mix_port", bits=16)),
-            entry=None if entry is None else _parse_entry(expect_object(entry), addresses),
-            supported_roles=SupportedRoles(
-                mixnode=truth(roles, "mixnode"),
-                entry=truth(roles, "entry"),
-                exit=truth(roles, "exit_nr") and truth(roles, "exit_ipr"),
-            ),
-            performance=parse_performance(text(fields, "performance")),
+            mix_address=NodeAddress(addresses[0], fields.integer("mix_port", U16)),
+            entry=_parse_entry(fields.nested("entry"), addresses) if fields.has("entry") else None,
+            supported_roles=_parse_roles(fields),
+            performance=parse_performance(fields.text("performance")),
         )
     except (AddressError, SphinxError) as error:
         raise DirectoryFormatError(f"a node with an unusable key: {error}") from error
@@ -223,14 +208,23 @@ def choose_gateway(
     return candidates[uniform_index(random_bytes, len(candidates))]
 
 
-def _parse_entry(
-    fields: Mapping[str, object], addresses: tuple[IPv4Address | IPv6Address, ...]
-) -> EntryDetails:
+def _parse_roles(fields: Fields) -> SupportedRoles:
+    if "supported_roles" not in fields:
+        return SupportedRoles()
+    roles = fields.nested("supported_roles")
+    return SupportedRoles(
+        mixnode=roles.boolean("mixnode", False),
+        entry=roles.boolean("entry", False),
+        exit=roles.boolean("exit_nr", False) and roles.boolean("exit_ipr", False),
+    )
+
+
+def _parse_entry(fields: Fields, addresses: tuple[IPv4Address | IPv6Address, ...]) -> EntryDetails:
     return EntryDetails(
         ip_addresses=addresses,
-        hostname=host_name(optional_text(fields, "hostname")),
-        ws_port=integer(fields, "ws_port", bits=16),
-        wss_port=optional_integer(fields, "wss_port", bits=16),
+        hostname=host_name(fields.text("hostname") if fields.has("hostname") else None),
+        ws_port=fields.integer("ws_port", U16),
+        wss_port=fields.integer("wss_port", U16) if fields.has("wss_port") else None,
     )
 
 

@@ -12,8 +12,9 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from nymproxy._strict_json import write_object
 from nymproxy.errors import GatewayProtocolError
-from nymproxy.mixnet.gateway._json import as_object, parse_object, write_object
+from nymproxy.mixnet.gateway._json import READER
 from nymproxy.mixnet.gateway.requests import EncryptedRequest
 from nymproxy.mixnet.gateway.responses import EncryptedResponse
 
@@ -100,8 +101,8 @@ def open_request(sealed: EncryptedRequest, key: SharedKey) -> SensitiveRequest:
     Raises:
         GatewayProtocolError: it does not open, or is of an unknown kind.
     """
-    name, value = parse_object(_open(sealed, key)).only()
-    fields = as_object(value)
+    name, value = READER.read_object(_open(sealed, key)).only()
+    fields = READER.as_object(value)
     if name == "ForgetMe":
         return ForgetMe(fields.boolean("client"), fields.boolean("stats"))
     if name != "RememberMe":
@@ -118,8 +119,8 @@ def open_response(sealed: EncryptedResponse, key: SharedKey) -> SensitiveRespons
     Raises:
         GatewayProtocolError: it does not open, or is of an unknown kind.
     """
-    name, value = parse_object(_open(sealed, key)).only()
-    as_object(value)
+    name, value = READER.read_object(_open(sealed, key)).only()
+    READER.as_object(value)
     if name == "ForgetMeAck":
         return ForgetMeAck()
     if name == "RememberMeAck":

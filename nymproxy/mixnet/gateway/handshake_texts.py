@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from nymproxy._strict_json import U8, write_object
 from nymproxy.errors import GatewayProtocolError
-from nymproxy.mixnet.gateway._json import parse_object, write_object
+from nymproxy.mixnet.gateway._json import READER
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,10 @@ def parse_handshake_text(text: str) -> HandshakeText:
     Raises:
         GatewayProtocolError: anything else; during a handshake such texts are skipped.
     """
-    fields = parse_object(text)
+    fields = READER.read_object(text)
     kind = fields.text("type")
     if kind == "handshakePayload":
-        return HandshakePayload(fields.version("protocol_version", 0), fields.octets("data"))
+        return HandshakePayload(fields.integer("protocol_version", U8, 0), fields.octets("data"))
     if kind == "handshakeError":
         return HandshakeError(fields.text("message"))
     raise GatewayProtocolError("a text does not belong to the handshake")

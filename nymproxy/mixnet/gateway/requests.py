@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from nymproxy._curve25519 import ed25519_decompresses
+from nymproxy._strict_json import U8, U64, Fields, write_object
 from nymproxy.errors import GatewayProtocolError
-from nymproxy.mixnet.gateway._json import U8_MAX, U64_RANGE, Fields, parse_object, write_object
+from nymproxy.mixnet.gateway._json import READER
 from nymproxy.mixnet.gateway.keys import SIGNATURE_BYTES
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _sealed_credential(kind: str, sealed_credential: bytes, nonce: bytes) -> str
 
 
 def _register_init(fields: Fields) -> RegisterHandshakeInit:
-    return RegisterHandshakeInit(fields.version("protocol_version", 0), fields.octets("data"))
+    return RegisterHandshakeInit(fields.integer("protocol_version", U8, 0), fields.octets("data"))
 
 
 def _authenticate_v2(fields: Fields) -> AuthenticateV2:
@@ -213,11 +214,11 @@ def _authenticate_v2(fields: Fields) -> AuthenticateV2:
     if not ed25519_decompresses(identity):
         raise GatewayProtocolError("the client identity is no Ed25519 public key")
     return AuthenticateV2(
-        fields.version("protocolVersion"),
+        fields.integer("protocolVersion", U8),
         identity,
         fields.base64("addressCiphertext"),
         fields.base64("nonce"),
-        fields.integer("requestUnixTimestamp", U64_RANGE),
+        fields.integer("requestUnixTimestamp", U64),
         fields.octets("requestSignature", SIGNATURE_BYTES),
     )
 
@@ -231,9 +232,9 @@ def _ecash_credential(fields: Fields) -> EcashCredential:
 
 
 def _legacy_authenticate(fields: Fields) -> LegacyAuthenticate:
-    version = fields.any("protocol_version") if "protocol_version" in fields else None
-    if version is not None and (type(version) is not int or not 0 <= version <= U8_MAX):
-        raise GatewayProtocolError("the field 'protocol_version' is no version")
+    version = None
+    if "protocol_version" in fields and fields.any("protocol_version") is not None:
+        version = fields.integer("protocol_version", U8)
     return LegacyAuthenticate(
         version, fields.text("address"), fields.text("enc_address"), fields.text("iv")
     )
@@ -266,7 +267,7 @@ def parse_request(text: str) -> GatewayRequest:
     Raises:
         GatewayProtocolError: not JSON, an unknown type, or a field that is missing or wrong.
     """
-    fields = parse_object(text)
+    fields = READER.read_object(text)
     reader = _READERS.get(fields.text("type"))
     if reader is None:
         raise GatewayProtocolError("the request is of an unknown type")

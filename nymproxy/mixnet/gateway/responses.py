@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from nymproxy._strict_json import I64, U8, Fields, write_object
 from nymproxy.errors import GatewayProtocolError
-from nymproxy.mixnet.gateway._json import I64_RANGE, Fields, as_object, parse_object, write_object
+from nymproxy.mixnet.gateway._json import READER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,7 +173,7 @@ GatewayResponse: TypeAlias = (
 
 def _register(fields: Fields) -> RegisterResponse:
     return RegisterResponse(
-        fields.version("protocol_version", 0),
+        fields.integer("protocol_version", U8, 0),
         fields.boolean("status"),
         fields.boolean("upgrade_mode", False),
     )
@@ -180,9 +181,9 @@ def _register(fields: Fields) -> RegisterResponse:
 
 def _authenticate(fields: Fields) -> AuthenticateResponse:
     return AuthenticateResponse(
-        fields.version("protocol_version", 0),
+        fields.integer("protocol_version", U8, 0),
         fields.boolean("status"),
-        fields.integer("bandwidth_remaining", I64_RANGE),
+        fields.integer("bandwidth_remaining", I64),
         fields.boolean("upgrade_mode", False),
     )
 
@@ -191,26 +192,26 @@ def _typed_error(fields: Fields) -> OutOfBandwidthResponse | TicketReplayRespons
     error = fields.any("error")
     if error == "ticket_replay":
         return TicketReplayResponse()
-    name, details = as_object(error).only()
+    name, details = READER.as_object(error).only()
     if name == "ticket_replay" and details is None:
         return TicketReplayResponse()
     if name != "out_of_bandwidth":
         raise GatewayProtocolError("a typed error is of an unknown kind")
-    amounts = as_object(details)
+    amounts = READER.as_object(details)
     return OutOfBandwidthResponse(
-        amounts.integer("required", I64_RANGE), amounts.integer("available", I64_RANGE)
+        amounts.integer("required", I64), amounts.integer("available", I64)
     )
 
 
 _READERS: dict[str, Callable[[Fields], GatewayResponse]] = {
-    "supportedProtocol": lambda fields: SupportedProtocolResponse(fields.version("version")),
+    "supportedProtocol": lambda fields: SupportedProtocolResponse(fields.integer("version", U8)),
     "register": _register,
     "authenticate": _authenticate,
     "bandwidth": lambda fields: BandwidthResponse(
-        fields.integer("available_total", I64_RANGE), fields.boolean("upgrade_mode", False)
+        fields.integer("available_total", I64), fields.boolean("upgrade_mode", False)
     ),
     "send": lambda fields: SendResponse(
-        fields.integer("remaining_bandwidth", I64_RANGE), fields.boolean("upgrade_mode", False)
+        fields.integer("remaining_bandwidth", I64), fields.boolean("upgrade_mode", False)
     ),
     "encryptedResponse": lambda fields: EncryptedResponse(
         fields.octets("ciphertext"), fields.octets("nonce")
@@ -226,7 +227,7 @@ def parse_response(text: str) -> GatewayResponse:
     Raises:
         GatewayProtocolError: not JSON, an unknown type, or a field that is missing or wrong.
     """
-    fields = parse_object(text)
+    fields = READER.read_object(text)
     reader = _READERS.get(fields.text("type"))
     if reader is None:
         raise GatewayProtocolError("the response is of an unknown type")
