@@ -107,6 +107,7 @@ class Opened:
         sequence: of its header.
         next_expected: the lowest sequence that its sender still expects of us.
         counter: of a frame without a place in the order; ``None`` for DATA and FIN.
+        key_index: which of the keys it was sealed with.
     """
 
     frame: bytes
@@ -114,6 +115,7 @@ class Opened:
     sequence: int
     next_expected: int
     counter: int | None
+    key_index: int
 
 
 def seal(
@@ -155,7 +157,9 @@ def unseal(keys: Iterable[bytes], context: bytes, frame: bytes) -> Opened | None
     inner = _without_mac(header.payload)
     if len(inner) < front + _ACK_BYTES:
         raise ChannelFormatError("a sealed frame without its own fields")
-    if not any(has_valid_mac(key, context, frame) for key in keys):
+    fits = (index for index, key in enumerate(keys) if has_valid_mac(key, context, frame))
+    key_index = next(fits, None)
+    if key_index is None:
         return None
     plain = frame[:_BIT_OFFSET] + bytes([frame[_BIT_OFFSET] & ~SEALED_BIT])
     return Opened(
@@ -164,6 +168,7 @@ def unseal(keys: Iterable[bytes], context: bytes, frame: bytes) -> Opened | None
         header.sequence,
         _UINT32.unpack(inner[-_ACK_BYTES:])[0],
         None if is_numbered else _UINT32.unpack(inner[:_COUNTER_BYTES])[0],
+        key_index,
     )
 
 

@@ -1,0 +1,184 @@
+"""ASK and ALIVE, and when a peer is taken for dead, in virtual time."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nymproxy.address import SenderTag
+from nymproxy.errors import ChannelFormatError
+from nymproxy.stream.nx2.liveness import (
+    Answerer,
+    Asker,
+    ConnectedClock,
+    read_ask,
+    write_alive,
+)
+from tests.stream.nx2.builders import ADDRESS, TAG
+
+SENDER = SenderTag(TAG)
+
+
+def asker(now: float = 0.0) -> Asker:
+    return Asker(SENDER, ADDRESS, random.Random(1).randbytes, now)
+
+
+def answer(ask_frame: bytes, has: set[int]) -> bytes:
+    ask = read_ask(ask_frame, SENDER, ADDRESS)
+    bits = tuple(stream_id in has for stream_id in ask.stream_ids)
+    return write_alive(ask, bits, SENDER, ADDRESS)
+
+
+def take(each: Asker, now: float) -> bytes:
+    frame = each.take_due(now)
+    assert frame is not None
+    return frame
+
+
+def test_nobody_is_asked_without_streams() -> None:
+    each = asker()
+    assert each.deadline == math.inf
+    each.add_stream(5, 0.0)
+    each.remove_stream(5)
+    assert each.deadline == math.inf
+    assert each.take_due(1000.0) is None
+
+
+def test_a_silent_acceptor_is_asked_and_dead_after_100_seconds() -> None:
+    each, times = asker(), []
+    each.add_stream(5, 0.0)
+    while each.deadline < each.dead_at:
+        times.append(each.deadline)
+        take(each, each.deadline)
+    assert 15 <= times[0] <= 20
+    assert times[1] - times[0] == 4
+    assert times[2] - times[1] == 8
+    assert all(15 <= later - sooner <= 20 for sooner, later in itertools.pairwise(times[2:]))
+    assert each.dead_at == 100.0
+
+
+def test_what_is_heard_puts_it_off() -> None:
+    each = asker()
+    each.add_stream(5, 0.0)
+    for now in range(0, 100, 10):
+        each.heard(float(now))
+        assert each.take_due(float(now)) is None
+    assert each.dead_at == 190.0
+
+
+def test_an_acceptor_that_lost_a_stream_says_so() -> None:
+    each = asker()
+    each.add_stream(5, 0.0)
+    each.add_stream(6, 0.0)
+    ask = take(each, each.deadline)
+    each.add_stream(7, 21.0)  # after the ASK: not in it
+    assert each.take_alive(answer(ask, {6}), 22.0) == [5]
+    assert each.dead_at == 122.0
+
+
+def test_a_restarted_server_is_noticed_within_30_seconds_though_an_answer_is_lost() -> None:
+    each, server = asker(), Answerer(0.0)
+    each.add_stream(5, 0.0)
+    first = take(each, each.deadline)
+    assert server.take_ask(read_ask(first, SENDER, ADDRESS), each.deadline - 4)
+    now = each.deadline
+    second = take(each, now)
+    assert server.take_ask(read_ask(second, SENDER, ADDRESS), now)
+    assert each.take_alive(answer(second, set()), now + 1) == [5]
+    assert now + 1 <= 30
+
+
+def test_an_answer_is_taken_once_and_only_to_a_question() -> None:
+    each = asker()
+    each.add_stream(5, 0.0)
+    old = answer(take(each, 20.0), {5})
+    assert each.take_alive(old, 20.5) == []
+    with pytest.raises(ChannelFormatError):
+        each.take_alive(old, 21.0)
+    forged = bytearray(answer(take(each, 60.0), {5}))
+    forged[17] ^= 1  # the bit of stream 5
+    with pytest.raises(ChannelFormatError):
+        each.take_alive(bytes(forged), 61.0)
+
+
+def test_many_streams_take_turns() -> None:
+    each, named = asker(), set[int]()
+    for stream_id in range(100):
+        each.add_stream(stream_id, 0.0)
+    for _ in range(2):
+        named |= set(read_ask(take(each, each.deadline), SENDER, ADDRESS).stream_ids)
+    assert named == set(range(100))
+
+
+def test_a_busy_server_is_asked_less_often() -> None:
+    each = asker()
+    each.wants(100)
+    each.add_stream(5, 0.0)
+    assert 75 <= each.deadline <= 100
+    assert each.dead_at == 500.0
+    assert Answerer(0.0, 100).dead_at == 500.0
+
+
+def test_copies_of_an_ask_show_no_life() -> None:
+    each, server = asker(), Answerer(0.0)
+    each.add_stream(5, 0.0)
+    ask = read_ask(take(each, 20.0), SENDER, ADDRESS)
+    assert server.take_ask(ask, 20.0)
+    assert server.dead_at == 120.0
+    assert not server.take_ask(ask, 90.0)
+    assert server.dead_at == 120.0
+
+
+def test_an_ask_holds_for_its_tag_and_address() -> None:
+    each = asker()
+    each.add_stream(5, 0.0)
+    frame = take(each, 20.0)
+    with pytest.raises(ChannelFormatError):
+        read_ask(frame, SenderTag(bytes(16)), ADDRESS)
+    with pytest.raises(ChannelFormatError):
+        read_ask(answer(frame, set()), SENDER, ADDRESS)
+
+
+def test_a_hint_makes_it_ask_at_once() -> None:
+    each = asker()
+    each.ask_now(1.0)
+    assert each.take_due(1.0) is None
+    each.add_stream(5, 1.0)
+    each.ask_now(2.0)
+    assert each.take_due(2.0) is not None
+
+
+# The clock.
+
+
+def test_time_asleep_does_not_count() -> None:
+    clock = ConnectedClock(0.0)
+    clock.observe(0.0, wakes_at=10.0)
+    assert clock.observe(70.0, wakes_at=80.0) == 10.0  # it should have woken at 10
+    assert clock.observe(75.0, wakes_at=80.0) == 15.0
+
+
+def test_time_without_a_gateway_does_not_count() -> None:
+    clock = ConnectedClock(0.0)
+    clock.observe(0.0, wakes_at=1000.0)
+    clock.connection_changed(5.0, is_connected=False)
+    clock.connection_changed(80.0, is_connected=True)
+    assert clock.observe(81.0, wakes_at=1000.0) == 6.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 50), st.floats(0, 50), st.booleans()), max_size=30))
+def test_connected_time_only_grows_and_never_faster_than_time(
+    steps: list[tuple[float, float, bool]],
+) -> None:
+    clock, now, before = ConnectedClock(0.0), 0.0, 0.0
+    for passes, ahead, is_connected in steps:
+        now += passes
+        counted = clock.observe(now, wakes_at=now + ahead)
+        assert before <= counted <= before + passes + 1e-6
+        before = counted
+        clock.connection_changed(now, is_connected=is_connected)

@@ -1,0 +1,74 @@
+"""Openings: none twice, none that is stale, some only when confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from nymproxy.stream.nx2 import openings
+from nymproxy.stream.nx2.frames import Offer
+from nymproxy.stream.nx2.openings import Openings, SealedPeers, Verdict
+from tests.stream.nx2.builders import ADDRESS
+
+NOW = 29_000_000 * 60.0
+
+
+def offer(number: int = 0, minutes: int = 29_000_000) -> Offer:
+    return Offer(minutes, number.to_bytes(32, "big"))
+
+
+@pytest.mark.parametrize(
+    ("off", "verdict"),
+    [(-8, Verdict.STALE), (-7, Verdict.OPEN), (7, Verdict.OPEN), (8, Verdict.STALE)],
+)
+def test_the_clock_decides_what_is_stale(off: int, verdict: Verdict) -> None:
+    assert Openings().judge(offer(minutes=29_000_000 + off), NOW) is verdict
+
+
+@pytest.mark.parametrize("off", range(-7, 8))
+def test_no_opening_is_taken_twice_however_late(off: int) -> None:
+    each, first = Openings(), offer(minutes=29_000_000 + off)
+    assert each.judge(first, NOW) is Verdict.OPEN
+    for seconds in range(0, 20 * 60, 10):
+        verdict = each.judge(first, NOW + seconds)
+        assert verdict in {Verdict.REPLAYED, Verdict.STALE}
+
+
+def test_openings_are_forgotten_when_they_would_be_stale() -> None:
+    each = Openings()
+    for number in range(50):
+        each.judge(offer(number), NOW)
+    assert each.judge(offer(99, 29_000_100), NOW + 6000) is Verdict.OPEN
+    assert len(each._seen) == 1
+
+
+def test_a_full_memory_asks_for_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openings, "MAX_REMEMBERED", 2)
+    each = Openings()
+    verdicts = [each.judge(offer(number), NOW) for number in range(3)]
+    assert verdicts == [Verdict.OPEN, Verdict.OPEN, Verdict.CONFIRM]
+    assert each.judge(offer(0), NOW) is Verdict.REPLAYED
+
+
+def test_what_a_former_life_may_have_carried_out_is_confirmed() -> None:
+    each = Openings(started_at=NOW - 60)
+    assert each.judge(offer(0), NOW) is Verdict.CONFIRM
+    assert each.judge(offer(1, 29_000_005), NOW + 300) is Verdict.OPEN
+
+
+def test_what_waited_at_the_gateway_is_confirmed() -> None:
+    each = Openings()
+    each.gateway_returned(NOW + 90)
+    assert each.judge(offer(0, 29_000_001), NOW + 90) is Verdict.CONFIRM
+    assert each.judge(offer(1, 29_000_002), NOW + 130) is Verdict.OPEN
+
+
+def test_sealed_peers_are_remembered_within_a_bound() -> None:
+    peers = SealedPeers(limit=2)
+    others = [replace(ADDRESS, encryption=bytes([n]) * 32) for n in range(3)]
+    peers.add(others[0])
+    peers.add(others[1])
+    peers.add(others[0])
+    peers.add(others[2])
+    assert [each in peers for each in others] == [True, False, True]
