@@ -42,6 +42,13 @@ def localnet(
     epochs_per_rotation: Annotated[
         int, typer.Option(min=2, help="Epochs between two rotations of the nodes' keys.")
     ] = 24,
+    acks_after_writing: Annotated[
+        bool,
+        typer.Option(
+            "--acks-after-writing",
+            help="Acknowledge what a client's socket has taken; real gateways do so earlier.",
+        ),
+    ] = False,
     faults: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A fault plan (JSON, docs/localnet.md)."),
@@ -67,6 +74,7 @@ def localnet(
             seed=seed,
             epoch_seconds=epoch_seconds,
             epochs_per_rotation=epochs_per_rotation,
+            acks_after_writing=acks_after_writing,
             fault_plan=FaultPlan() if faults is None else FaultPlan.from_json(faults.read_text()),
         ),
         json_logs=json_logs,

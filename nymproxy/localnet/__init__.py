@@ -9,10 +9,13 @@ Our own clients and unmodified Rust ones (nym-sdk 1.21.6) can use it::
 from __future__ import annotations
 
 from nymproxy.localnet.config import LocalnetConfig as LocalnetConfig
+from nymproxy.localnet.faults import DeadNodes as DeadNodes
 from nymproxy.localnet.faults import FaultAction as FaultAction
 from nymproxy.localnet.faults import FaultEvent as FaultEvent
 from nymproxy.localnet.faults import FaultPlan as FaultPlan
 from nymproxy.localnet.faults import LinkFaults as LinkFaults
+from nymproxy.localnet.faults import PushAction as PushAction
+from nymproxy.localnet.faults import PushFault as PushFault
 from nymproxy.localnet.network import Localnet as Localnet
 from nymproxy.localnet.process import run_localnet as run_localnet
 from nymproxy.localnet.process import serve_localnet as serve_localnet

@@ -35,6 +35,8 @@ class LocalnetConfig:
         fault_plan: what goes wrong from the start.
         processes: 1 runs everything in this process; more spread the mix nodes over worker
             processes (CPU time per packet is what bounds a localnet).
+        acks_after_writing: gateways acknowledge a message when its client's socket has taken it,
+            not when it is queued for the client, as real ones do.
         frame_version: the frame form that nodes write; real ones write 7 by default, which loses
             the key rotation of a packet.
     """
@@ -49,6 +51,7 @@ class LocalnetConfig:
     epochs_per_rotation: int = DEFAULT_EPOCHS_PER_ROTATION
     fault_plan: FaultPlan = field(default_factory=FaultPlan)
     processes: int = 1
+    acks_after_writing: bool = False
     frame_version: FrameVersion = FrameVersion.CURRENT
 
     def __post_init__(self) -> None:

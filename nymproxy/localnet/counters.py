@@ -34,6 +34,8 @@ class DropReason(enum.StrEnum):
     """Queued for a peer that could not be reached, or went away."""
     CLIENT_QUEUE_FULL = "client_queue_full"
     """A connected client does not read; its packets are dropped without an acknowledgement."""
+    CLIENT_GONE = "client_gone"
+    """Acknowledged, and queued for a client whose connection ended before it was written."""
     DELAY_QUEUE_FULL = "delay_queue_full"
     NODE_STOPPED = "node_stopped"
     """Waited in the node when it was stopped."""

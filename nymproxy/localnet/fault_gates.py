@@ -9,6 +9,7 @@ import random
 from typing import TYPE_CHECKING
 
 from nymproxy.localnet.faults import FaultPlan, LinkFaults
+from nymproxy.localnet.push_gates import PushGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,13 +110,14 @@ class _Rule:
 
 
 class FaultGates:
-    """The gates of all links that start or end in this process."""
+    """The gates of all links and gateways of this process."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._plan = FaultPlan()
         self._installed_at = 0.0
         self._gates: dict[tuple[str, str], FaultGate] = {}
+        self._push_gates: dict[str, PushGate] = {}
 
     @property
     def plan(self) -> FaultPlan:
@@ -130,8 +132,18 @@ class FaultGates:
             gate.install(self._plan, self._installed_at)
         return gate
 
+    def push_gate(self, gateway: str, count: Callable[[str], None]) -> PushGate:
+        """Return the gate of what a gateway pushes; ``count`` as for :meth:`gate`."""
+        gate = self._push_gates.get(gateway)
+        if gate is None:
+            gate = self._push_gates[gateway] = PushGate(gateway, count)
+            gate.install(self._plan, self._installed_at)
+        return gate
+
     def install(self, plan: FaultPlan) -> None:
         """Replace the plan; its times count from now, its random sources start anew."""
         self._plan, self._installed_at = plan, self._clock()
         for gate in self._gates.values():
             gate.install(plan, self._installed_at)
+        for push_gate in self._push_gates.values():
+            push_gate.install(plan, self._installed_at)

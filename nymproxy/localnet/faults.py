@@ -4,7 +4,8 @@ A plan is loaded from JSON, carries its seed, and is printed with it, so that a 
 repeated. Links are named by the nodes at their ends (``gateway-0``, ``mix-1-0``; ``client`` stands
 for every client) with shell patterns: ``mix-3-* -> gateway-*`` is the last mix to any gateway,
 ``client -> gateway-0`` what clients of the first gateway hand in, ``gateway-0 -> client`` what is
-pushed to them.
+to be queued for them. What a gateway does to messages that it has acknowledged is a
+:class:`PushFault`; what happens to a client's connection is a :class:`FaultEvent`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,12 @@ from __future__ import annotations
 import enum
 import json
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from nymproxy.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-T = TypeVar("T")
+from nymproxy.localnet.fault_json import changed_fields, read_list, read_object
 
 CLIENT_NAME = "client"
 """The name of the client end of every websocket."""
@@ -37,12 +34,16 @@ def _check_seconds(name: str, value: float) -> None:
         raise ConfigurationError(f"fault plan: {name} is {value}, expected seconds, 0 or more")
 
 
+def _is_within(elapsed: float, from_seconds: float, until_seconds: float | None) -> bool:
+    return from_seconds <= elapsed and (until_seconds is None or elapsed < until_seconds)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkFaults:
     """Faults of the packets on all links from ``source`` to ``target``.
 
     A packet on its way to a client that is lost here is lost before its acknowledgement is
-    released, so its sender sends it again: a real websocket does not lose either.
+    released, so its sender sends it again. :class:`PushFault` is what comes after.
 
     Attributes:
         source: pattern of the sending node's name.
@@ -92,9 +93,69 @@ class LinkFaults:
 
     def is_active(self, elapsed_seconds: float) -> bool:
         """Whether the faults happen at a time after the plan was installed."""
-        return self.from_seconds <= elapsed_seconds and (
-            self.until_seconds is None or elapsed_seconds < self.until_seconds
-        )
+        return _is_within(elapsed_seconds, self.from_seconds, self.until_seconds)
+
+
+class PushAction(enum.StrEnum):
+    """What a gateway does to a message that it pushes to a client, and has acknowledged."""
+
+    SWALLOW = "swallow"
+    """Never push it."""
+    ALTER = "alter"
+    """Flip bits of it: no gateway can read a message, each can change it."""
+    REPLAY = "replay"
+    """Push it, and once more later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushFault:
+    """One thing that gateways do to messages for their clients, behind the acknowledgement.
+
+    Attributes:
+        action: what.
+        gateway: pattern of the gateways' names.
+        client: pattern of the clients' identities (base58, as in a Nym address).
+        packet: pattern of the packet size: ``regular``, ``ack``, ``extended8``, ...
+        from_seconds: when it begins, counted from the moment the plan was installed.
+        until_seconds: when it ends; ``None``: never.
+        probability: for each message.
+        skip: how many messages are let through first.
+        count: how many are done this to at most; ``None``: all. Counted for each gateway.
+        offsets: for ``alter``, the bytes to change, negative ones from the end; none: one byte at
+            random. Offsets beyond the message change nothing.
+        mask: for ``alter``, the bits to flip in each of these bytes; 0: one at random.
+        delay_seconds: for ``replay``, how much later the copy follows.
+        jitter_seconds: for ``replay``, further delay, uniform from 0 to this.
+    """
+
+    action: PushAction
+    gateway: str = "*"
+    client: str = "*"
+    packet: str = "*"
+    from_seconds: float = 0.0
+    until_seconds: float | None = None
+    probability: float = 1.0
+    skip: int = 0
+    count: int | None = None
+    offsets: tuple[int, ...] = ()
+    mask: int = 0
+    delay_seconds: float = 0.0
+    jitter_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_fraction("probability", self.probability)
+        for name in ("from_seconds", "delay_seconds", "jitter_seconds"):
+            _check_seconds(name, getattr(self, name))
+        if self.until_seconds is not None:
+            _check_seconds("until_seconds", self.until_seconds)
+        if self.skip < 0 or (self.count is not None and self.count < 0):
+            raise ConfigurationError("fault plan: skip and count cannot be negative")
+        if not 0 <= self.mask <= 0xFF:
+            raise ConfigurationError("fault plan: mask must be from 0 to 255")
+
+    def is_active(self, elapsed_seconds: float) -> bool:
+        """Whether it happens at a time after the plan was installed."""
+        return _is_within(elapsed_seconds, self.from_seconds, self.until_seconds)
 
 
 class FaultAction(enum.StrEnum):
@@ -108,6 +169,21 @@ class FaultAction(enum.StrEnum):
     """Start a node again, with its keys, its port and, a gateway, its state."""
     DISCONNECT = "disconnect"
     """Reset the connections of a node towards a peer (clients included); both may reconnect."""
+    STALL = "stall"
+    """Let nothing pass on connections of clients for some seconds; nothing is lost."""
+    SWALLOW = "swallow"
+    """Lose everything on connections of clients for some seconds, then reset them."""
+    REMOVE = "remove"
+    """End a node at once and for good: the directory does not list it any more."""
+
+
+class DeadNodes(enum.StrEnum):
+    """What the directory does about nodes that are down."""
+
+    STAY = "stay"
+    """It lists them all the same."""
+    LEAVE = "leave"
+    """It lists them for the rest of the epoch, then no more until they are up again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,25 +194,40 @@ class FaultEvent:
         at_seconds: when, counted from the moment the plan was installed.
         action: what.
         node: pattern of the names of the nodes it is done to.
-        peer: for ``disconnect``, pattern of the other end's name.
+        peer: for ``disconnect``, ``stall`` and ``swallow``, pattern of the other end's name: a
+            node's, ``client``, or the identity (base58) of one client.
+        seconds: for ``stall`` and ``swallow``, how long. Where ``client`` matches ``peer``,
+            connections that are made meanwhile fare alike.
     """
 
     at_seconds: float
     action: FaultAction
     node: str
     peer: str = "*"
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         _check_seconds("at_seconds", self.at_seconds)
+        _check_seconds("seconds", self.seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultPlan:
-    """All faults of a network. The empty plan, the default, has none."""
+    """All faults of a network. The empty plan, the default, has none.
+
+    Attributes:
+        seed: of all dice.
+        links: what happens to packets between nodes.
+        pushes: what gateways do to messages for their clients.
+        events: what happens at a moment.
+        dead_nodes: whether the directory lists nodes that are down.
+    """
 
     seed: int = 0
     links: tuple[LinkFaults, ...] = ()
-    events: tuple[FaultEvent, ...] = field(default=())
+    pushes: tuple[PushFault, ...] = ()
+    events: tuple[FaultEvent, ...] = ()
+    dead_nodes: DeadNodes = DeadNodes.STAY
 
     @classmethod
     def from_json(cls, text: str) -> FaultPlan:
@@ -158,22 +249,29 @@ class FaultPlan:
         Raises:
             ConfigurationError: an unknown field, or a value of another type or out of range.
         """
-        values = _object(document, "fault plan", {"seed", "links", "events"})
+        values = read_object(document, "fault plan", {field.name for field in fields(cls)})
         seed = values.get("seed", 0)
         if not isinstance(seed, int) or isinstance(seed, bool):
             raise ConfigurationError("fault plan: the seed must be an integer")
+        dead_nodes = values.get("dead_nodes", DeadNodes.STAY)
+        if dead_nodes not in tuple(DeadNodes):
+            raise ConfigurationError(f"fault plan: dead_nodes is one of {', '.join(DeadNodes)}")
         return cls(
             seed=seed,
-            links=tuple(_read(LinkFaults, item) for item in _list(values, "links")),
-            events=tuple(_read(FaultEvent, item) for item in _list(values, "events")),
+            links=read_list(LinkFaults, values, "links"),
+            pushes=read_list(PushFault, values, "pushes"),
+            events=read_list(FaultEvent, values, "events"),
+            dead_nodes=DeadNodes(dead_nodes),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form; fields that have their default are left out."""
+        """Return the JSON form; fields of faults that have their default are left out."""
         return {
             "seed": self.seed,
-            "links": [_changed_fields(item) for item in self.links],
-            "events": [_changed_fields(item) for item in self.events],
+            "links": [changed_fields(item) for item in self.links],
+            "pushes": [changed_fields(item) for item in self.pushes],
+            "events": [changed_fields(item) for item in self.events],
+            "dead_nodes": self.dead_nodes.value,
         }
 
     def to_json(self) -> str:
@@ -181,59 +279,6 @@ class FaultPlan:
         return json.dumps(self.to_dict())
 
     def __bool__(self) -> bool:
-        return bool(self.links or self.events)
-
-
-def _object(value: object, what: str, known: set[str]) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise ConfigurationError(f"{what}: expected a JSON object")
-    unknown = sorted(set(value) - known)
-    if unknown:
-        raise ConfigurationError(
-            f"{what}: unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}"
+        return bool(
+            self.links or self.pushes or self.events or self.dead_nodes is not DeadNodes.STAY
         )
-    return value
-
-
-def _list(values: Mapping[str, Any], name: str) -> list[Any]:
-    items = values.get(name, [])
-    if not isinstance(items, list):
-        raise ConfigurationError(f"fault plan: {name} must be a list")
-    return items
-
-
-_READERS: dict[str, tuple[type, ...]] = {
-    "float": (int, float),
-    "float | None": (int, float, type(None)),
-    "bool": (bool,),
-    "str": (str,),
-    "FaultAction": (str,),
-}
-
-
-def _read(kind: type[T], document: object) -> T:
-    """Build a dataclass from a JSON object, checking the type of each field."""
-    known = {item.name: str(item.type) for item in fields(kind)}  # type: ignore[arg-type]
-    values = dict(_object(document, f"fault plan, {kind.__name__}", set(known)))
-    for name, value in values.items():
-        allowed = _READERS[known[name]]
-        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-            raise ConfigurationError(f"fault plan: {name} has a value of the wrong type")
-        if known[name] == "FaultAction":
-            if value not in set(FaultAction):
-                raise ConfigurationError(
-                    f"fault plan: unknown action {value!r}; known are {', '.join(FaultAction)}"
-                )
-            values[name] = FaultAction(str(value))
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ConfigurationError(f"fault plan, {kind.__name__}: a field is missing") from error
-
-
-def _changed_fields(item: LinkFaults | FaultEvent) -> dict[str, Any]:
-    return {
-        entry.name: getattr(item, entry.name)
-        for entry in fields(item)
-        if getattr(item, entry.name) != entry.default
-    }

@@ -102,11 +102,6 @@ class FrameDecoder:
         """Why the stream cannot be read on, or ``None``."""
         return self._error
 
-    @property
-    def is_between_frames(self) -> bool:
-        """Whether nothing of an incomplete frame has come: an EOF is orderly here."""
-        return not self._buffer
-
     def receive_data(self, data: bytes) -> list[Frame]:
         """Take bytes from the socket and return the frames that are complete now.
 

@@ -1,8 +1,11 @@
 """The clients of a gateway: who is connected, and what waits for the others.
 
-Two things are better than in nym-node 1.31.0: a client is listed as connected before its stored
-messages are pushed, so that no message falls between; and an acknowledgement waits until its
-message was written (:mod:`nymproxy.localnet.gateway_session`).
+As in nym-node 1.31.0 an acknowledgement is released when its message was queued for a connected
+client, or stored for another one: what is queued when the connection ends is lost, and its sender
+does not learn of it. A network may be told to acknowledge after writing instead.
+
+One thing is better than there: a client is listed as connected before its stored messages are
+pushed, so that no message falls between.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import anyio
 
 from nymproxy._signal import Signal
 from nymproxy.errors import StorageError
+from nymproxy.localnet.client_links import ClientLinks
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
 from nymproxy.localnet.delayer import Delayer
 from nymproxy.localnet.faults import CLIENT_NAME
@@ -50,6 +54,8 @@ class GatewayClients:
         counters: the gateway's counters.
         unix_time: the wall clock.
         random_bytes: for keys, nonces and pings.
+        acks_after_writing: acknowledge what a client's socket has taken, and store the rest when
+            it goes.
     """
 
     def __init__(
@@ -62,7 +68,9 @@ class GatewayClients:
         *,
         unix_time: Callable[[], float],
         random_bytes: RandomBytes,
+        acks_after_writing: bool,
     ) -> None:
+        self.links = ClientLinks()
         self.counters = counters
         self.meter = BandwidthMeter(store)
         self.unix_time = unix_time
@@ -74,7 +82,10 @@ class GatewayClients:
         self._session_ended = Signal()
         self._from_client_gate = gates.gate(CLIENT_NAME, node, counters.inject)
         self._to_client_gate = gates.gate(node, CLIENT_NAME, counters.inject)
+        self._push_gate = gates.push_gate(node, counters.inject)
         self._late_deliveries: Delayer[list[Deliver]] = Delayer(self._deliver_now)
+        self._late_pushes: Delayer[Deliver] = Delayer(self._push_late)
+        self._acks_after_writing = acks_after_writing
 
     @property
     def is_stopping(self) -> bool:
@@ -88,7 +99,9 @@ class GatewayClients:
 
     async def run(self) -> None:
         """Deliver what a fault plan delays, until cancelled."""
-        await self._late_deliveries.run()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._late_deliveries.run)
+            tasks.start_soon(self._late_pushes.run)
 
     # Messages that arrive for clients.
 
@@ -118,10 +131,34 @@ class GatewayClients:
             session = self._sessions.get(delivery.destination)
             if session is None:
                 offline.append(delivery)
-            elif not session.deliver(delivery):
-                self.counters.drop(DropReason.CLIENT_QUEUE_FULL)
+            elif self._push_gate.is_open:
+                self._queue(session, delivery)
+            else:
+                self._misbehave(session, delivery)
         if offline:
             self._store_messages(offline)
+
+    def _queue(self, session: ClientSession, delivery: Deliver) -> None:
+        if not session.deliver(delivery):
+            self.counters.drop(DropReason.CLIENT_QUEUE_FULL)
+        elif not self._acks_after_writing:
+            self._release_ack(delivery)
+
+    def _misbehave(self, session: ClientSession, delivery: Deliver) -> None:
+        """Do what the plan has gateways do to a message, and acknowledge it in any case."""
+        size, now = delivery.size.name.lower(), anyio.current_time()
+        for delay, message in self._push_gate.apply(session.name, size, delivery.message, now):
+            pushed = delivery._replace(message=message, ack=None)
+            if not self._late_pushes.push(delay, pushed):
+                self.counters.drop(DropReason.DELAY_QUEUE_FULL)
+        self._release_ack(delivery)
+
+    def _push_late(self, delivery: Deliver) -> None:
+        session = self._sessions.get(delivery.destination)
+        if session is None:
+            self.counters.drop(DropReason.CLIENT_GONE)
+        else:
+            self._queue(session, delivery)
 
     def _store_messages(self, batch: list[Deliver]) -> None:
         try:
@@ -139,9 +176,10 @@ class GatewayClients:
                 self.counters.drop(DropReason.CLIENT_QUEUE_FULL)
 
     def message_written(self, delivery: Deliver) -> None:
-        """Release the acknowledgement of a message that its client's socket has taken."""
+        """Take note that a client's socket has taken a message."""
         self.counters.add(Direction.PUSHED, delivery.size)
-        self._release_ack(delivery)
+        if self._acks_after_writing:
+            self._release_ack(delivery)
 
     def _release_ack(self, delivery: Deliver) -> None:
         if delivery.ack is not None:
@@ -167,23 +205,15 @@ class GatewayClients:
         self.meter.forget(address)
         self._store.forget(address)
 
-    def disconnect_all(self) -> int:
-        """Drop all connections without a word; returns how many."""
-        sessions = list(self._sessions.values())
-        for session in sessions:
-            session.disconnect()
-        return len(sessions)
-
     def stop(self) -> None:
-        """Admit nobody any more, and store nothing more: what is not written is not acknowledged,
-        so its sender sends it again."""
+        """Admit nobody any more, and store nothing more."""
         self._is_stopping = True
 
     async def say_goodbye(self, timeout_seconds: float) -> None:
         """Send close frames to all clients and wait until they have gone, for a limited time.
 
-        A client that answers the close frame has read everything before it, so nothing whose
-        acknowledgement was released is lost.
+        A client that answers the close frame has read everything before it, so nothing that was
+        acknowledged is lost.
         """
         self.stop()
         with anyio.move_on_after(timeout_seconds):
@@ -222,10 +252,12 @@ class GatewayClients:
         return self._sessions.get(address)
 
     def detach(self, session: ClientSession) -> None:
-        """Forget a session; what it did not write is stored, as its client is away now."""
+        """Forget a session, and what it did not write, if that was acknowledged; else store it."""
         if self._sessions.get(session.address) is session:
             del self._sessions[session.address]
         undelivered = session.take_undelivered()
-        if undelivered and not self._is_stopping:
+        if not self._acks_after_writing:
+            self.counters.drop(DropReason.CLIENT_GONE, len(undelivered))
+        elif undelivered and not self._is_stopping:
             self._deliver_now(undelivered)
         self._session_ended.set()

@@ -39,6 +39,7 @@ from nymproxy.mixnet.gateway.responses import (
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
+    from nymproxy.localnet.client_links import ClientLink
     from nymproxy.localnet.gateway_clients import GatewayClients
     from nymproxy.localnet.gateway_session import ClientSession
     from nymproxy.localnet.gateway_store import GatewayStore
@@ -75,10 +76,10 @@ class GatewayDoor:
             await stream.aclose()
             return
         self._connections += 1
-        socket = ServerSocket(stream, self._counters.event)
         try:
             async with stream:
-                await self._serve(socket)
+                with self._clients.links.link(stream) as link:
+                    await self._serve(link)
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
             pass
         except (GatewayProtocolError, TimeoutError, StorageError) as error:
@@ -86,7 +87,8 @@ class GatewayDoor:
         finally:
             self._connections -= 1
 
-    async def _serve(self, socket: ServerSocket) -> None:
+    async def _serve(self, link: ClientLink) -> None:
+        socket = ServerSocket(link, self._counters.event)
         with anyio.fail_after(UPGRADE_SECONDS):
             await socket.accept()
         try:
@@ -99,6 +101,7 @@ class GatewayDoor:
                 await socket.flush()
             return
         self._counters.event("clients_admitted")
+        link.client = session.name
         try:
             await session.run()
         finally:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from nymproxy.localnet.core import Deliver
+    from nymproxy.localnet.faults import FaultAction
     from nymproxy.localnet.links import Outbox
 
 SAVE_SECONDS = 1.0
@@ -51,6 +52,7 @@ class GatewayNode(Node):
         self._outbox: Outbox | None = None
         self._clients: GatewayClients | None = None
         self._store: GatewayStore | None = None
+        self._tasks: TaskGroup | None = None
 
     @property
     def client_port(self) -> int:
@@ -81,15 +83,22 @@ class GatewayNode(Node):
 
     def disconnect(self, matches: Callable[[str], bool]) -> int:
         count = self._outbox.disconnect(matches) if self._outbox is not None else 0
-        if self._clients is not None and matches("client"):
-            count += self._clients.disconnect_all()
+        if self._clients is not None:
+            count += self._clients.links.cut(matches)
         return count
+
+    def disturb_clients(
+        self, action: FaultAction, matches: Callable[[str], bool], seconds: float
+    ) -> None:
+        """Begin to stall or swallow what connections of clients carry, for a time."""
+        if self._clients is not None and self._tasks is not None:
+            self._tasks.start_soon(self._clients.links.disturb, action, matches, seconds)
 
     async def _start_role(
         self, task_group: TaskGroup, outbox: Outbox
     ) -> Callable[[list[Deliver]], None]:
         environment = self._environment
-        self._outbox = outbox
+        self._outbox, self._tasks = outbox, task_group
         self._store = GatewayStore(self._state_file)
         self._clients = GatewayClients(
             self.name,
@@ -99,6 +108,7 @@ class GatewayNode(Node):
             self.counters,
             unix_time=environment.unix_time,
             random_bytes=environment.random_bytes,
+            acks_after_writing=environment.acks_after_writing,
         )
         identity = environment.secret.identity_key(self.name)
         door = GatewayDoor(identity, self._store, self._clients)
@@ -119,6 +129,7 @@ class GatewayNode(Node):
     def _forget_run(self) -> None:
         self._clients = None
         self._outbox = None
+        self._tasks = None
         if self._store is not None:
             self._store.close()
             self._store = None

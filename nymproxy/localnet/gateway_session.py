@@ -1,9 +1,7 @@
 """One admitted client of a gateway: its packets go to the mixes, its messages come to it.
 
 Everything that is written goes through one bounded outbox and one task, so that frames, replies and
-pongs keep their order and share system calls. An acknowledgement is released when its message was
-handed to the operating system, not before: a message in the outbox of a gateway that is killed is
-sent again by its sender. (A real gateway releases it when the message is queued.)
+pongs keep their order and share system calls.
 """
 
 from __future__ import annotations
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import anyio
 
+from nymproxy import _base58
 from nymproxy._signal import Signal
 from nymproxy.errors import GatewayProtocolError, MessageFormatError
 from nymproxy.localnet.core import Deliver
@@ -112,6 +111,7 @@ class ClientSession:
         self, address: bytes, key: SharedKey, socket: ServerSocket, host: SessionHost
     ) -> None:
         self.address = address
+        self.name = _base58.encode(address)
         self.started_unix = host.unix_time()
         self._key = key
         self._socket = socket

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nymproxy.localnet.config import NodeSpec
     from nymproxy.localnet.epochs import EpochSchedule
-    from nymproxy.localnet.faults import FaultPlan
+    from nymproxy.localnet.faults import FaultAction, FaultPlan
     from nymproxy.localnet.network_state import StateDirectory
     from nymproxy.mixnet.sphinx import NodeAddress
 
@@ -53,6 +53,12 @@ class NodeHost(Protocol):
 
     async def disconnect(self, name: str, peer_pattern: str) -> int:
         """Abort a node's connections to peers; returns how many."""
+        ...
+
+    async def disturb_clients(
+        self, name: str, action: FaultAction, peer_pattern: str, seconds: float
+    ) -> None:
+        """Begin to stall or swallow what connections of a gateway's clients carry."""
         ...
 
     async def snapshot(self) -> dict[str, dict[str, Any]]:
@@ -134,6 +140,13 @@ class LocalHost:
 
     async def disconnect(self, name: str, peer_pattern: str) -> int:
         return self.node(name).disconnect(lambda peer: fnmatchcase(peer, peer_pattern))
+
+    async def disturb_clients(
+        self, name: str, action: FaultAction, peer_pattern: str, seconds: float
+    ) -> None:
+        node = self.node(name)
+        if isinstance(node, GatewayNode):
+            node.disturb_clients(action, lambda peer: fnmatchcase(peer, peer_pattern), seconds)
 
     async def snapshot(self) -> dict[str, dict[str, Any]]:
         return {name: node.counters.snapshot() for name, node in self._nodes.items()}

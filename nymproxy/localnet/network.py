@@ -94,6 +94,7 @@ async def _running(
             unix_time,
             random_bytes,
             config.frame_version,
+            config.acks_after_writing,
         )
         tasks = await stack.enter_async_context(_CancelledGroup())
         hosts = await _open_hosts(config, specs, environment, directory, tasks, stack)

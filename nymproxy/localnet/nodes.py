@@ -46,6 +46,7 @@ class NodeEnvironment:
     unix_time: Callable[[], float]
     random_bytes: RandomBytes
     frame_version: FrameVersion = FrameVersion.CURRENT
+    acks_after_writing: bool = False
     names: dict[NodeAddress, str] = field(default_factory=dict)
 
     def name_of(self, address: NodeAddress) -> str:

@@ -12,7 +12,7 @@ import anyio
 from nymproxy.errors import NymError, UsageError
 from nymproxy.localnet import counters as counting
 from nymproxy.localnet.directory_server import BASE_PATH, COUNTERS_PATH
-from nymproxy.localnet.faults import FaultAction, FaultEvent, FaultPlan
+from nymproxy.localnet.faults import CLIENT_NAME, FaultAction, FaultEvent, FaultPlan
 from nymproxy.localnet.listing import NetworkListing
 from nymproxy.localnet.ports import HOST
 
@@ -164,6 +164,7 @@ class RunningLocalnet:
         """Replace the fault plan; its times count from now. An empty plan ends all faults."""
         self._plan_scope.cancel()
         self._plan = plan
+        self._listing.dead_nodes = plan.dead_nodes
         for host in self._hosts:
             await host.set_faults(plan)
         self._plan_scope = anyio.CancelScope()
@@ -174,26 +175,57 @@ class RunningLocalnet:
 
     async def kill_node(self, name: str) -> None:
         """End a node as if its process was killed: nothing is flushed, no close frames."""
-        await self._host(name).stop(name, orderly=False)
+        await self._stop(name, orderly=False)
 
     async def stop_node(self, name: str) -> None:
         """End a node in order: clients of a gateway read all that was sent to them."""
-        await self._host(name).stop(name, orderly=True)
+        await self._stop(name, orderly=True)
+
+    async def remove_node(self, name: str) -> None:
+        """Kill a node for good: the directory does not list it any more, nothing starts it."""
+        await self.kill_node(name)
+        self._listing.remove(name)
 
     async def start_node(self, name: str) -> None:
-        """Start a node again: the same keys, ports and, for a gateway, state."""
-        await self._host(name).start(name)
+        """Start a node again: the same keys, ports and, for a gateway, state.
+
+        Raises:
+            UsageError: it was removed for good.
+        """
+        host = self._host(name)
+        self._listing.set_up(name)
+        await host.start(name)
 
     async def kill_gateway(self, index: int, *, orderly: bool = False) -> None:
         """End a gateway, abruptly or in order."""
-        await self._host(f"gateway-{index}").stop(f"gateway-{index}", orderly=orderly)
+        await self._stop(f"gateway-{index}", orderly=orderly)
 
     async def start_gateway(self, index: int) -> None:
         """Start a gateway again, with its state."""
         await self.start_node(f"gateway-{index}")
 
+    async def stall(self, name: str, seconds: float, peer_pattern: str = CLIENT_NAME) -> None:
+        """Begin to let nothing pass between a gateway and its clients, or one of them.
+
+        Args:
+            name: the gateway's.
+            seconds: how long. Nothing is lost; this returns at once.
+            peer_pattern: ``client``, or the identity (base58) of one client.
+        """
+        await self._host(name).disturb_clients(name, FaultAction.STALL, peer_pattern, seconds)
+
+    async def swallow(self, name: str, seconds: float, peer_pattern: str = CLIENT_NAME) -> None:
+        """Begin to lose everything between a gateway and its clients, and reset them in the end.
+
+        Arguments as for :meth:`stall`.
+        """
+        await self._host(name).disturb_clients(name, FaultAction.SWALLOW, peer_pattern, seconds)
+
     async def disconnect(self, name: str, peer_pattern: str = "*") -> int:
-        """Abort a node's connections to peers (``client`` for its clients); returns how many."""
+        """Reset a node's connections to peers; returns how many.
+
+        ``client`` stands for all clients of a gateway, an identity (base58) for one of them.
+        """
         return await self._host(name).disconnect(name, peer_pattern)
 
     async def rotate_now(self) -> None:
@@ -237,6 +269,10 @@ class RunningLocalnet:
             raise UsageError(f"no node is called {name!r}; there are {', '.join(self._specs)}")
         return host
 
+    async def _stop(self, name: str, *, orderly: bool) -> None:
+        await self._host(name).stop(name, orderly=orderly)
+        self._listing.set_down(name)
+
     async def _spread_schedule(self) -> None:
         self._state.schedule = self._epochs.schedule
         self._parts.directory.save(self._state)
@@ -262,13 +298,20 @@ class RunningLocalnet:
     async def _do(self, event: FaultEvent, name: str) -> None:
         logger.info("fault plan: %s %s", event.action.value, name)
         try:
-            if event.action is FaultAction.KILL:
-                await self.kill_node(name)
-            elif event.action is FaultAction.STOP:
-                await self.stop_node(name)
-            elif event.action is FaultAction.START:
-                await self.start_node(name)
-            else:
-                await self.disconnect(name, event.peer)
+            match event.action:
+                case FaultAction.KILL:
+                    await self.kill_node(name)
+                case FaultAction.STOP:
+                    await self.stop_node(name)
+                case FaultAction.START:
+                    await self.start_node(name)
+                case FaultAction.REMOVE:
+                    await self.remove_node(name)
+                case FaultAction.DISCONNECT:
+                    await self.disconnect(name, event.peer)
+                case FaultAction.STALL:
+                    await self.stall(name, event.seconds, event.peer)
+                case FaultAction.SWALLOW:
+                    await self.swallow(name, event.seconds, event.peer)
         except NymError as error:
             logger.error("fault plan: %s %s failed: %s", event.action.value, name, error)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from nymproxy.localnet.config import NodeSpec
     from nymproxy.localnet.epochs import EpochSchedule
-    from nymproxy.localnet.faults import FaultPlan
+    from nymproxy.localnet.faults import FaultAction, FaultPlan
     from nymproxy.localnet.framing import FrameVersion
     from nymproxy.localnet.secrets import NetworkSecret
     from nymproxy.mixnet.sphinx import NodeAddress
@@ -104,6 +104,11 @@ class WorkerHost:
     async def disconnect(self, name: str, peer_pattern: str) -> int:
         result: int = await self._call("disconnect", name=name, peer_pattern=peer_pattern)
         return result
+
+    async def disturb_clients(
+        self, name: str, action: FaultAction, peer_pattern: str, seconds: float
+    ) -> None:
+        """Do nothing: workers run no gateways."""
 
     async def snapshot(self) -> dict[str, dict[str, Any]]:
         result: dict[str, dict[str, Any]] = await self._call("snapshot")

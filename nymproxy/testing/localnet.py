@@ -68,6 +68,10 @@ class BackgroundLocalnet:
         """End a gateway at once, as a killed process."""
         self._portal.call(self._localnet.kill_gateway, index)
 
+    def remove_node(self, name: str) -> None:
+        """End a node at once and for good."""
+        self._portal.call(self._localnet.remove_node, name)
+
     def start_gateway(self, index: int) -> None:
         """Start a gateway again, with its state."""
         self._portal.call(self._localnet.start_gateway, index)

@@ -64,9 +64,13 @@ class LoneGateway:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with anyio.create_task_group() as task_group:
-            await task_group.start(self.node.run)
+            self._tasks = task_group
+            await self.start()
             yield
             await self.node.stop()
+
+    async def start(self) -> None:
+        await self._tasks.start(self.node.run)
 
     def deliver(self, client: Client, *messages: bytes, acked: bool = False) -> None:
         """Let messages arrive from the mixnet; their acks go nowhere, but are counted."""
@@ -100,10 +104,10 @@ def blank_packet() -> MixPacket:
 
 async def registered(gateway: LoneGateway) -> Client:
     """A client that registered, and went away."""
-    client = Client(gateway.info)
+    client, before = Client(gateway.info), gateway.node.connected_clients
     async with websocket_to(gateway.info) as websocket:
         await client.register(websocket)
-    await eventually(lambda: gateway.node.connected_clients == 0)
+    await eventually(lambda: gateway.node.connected_clients == before)
     gateway.now += 1
     return client
 

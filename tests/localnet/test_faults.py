@@ -10,8 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.errors import ConfigurationError
-from nymproxy.localnet import FaultAction, FaultEvent, FaultPlan, LinkFaults
+from nymproxy.localnet import (
+    DeadNodes,
+    FaultAction,
+    FaultEvent,
+    FaultPlan,
+    LinkFaults,
+    PushAction,
+    PushFault,
+)
 from nymproxy.localnet.fault_gates import FaultGate, FaultGates
+from nymproxy.localnet.push_gates import PushGate
 
 fractions = st.floats(0, 1)
 seconds = st.floats(0, 1e6)
@@ -33,14 +42,37 @@ link_faults = st.builds(
     reorder=fractions,
     reorder_seconds=seconds,
 )
+pushes = st.builds(
+    PushFault,
+    action=st.sampled_from(PushAction),
+    gateway=names,
+    client=names,
+    packet=names,
+    from_seconds=seconds,
+    until_seconds=st.none() | seconds,
+    probability=fractions,
+    skip=st.integers(0, 100),
+    count=st.none() | st.integers(0, 100),
+    offsets=st.lists(st.integers(-5, 5), max_size=3).map(tuple),
+    mask=st.integers(0, 255),
+    delay_seconds=seconds,
+    jitter_seconds=seconds,
+)
 events = st.builds(
-    FaultEvent, at_seconds=seconds, action=st.sampled_from(FaultAction), node=names, peer=names
+    FaultEvent,
+    at_seconds=seconds,
+    action=st.sampled_from(FaultAction),
+    node=names,
+    peer=names,
+    seconds=seconds,
 )
 plans = st.builds(
     FaultPlan,
     seed=st.integers(),
     links=st.lists(link_faults, max_size=3).map(tuple),
+    pushes=st.lists(pushes, max_size=3).map(tuple),
     events=st.lists(events, max_size=3).map(tuple),
+    dead_nodes=st.sampled_from(DeadNodes),
 )
 
 
@@ -93,6 +125,13 @@ def test_no_document_crashes_the_reader(document: Any) -> None:
         ('{"seed": "x"}', "seed"),
         ('{"events": [{"at_seconds": 1, "action": "explode", "node": "*"}]}', "explode"),
         ('{"events": [{"at_seconds": 1, "action": "kill"}]}', "missing"),
+        ('{"events": [{"at_seconds": 1, "action": [], "node": "*"}]}', "unknown action"),
+        ('{"pushes": [{"action": "alter", "offsets": 3}]}', "list of integers"),
+        ('{"pushes": [{"action": "alter", "offsets": [1.5]}]}', "wrong type"),
+        ('{"pushes": [{"action": "alter", "mask": 256}]}', "mask"),
+        ('{"pushes": [{"action": "swallow", "count": -1}]}', "negative"),
+        ('{"pushes": [{}]}', "missing"),
+        ('{"dead_nodes": "rot"}', "stay, leave"),
     ],
 )
 def test_a_bad_plan_says_what_is_wrong(text: str, complaint: str) -> None:
@@ -207,3 +246,54 @@ def test_gates_take_a_new_plan_over() -> None:
     assert gates.gate("a", "b", lambda _: None) is gate
     gates.install(FaultPlan())
     assert gate.is_open
+
+
+def _pushed(
+    *faults: PushFault, messages: int = 1000, now: float = 0.0, client: str = "alice"
+) -> tuple[list[list[tuple[float, bytes]]], Counter[str]]:
+    counted: Counter[str] = Counter()
+
+    def count_one(kind: str) -> None:
+        counted[kind] += 1
+
+    gate = PushGate("gateway-0", count_one)
+    gate.install(FaultPlan(seed=5, pushes=faults), 0.0)
+    message = bytes(100)
+    return [gate.apply(client, "regular", message, now) for _ in range(messages)], counted
+
+
+def test_a_gateway_swallows_a_fraction_or_a_number() -> None:
+    outcomes, counted = _pushed(PushFault(action=PushAction.SWALLOW, probability=0.1))
+    assert 60 < outcomes.count([]) == counted["push_swallow"] < 140
+    outcomes, counted = _pushed(PushFault(action=PushAction.SWALLOW, skip=3, count=2))
+    assert [index for index, pushed in enumerate(outcomes) if not pushed] == [3, 4]
+    assert counted == {"push_swallow": 2}
+
+
+def test_a_gateway_alters_bits_at_random_or_at_offsets() -> None:
+    outcomes, _ = _pushed(PushFault(action=PushAction.ALTER))
+    assert all(int.from_bytes(message, "big").bit_count() == 1 for [(_, message)] in outcomes)
+    assert len({message for [(_, message)] in outcomes}) > 500
+    fault = PushFault(action=PushAction.ALTER, offsets=(0, -1, 100, -101), mask=0x81)
+    outcomes, _ = _pushed(fault, messages=1)
+    assert outcomes == [[(0.0, b"\x81" + bytes(98) + b"\x81")]]
+
+
+def test_a_gateway_replays_later() -> None:
+    fault = PushFault(action=PushAction.REPLAY, delay_seconds=10, jitter_seconds=5)
+    outcomes, _ = _pushed(fault)
+    assert all(pushed[0] == (0.0, bytes(100)) for pushed in outcomes)
+    assert all(10 <= pushed[1][0] <= 15 and len(pushed) == 2 for pushed in outcomes)
+
+
+def test_push_faults_are_for_some_clients_and_times() -> None:
+    for fault, is_hit in (
+        (PushFault(action=PushAction.SWALLOW, client="al*"), True),
+        (PushFault(action=PushAction.SWALLOW, client="bob"), False),
+        (PushFault(action=PushAction.SWALLOW, packet="ack"), False),
+        (PushFault(action=PushAction.SWALLOW, from_seconds=2.0), False),
+        (PushFault(action=PushAction.SWALLOW, until_seconds=1.0), False),
+        (PushFault(action=PushAction.SWALLOW, gateway="gateway-1"), False),
+    ):
+        outcomes, _ = _pushed(fault, messages=1, now=1.0)
+        assert (outcomes == [[]]) is is_hit, fault

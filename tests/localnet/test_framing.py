@@ -52,7 +52,6 @@ def test_round_trip_over_any_chunking(
         for frame, version in sent
     ]
     assert decoder.error is None
-    assert decoder.is_between_frames
 
 
 @pytest.mark.parametrize("size", PacketSize)
@@ -63,7 +62,6 @@ def test_every_size_and_version(size: PacketSize, version: FrameVersion) -> None
     assert len(data) == size.packet_length + version.header_length
     decoder = FrameDecoder()
     assert decoder.receive_data(data[:-1]) == []
-    assert not decoder.is_between_frames
     assert decoder.receive_data(data[-1:]) == [frame]
 
 

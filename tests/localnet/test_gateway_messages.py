@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from nymproxy.localnet import FaultPlan, LinkFaults, gateway_session
+from nymproxy import _base58
+from nymproxy.localnet import FaultPlan, LinkFaults, PushAction, PushFault, gateway_session
 from nymproxy.localnet.counters import Direction, DropReason
 from nymproxy.localnet.gateway_store import GatewayStore
 from nymproxy.mixnet.gateway.encrypted_texts import (
@@ -81,8 +82,26 @@ class TestMessages:
             assert await client.message() == b"live"
         assert gateway.counters.packets(Direction.STORED) == 1
 
-    async def test_an_ack_waits_for_the_write(self, gateway: LoneGateway) -> None:
+    async def test_what_is_queued_is_acknowledged_and_lost_with_the_connection(
+        self, gateway: LoneGateway
+    ) -> None:
+        """spec/nodes.md 7.2, as real gateways do."""
+        client = await registered(gateway)
+        async with websocket_to(gateway.info) as websocket:
+            await client.authenticate(websocket, int(gateway.now))
+            for _ in range(600):  # 19 MB, more than the sockets hold
+                gateway.deliver(client, bytes(32363), acked=True)
+            assert gateway.counters.packets(Direction.ACKS_RELEASED) == 600
+        await eventually(lambda: gateway.node.connected_clients == 0)
+        written = gateway.counters.packets(Direction.PUSHED)
+        assert gateway.counters.dropped(DropReason.CLIENT_GONE) == 600 - written > 0
+        assert gateway.counters.packets(Direction.STORED) == 0
+
+    async def test_an_ack_can_wait_for_the_write(self, gateway: LoneGateway) -> None:
         """What a client's socket does not take is not acknowledged, and stored when it goes."""
+        gateway.environment.acks_after_writing = True
+        await gateway.node.stop()
+        await gateway.start()
         client = await registered(gateway)
         message = bytes(32363)
         async with websocket_to(gateway.info) as websocket:
@@ -127,6 +146,31 @@ class TestMessages:
             await eventually(
                 lambda: gateway.counters.packets(Direction.ACKS_RELEASED) == 200 - lost
             )
+
+    async def test_what_a_gateway_does_behind_the_ack(self, gateway: LoneGateway) -> None:
+        client, other = await registered(gateway), await registered(gateway)
+        name = _base58.encode(client.address)
+        gateway.gates.install(
+            FaultPlan(
+                pushes=(
+                    PushFault(action=PushAction.SWALLOW, client=name, count=1),
+                    PushFault(action=PushAction.ALTER, client=name, count=1, offsets=(0,), mask=1),
+                    PushFault(action=PushAction.REPLAY, client=name, skip=1, delay_seconds=0.05),
+                )
+            )
+        )
+        async with websocket_to(gateway.info) as websocket, websocket_to(gateway.info) as second:
+            await client.authenticate(websocket, int(gateway.now))
+            await other.authenticate(second, int(gateway.now))
+            gateway.deliver(client, b"swallowed", b"altered", b"replayed", acked=True)
+            gateway.deliver(other, b"well", acked=True)
+            assert gateway.counters.packets(Direction.ACKS_RELEASED) == 4
+            assert [await client.message() for _ in range(3)] == [
+                b"`ltered",
+                b"replayed",
+                b"replayed",
+            ]
+            assert await other.message() == b"well"
 
     async def test_forget_me(self, gateway: LoneGateway) -> None:
         client = await registered(gateway)

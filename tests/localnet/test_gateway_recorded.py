@@ -62,6 +62,7 @@ async def test_recorded_handshakes(case: dict[str, Any], tmp_path: Path) -> None
         gates,
         counters,
         unix_time=lambda: NOON,
+        acks_after_writing=False,
         random_bytes=lambda length: pieces.pop(0) if pieces else os.urandom(length),
     )
     identity = ClientIdentityKey(bytes.fromhex(case["gateway_identity_secret"]))

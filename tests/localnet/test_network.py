@@ -14,6 +14,7 @@ import pytest
 
 from nymproxy.errors import ConfigurationError, StorageLocked, UsageError
 from nymproxy.localnet import (
+    DeadNodes,
     FaultAction,
     FaultEvent,
     FaultPlan,
@@ -243,7 +244,7 @@ class TestRestarts:
 
     async def test_a_killed_gateway_acknowledges_nothing_it_could_lose(self) -> None:
         """Whatever was acknowledged before the kill was written, or is in the store."""
-        async with network() as localnet:
+        async with network(acks_after_writing=True) as localnet:
             via = await routes(localnet)
             async with connected(localnet, 1) as bob, connected(localnet, 0) as alice:
                 count = 200
@@ -284,6 +285,31 @@ class TestRestarts:
                 await localnet.start_node("mix-2-0")
                 await localnet.start_node("mix-2-0")  # Up already: nothing happens.
                 await _exchange(via, alice, bob, b"after")
+
+    async def test_a_removed_gateway_is_gone_for_good(self) -> None:
+        async with network() as localnet:
+            await localnet.remove_node("gateway-1")
+            gone = localnet.gateways[1]
+            assert gone.identity.key not in (await routes(localnet)).gateways
+            with pytest.raises(OSError, match=r".+"):
+                async with websocket_to(gone):
+                    pass
+            with pytest.raises(UsageError, match="for good"):
+                await localnet.start_gateway(1)
+
+    @pytest.mark.parametrize("dead_nodes", DeadNodes)
+    async def test_dead_nodes_leave_the_directory_after_the_epoch_or_stay(
+        self, dead_nodes: DeadNodes
+    ) -> None:
+        plan = FaultPlan(dead_nodes=dead_nodes)
+        async with network(mixes_per_layer=2, fault_plan=plan) as localnet:
+            await localnet.kill_node("mix-2-0")
+            assert len((await routes(localnet)).layers[1]) == 2
+            await localnet.advance_epochs()
+            left = 2 if dead_nodes is DeadNodes.STAY else 1
+            assert len((await routes(localnet)).layers[1]) == left
+            await localnet.start_node("mix-2-0")
+            assert len((await routes(localnet)).layers[1]) == 2
 
     async def test_unknown_names_are_refused(self) -> None:
         async with network() as localnet:
@@ -404,15 +430,17 @@ class TestFaults:
                 FaultEvent(at_seconds=0.05, action=FaultAction.STOP, node="gateway-1"),
                 FaultEvent(at_seconds=0.0, action=FaultAction.KILL, node="mix-2-*"),
                 FaultEvent(at_seconds=0.1, action=FaultAction.START, node="mix-*"),
+                FaultEvent(at_seconds=0.0, action=FaultAction.REMOVE, node="gateway-2"),
             )
         )
-        async with network() as localnet:
+        async with network(gateways=3) as localnet:
             via = await routes(localnet)
             async with connected(localnet, 0) as alice, connected(localnet, 1) as bob:
                 await localnet.set_faults(plan)
                 with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
                     await bob.response()  # Reads on, and so answers the close frame.
                 await anyio.sleep(0.3)
+                assert len((await routes(localnet)).gateways) == 2
                 async with websocket_to(bob.gateway) as websocket:
                     await bob.authenticate(websocket, int(time.time()) + 1)
                     await _exchange(via, alice, bob, b"after all that")
