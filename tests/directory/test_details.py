@@ -1,0 +1,71 @@
+"""nymproxy.mixnet.directory.details: where a network's directory is."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nymproxy.errors import ConfigurationError
+from nymproxy.mixnet.directory.details import MAINNET, ApiUrl, NetworkDetails
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOCAL = "http://127.0.0.1:8000/api/"
+
+
+def test_mainnet_is_the_default() -> None:
+    assert NetworkDetails.mainnet() is MAINNET
+    assert NetworkDetails.from_env_file(None, {}) == MAINNET
+    assert all(api.url.startswith("https://") for api in MAINNET.nym_api_urls)
+
+
+def test_a_directory_alone_describes_a_network() -> None:
+    details = NetworkDetails.from_directory_url(LOCAL)
+    assert details.nym_api_urls == (ApiUrl(LOCAL),)
+    assert details.network_name == "custom"
+
+
+def test_a_network_without_a_directory_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="at least one"):
+        NetworkDetails("empty", (), "")
+
+
+def test_warnings_of_a_file_are_logged_and_those_of_a_text_returned(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = f"NYM_API={LOCAL}\n"  # the Rust programs go to mainnet with this alone
+    path = tmp_path / "local.env"
+    path.write_text(text)
+    with caplog.at_level(logging.WARNING, "nymproxy"):
+        (warning,) = NetworkDetails.from_env_text(text, {}).warnings
+        assert caplog.messages == []
+        assert NetworkDetails.from_env_file(path, {}).nym_api_urls == (ApiUrl(LOCAL),)
+    assert warning.code == "nym-api-shadowed"
+    assert caplog.messages == [warning.message]
+
+
+def test_the_environment_wins_over_the_file_and_is_not_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "local.env"
+    path.write_text(f"NYM_API={LOCAL}\n")
+    other = "http://127.0.0.1:9000/api/"
+    monkeypatch.setenv("NYM_API", other)
+    before = dict(os.environ)
+    assert NetworkDetails.from_env_file(path).nym_api_urls[0].url == other
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"), [(None, "cannot be read: No such file"), (b"\xff", "not UTF-8")]
+)
+def test_files_that_cannot_be_read(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+    path = tmp_path / "some.env"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=complaint):
+        NetworkDetails.from_env_file(path, {})

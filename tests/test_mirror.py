@@ -1,0 +1,132 @@
+"""Every module has a test module of its own, or is listed here with what tests it and why so.
+
+A test module is a module's own if it is named after it (``test_outbox.py``, ``test_outbox_x.py``)
+or imports it by its own path; that a package imports it does not count. What holds declarations
+only (constants, enums, records without a method) has nothing to test.
+"""
+
+from __future__ import annotations
+
+import ast
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Where tests of a room are whose folder is not called as the room.
+FOLDERS = {"nymproxy": "tests", "nymproxy_migrate": "migrate", "mixnet": "client"}
+
+# Patterns of modules, with the tests that reach them, and why these are not about one module. Take
+# an entry off when its modules have test modules: the test below says so.
+REACHED: dict[str, tuple[str, str]] = {
+    # The channel: one machine whose parts have no meaning alone.
+    "nymproxy.channel.controls": ("channel/test_machine.py", "a part of ChannelMachine"),
+    "nymproxy.channel.idle": ("channel/test_machine.py", "a part of ChannelMachine"),
+    "nymproxy.channel.inbound": ("channel/test_machine.py", "a half of ChannelMachine"),
+    "nymproxy.channel.outbound": ("channel/test_machine.py", "a half of ChannelMachine"),
+    "nymproxy.channel.protocol": ("channel/test_table.py", "what codecs and rules have to be"),
+    "nymproxy.channel.quirks": ("legacy/test_order.py", "legacy has the only ones"),
+    "nymproxy.channel.driver": ("channel/test_mux.py", "the task that ChannelMux runs"),
+    # The client machine: what it decides is tested at its one door, events in and effects out.
+    "nymproxy.mixnet.machine.*": ("client", "parts of ClientMachine; the client drives it"),
+    "nymproxy.mixnet.status": ("client/test_client.py", "what MessageClient tells of itself"),
+    # Sessions and identities are tasks between a socket and a client.
+    "nymproxy.legacy.identities": ("legacy/test_proxies.py", "needs a client, a pool, an app"),
+    "nymproxy.legacy.session": ("legacy/test_sessions.py", "needs a client, a server, an app"),
+    "nymproxy.legacy.wire": ("legacy/test_proxies.py", "chooses between two whole stacks"),
+    # Commands are tested as their users call them.
+    "nymproxy.cli.localnet": ("cli/test_commands.py", "the command itself"),
+    "nymproxy.cli.local_commands": ("cli/test_commands.py", "the commands themselves"),
+    "nymproxy.cli.root": ("cli/test_commands.py", "the commands themselves"),
+    "nymproxy.cli.running": ("cli/test_commands.py", "signals and ready lines of processes"),
+    # A mixnet of nodes is tested as its clients see it: directory, gateway, packets, faults.
+    "nymproxy.localnet.*": ("localnet", "parts of a running network"),
+    "nymproxy.testing._memory_*": ("testing/test_memory.py", "parts of MemoryNetwork"),
+    "nymproxy.testing._simulated_*": ("testing/test_simulator.py", "parts of the simulator"),
+    "nymproxy.testing.pytest_plugin": ("testing/test_localnet_fixture.py", "pytest loads it"),
+    # nymproxy-migrate: tests put a tree in front of it, and look at what it says and writes.
+    "nymproxy_migrate.*": ("migrate", "a step of scan, plan, rewrite or rollback"),
+    "nymproxy_migrate.cli.*": ("migrate/test_cli.py", "the commands themselves"),
+    "nymproxy_migrate.doctor.threads": ("migrate/doctor", "runs the doctor's checks"),
+    "nymproxy_migrate.finders.*": ("migrate/test_corpus.py", "what it finds in a tree"),
+    "nymproxy_migrate.formats.*": ("migrate/formats", "what is read in a file of the format"),
+    "nymproxy_migrate.parity.run": ("migrate/test_parity_run.py", "the whole comparison"),
+    "nymproxy_migrate.report.documents": ("migrate/test_schemas.py", "what all reports share"),
+    "nymproxy_migrate.rewrite.*": ("migrate/test_write.py", "what it makes of a tree"),
+    "nymproxy_migrate.rules.*": ("migrate/test_corpus.py", "what it says of a tree"),
+}
+
+
+@cache
+def _modules() -> dict[str, Path]:
+    """All modules with code to test; a package's ``__init__`` and ``__main__`` are glue."""
+    found = {}
+    for base, package in ((ROOT, "nymproxy"), (ROOT / "migrate", "nymproxy_migrate")):
+        for path in sorted((base / package).rglob("*.py")):
+            if path.stem not in ("__init__", "__main__") and _has_functions(path):
+                found[".".join(path.relative_to(base).with_suffix("").parts)] = path
+    return found
+
+
+def _has_functions(path: Path) -> bool:
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    return any(isinstance(node, functions) for node in ast.walk(ast.parse(path.read_text())))
+
+
+def _imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+@cache
+def _tested() -> set[str]:
+    """The modules that have test modules of their own."""
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if "corpus" not in path.parts]
+    imported = set().union(*(_imports(path) for path in tests))
+    names = {(path.parent.name, path.stem) for path in tests}
+
+    def is_named_after(module: str) -> bool:
+        *rooms, name = module.split(".")
+        stem = "test_" + name.lstrip("_")
+        return any(
+            folder in (FOLDERS.get(rooms[-1], rooms[-1]), FOLDERS.get(rooms[0]))
+            and (found == stem or found.startswith(f"{stem}_"))
+            for folder, found in names
+        )
+
+    return {module for module in _modules() if module in imported or is_named_after(module)}
+
+
+def _entry_of(module: str) -> str | None:
+    """The most specific pattern for a module. A star stands for names without a dot."""
+    fitting = [
+        pattern
+        for pattern in REACHED
+        if fnmatch(module, pattern) and pattern.count(".") == module.count(".")
+    ]
+    return max(fitting, key=len, default=None)
+
+
+def test_every_module_is_tested_by_its_own_test_module_or_listed() -> None:
+    untested = _modules().keys() - _tested()
+    assert {module for module in untested if _entry_of(module) is None} == set(), (
+        "write test modules for these; if their tests must be about more, list them here"
+    )
+
+
+def test_the_list_has_nothing_that_needs_it_no_more() -> None:
+    untested = _modules().keys() - _tested()
+    needed = {_entry_of(module) for module in untested}
+    assert REACHED.keys() - needed == set(), "take these off: all their modules have test modules"
+
+
+def test_what_the_list_names_is_there() -> None:
+    missing = {test for test, _ in REACHED.values() if not (ROOT / "tests" / test).exists()}
+    assert missing == set()
