@@ -2,8 +2,8 @@
 
 The old programs are ``nym-proxy-client`` and ``nym-proxy-server`` (nym-sdk src/tcp_proxy/bin),
 ``proxy_client`` and ``proxy_server`` (nymtech/standalone-tcp-proxies) and ``client`` and
-``server`` (nymtech/nym-zcash-grpc-demo). The last four are generic: they count only with a path
-that contains "nym" or with flags of the old programs.
+``server`` (nymtech/nym-zcash-grpc-demo). The last four are names that anybody's programs have: they
+count with a Nym address, or where the rest of the tree shows whose they are.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING
 
 from nymproxy_migrate import names, old_flags
 from nymproxy_migrate.judged import OldInvocation, Role, UnreadableCommand
-from nymproxy_migrate.words import PieceKind, Word
+from nymproxy_migrate.model import Evidence
+from nymproxy_migrate.words import PieceKind, Word, literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nymproxy_migrate.words import Command
 
-_NYM_ADDRESS = re.compile(r"[1-9A-HJ-NP-Za-km-z]{32,44}\.[1-9A-HJ-NP-Za-km-z]{32,44}@")
-_NYM_PATH = re.compile(r"(?i)nym|standalone-tcp-proxies")
 _VARIABLE_IN_SOURCE = re.compile(r"^\$\{?(\w+)")
 _LOOKUP = re.compile(r"command\s+-v|which|type\s+-p|whereis|find\s")
 
 # Flags that no other program of a generic name is likely to have.
-_DISTINCTIVE = {
-    Role.CLIENT: frozenset({"server-address", "close-timeout", "client-pool-reserve"}),
-    Role.SERVER: frozenset({"upstream-tcp-address"}),
-}
+_DISTINCTIVE = frozenset(
+    {"server-address", "close-timeout", "client-pool-reserve", "upstream-tcp-address"}
+)
 _LAUNCHERS = frozenset(
     {"start-stop-daemon", "daemonize", "daemon", "pm2", "tmux", "xargs", "parallel", "watch"}
 )
@@ -80,9 +80,15 @@ def _judge_named(
     path: Word | None,
 ) -> OldInvocation | None:
     reading = old_flags.read_arguments(role, arguments)
-    generic = name in names.GENERIC_CLIENTS | names.GENERIC_SERVERS
-    if generic and not _is_ours(role, name, path, reading):
-        return None
+    needs = None
+    if name.removesuffix(".exe") in names.GENERIC_CLIENTS | names.GENERIC_SERVERS:
+        in_folder = path is not None and any(names.speaks_of_nym(each.text) for each in path.pieces)
+        proof = _proof(role, reading)
+        if proof is None:
+            return None
+        needs = None if proof else _needs(name, reading, in_folder=in_folder)
+        if not proof and needs is None:
+            return None
     return OldInvocation(
         role,
         command,
@@ -90,27 +96,32 @@ def _judge_named(
         tuple(reading.flags),
         tuple(dict.fromkeys(reading.refusals)),
         tuple(reading.unreadable),
+        needs,
     )
 
 
-def _is_ours(role: Role, name: str, path: Word | None, reading: old_flags.Reading) -> bool:
-    """Tell whether a program with a generic name is the old one."""
-    in_nym_folder = path is not None and any(_NYM_PATH.search(piece.text) for piece in path.pieces)
-    stranger = bool(reading.unknown or reading.positionals)
-    if in_nym_folder and not (stranger and name in {"client", "server"}):
-        return True
-    if stranger:
-        return False
-    long = {flag.name for flag in reading.flags if flag.spelled.startswith("--")}
-    if long & _DISTINCTIVE[role]:
-        return True
-    required = next((flag for flag in reading.flags if flag.name == old_flags.REQUIRED[role]), None)
-    if name in {"client", "server"}:
-        address = None if required is None else required.text
-        return len(long - {"help"}) >= 2 or (
-            role is Role.CLIENT and address is not None and _NYM_ADDRESS.match(address) is not None
-        )
-    return required is not None or bool(long - {"help"})
+def _proof(role: Role, reading: old_flags.Reading) -> bool | None:
+    """Tell whether arguments hold what only Nym has; None when they are another program's."""
+    if reading.unknown or reading.positionals:
+        return None
+    for flag in reading.flags:
+        if flag.name == "server-address" and flag.text is not None:
+            return names.is_nym_address(flag.text) or None
+        if flag.name == "gateway" and flag.text is not None:
+            return names.is_node(flag.text) or None
+    return False
+
+
+def _needs(name: str, reading: old_flags.Reading, *, in_folder: bool) -> Evidence | None:
+    """Return what the tree must show, so that a generic name means the old program."""
+    flags = {flag.name for flag in reading.flags}
+    given = {flag.name for flag in reading.flags if flag.spelled.startswith("--")}
+    is_distinctive = bool(given & _DISTINCTIVE)
+    if not flags & set(old_flags.REQUIRED.values()) and not ("help" in flags and in_folder):
+        return None
+    if not name.startswith("proxy_"):
+        return Evidence.OLD_PROXIES if is_distinctive or in_folder else None
+    return Evidence.NYM if is_distinctive or in_folder else Evidence.OLD_PROXIES
 
 
 def _role_of(name: str) -> Role | None:
@@ -140,28 +151,34 @@ def _judge_cargo(command: Command) -> OldInvocation | None:
         position += 1
     if position >= len(words) or words[position].literal not in {"run", "r"}:
         return None
-    position += 1
-    name, manifest = "", None
-    while position < len(words):
-        option = words[position].literal
-        if option == "--":
-            position += 1
-            break
-        if option is not None and not option.startswith("-"):
-            break
-        key, equals, value = (option or "").partition("=")
-        if not equals and key in _CARGO_OPTIONS_WITH_VALUE and position + 1 < len(words):
-            position += 1
-            value = words[position].literal or ""
-        if key in {"--bin", "--example"}:
-            name = value
-        if key in {"--manifest-path", "--package", "-p"}:
-            manifest = words[position]
-        position += 1
+    position, options = _cargo_options(words, position + 1)
+    called = options.get("--bin") or options.get("--example")
+    manifest = options.get("--manifest-path") or options.get("--package")
+    name = (called.literal if called is not None else None) or ""
     role = _role_of(name)
     if role is None:
         return None
     return _judge_named(role, name, command, words[:position], words[position:], manifest)
+
+
+def _cargo_options(words: Sequence[Word], position: int) -> tuple[int, dict[str, Word]]:
+    """Return where the program's own arguments begin, and the values of the options before."""
+    options: dict[str, Word] = {}
+    while position < len(words):
+        word = words[position]
+        position += 1
+        if word.literal == "--":
+            break
+        if word.literal is not None and not word.literal.startswith("-"):
+            position -= 1
+            break
+        key, equals, value = (word.literal or "").partition("=")
+        if equals:
+            options[key] = Word(literal(value), word.span)
+        elif key in _CARGO_OPTIONS_WITH_VALUE and position < len(words):
+            options["--package" if key == "-p" else key] = words[position]
+            position += 1
+    return position, options
 
 
 def _judge_launcher(name: str, command: Command) -> UnreadableCommand | None:
@@ -170,7 +187,8 @@ def _judge_launcher(name: str, command: Command) -> UnreadableCommand | None:
         started = (word.literal or "").lstrip().partition(" ")[0].rpartition("/")[2]
         role = _role_of(started)
         if role is not None and started not in {"client", "server"}:
-            return UnreadableCommand(role, command, f"{name} starts it")
+            needs = None if names.is_ours(started) else Evidence.OLD_PROXIES
+            return UnreadableCommand(role, command, f"{name} starts it", needs=needs)
     return None
 
 
@@ -182,7 +200,8 @@ def _judge_eval(command: Command) -> UnreadableCommand | None:
     role = names.mentioned_role(text)
     if role is None:
         return None
-    return UnreadableCommand(Role(role), command, "eval puts the command together")
+    needs = None if names.is_ours(text) else Evidence.OLD_PROXIES
+    return UnreadableCommand(Role(role), command, "eval puts the command together", needs=needs)
 
 
 def _judge_unreadable(command: Command) -> UnreadableCommand | None:
@@ -192,25 +211,22 @@ def _judge_unreadable(command: Command) -> UnreadableCommand | None:
     values = dict(command.context.environment) | dict(command.context.computed)
     value = values.get(variable[1], "") if variable else ""
     told = names.mentioned_role(source) or names.mentioned_role(value)
-    role = Role(told) if told else _role_by_flags(command.words[1:])
-    if role is None:
-        return None
-    looked_up = told is not None and _LOOKUP.search(source + " " + value) is not None
-    return UnreadableCommand(role, command, source, looked_up)
+    if told is None:
+        return _judge_by_flags(command, source)
+    looked_up = _LOOKUP.search(source + " " + value) is not None
+    needs = None if names.is_ours(f"{source} {value}") else Evidence.OLD_PROXIES
+    return UnreadableCommand(Role(told), command, source, looked_up, needs)
 
 
-def _role_by_flags(words: tuple[Word, ...]) -> Role | None:
-    """Recognise an unreadable program by its flags; only distinctive ones count."""
+def _judge_by_flags(command: Command, source: str) -> UnreadableCommand | None:
+    """Recognise an unreadable program by its flags."""
     for role in Role:
-        reading = old_flags.read_arguments(role, words)
-        if reading.unknown or reading.positionals:
-            continue
-        for flag in reading.flags:
-            address = flag.text if flag.name == "server-address" else None
-            if flag.spelled.startswith("--") and flag.name in _DISTINCTIVE[role]:
-                return role
-            if address is not None and _NYM_ADDRESS.match(address):
-                return role
+        reading = old_flags.read_arguments(role, command.words[1:])
+        proof = _proof(role, reading)
+        given = {flag.name for flag in reading.flags if flag.spelled.startswith("--")}
+        if proof or (proof is False and given & _DISTINCTIVE):
+            needs = None if proof else Evidence.OLD_PROXIES
+            return UnreadableCommand(role, command, source, needs=needs)
     return None
 
 

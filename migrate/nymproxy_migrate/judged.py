@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nymproxy_migrate.model import Evidence
     from nymproxy_migrate.words import Command, Word
 
 
@@ -57,6 +58,7 @@ class OldInvocation:
         flags: in order.
         refusals: why the old parser would refuse the command; empty when it would not.
         unreadable: why its arguments cannot be known here; empty when they can.
+        needs: what else the tree must show, when the command alone could be anybody's.
     """
 
     role: Role
@@ -65,6 +67,7 @@ class OldInvocation:
     flags: tuple[OldFlag, ...]
     refusals: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    needs: Evidence | None = None
 
     def flag(self, name: str) -> OldFlag | None:
         """Return the first flag of a name."""
@@ -80,9 +83,11 @@ class UnreadableCommand:
         command: the command.
         reason: what stands in the place of the name.
         looked_up: the name comes from ``command -v``, ``which`` or the like.
+        needs: what else the tree must show, when the command alone could be anybody's.
     """
 
     role: Role
     command: Command
     reason: str
     looked_up: bool = False
+    needs: Evidence | None = None

@@ -26,6 +26,18 @@ class Kind(enum.StrEnum):
     DOCS = "docs"
 
 
+class Evidence(enum.Enum):
+    """What some file of the tree must show, so that a finding in another one counts.
+
+    ``client`` and ``proxy_server`` are names that anybody's programs have.
+    """
+
+    OLD_PROXIES = "the old programs, their API or their repositories by name"
+    NYM = "the same, or a Nym address"
+    PROXY = "a proxy that is started or made"
+    SERVER = "a proxy server that is started or made"
+
+
 class Action(enum.StrEnum):
     """What the tool does about a finding."""
 
@@ -91,6 +103,7 @@ class Finding:
         needs_human: somebody must look, whether or not a rewrite is offered.
         edits: for ``Action.REWRITE``; all of them or none are applied.
         decision: for ``Safety.DECISION``: the choices that ``--decide CODE=choice`` takes.
+        needs: what else the tree must show, or the finding is dropped.
     """
 
     path: str
@@ -105,6 +118,7 @@ class Finding:
     needs_human: bool = False
     edits: tuple[Edit, ...] = ()
     decision: tuple[str, ...] = ()
+    needs: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,14 @@ class NewInvocation:
         address: the word that holds a client's server address.
         address_at: offset of the address in the literal text of its word.
         wire: the word that holds the value of ``--wire``, when it is a word of its own.
+        config_dir: the directory of a server, when it stands there as it is.
     """
 
     role: Role
     address: Word | None = None
     address_at: int = 0
     wire: Word | None = None
+    config_dir: str | None = None
 
 
 def read(command: Command) -> NewInvocation | None:
@@ -36,7 +38,7 @@ def read(command: Command) -> NewInvocation | None:
     if words[1].literal not in {"client", "server"}:
         return None
     role = Role(words[1].literal)
-    address, at, wire = None, 0, None
+    address, at, wire, config_dir = None, 0, None, None
     for word, following in zip(words[2:], (*words[3:], None), strict=False):
         lead = word.leading_literal
         if word.literal in {"-s", "--server-address"}:
@@ -47,4 +49,8 @@ def read(command: Command) -> NewInvocation | None:
             address, at = word, 2
         elif word.literal == "--wire":
             wire = following
-    return NewInvocation(role, address, at, wire)
+        elif word.literal in {"-c", "--config-dir"} and following is not None:
+            config_dir = following.literal
+    if any(word.literal == "--compat-config-dir" for word in words):
+        config_dir = None
+    return NewInvocation(role, address, at, wire, config_dir)

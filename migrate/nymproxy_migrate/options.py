@@ -22,16 +22,17 @@ class ScanOptions:
         docs: look into fenced blocks of Markdown, too.
         to: the wire of rewritten clients; ``"stream"`` counts only where both ends are known.
         decisions: choices taken with ``--decide CODE=choice``, by code.
-        program: what the old program names become.
+        program: what the old program names become; None for ``nymproxy``, or ``installed`` where
+            its name alone may not find it.
+        installed: where nymproxy is on this machine.
         size_limit: largest file to read, in bytes.
         stream_servers: Nym addresses whose server is known to speak the stream protocol.
-        whole_system: the scan has seen the one server that all of its clients use.
     """
 
     docs: bool = False
     to: Target = "legacy"
     decisions: Mapping[str, str] = field(default_factory=dict)
-    program: str = "nymproxy"
+    program: str | None = None
+    installed: str | None = None
     size_limit: int = DEFAULT_SIZE_LIMIT
     stream_servers: frozenset[str] = frozenset()
-    whole_system: bool = False

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import config_dirs, suppressions, walk
+from nymproxy_migrate import config_dirs, evidence, suppressions, walk
 from nymproxy_migrate.finders import FINDERS, FinderEntry
 from nymproxy_migrate.model import Finding, SourceFile, Span, Unparsable
 from nymproxy_migrate.options import ScanOptions
-from nymproxy_migrate.rules import nym032, nym052, nym090, nym092
+from nymproxy_migrate.rules import nym052, nym090, nym092
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +52,11 @@ def scan(
         from nymproxy_migrate import stream_targets
 
         options = stream_targets.look(paths, options, root)
+
+    def files() -> Iterator[bytes]:
+        found = walk.walk(paths, root, options.size_limit)
+        return (each.data for each in found if isinstance(each, SourceFile))
+
     findings: list[Finding] = []
     sources: dict[str, SourceFile] = {}
     files_read = 0
@@ -66,7 +71,7 @@ def scan(
         if in_file:
             findings += in_file
             sources[found.path] = found
-    findings = sorted(nym032.in_company(findings), key=_order)
+    findings = sorted(evidence.settle(findings, files), key=_order)
     return ScanResult(root, tuple(findings), sources, files_read)
 
 

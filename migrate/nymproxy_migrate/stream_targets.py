@@ -1,46 +1,47 @@
 """Where both ends are known: which clients of a tree can speak the stream protocol at once.
 
-That is so when the tree starts exactly one server, which this tool rewrites or has rewritten, and
-every client of the tree names the same address.
+A server that this tool rewrites or has rewritten speaks it. A client may when its server is known
+to be one of those: by the address in the server's config directory, or because somebody decides so.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import formats, new_commands, walk
+from nymproxy_migrate import config_dirs, formats, new_commands, walk
 from nymproxy_migrate.finders import FINDERS
 from nymproxy_migrate.judge import judge
 from nymproxy_migrate.judged import OldInvocation, Role
 from nymproxy_migrate.model import SourceFile, Unparsable
-from nymproxy_migrate.words import Command, PieceKind, Word
+from nymproxy_migrate.rewrite.commands import effective_config_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from nymproxy_migrate.options import ScanOptions
+    from nymproxy_migrate.words import Command
 
 
 def look(paths: Sequence[Path], options: ScanOptions, root: Path) -> ScanOptions:
-    """Return the options with what a first look at the tree tells about its servers."""
-    servers: list[Command] = []
-    addresses: set[str] = set()
-    for command in _commands(paths, options, root):
-        judged = judge(command)
-        new = new_commands.read(command)
-        if isinstance(judged, OldInvocation) and not (judged.refusals or judged.unreadable):
-            flag = judged.flag("server-address")
-            if judged.role is Role.SERVER:
-                servers.append(command)
-            elif flag is not None and flag.value is not None:
-                addresses.add(_shown(flag.value, flag.value_at))
-        elif new is not None and new.role is Role.SERVER:
-            servers.append(command)
-        elif new is not None and new.address is not None:
-            addresses.add(_shown(new.address, new.address_at))
-    return replace(options, whole_system=len(servers) == 1 and len(addresses) == 1)
+    """Return the options with the addresses of the servers that the tree starts."""
+    directories = filter(None, map(_directory_of, _commands(paths, options, root)))
+    addresses = (config_dirs.address_of(Path(each))[0] for each in directories)
+    known = options.stream_servers | {each for each in addresses if each is not None}
+    return replace(options, stream_servers=known)
+
+
+def _directory_of(command: Command) -> str | None:
+    """Return the config directory of a server, old or new, when it is known here."""
+    directory = None
+    new = new_commands.read(command)
+    judged = judge(command)
+    if new is not None and new.role is Role.SERVER:
+        directory = new.config_dir
+    elif isinstance(judged, OldInvocation) and judged.role is Role.SERVER:
+        directory = effective_config_dir(judged)
+    return directory if directory is not None and "$" not in directory else None
 
 
 def _commands(paths: Sequence[Path], options: ScanOptions, root: Path) -> Iterator[Command]:
@@ -54,9 +55,3 @@ def _commands(paths: Sequence[Path], options: ScanOptions, root: Path) -> Iterat
         except Unparsable:
             # The scan itself will say so.
             continue
-
-
-def _shown(word: Word, at: int) -> str:
-    first, *rest = word.pieces
-    pieces = [(first.kind, first.text[at:]), *((piece.kind, piece.text) for piece in rest)]
-    return "".join("$" + text if kind is not PieceKind.LITERAL else text for kind, text in pieces)

@@ -79,17 +79,6 @@ class Quoting(Protocol):
         """
         ...
 
-    def insertion(self, pieces: tuple[Piece, ...], word: bytes, at: int) -> bytes:
-        """Return the bytes that put ``pieces`` into a word at an offset of its raw bytes.
-
-        The rest of the word stays as it is: this is how a word changes that cannot be written
-        anew, because it holds variables or templates.
-
-        Raises:
-            ValueError: the format cannot hold such a text there.
-        """
-        ...
-
     def separator(self) -> bytes:
         """Return what stands between two words: a space, or the separator of a list."""
         ...

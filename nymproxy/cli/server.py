@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,35 +16,66 @@ from nymproxy.cli.running import serve_until_told_to_end
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy import LegacySettings, WireSettings
 from nymproxy.legacy.server import NymProxyServer
+from nymproxy.mixnet.storage.key_files import present_key_files
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nymproxy.cli.settings import ServerSettings
 
 logger = logging.getLogger("nymproxy.cli")
+
+
+def old_home(environ: Mapping[str, str]) -> str | None:
+    """Return the home that the old binary took: HOME, or what the account database says.
+
+    Source: the crate dirs 5, ``home_dir``, which nym-sdk calls.
+    """
+    if home := environ.get("HOME"):
+        return home
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir or None
+    except KeyError:
+        return None
 
 
 def effective_config_dir(given: str | None, *, compat: bool, home: str | None) -> Path:
     """Return the directory that ``-c`` means.
 
     The path as given; or, with ``compat`` and without ``-c``, what the old binary made of it:
-    $HOME and the text, one behind the other, with nothing in between.
+    the home and the text, one behind the other, with nothing in between.
 
     Raises:
-        ConfigurationError: HOME is needed and not set.
+        ConfigurationError: a home is needed, and there is none.
     """
     if given is not None and not compat:
         return Path(given)
     if not home:
-        raise ConfigurationError("HOME is not set: say where the keys are with --config-dir DIR")
+        raise ConfigurationError(
+            "HOME is not set, and this user has no home: say where the keys are with "
+            "--config-dir DIR"
+        )
     return Path(home + (DEFAULT_CONFIG_DIR if given is None else given))
+
+
+def expect_keys(directory: Path) -> None:
+    """Check that an old server's keys are there: another address would be found by nobody.
+
+    Raises:
+        ConfigurationError: there are none.
+    """
+    if not present_key_files(directory):
+        raise ConfigurationError(
+            f"there are no keys in {directory}, where --compat-config-dir expects those of an old "
+            "server: say where they are with -c, or add --new-identity to start with a new Nym "
+            "address"
+        )
 
 
 def _explain_directory(settings: ServerSettings, directory: Path, home: str | None) -> None:
     """Say what an operator of the old binary may not expect about ``-c``."""
     if settings.compat_config_dir:
-        logger.warning(
-            "--compat-config-dir: the keys are in %s; better say -c with that path", directory
-        )
+        logger.info("--compat-config-dir: the keys are in %s", directory)
         return
     if settings.config_dir is None or directory.exists() or not home:
         return
@@ -59,10 +91,12 @@ def _explain_directory(settings: ServerSettings, directory: Path, home: str | No
 
 
 async def _serve(settings: ServerSettings) -> None:
-    home = os.environ.get("HOME")
+    home = old_home(os.environ)
     directory = effective_config_dir(
         settings.config_dir, compat=settings.compat_config_dir, home=home
     )
+    if settings.compat_config_dir and not settings.new_identity:
+        expect_keys(directory)
     _explain_directory(settings, directory, home)
     server = await NymProxyServer.create(
         settings.upstream_tcp_address,

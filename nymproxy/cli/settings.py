@@ -142,7 +142,17 @@ class ServerSettings(ProxySettings):
         bool,
         typer.Option(
             "--compat-config-dir",
-            help="Glue --config-dir to $HOME as the old binary did (/srv/x is $HOME/srv/x).",
+            help="Glue --config-dir to $HOME as the old binary did (/srv/x is $HOME/srv/x), and "
+            "refuse to start without the keys that it left there.",
+        ),
+    ] = False
+    new_identity: Annotated[
+        bool,
+        typer.Option(
+            "--new-identity",
+            envvar="NYMPROXY_NEW_IDENTITY",
+            help="With --compat-config-dir: make new keys, and so a new Nym address, where none "
+            "are.",
         ),
     ] = False
     env_path: EnvPath = None

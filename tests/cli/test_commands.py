@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import signal
 import socket
 from pathlib import Path
@@ -11,7 +13,7 @@ import anyio
 import pytest
 
 from nymproxy.cli.app import run
-from nymproxy.cli.server import effective_config_dir
+from nymproxy.cli.server import effective_config_dir, expect_keys, old_home
 from nymproxy.errors import ConfigurationError
 from nymproxy.localnet import Localnet, LocalnetConfig
 from nymproxy.mixnet.storage.directory import nym_address_of
@@ -106,6 +108,22 @@ class TestConfigDir:
     def test_without_home_it_must_be_said(self) -> None:
         with pytest.raises(ConfigurationError, match="--config-dir"):
             effective_config_dir(None, compat=False, home=None)
+
+    @pytest.mark.parametrize("environ", [{}, {"HOME": ""}])
+    def test_without_home_the_account_database_knows_it(self, environ: dict[str, str]) -> None:
+        assert old_home(environ) == pwd.getpwuid(os.getuid()).pw_dir
+        assert old_home({"HOME": "/srv"}) == "/srv"
+
+    def test_keys_that_are_not_where_the_old_rule_leads_are_never_replaced(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert run(["server", "-u", "127.0.0.1:1", "-c", "/keys", "--compat-config-dir"]) == 2
+        assert f"no keys in {tmp_path}/keys" in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == []
+        (tmp_path / "keys").mkdir()
+        (tmp_path / "keys" / "public_identity.pem").touch()
+        expect_keys(tmp_path / "keys")
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

@@ -35,6 +35,7 @@ OWN: dict[str, list[tuple[list[str], str, object]]] = {
     ],
     "server": [
         (["--compat-config-dir"], "compat_config_dir", True),
+        (["--new-identity"], "new_identity", True),
         (["--accept", "stream"], "accept", Accept.STREAM),
         (["--close-to-legacy-clients"], "close_to_legacy_clients", True),
     ],

@@ -15,6 +15,7 @@ from typing import Any
 
 from nymproxy_migrate.options import ScanOptions
 
+NYMPROXY = "/usr/local/bin/nymproxy"
 CORPUS = Path(__file__).parent / "corpus"
 
 
@@ -71,7 +72,7 @@ def _case(folder: Path) -> Case:
         document["about"],
         document["findings"],
         document.get("info", []),
-        ScanOptions(**document.get("options", {})),
+        ScanOptions(**{"installed": NYMPROXY} | document.get("options", {})),
         files_below(folder / "expected"),
     )
 

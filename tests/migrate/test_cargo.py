@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nymproxy_migrate.finders import toml_places
-from nymproxy_migrate.model import Action, Kind
+from nymproxy_migrate.model import Action, Evidence, Kind
 from tests.migrate.tools import findings, source
 
 
@@ -81,8 +81,8 @@ proxy = ["dep:nym-sdk", "tokio/net"]
             "nym-sdk comes from git, rev abc",
         ),
         (
-            'nym-crypto = { git = "ssh://git@github.com/nymtech/nym" }',
-            "nym-crypto comes from git, at whatever the default branch is",
+            'sdk = { package = "nym-sdk", git = "ssh://git@github.com/nymtech/nym" }',
+            "nym-sdk comes from git, at whatever the default branch is",
         ),
         (
             'proxies = { git = "https://github.com/nymtech/standalone-tcp-proxies" }',
@@ -98,6 +98,15 @@ def test_git_dependencies_are_for_a_human(entry: str, words: str) -> None:
         assert finding.needs_human
         assert words in finding.message
         assert source("Cargo.toml", text).position(finding.span.start) == place
+
+
+def test_other_crates_of_the_repository_go_with_nym_sdk_or_are_not_ours() -> None:
+    crypto = 'nym-crypto = { git = "https://github.com/nymtech/nym" }\n'
+    assert findings("Cargo.toml", f"[dependencies]\n{crypto}") == []
+    sdk = crypto.replace("crypto", "sdk")
+    found = findings("Cargo.toml", f"[dependencies]\n{crypto}{sdk}")
+    assert [each.message.partition(" ")[0] for each in found] == ["nym-crypto", "nym-sdk"]
+    assert {each.needs for each in found} == {Evidence.OLD_PROXIES}
 
 
 @pytest.mark.parametrize(

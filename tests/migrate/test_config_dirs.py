@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,14 +103,10 @@ def test_keys_that_are_where_the_path_says_and_not_where_the_old_server_looks(
     assert decision.needs_human
     assert f"/nonexistent{directory}" in decision.message
     assert str(address_of(directory)[0]) in decision.message
-    start = "ExecStart=nymproxy server --accept legacy,stream -u a:1 -c "
-    head = text.partition("ExecStart")[0]
-    for choice, result in (
-        ("effective", f"/nonexistent{directory}"),
-        ("as-written", str(directory)),
-    ):
-        options = ScanOptions(decisions={"NYM062": choice})
-        tools.check("a.service", text, f"{head}{start}{result}\n", options)
+    for choice, rule in (("effective", " --compat-config-dir"), ("as-written", "")):
+        options = replace(tools.OPTIONS, decisions={"NYM062": choice})
+        start = f"{tools.NYMPROXY} server --accept legacy,stream{rule}"
+        tools.check("a.service", text, text.replace("/usr/bin/nym-proxy-server", start), options)
         (told,) = (
             one for one in tools.findings("a.service", text, options) if one.code == "NYM062"
         )
@@ -120,7 +117,7 @@ def test_keys_that_are_where_the_path_says_and_not_where_the_old_server_looks(
 def test_a_home_that_is_not_known_can_be_decided(directory: Path) -> None:
     call = f"subprocess.run(['nym-proxy-server', '-u', 'a:1', '-c', '{directory}'])"
     text = f"import subprocess\n{call}\n"
-    assert sorted(tools.codes("a.py", text)) == ["NYM031", "NYM051", "NYM062"]
+    assert sorted(tools.codes("a.py", text)) == ["NYM030", "NYM062"]
     options = ScanOptions(decisions={"NYM062": "as-written"})
     assert tools.codes("a.py", text, options) == ["NYM030"]
 

@@ -12,9 +12,8 @@ import pytest
 from nymproxy import NetworkDetails, NymAddress
 from nymproxy_migrate.cli import main
 from nymproxy_migrate.model import Action
-from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.scan import scan
-from tests.migrate.tools import assert_parses
+from tests.migrate.tools import OPTIONS, assert_parses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +63,9 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copy
 
 
+FINISH = ("rewrite", "--write", "--to", "stream", "--decide", "NYM063=stream")
+
+
 def _files(tree: Path) -> Iterator[Path]:
     for path in sorted(tree.rglob("*")):
         if path.is_file() and ".nymproxy-migrate" not in path.parts:
@@ -78,7 +80,7 @@ def _state(tree: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def test_everything_is_found(deployment: Path) -> None:
-    found = scan([deployment], ScanOptions()).findings
+    found = scan([deployment], OPTIONS).findings
     places = {(finding.path, finding.code) for finding in found}
     assert places >= FOUND
     assert "NYM090" not in {code for _, code in places}, "a file does not parse"
@@ -104,14 +106,14 @@ def test_rewrite_and_rollback(deployment: Path) -> None:
 def test_the_config_directory_stays(deployment: Path) -> None:
     main(["rewrite", "--write"])
     unit = (deployment / "systemd" / "nym-proxy-server.service").read_text()
-    assert "--config-dir /var/lib/backup/nym/backup-store" in unit
+    assert "server --accept legacy,stream --compat-config-dir" in unit
     script = (deployment / "scripts" / "start-server.sh").read_text()
-    assert '--config-dir "$HOME$CONFIG_DIR"' in script
+    assert "server --accept legacy,stream --compat-config-dir" in script
 
 
 def test_scripts_finish_with_streams(deployment: Path) -> None:
     main(["rewrite", "--write"])
-    assert main(["rewrite", "--write", "--to", "stream", "scripts"]) in {0, 1}
+    assert main([*FINISH, "scripts"]) in {0, 1}
     client = (deployment / "scripts" / "start-client.sh").read_text()
     assert "nymproxy client --wire stream" in client
 

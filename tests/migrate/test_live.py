@@ -59,11 +59,14 @@ def test_a_client() -> None:
 
 def test_a_server_and_its_effective_config_directory() -> None:
     server, directory = found(
-        Process(1, ("proxy_server", "-u", "a:1", "-c", "/my keys"), home="/srv/nym", listening=())
+        Process(
+            1, ("nym-proxy-server", "-u", "a:1", "-c", "/my keys"), home="/srv/nym", listening=()
+        )
     )
     assert (server.code, directory.code) == ("NYM002", "NYM050")
     assert "/srv/nym/my keys" in directory.message
-    assert "-c '/srv/nym/my keys'" in server.next
+    assert "HOME=/srv/nym nymproxy server" in server.next
+    assert "--compat-config-dir -u a:1 -c '/my keys'" in server.next
     assert "listens" not in server.message
 
 

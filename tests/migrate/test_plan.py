@@ -169,12 +169,15 @@ def test_bytes_that_are_no_text_survive(tmp_path: Path) -> None:
     assert plan.read(tmp_path / "plan.json", tmp_path) == plan.Read(tmp_path, [each], [])
 
 
+STREAM = ("--decide", "NYM063=stream")
+
+
 def test_decisions_and_the_stream_wire(tree: Path, tmp_path: Path) -> None:
     (tree / "b.sh").write_text(SERVER)
     output = tmp_path / "plan.json"
-    main(["plan", "-o", str(output), "--decide", "nym060=shared", "--to", "stream"])
+    main(["plan", "-o", str(output), "--decide", "nym060=shared", "--to", "stream", *STREAM])
     document = read(output)
-    assert document["options"]["decisions"] == {"NYM060": "shared"}
+    assert document["options"]["decisions"] == {"NYM060": "shared", "NYM063": "stream"}
     assert document["options"]["to"] == "stream"
     assert main(["rewrite", "--plan", str(output)]) == 0
     written = (tree / "a.sh").read_text()

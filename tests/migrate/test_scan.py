@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tarfile
 import tracemalloc
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from nymproxy import nym_address_of
 from nymproxy_migrate.finders import FINDERS
 from nymproxy_migrate.model import Action, Finding, Kind, Span, Unparsable
 from nymproxy_migrate.options import ScanOptions
@@ -14,9 +17,7 @@ from nymproxy_migrate.rules import RULES, explain
 from nymproxy_migrate.scan import scan, scan_source
 from tests.migrate.tools import ADDRESS, apply, check, codes, findings, source
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+ARCHIVE = Path(__file__).resolve().parents[1] / "vectors" / "rust_config_dir.tar"
 STREAM = ScanOptions(to="stream")
 
 
@@ -96,12 +97,33 @@ def _tree(root: Path, **files: str) -> Path:
     return root
 
 
-def test_stream_where_both_ends_are_in_the_tree(tmp_path: Path) -> None:
+def test_stream_where_the_server_is_known_by_its_config_directory(tmp_path: Path) -> None:
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (keys,) = tmp_path.iterdir()
+    address = nym_address_of(keys)
+    for server in (
+        f"HOME={tmp_path} nym-proxy-server -u a:1 -c /{keys.name}\n",
+        f"nymproxy server -u a:1 -c {keys}\n",
+    ):
+        _tree(tmp_path, a=f"nym-proxy-client -s {address}\nnym-proxy-client -s A\n", b=server)
+        found = [each for each in scan([tmp_path], STREAM).findings if each.path == "a.sh"]
+        clients = [each for each in found if each.code == "NYM001"]
+        wires = [each.message.partition("--wire ")[2].split()[0] for each in clients]
+        assert wires == ["stream", "legacy"]
+        assert [each.code for each in found if each.decision] == ["NYM063"]
+
+
+def test_one_server_in_the_tree_need_not_be_the_one_of_its_clients(tmp_path: Path) -> None:
     _tree(tmp_path, a='nym-proxy-client -s "$A"\n', b="nym-proxy-server -u a:1\n")
-    result = scan([tmp_path], STREAM)
-    (client,) = (found for found in result.findings if found.code == "NYM001")
-    new = apply(result.sources["a.sh"].data, [client])
-    assert new == b'nymproxy client --wire stream -s "$A"\n'
+    found = {each.code: each for each in scan([tmp_path], STREAM).findings}
+    assert "--wire legacy" in found["NYM001"].message
+    assert (found["NYM063"].action, found["NYM063"].needs_human) == (Action.REPORT, True)
+    for choice in ("legacy", "stream"):
+        options = replace(STREAM, decisions={"NYM063": choice})
+        found = {each.code: each for each in scan([tmp_path], options).findings}
+        assert f"--wire {choice}" in found["NYM001"].message
+        assert "NYM063" not in found or found["NYM063"].action is Action.INFO
 
 
 @pytest.mark.parametrize(
@@ -133,7 +155,9 @@ def test_stream_finishes_what_was_rewritten_before(tmp_path: Path) -> None:
     before = 'nymproxy client --wire legacy -s "$A"\n'
     _tree(tmp_path, a=before, b="nymproxy server --accept legacy,stream -u a:1\n")
     assert scan([tmp_path]).findings == ()
-    result = scan([tmp_path], STREAM)
+    assert [each.code for each in scan([tmp_path], STREAM).findings] == ["NYM063"]
+    decided = replace(STREAM, decisions={"NYM063": "stream"})
+    result = scan([tmp_path], decided)
     new = apply(before.encode(), result.findings)
     assert new == before.replace("legacy", "stream").encode()
     _tree(tmp_path, a=new.decode())

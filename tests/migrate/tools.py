@@ -19,6 +19,11 @@ from nymproxy_migrate.scan import scan_source
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+NYMPROXY = "/usr/local/bin/nymproxy"
+"""Where the new program is said to be."""
+
+OPTIONS = ScanOptions(installed=NYMPROXY)
+
 ADDRESS = (
     "2gMnyZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSMeFAHpVc.7NRYcyGJeFAMZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSM"
     "@4kCgDrzVGAUmdCPGjSMeFAHpVc2gMnyZ8VVPnhS7pVQh"
@@ -33,7 +38,7 @@ def source(path: str, text: str | bytes) -> SourceFile:
 
 def findings(path: str, text: str | bytes, options: ScanOptions | None = None) -> list[Finding]:
     """Return the findings of one file."""
-    return scan_source(source(path, text), options or ScanOptions())
+    return scan_source(source(path, text), options or OPTIONS)
 
 
 def codes(path: str, text: str | bytes, options: ScanOptions | None = None) -> list[str]:

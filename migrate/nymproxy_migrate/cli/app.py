@@ -65,6 +65,19 @@ Decide = Annotated[
     list[str] | None, typer.Option("--decide", metavar="CODE=CHOICE", help="Take a decision.")
 ]
 
+Program = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Where nymproxy is when the commands run. Default: where this one is, in units, "
+        "crontabs and where the old program has a full path; its name alone elsewhere.",
+    ),
+]
+StreamServers = Annotated[
+    list[str] | None,
+    typer.Option("--stream-server", metavar="ADDRESS", help="A server that speaks stream by now."),
+]
+
 AsJson = Annotated[
     bool, typer.Option("--json", help="As JSON; `nymproxy-migrate schema` describes it.")
 ]
@@ -149,6 +162,8 @@ def rewrite(
     docs: Docs = False,
     to: To = Target.LEGACY,
     decide: Decide = None,
+    program: Program = None,
+    stream_server: StreamServers = None,
     write: Annotated[
         bool, typer.Option("--write", help="Write it; `rollback` takes it back.")
     ] = False,
@@ -177,12 +192,19 @@ def rewrite(
             raise Refused("--rust-suggest DIR goes with paths only")
         raise typer.Exit(rust_suggest(suggestion, paths or [Path()]))
     if plan_file is not None:
-        if any(_is_given(context, name) for name in ("paths", "docs", "decide", "to")):
-            raise Refused("--plan FILE goes without paths, --docs, --to and --decide")
+        if any(_is_given(context, name) for name in ("paths", "docs", "decide", "to", "program")):
+            raise Refused("--plan FILE goes without paths, --docs, --to, --decide and --program")
         raise typer.Exit(commands.write_plan(plan_file, root, state_dir, as_json=as_json))
     if root is not None:
         raise Refused("--root goes with --plan FILE")
-    options = commands.options_of(docs=docs, to=to.value, decide=decide or [])
+    options = commands.options_of(
+        paths or [],
+        docs=docs,
+        to=to.value,
+        decide=decide or [],
+        program=program,
+        stream_servers=stream_server or [],
+    )
     if write:
         raise typer.Exit(commands.write(paths or [], options, state_dir, as_json=as_json))
     raise typer.Exit(commands.rewrite(paths or [], options, as_json=as_json))
@@ -197,11 +219,20 @@ def plan(
     docs: Docs = False,
     to: To = Target.LEGACY,
     decide: Decide = None,
+    program: Program = None,
+    stream_server: StreamServers = None,
 ) -> None:
     """Write a plan (JSON) that can be reviewed and then applied with `rewrite --plan`."""
     from nymproxy_migrate.cli import commands
 
-    options = commands.options_of(docs=docs, to=to.value, decide=decide or [])
+    options = commands.options_of(
+        paths or [],
+        docs=docs,
+        to=to.value,
+        decide=decide or [],
+        program=program,
+        stream_servers=stream_server or [],
+    )
     raise typer.Exit(commands.make_plan(output, paths or [], options))
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy import __version__
-from nymproxy_migrate import diff, plan, rollback, rules, schemas
+from nymproxy_migrate import diff, names, plan, rollback, rules, schemas
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
 from nymproxy_migrate.cli.shared import OUTPUT
@@ -29,30 +29,54 @@ if TYPE_CHECKING:
     from nymproxy_migrate.changes import FileChange
     from nymproxy_migrate.journal import Run
 
-CHOICES = {
-    "NYM005": ("keep", "rewrite"),
-    "NYM062": ("effective", "as-written"),
-    "NYM060": ("per-connection", "pool", "shared"),
-}
-"""The decisions that can be taken with ``--decide``, and their choices."""
 
-
-def options_of(*, docs: bool, to: Target, decide: Sequence[str]) -> ScanOptions:
+def options_of(
+    paths: Sequence[Path],
+    *,
+    docs: bool,
+    to: Target,
+    decide: Sequence[str],
+    program: str | None,
+    stream_servers: Sequence[str],
+) -> ScanOptions:
     """Return the options of a scan.
 
     Raises:
-        Refused: a decision that does not exist.
+        Refused: a decision or an address that does not exist, or a program without its folder.
     """
-    decisions = {}
-    for decision in decide:
-        code, _, choice = decision.partition("=")
-        choices = CHOICES.get(code.upper())
-        if choices is None:
-            raise Refused(f"--decide {decision}: decisions are {', '.join(CHOICES)}")
-        if choice not in choices:
-            raise Refused(f"--decide {decision}: choices of {code} are {', '.join(choices)}")
-        decisions[code.upper()] = choice
-    return replace(ScanOptions(), docs=docs, to=to, decisions=decisions)
+    if program is not None and not program.startswith("/"):
+        raise Refused(f"--program {program}: give the full path, /usr/local/bin/nymproxy say")
+    for address in stream_servers:
+        if not names.is_nym_address(address):
+            raise Refused(f"--stream-server {address}: that is no Nym address")
+    return ScanOptions(
+        docs=docs,
+        to=to,
+        decisions=dict(map(_decision, decide)),
+        program=program,
+        installed=_installed(paths),
+        stream_servers=frozenset(stream_servers),
+    )
+
+
+def _installed(paths: Sequence[Path]) -> str | None:
+    """Return where nymproxy is on this machine, unless that is inside of what is scanned."""
+    beside = Path(sys.executable).with_name("nymproxy")
+    found = str(beside) if beside.exists() else shutil.which("nymproxy")
+    scanned = [path.absolute() for path in paths or [Path()]]
+    inside = found is not None and any(Path(found).is_relative_to(path) for path in scanned)
+    return None if inside else found
+
+
+def _decision(text: str) -> tuple[str, str]:
+    code, _, choice = text.partition("=")
+    deciding = {each.code: each.choices for each in rules.RULES.values() if each.choices}
+    choices = deciding.get(code.upper())
+    if choices is None:
+        raise Refused(f"--decide {text}: decisions are {', '.join(deciding)}")
+    if choice not in choices:
+        raise Refused(f"--decide {text}: choices of {code} are {', '.join(choices)}")
+    return code.upper(), choice
 
 
 def look(paths: Sequence[Path], options: ScanOptions) -> ScanResult:
@@ -72,10 +96,10 @@ def scan(paths: Sequence[Path], *, form: str, docs: bool, live: bool = False) ->
     if live:
         from nymproxy_migrate.cli import live as live_scan
 
-        found = look(paths, ScanOptions(docs=docs)) if paths else None
+        found = look(paths, ScanOptions(docs=docs, installed=_installed(paths))) if paths else None
         result = live_scan.with_processes(found)
     else:
-        result = look(paths, ScanOptions(docs=docs))
+        result = look(paths, ScanOptions(docs=docs, installed=_installed(paths)))
     sys.stdout.write(_report(result, form))
     return int(any(finding.action is not Action.INFO for finding in result.findings))
 

@@ -88,7 +88,12 @@ def _script(
     file = folder / f"{name}-settings.env"
     file.write_text("".join(f"{key}={shlex.quote(value)}\n" for key, value in settings.items()))
     programs = os.pathsep.join((str(folder / "bin"), os.environ.get("PATH", "")))
-    environment = {"NYM_PROXY_SETTINGS": str(file), "HOME": str(home), "PATH": programs}
+    environment = {
+        "NYM_PROXY_SETTINGS": str(file),
+        "HOME": str(home),
+        "PATH": programs,
+        "NYMPROXY_NEW_IDENTITY": "1",  # no old server has left keys in this home
+    }
     return child_process(
         name,
         (str(tree / script),),

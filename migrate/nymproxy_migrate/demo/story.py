@@ -115,9 +115,9 @@ class Story:
         show.step(
             5,
             "The server has moved, so its clients can follow.",
-            "nymproxy-migrate rewrite --write --to stream scripts",
+            "nymproxy-migrate rewrite --write --to stream --decide NYM063=stream scripts",
         )
-        options = ScanOptions(to="stream")
+        options = ScanOptions(to="stream", decisions={"NYM063": "stream"})
         changes = changes_of(scan([self.tree / "scripts"], options, root=self.tree))
         apply(self.tree, changes, self.state)
         for change in changes:

@@ -75,6 +75,11 @@ class Manifest:
         self.features = list(_features(document, names))
         self._places = list(toml_places.places(self.source.data))
 
+    @property
+    def has_sdk_of_git(self) -> bool:
+        """Its nym-sdk comes from git: other crates of that repository have to go with it."""
+        return any(each.of_nym_git and each.crate == CRATE for each in self.dependencies)
+
     def place(self, path: tuple[str, ...]) -> Span:
         """Return where a value stands."""
         return toml_places.best(self._places, path)

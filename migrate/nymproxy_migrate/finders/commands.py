@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import formats, names, new_commands
@@ -22,6 +23,7 @@ from nymproxy_migrate.rules import (
     nym060,
     nym061,
     nym062,
+    nym063,
     nym090,
 )
 from nymproxy_migrate.rules._started import Started
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from nymproxy_migrate.options import ScanOptions
     from nymproxy_migrate.words import Command
 
-_STARTED = (nym001, nym002, nym005, nym030, nym031, nym051)
-_BESIDE = (nym050, nym060, nym061, nym062)
+_STARTED = (nym001, nym002, nym005, nym030, nym031)
+_BESIDE = (nym050, nym051, nym060, nym061, nym062, nym063)
 """What changes hands beside the command: the address, who can link what, gateways."""
 
 
@@ -59,7 +61,8 @@ def findings_in(
         return
     judged = judge(found)
     if judged is not None:
-        yield from _judged(judged, source, options)
+        for finding in _judged(judged, source, options):
+            yield replace(finding, needs=judged.needs)
     if options.to == "stream":
         yield from _finish(found, source, options)
 
@@ -83,11 +86,11 @@ def _judged(
 
 def _finish(command: Command, source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     new = new_commands.read(command)
-    if new is None:
+    if new is None or new.wire is None or new.wire.literal != "legacy":
         return
-    known = new.address is not None and (
-        (new.address.literal or "")[new.address_at :] in options.stream_servers
-    )
-    if known or options.whole_system:
+    address = None if new.address is None else (new.address.literal or "")[new.address_at :]
+    if address in options.stream_servers or options.decisions.get("NYM063") == "stream":
         in_python = command.context.format_name == names.PYTHON_CALL
-        yield from nym001.finish(new, command, source, (nym030 if in_python else nym001).RULE)
+        yield nym001.finish(new.wire, command, source, (nym030 if in_python else nym001).RULE)
+    else:
+        yield nym063.undecided(command, source, options)

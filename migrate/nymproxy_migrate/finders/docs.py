@@ -10,6 +10,7 @@ from nymproxy_migrate.finders import commands, go, log_scrapes, rust
 from nymproxy_migrate.formats import markdown
 from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Action, Finding, SourceFile, Unparsable
+from nymproxy_migrate.rewrite.commands import NAME
 from nymproxy_migrate.rules import nym080
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield what the blocks of a document show of the old proxies."""
     if not options.docs:
         return
+    # A document is read by somebody else, elsewhere: no path of this machine helps there.
+    options = replace(options, program=options.program or NAME)
     for block in markdown.find(Text.whole(source.data)):
         for finding in _in_block(block, source, options):
             if finding.action is not Action.INFO:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from nymproxy_migrate.model import (
     Span,
 )
 from nymproxy_migrate.options import ScanOptions
-from nymproxy_migrate.rewrite.commands import CannotRewrite, effective_config_dir, rewrite
+from nymproxy_migrate.rewrite.commands import NAME, CannotRewrite, effective_config_dir, rewrite
 from nymproxy_migrate.rules import nym001, nym002, nym050, nym051, nym052
 from nymproxy_migrate.words import Command
 
@@ -114,9 +114,12 @@ def _findings(
 
 def _next(invocation: OldInvocation, source: SourceFile, options: ScanOptions) -> str:
     try:
-        new = rewrite(invocation, source.data, options).text
+        new = rewrite(invocation, source.data, replace(options, program=NAME)).text
     except CannotRewrite:
         new = f"nymproxy {invocation.role} with the same flags"
+    home = invocation.command.context.home.value
+    if invocation.role is Role.SERVER and home is not None:
+        new = f"HOME={shlex.quote(home)} {new}"
     return f"Find what starts it and rewrite that; then stop it, and start instead: {new}"
 
 

@@ -32,6 +32,12 @@ def find(document: Document, task: Node) -> Iterator[Found]:
             yield from _module(document, value)
 
 
+def arguments(task: Node) -> Iterator[Node]:
+    """Yield the arguments of the modules of a task: they are read with it."""
+    modules = {*_SHELL, *_COMMAND, "command"}
+    return (value for key, value in task.value if key.value in modules and value.id == "mapping")
+
+
 def _module(document: Document, value: Node) -> Iterator[Found]:
     if value.id == "mapping":
         argv = get(value, "argv")

@@ -34,6 +34,8 @@ Found = Command | Unparsable | Embedded
 """What a format yields: a command, a place that does not parse, or a text to go on with."""
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "su", "runuser"})
+_OTHER_HOMES = frozenset({"ssh", "su", "runuser"})
+"""What these start has the HOME of another user or machine."""
 _SHELL_OPTIONS_WITH_VALUE = frozenset({"-O", "+O", "-o", "+o", "--rcfile", "--init-file"})
 _REMOTE_OPTIONS_WITH_VALUE = frozenset("BbcDEeFIiJLlmOopQRSWw")
 
@@ -57,6 +59,8 @@ def commands_of(
     name = program_name(rest[0])
     scripts = _scripts(name, rest, quoting)
     if scripts is not None:
+        if name in _OTHER_HOMES:
+            context = replace(context, home=Home(HomeSource.SHELL))
         yield from _nested(scripts, context, quoting)
         return
     yield Command(tuple(rest), Span(rest[0].span.start, rest[-1].span.end), context, quoting)
@@ -102,10 +106,7 @@ def _after_dash_c(words: Sequence[Word]) -> list[Word] | None:
 
 
 def _nested(scripts: list[Word], context: CommandContext, quoting: WordReader) -> Iterator[Found]:
-    # The inner shell expands $HOME itself, so it is the right one whoever runs it; an `env
-    # HOME=...` in front of it is what that shell sees.
-    inner = replace(context, home=Home(HomeSource.SHELL))
     for word in scripts:
         text = quoting.text_of(word)
         if text is not None:
-            yield Embedded(".sh", text, inner)
+            yield Embedded(".sh", text, context)

@@ -18,7 +18,7 @@ def source_of(image: str | None, *, built: bool) -> BinarySource:
 def program_of(image: str, span: Span) -> Word | None:
     """Return the old program that an image is named after, as a word at the image's place."""
     name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    role = names.mentioned_role(name)
+    role = names.mentioned_role(name) if names.is_ours(name) else None
     if role is None:
         return None
     return Word((Piece(PieceKind.LITERAL, f"nym-proxy-{role}"),), span)

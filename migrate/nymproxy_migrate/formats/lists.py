@@ -49,16 +49,6 @@ class ListQuoting:
         """Return an item in the style of the one that it replaces."""
         return self._write(_literal(pieces), like or self._style)
 
-    def insertion(self, pieces: tuple[Piece, ...], word: bytes, at: int) -> bytes:
-        """Return what to insert into an item: without its quotes."""
-        style = word[:1]
-        written = self._write(_literal(pieces), word)
-        if style in (b"'", b'"') and written[:1] == style:
-            return written[1:-1]
-        if written[:1] in (b"'", b'"'):
-            raise ValueError("the item would need quotes")
-        return written
-
     def separator(self) -> bytes:
         """Return what stands between two items."""
         return self._separator
@@ -76,10 +66,6 @@ class FixedQuoting:
         self._reason = reason
 
     def word(self, pieces: tuple[Piece, ...], like: bytes) -> bytes:
-        """Refuse."""
-        raise ValueError(self._reason)
-
-    def insertion(self, pieces: tuple[Piece, ...], word: bytes, at: int) -> bytes:
         """Refuse."""
         raise ValueError(self._reason)
 

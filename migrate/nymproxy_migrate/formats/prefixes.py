@@ -230,11 +230,7 @@ def _is_assignment(word: Word) -> bool:
 def _assign(word: Word, context: CommandContext) -> CommandContext:
     name, _, value = (word.literal or "").partition("=")
     if word.leading_literal.startswith("HOME="):
-        home = (
-            Home(HomeSource.LITERAL, value)
-            if word.literal is not None
-            else Home(HomeSource.UNKNOWN)
-        )
+        home = Home(HomeSource.LITERAL, value) if value else Home(HomeSource.UNKNOWN)
         context = replace(context, home=home)
     if name and value:
         context = replace(context, environment=(*context.environment, (name, value)))

@@ -210,7 +210,7 @@ class _Reader:
         if not items or any(element.value.lpar for element in elements):
             quoting: FixedQuoting | ListQuoting = FixedQuoting("it is no plain list of strings")
         else:
-            quoting = _PythonQuoting(items, write_string, self._separator(elements))
+            quoting = ListQuoting(items, write_string, self._separator(elements))
         yield from commands_of(words, context, quoting)
 
     def _program_twice(
@@ -332,14 +332,6 @@ class _Reader:
                     text = value.text.data.decode("utf-8", "surrogateescape")
                     home = Home(HomeSource.LITERAL, text)
         return CommandContext(PYTHON_CALL, home, environment=self._known)
-
-
-class _PythonQuoting(ListQuoting):
-    """Writes the strings of a Python list."""
-
-    def insertion(self, pieces: tuple[Piece, ...], word: bytes, at: int) -> bytes:
-        """Refuse: what is no plain string is an expression, and has no room for text."""
-        raise ValueError("an expression stands there")
 
 
 def _for_shell(context: CommandContext) -> CommandContext:

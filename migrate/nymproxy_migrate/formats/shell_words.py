@@ -137,18 +137,6 @@ class ShellQuoting:
         """Return a word in the quotes of the word that it replaces."""
         return self._text.encode(_write(pieces, self._text.decode(like)))
 
-    def insertion(self, pieces: tuple[Piece, ...], word: bytes, at: int) -> bytes:
-        """Return what to insert so that the shell sees ``pieces`` there."""
-        before, after = self._text.decode(word[:at]), self._text.decode(word[at:])
-        quote = _open_quote(before)
-        if quote == b"":
-            return self._text.encode(_write(pieces, b'"'))
-        inside = b""
-        for index, piece in enumerate(pieces):
-            last = index == len(pieces) - 1
-            inside += _inside(piece, quote, after if last else pieces[index + 1].text.encode())
-        return self._text.encode(inside)
-
     def separator(self) -> bytes:
         """Return a space."""
         return self._text.encode(b" ")

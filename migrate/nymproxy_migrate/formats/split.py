@@ -150,20 +150,6 @@ class WordQuoting:
             inside = (quote or b'"') + inside + (quote or b'"')
         return self._text.encode(inside)
 
-    def insertion(self, pieces: tuple[Piece, ...], word: bytes, at: int) -> bytes:
-        """Return what to insert into a word; outside of quotes only what needs none."""
-        before = self._text.decode(word[:at])
-        quote = b""
-        for byte in (before[index : index + 1] for index in range(len(before))):
-            if byte in (b"'", b'"') and quote in (b"", byte):
-                quote = b"" if quote else byte
-        if not quote and not _BARE.fullmatch(b"".join(_bytes(piece) for piece in pieces)):
-            quote = b'"'
-            inside = b'"' + b"".join(self._inside(piece, quote) for piece in pieces) + b'"'
-        else:
-            inside = b"".join(self._inside(piece, quote or b'"') for piece in pieces)
-        return self._text.encode(inside)
-
     def separator(self) -> bytes:
         """Return a space."""
         return self._text.encode(b" ")

@@ -70,6 +70,7 @@ class _Walker:
             yield from kubernetes.find(self._document, node)
         else:
             yield from ansible.find(self._document, node)
+            self._seen |= {id(value) for value in ansible.arguments(node)}
         if get(node, "image") is not None:
             for hook, found in kubernetes.hooks(self._document, node):
                 self._seen.add(id(hook))

@@ -1,8 +1,9 @@
 """Old commands become ``nymproxy client`` and ``nymproxy server`` with the same meaning.
 
 Only the words that differ change: the program, a flag that the old parser rejects or that ours
-reads differently (``-s=VALUE``), and the config directory, which the old server appended to HOME
-as text (nym-sdk src/tcp_proxy/bin/proxy_server.rs).
+reads differently (``-s=VALUE``). The old server appended its config directory to HOME as text
+(nym-sdk src/tcp_proxy/bin/proxy_server.rs). What HOME is when the command runs no file says for
+sure, so the new command follows the old rule itself.
 """
 
 from __future__ import annotations
@@ -13,19 +14,20 @@ from typing import TYPE_CHECKING
 
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy_migrate.judged import OldFlag, OldInvocation, Role
-from nymproxy_migrate.model import Edit, Home, HomeSource, Span
-from nymproxy_migrate.words import Piece, PieceKind, Word, literal
+from nymproxy_migrate.model import BinarySource, Edit, HomeSource, Span
+from nymproxy_migrate.words import Piece, PieceKind, literal
 
 if TYPE_CHECKING:
     from nymproxy_migrate.options import ScanOptions
 
 
+NAME = "nymproxy"
+_OTHER_PATHS = frozenset({"systemd unit", "crontab", "supervisor program", "launchd job"})
+"""Formats whose commands run with a PATH that is not the one of a user's shell."""
+
+
 class CannotRewrite(Exception):
     """The new command cannot be written in this place."""
-
-
-class UnknownHome(CannotRewrite):
-    """The config directory is relative to a HOME that nobody knows here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,6 @@ def rewrite(invocation: OldInvocation, data: bytes, options: ScanOptions) -> Rew
         options: what the new command should look like.
 
     Raises:
-        UnknownHome: where the config directory is depends on an unknown HOME.
         CannotRewrite: the place cannot hold the new words.
     """
     edits: list[Edit] = []
@@ -74,7 +75,7 @@ def rewrite(invocation: OldInvocation, data: bytes, options: ScanOptions) -> Rew
         if invocation.role is Role.SERVER and not only_help:
             added += [literal("--accept"), literal("legacy,stream")]
             if options.decisions.get("NYM062") != "as-written":
-                edits += _config_dir(invocation, data, added)
+                added.append(literal("--compat-config-dir"))
             elif invocation.flag("config-dir") is None:
                 added += [literal("--config-dir"), literal(DEFAULT_CONFIG_DIR)]
         edits.append(_program(invocation, added, options))
@@ -89,7 +90,7 @@ def wire_of(address: OldFlag | None, options: ScanOptions) -> str:
     if options.to != "stream":
         return "legacy"
     known = address is not None and address.text in options.stream_servers
-    return "stream" if known or options.whole_system else "legacy"
+    return "stream" if known or options.decisions.get("NYM063") == "stream" else "legacy"
 
 
 def effective_config_dir(invocation: OldInvocation) -> str | None:
@@ -97,28 +98,35 @@ def effective_config_dir(invocation: OldInvocation) -> str | None:
 
     ``$HOME`` and other variables stand in the result as they would in a shell.
     """
-    home = home_pieces(invocation.command.context.home)
-    if home is None:
+    home = invocation.command.context.home
+    if home.value is None and home.source is HomeSource.UNKNOWN:
         return None
-    return _shown((*home, *_config_value(invocation.flag("config-dir"))))
-
-
-def home_pieces(home: Home) -> tuple[Piece, ...] | None:
-    """Return HOME as pieces of a word, or None when nobody knows it."""
-    if home.value is not None:
-        return literal(home.value)
-    if home.source in {HomeSource.SHELL, HomeSource.USER}:
-        return (Piece(PieceKind.VARIABLE, "HOME"),)
-    return None
+    shown = _shown(_config_value(invocation.flag("config-dir")))
+    return ("$HOME" if home.value is None else home.value) + shown
 
 
 def _program(
     invocation: OldInvocation, added: list[tuple[Piece, ...]], options: ScanOptions
 ) -> Edit:
     quoting = invocation.command.quoting
-    words = [literal(options.program), literal(invocation.role.value), *added]
+    words = [literal(_path_of_ours(invocation, options)), literal(invocation.role.value), *added]
     span = Span(invocation.program[0].span.start, invocation.program[-1].span.end)
     return Edit(span, quoting.separator().join(quoting.word(word, b"") for word in words))
+
+
+def _path_of_ours(invocation: OldInvocation, options: ScanOptions) -> str:
+    """Return how the new program is called: by its name alone only where that finds it."""
+    context = invocation.command.context
+    if context.binary is not BinarySource.PATH:
+        return NAME  # in an image: its PATH, not the one of this machine
+    if options.program is not None:
+        return options.program
+    is_absolute = invocation.program[0].leading_literal.startswith("/")
+    if not is_absolute and context.format_name not in _OTHER_PATHS:
+        return NAME
+    if options.installed is None:
+        raise CannotRewrite("say where nymproxy is with --program PATH")
+    return options.installed
 
 
 def _spelling(
@@ -133,7 +141,7 @@ def _spelling(
     if flag.repaired:
         notes.append(f"{flag.spelled} is repaired to {right}")
     raw = flag.flag_word.span.of(data)
-    at = __literal_at(raw, flag.spelled)
+    at = _literal_at(raw, flag.spelled)
     if at is not None:
         start = flag.flag_word.span.start + at
         return [Edit(Span(start, start + len(flag.spelled)), right.encode())]
@@ -144,75 +152,12 @@ def _spelling(
     return [Edit(flag.flag_word.span, invocation.command.quoting.word(word, raw))]
 
 
-def _config_dir(
-    invocation: OldInvocation, data: bytes, added: list[tuple[Piece, ...]]
-) -> list[Edit]:
-    home = home_pieces(invocation.command.context.home)
-    if home is None:
-        raise UnknownHome("HOME is not known here")
-    flag = invocation.flag("config-dir")
-    try:
-        if flag is None or flag.value is None:
-            added += [literal("--config-dir"), _joined(home, literal(DEFAULT_CONFIG_DIR))]
-            for word in added[-1:]:
-                invocation.command.quoting.word(word, b"")
-            return []
-        return [_with_home(flag, flag.value, home, invocation, data)]
-    except ValueError as error:
-        if home[0].kind is PieceKind.VARIABLE:
-            raise UnknownHome(str(error)) from error
-        raise
-
-
-def _with_home(
-    flag: OldFlag,
-    value: Word,
-    home: tuple[Piece, ...],
-    invocation: OldInvocation,
-    data: bytes,
-) -> Edit:
-    quoting = invocation.command.quoting
-    raw = value.span.of(data)
-    variables = {piece.text for piece in value.pieces if piece.kind is PieceKind.VARIABLE}
-    rebuildable = variables <= {"HOME"} and all(
-        piece.kind is not PieceKind.OPAQUE for piece in value.pieces
-    )
-    if value is not flag.flag_word:
-        if rebuildable:
-            return Edit(value.span, quoting.word(_joined(home, value.pieces), raw))
-        at = 1 if raw[:1] == b'"' else 0
-    else:
-        found = __literal_at(raw, value.leading_literal[: flag.value_at])
-        if found is None and rebuildable:
-            pieces = _inserted(value.pieces, flag.value_at, home)
-            return Edit(value.span, quoting.word(pieces, raw))
-        if found is None:
-            raise CannotRewrite(f"{flag.spelled} is written in a way that cannot be changed alone")
-        at = found + flag.value_at
-        at += raw[at : at + 1] == b'"' and found == 0
-    place = value.span.start + at
-    return Edit(Span(place, place), quoting.insertion(home, raw, at))
-
-
-def __literal_at(raw: bytes, text: str) -> int | None:
+def _literal_at(raw: bytes, text: str) -> int | None:
     """Return where a word's raw bytes spell a text, behind nothing but its opening quote."""
     at = raw.find(text.encode("utf-8", "surrogateescape"))
     if at < 0 or raw[:at].strip(b"\\'\"$"):
         return None
     return at
-
-
-def _inserted(pieces: tuple[Piece, ...], at: int, home: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    first = pieces[0].text
-    return _joined(_joined(literal(first[:at]), home), (literal(first[at:])[0], *pieces[1:]))
-
-
-def _joined(left: tuple[Piece, ...], right: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    """Put pieces together; two literals in a row become one."""
-    if left[-1].kind is PieceKind.LITERAL and right[0].kind is PieceKind.LITERAL:
-        middle = Piece(PieceKind.LITERAL, left[-1].text + right[0].text)
-        return (*left[:-1], middle, *right[1:])
-    return (*left, *right)
 
 
 def _config_value(flag: OldFlag | None) -> tuple[Piece, ...]:

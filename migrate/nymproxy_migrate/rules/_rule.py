@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nymproxy_migrate.model import Action, Finding, Kind, Safety
 
 if TYPE_CHECKING:
-    from nymproxy_migrate.model import Edit, SourceFile, Span
+    from nymproxy_migrate.model import Edit, Evidence, SourceFile, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Rule:
         safety: how far its rewrite can be trusted, unless a finding says otherwise.
         action: what its findings are, unless a finding says otherwise.
         needs_human: somebody must look, unless a finding says otherwise.
+        choices: what ``--decide CODE=choice`` takes, unless a finding says otherwise.
     """
 
     code: str
@@ -38,6 +39,7 @@ class Rule:
     safety: Safety = Safety.MANUAL
     action: Action = Action.REPORT
     needs_human: bool = True
+    choices: tuple[str, ...] = ()
 
     def finding(
         self,
@@ -52,7 +54,8 @@ class Rule:
         safety: Safety | None = None,
         needs_human: bool | None = None,
         edits: tuple[Edit, ...] = (),
-        decision: tuple[str, ...] = (),
+        decision: tuple[str, ...] | None = None,
+        needs: Evidence | None = None,
     ) -> Finding:
         """Return a finding of this rule; what is not given comes from the rule."""
         return Finding(
@@ -67,7 +70,8 @@ class Rule:
             safety=safety or self.safety,
             needs_human=self.needs_human if needs_human is None else needs_human,
             edits=edits,
-            decision=decision,
+            decision=self.choices if decision is None else decision,
+            needs=needs,
         )
 
     def explain(self) -> str:

@@ -11,7 +11,6 @@ from nymproxy_migrate.names import PYTHON_CALL
 from nymproxy_migrate.rewrite.commands import (
     CannotRewrite,
     Rewrite,
-    UnknownHome,
     effective_config_dir,
     rewrite,
 )
@@ -36,7 +35,6 @@ class Started:
         options: what the scan is asked for.
         new: the new one; None when it cannot be written here.
         obstacle: why it cannot.
-        unknown_home: it cannot because nobody knows HOME.
     """
 
     invocation: OldInvocation
@@ -44,16 +42,12 @@ class Started:
     options: ScanOptions
     new: Rewrite | None = None
     obstacle: str = ""
-    unknown_home: bool = False
 
     @classmethod
     def of(cls, invocation: OldInvocation, source: SourceFile, options: ScanOptions) -> Started:
         """Return a command with what it becomes."""
         try:
             return cls(invocation, source, options, rewrite(invocation, source.data, options))
-        except UnknownHome:
-            reason = "its config directory depends on an unknown HOME"
-            return cls(invocation, source, options, None, reason, True)
         except CannotRewrite as error:
             reason = f"it cannot be rewritten in this place: {error}"
             return cls(invocation, source, options, None, reason)
@@ -95,10 +89,8 @@ class Started:
                 next=_BY_HAND if rule.action is Action.REWRITE else None,
             )
             return
-        notes = list(self.new.notes)
-        if self.options.to == "stream" and self.new.wire == "legacy":
-            notes.append("it keeps the legacy wire: its server is not known to speak stream")
-        message = "; ".join((f"{what}; it becomes: {one_line(self.new.text)}", *notes))
+        becomes = f"{what}; it becomes: {one_line(self.new.text)}"
+        message = "; ".join((becomes, *self.new.notes))
         span = self.invocation.command.span
         yield rule.finding(self.source, span, message, edits=self.new.edits)
 

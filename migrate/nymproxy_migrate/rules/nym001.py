@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nymproxy_migrate.model import Finding, SourceFile
-    from nymproxy_migrate.new_commands import NewInvocation
     from nymproxy_migrate.rules._started import Started
-    from nymproxy_migrate.words import Command
+    from nymproxy_migrate.words import Command, Word
 
 RULE = Rule(
     code="NYM001",
@@ -42,12 +41,8 @@ def find(started: Started) -> Iterator[Finding]:
         yield from started.becomes(RULE)
 
 
-def finish(
-    new: NewInvocation, command: Command, source: SourceFile, rule: Rule = RULE
-) -> Iterator[Finding]:
-    """Yield the last step of a client that has been rewritten already: its wire."""
-    if new.wire is not None and new.wire.literal == "legacy":
-        word = command.quoting.word(literal("stream"), new.wire.span.of(source.data))
-        message = "this client speaks the legacy protocol to a server that speaks stream as well"
-        edits = (Edit(new.wire.span, word),)
-        yield rule.finding(source, command.span, message, edits=edits)
+def finish(wire: Word, command: Command, source: SourceFile, rule: Rule = RULE) -> Finding:
+    """Return the last step of a client that has been rewritten already: its wire."""
+    word = command.quoting.word(literal("stream"), wire.span.of(source.data))
+    message = "this client speaks the legacy protocol to a server that speaks stream as well"
+    return rule.finding(source, command.span, message, edits=(Edit(wire.span, word),))

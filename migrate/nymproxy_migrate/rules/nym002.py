@@ -20,12 +20,14 @@ RULE = Rule(
     title="an old proxy server is started here",
     why=(
         "`nymproxy server` serves old and new clients at the same Nym address, so clients can "
-        "move one by one. The old binary glued its config directory to $HOME; the new command "
-        "names the effective directory, or the address would change."
+        "move one by one. The old binary glued its config directory to $HOME; with "
+        "`--compat-config-dir` the new one does, too, and refuses to start without the old keys."
     ),
     next="Apply it with `nymproxy-migrate rewrite --write`; migrate servers before their clients.",
     example_before="nym-proxy-server -u 127.0.0.1:22 -c /srv/nym",
-    example_after='nymproxy server --accept legacy,stream -u 127.0.0.1:22 -c "$HOME/srv/nym"',
+    example_after=(
+        "nymproxy server --accept legacy,stream --compat-config-dir -u 127.0.0.1:22 -c /srv/nym"
+    ),
     safety=Safety.SAFE,
     action=Action.REWRITE,
     needs_human=False,

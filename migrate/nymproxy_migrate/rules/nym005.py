@@ -28,6 +28,7 @@ RULE = Rule(
         'FROM debian\nCOPY nym-proxy-client /usr/local/bin/\nCMD ["nym-proxy-client", "-s", '
         '"ADDRESS"]'
     ),
+    choices=("keep", "rewrite"),
 )
 
 _ORIGINS = {
@@ -35,13 +36,12 @@ _ORIGINS = {
     BinarySource.BUILD: "a build stage of this file",
     BinarySource.LOOKED_UP: "a lookup when the command runs",
 }
-CHOICES = ("keep", "rewrite")
 
 
 def looked_up(judged: UnreadableCommand, source: SourceFile) -> Finding:
     """Return where a program is looked up."""
     message = unreadable_part(judged)
-    return RULE.finding(source, judged.command.span, message, kind=kind_of(judged))
+    return RULE.finding(source, judged.command.span, message, kind=kind_of(judged), decision=())
 
 
 def find(started: Started) -> Iterator[Finding]:
@@ -58,5 +58,4 @@ def find(started: Started) -> Iterator[Finding]:
         invocation.command.span,
         message,
         kind=kind_of(invocation),
-        decision=CHOICES,
     )

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import names
-from nymproxy_migrate.model import Kind
+from nymproxy_migrate.model import Evidence, Kind
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ RULE = Rule(
 
 _REPOSITORY = re.compile(r"nymtech/(?:standalone-tcp-proxies|nym-zcash-grpc-demo|nym)(?:\.git)?/?$")
 _OLD_SOURCES = re.compile(r"standalone-tcp-proxies|nym-zcash-grpc-demo")
+_SURE = re.compile(
+    r"standalone-tcp-proxies|nym-zcash-grpc-demo|\bcargo\b.* install .*\bnym[-_]sdk\b"
+)
+"""Everything else in the repositories of Nym is for others, too."""
 _CARGO_SUBCOMMANDS = frozenset({"install", "build", "b"})
 _COPIES = frozenset({"cp", "install", "mv", "ln", "rsync", "scp"})
 
@@ -37,7 +41,9 @@ def find(command: Command, source: SourceFile) -> Iterator[Finding]:
     """Yield a step that puts the old programs on a machine: cargo, git clone, downloads, copies."""
     message = _installs(command)
     if message is not None:
-        yield RULE.finding(source, command.span, message, kind=_kind(command))
+        text = " ".join(word.literal or "" for word in command.words)
+        needs = None if _SURE.search(text) or names.is_ours(text) else Evidence.OLD_PROXIES
+        yield RULE.finding(source, command.span, message, kind=_kind(command), needs=needs)
 
 
 def _installs(command: Command) -> str | None:

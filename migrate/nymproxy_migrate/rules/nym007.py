@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nymproxy_migrate import names
 from nymproxy_migrate.formats import systemd
 from nymproxy_migrate.formats.text import Text
-from nymproxy_migrate.model import Action, Kind, Span
+from nymproxy_migrate.model import Action, Evidence, Kind, Span
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ RULE = Rule(
 MIN_STOP_SECONDS = 15
 """Ten seconds of grace for sessions, and some for the mixnet client itself."""
 
+_OURS = re.compile(r"nymproxy['\", ]+(?:client|server)|nym-tcp-proxy-server")
 _SECONDS = re.compile(r"(\d+)\s*(?:s|sec|seconds?)?$")
 _VOLUME = re.compile(rb"[\"' \t:](/[^\s\"':,]*?/tmp/nym-tcp-proxy-server)\b")
 _GRACE = re.compile(rb"(?:stop_grace_period|terminationGracePeriodSeconds):[ \t]*[\"']?(\d+)s?\b")
@@ -43,13 +44,15 @@ _GRACE = re.compile(rb"(?:stop_grace_period|terminationGracePeriodSeconds):[ \t]
 
 def find(source: SourceFile) -> Iterator[Finding]:
     """Yield the hints about a file that starts one of the proxies, old or new."""
-    if source.name.endswith((".service", ".conf")):
-        yield from _unit(source)
-    elif source.name.endswith((".yml", ".yaml")):
-        yield from _containers(source)
+    text = source.data.decode("utf-8", "replace")
+    sure = names.is_ours(text) or _OURS.search(text)
+    needs = None if sure else Evidence.OLD_PROXIES
+    find_in = _unit if source.name.endswith((".service", ".conf")) else _containers
+    for span, message in find_in(source):
+        yield RULE.finding(source, span, message, needs=needs)
 
 
-def _unit(source: SourceFile) -> Iterator[Finding]:
+def _unit(source: SourceFile) -> Iterator[tuple[Span, str]]:
     settings = list(systemd.settings(Text.whole(source.data)))
     starts = [
         setting
@@ -63,29 +66,26 @@ def _unit(source: SourceFile) -> Iterator[Finding]:
         span = Span(setting.offset, setting.offset + len(value))
         if setting.key == "KillSignal" and value not in {"SIGTERM", "SIGINT", "15", "2"}:
             message = f"KillSignal={value} ends the new program without closing its sessions"
-            yield RULE.finding(source, span, message)
+            yield span, message
         seconds = _SECONDS.match(value)
         if setting.key == "TimeoutStopSec" and seconds and int(seconds[1]) < MIN_STOP_SECONDS:
             message = f"TimeoutStopSec={value} may kill the new program while sessions end"
-            yield RULE.finding(source, span, message)
+            yield span, message
 
 
-def _containers(source: SourceFile) -> Iterator[Finding]:
+def _containers(source: SourceFile) -> Iterator[tuple[Span, str]]:
     for volume in _VOLUME.finditer(source.data):
         path = volume[1].decode("utf-8", "replace")
         message = f"the volume at {path} holds the server's keys: keep it mounted there"
-        yield RULE.finding(source, Span(*volume.span(1)), message)
+        yield Span(*volume.span(1)), message
     if not _is_proxy(source.data):
         return
     for grace in _GRACE.finditer(source.data):
         if int(grace[1]) < MIN_STOP_SECONDS:
             message = f"{grace[1].decode()} seconds may be too short for sessions to end"
-            yield RULE.finding(source, Span(*grace.span()), message)
+            yield Span(*grace.span()), message
 
 
 def _is_proxy(data: bytes) -> bool:
     text = data.decode("utf-8", "replace")
-    return (
-        names.mentions_program(text)
-        or re.search(r"nymproxy['\", ]+(?:client|server)", text) is not None
-    )
+    return names.mentions_program(text) or _OURS.search(text) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.model import Kind
+from nymproxy_migrate.model import Evidence, Kind
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
@@ -36,4 +36,4 @@ def find(file: RustFile) -> Iterator[Finding]:
         if use.known.name == "ClientPool" and use.known.rest == ("new",):
             size = f" of {use.arguments[0]}" if use.arguments else ""
             message = f"a ClientPool{size} is made here: each client is another identity"
-            yield RULE.finding(file.source, use.span, message)
+            yield RULE.finding(file.source, use.span, message, needs=Evidence.PROXY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.model import Action, Kind
+from nymproxy_migrate.model import Action, Evidence, Kind
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
@@ -41,10 +41,12 @@ def find(manifest: Manifest) -> Iterator[Finding]:
     for dependency in manifest.dependencies:
         if dependency.crate == "nym-sdk" and not dependency.of_nym_git:
             span = manifest.place(dependency.path)
-            yield RULE.finding(manifest.source, span, _described(dependency))
+            message = _described(dependency)
+            yield RULE.finding(manifest.source, span, message, needs=Evidence.OLD_PROXIES)
     for feature, entry in manifest.features:
         message = f"the feature {feature} depends on nym-sdk ({entry})"
-        yield RULE.finding(manifest.source, manifest.place(("features", feature)), message)
+        span = manifest.place(("features", feature))
+        yield RULE.finding(manifest.source, span, message, needs=Evidence.OLD_PROXIES)
 
 
 def _described(dependency: Dependency) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.model import Kind
+from nymproxy_migrate.model import Evidence, Kind
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
@@ -34,13 +34,15 @@ RULE = Rule(
 def find(manifest: Manifest) -> Iterator[Finding]:
     """Yield the dependencies on the repositories of nymtech that hold the old proxies."""
     for dependency in manifest.dependencies:
+        needs = None if dependency.of_old_proxies else Evidence.OLD_PROXIES
         if dependency.of_old_proxies:
             message = f"{dependency.path[-1]} comes from the repository of the old proxies"
-        elif dependency.of_nym_git:
+        elif dependency.of_nym_git and manifest.has_sdk_of_git:
             message = f"{dependency.crate} comes from git{_revision(dependency.spec)}"
         else:
             continue
-        yield RULE.finding(manifest.source, manifest.place(dependency.path), message)
+        span = manifest.place(dependency.path)
+        yield RULE.finding(manifest.source, span, message, needs=needs)
 
 
 def _revision(spec: Mapping[str, object]) -> str:

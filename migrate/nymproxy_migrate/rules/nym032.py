@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.model import Action, Kind
+from nymproxy_migrate.model import Action, Evidence, Kind
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
@@ -26,17 +26,8 @@ RULE = Rule(
     needs_human=False,
 )
 
-_PROXIES = frozenset({Kind.COMMAND_CLIENT, Kind.PYTHON_CALL, Kind.RUST_API, Kind.GO_FFI})
-_NO_PROXIES = frozenset({"NYM032", "NYM090", "NYM092"})
-
 
 def find(source: SourceFile, span: Span, function: str) -> Iterator[Finding]:
     """Yield a socket that goes to where an old client listens by default."""
     message = f"{function} goes to the port where an old client listens by default"
-    yield RULE.finding(source, span, message)
-
-
-def in_company(findings: list[Finding]) -> list[Finding]:
-    """Drop sockets from a scan that has found no proxy: they go to something else."""
-    proxies = any(found.kind in _PROXIES and found.code not in _NO_PROXIES for found in findings)
-    return [found for found in findings if proxies or found.code != RULE.code]
+    yield RULE.finding(source, span, message, needs=Evidence.PROXY)

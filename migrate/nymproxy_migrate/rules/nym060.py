@@ -31,9 +31,8 @@ RULE = Rule(
     safety=Safety.DECISION,
     action=Action.INFO,
     needs_human=False,
+    choices=("per-connection", "pool", "shared"),
 )
-
-CHOICES = ("per-connection", "pool", "shared")
 
 
 def find(started: Started) -> Iterator[Finding]:
@@ -48,4 +47,4 @@ def find(started: Started) -> Iterator[Finding]:
         else f"by your decision the identities are {mode}: the server can link connections"
     )
     span = started.span_of("client-pool-reserve")
-    yield RULE.finding(started.source, span, message, decision=CHOICES)
+    yield RULE.finding(started.source, span, message)

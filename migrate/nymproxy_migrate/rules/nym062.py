@@ -32,9 +32,8 @@ RULE = Rule(
     ),
     example_before="nym-proxy-server -u 127.0.0.1:80 --config-dir /srv/nym",
     safety=Safety.DECISION,
+    choices=("effective", "as-written"),
 )
-
-CHOICES = ("effective", "as-written")
 
 
 def find(started: Started) -> Iterator[Finding]:
@@ -66,5 +65,4 @@ def find(started: Started) -> Iterator[Finding]:
         message,
         action=None if decided is None else Action.INFO,
         needs_human=None if decided is None else False,
-        decision=CHOICES,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import names
-from nymproxy_migrate.model import Kind, Span
+from nymproxy_migrate.model import Evidence, Kind, Span
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
@@ -30,5 +30,7 @@ def at(source: SourceFile, offset: int, message: str, kind: Kind | None = None) 
     end = source.data.find(b"\n", offset)
     line = Span(offset, end if end >= 0 else len(source.data))
     role = names.mentioned_role(line.of(source.data).decode("utf-8", "replace"))
+    ours = kind is not None or names.is_ours(source.data.decode("utf-8", "replace"))
     kind = kind or (Kind.COMMAND_SERVER if role == "server" else None)
-    return RULE.finding(source, line, message, kind=kind)
+    needs = None if ours else Evidence.OLD_PROXIES
+    return RULE.finding(source, line, message, kind=kind, needs=needs)

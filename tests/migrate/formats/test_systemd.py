@@ -6,8 +6,8 @@ import pytest
 
 from tests.migrate.tools import check, check_noop, findings
 
-CLIENT = "nymproxy client --wire legacy"
-SERVER = "nymproxy server --accept legacy,stream"
+CLIENT = "/usr/local/bin/nymproxy client --wire legacy"
+SERVER = "/usr/local/bin/nymproxy server --accept legacy,stream --compat-config-dir"
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ SERVER = "nymproxy server --accept legacy,stream"
         ("/usr/bin/env A=b nym-proxy-client -s A", f"/usr/bin/env A=b {CLIENT} -s A"),
         ("/bin/sh -c 'exec nym-proxy-client -s \"$$A\"'", f"/bin/sh -c 'exec {CLIENT} -s \"$$A\"'"),
         ("/bin/sh -c 'nym-proxy-server -u a:1 -c /x'",
-         f"/bin/sh -c '{SERVER} -u a:1 -c \"$$HOME/x\"'"),
+         f"/bin/sh -c '{SERVER} -u a:1 -c /x'"),
         ('/bin/sh -c "nym-proxy-server -u a:1 -c /x"',
-         f'/bin/sh -c "{SERVER} -u a:1 -c \\"$$HOME/x\\""'),
+         f'/bin/sh -c "{SERVER} -u a:1 -c /x"'),
     ],
 )  # fmt: skip
 def test_commands(before: str, after: str) -> None:
@@ -38,29 +38,32 @@ def test_commands(before: str, after: str) -> None:
     ("setting", "home"),
     [
         ("User=root", "/root"),
-        ("User=nym", "${HOME}"),
+        ("User=nym", "$HOME"),
         ("Environment=HOME=/srv/nym", "/srv/nym"),
         ('User=nym\nEnvironment="A=b" "HOME=/srv/nym"', "/srv/nym"),
         ("[Install]\nWantedBy=multi-user.target", "/root"),
-        ("[Install]\nWantedBy=default.target", "${HOME}"),
+        ("[Install]\nWantedBy=default.target", "$HOME"),
     ],
 )
 def test_home(setting: str, home: str) -> None:
     before = f"[Service]\nExecStart=nym-proxy-server -u a:1 -c /x\n{setting}\n"
-    after = f"[Service]\nExecStart={SERVER} -u a:1 -c {home}/x\n{setting}\n"
+    after = f"[Service]\nExecStart={SERVER} -u a:1 -c /x\n{setting}\n"
     check("nym.service", before, after)
+    (told,) = (each for each in findings("nym.service", before) if each.code == "NYM050")
+    assert told.message.endswith(f" are in {home}/x")
 
 
 @pytest.mark.parametrize("setting", ["", "DynamicUser=yes"])
 def test_an_unknown_home_is_a_finding(setting: str) -> None:
     unit = f"[Service]\n{setting}\nExecStart=nym-proxy-server -u a:1\n"
-    check_noop("nym.service", unit, "NYM002", "NYM051")
+    check("nym.service", unit, unit.replace("nym-proxy-server", SERVER))
+    assert [each.code for each in findings("nym.service", unit)] == ["NYM002", "NYM051"]
 
 
 def test_a_drop_in_does_not_tell_the_user() -> None:
     drop_in = "[Service]\nExecStart=\nExecStart=nym-proxy-server -u a:1\n"
     path = "etc/systemd/system/nym.service.d/override.conf"
-    check_noop(path, drop_in, "NYM002", "NYM051")
+    assert [each.code for each in findings(path, drop_in)] == ["NYM002", "NYM051"]
     check(path, drop_in.replace("server -u", "client -s"),
           drop_in.replace("nym-proxy-server -u", f"{CLIENT} -s"))  # fmt: skip
 

@@ -8,7 +8,7 @@ from nymproxy_migrate.options import ScanOptions
 from tests.migrate.tools import check, check_noop, codes, findings
 
 CLIENT = "nymproxy client --wire legacy"
-SERVER = "nymproxy server --accept legacy,stream"
+SERVER = "nymproxy server --accept legacy,stream --compat-config-dir"
 
 COMPOSE = """
 services:
@@ -34,18 +34,18 @@ services:
          "command:\n      - nymproxy\n      - client\n      - --wire\n      - legacy  # x\n"
          "      - '--listen-port=1'\n      - -sA"),
         ("entrypoint: [nym-proxy-server]\n    command: [-u, 'a:1', -c, /x]",
-         "entrypoint: [nymproxy, server, --accept, 'legacy,stream']\n"
-         "    command: [-u, 'a:1', -c, /root/x]"),
-        ("command: nym-proxy-server -u a:1 -c '/x y'", f"command: {SERVER} -u a:1 -c '/root/x y'"),
+         "entrypoint: [nymproxy, server, --accept, 'legacy,stream', --compat-config-dir]\n"
+         "    command: [-u, 'a:1', -c, /x]"),
+        ("command: nym-proxy-server -u a:1 -c '/x y'", f"command: {SERVER} -u a:1 -c '/x y'"),
         ("command: >\n      nym-proxy-client\n      -s A\n",
          f"command: >\n      {CLIENT}\n      -s A\n"),
         ("command: sh -c 'nym-proxy-server -u $$U -c /x'",
-         f"command: sh -c '{SERVER} -u $$U -c \"$$HOME/x\"'"),
+         f"command: sh -c '{SERVER} -u $$U -c /x'"),
         ('command: ["sh", "-c", "nym-proxy-server -u $$U -c /x"]',
-         f'command: ["sh", "-c", "{SERVER} -u $$U -c \\"$$HOME/x\\""]'),
+         f'command: ["sh", "-c", "{SERVER} -u $$U -c /x"]'),
         ("environment: {HOME: /srv}\n    command: nym-proxy-server -u a:1",
          "environment: {HOME: /srv}\n"
-         f"    command: {SERVER} --config-dir /srv/tmp/nym-tcp-proxy-server -u a:1"),
+         f"    command: {SERVER} -u a:1"),
     ],
 )  # fmt: skip
 def test_compose(before: str, after: str) -> None:
@@ -73,8 +73,8 @@ def test_an_image_that_is_the_program() -> None:
 
 
 def test_a_container_user_without_a_known_home() -> None:
-    text = "services:\n  a: {image: me/nymproxy, user: nym, command: [proxy_server, -u, 'a:1']}\n"
-    check_noop("compose.yaml", text, "NYM002", "NYM051")
+    text = "services:\n  a: {image: nymproxy, user: nym, command: [nym-proxy-server, -u, a:1]}\n"
+    assert [each.code for each in findings("compose.yaml", text)] == ["NYM002", "NYM051"]
 
 
 def test_anchors_are_changed_once() -> None:
@@ -124,11 +124,9 @@ spec:
         before.replace("{{ .Values.image | default", "nymproxy # {{ .Values.image | default"),
         before.replace("{{ .Values.image | default", "nymproxy # {{ .Values.image | default")
         .replace("nym-proxy-server -u {{", f"{SERVER} -u {{{{")
-        .replace("-c /data", '-c "$HOME/data"')
         .replace(
             '["nym-proxy-server"]',
-            '["nymproxy", "server", "--accept", "legacy,stream", "--config-dir", '
-            '"/root/tmp/nym-tcp-proxy-server"]',
+            '["nymproxy", "server", "--accept", "legacy,stream", "--compat-config-dir"]',
         ),
     )
 
@@ -154,7 +152,7 @@ jobs:
         before.replace("run: nym-proxy-client -s $", f"run: {CLIENT} -s $")
         .replace("nohup nym-proxy-client", f"nohup {CLIENT}")
         .replace("listen_port", "listen-port")
-        .replace("nym-proxy-server -u a:1 -c /x", f'{SERVER} -u a:1 -c "$HOME/x"')
+        .replace("nym-proxy-server -u a:1 -c /x", f"{SERVER} -u a:1 -c /x")
     )
     check(".github/workflows/ci.yml", before, after)
 
@@ -187,15 +185,13 @@ def test_ansible() -> None:
           ExecStart=/usr/bin/nym-proxy-server -u x:1 -c /d
 """
     after = (
-        before.replace(
-            "nym-proxy-server -u {{ up }} -c /x", f'{SERVER} -u {{{{ up }}}} -c "$HOME/x"'
-        )
+        before.replace("nym-proxy-server -u {{ up }} -c /x", f"{SERVER} -u {{{{ up }}}} -c /x")
         .replace("command: nym-proxy-client", f"command: {CLIENT}")
         .replace(
             "- nym-proxy-client\n          -",
             "- nymproxy\n          - client\n          - --wire\n          - legacy\n          -",
         )
-        .replace("/usr/bin/nym-proxy-server -u x:1 -c /d", f"{SERVER} -u x:1 -c ${{HOME}}/d")
+        .replace("/usr/bin/nym-proxy-server -u x:1 -c /d", f"/usr/local/bin/{SERVER} -u x:1 -c /d")
     )
     check("roles/nym/tasks/main.yml", before, after)
 

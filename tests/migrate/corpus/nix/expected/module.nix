@@ -1,9 +1,9 @@
 { pkgs, ... }: {
   systemd.services.nym = {
     description = "nym-proxy-client -s A";
-    serviceConfig.ExecStart = "nymproxy client --wire legacy -s \"a\"";
+    serviceConfig.ExecStart = "/usr/local/bin/nymproxy client --wire legacy -s \"a\"";
     script = ''
-      exec nymproxy server --accept legacy,stream -u ${cfg.up} -c "$HOME''${DATA}"
+      exec nymproxy server --accept legacy,stream --compat-config-dir -u ${cfg.up} -c "''${DATA}"
     '';
   };
   systemd.services.b.serviceConfig.ExecStart = "${pkgs.nym}/bin/nym-proxy-client -s a";

@@ -11,7 +11,7 @@ client = subprocess.Popen(
         "--listen-port=8080",
     ]
 )
-subprocess.run(["nymproxy", "server", "--accept", "legacy,stream", "-u", "app:80", "-c", "/srv/nym/keys"], env={"HOME": "/srv/nym"})
+subprocess.run(["nymproxy", "server", "--accept", "legacy,stream", "--compat-config-dir", "-u", "app:80", "-c", "/keys"], env={"HOME": "/srv/nym"})
 
 
 async def main() -> None:

@@ -2,7 +2,7 @@
 cat > /etc/systemd/system/nym.service <<EOF
 [Service]
 User=nym
-ExecStart=nymproxy server --accept legacy,stream -u $UPSTREAM -c \${HOME}/data
+ExecStart=/usr/local/bin/nymproxy server --accept legacy,stream --compat-config-dir -u $UPSTREAM -c /data
 EOF
 sudo tee /usr/local/bin/start.sh >/dev/null <<'EOF'
 #!/bin/sh

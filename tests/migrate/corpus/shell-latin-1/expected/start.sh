@@ -1,3 +1,3 @@
 #!/bin/sh
 # démarrer
-nymproxy server --accept legacy,stream -u a:1 -c "$HOME/données" # à côté
+nymproxy server --accept legacy,stream --compat-config-dir -u a:1 -c '/données' # à côté

@@ -3,7 +3,7 @@ resource "vm" "nym-proxy-client" {
   user_data = <<-EOF
     #!/bin/bash
     echo $${X}
-    nymproxy server --accept legacy,stream -u ${var.up} -c "$HOME/data"
+    nymproxy server --accept legacy,stream --compat-config-dir -u ${var.up} -c /data
   EOF
   provisioner "remote-exec" {
     inline = [

@@ -1,0 +1,2 @@
+server --port 80
+./client -s "$X"

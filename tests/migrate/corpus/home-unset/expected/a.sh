@@ -1,0 +1,2 @@
+unset HOME
+nymproxy server --accept legacy,stream --compat-config-dir -u a:1 -c /keys

@@ -1,0 +1,2 @@
+unset HOME
+nym-proxy-server -u a:1 -c /keys

@@ -1,0 +1,3 @@
+set -u
+HOME=$(mktemp -d)
+nym-proxy-server -u a:1 -c "/$NAME"

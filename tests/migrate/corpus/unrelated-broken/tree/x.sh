@@ -1,0 +1,1 @@
+x=(proxy_client --server-address 'B

@@ -1,0 +1,2 @@
+import re
+if re.search("Starting session:", line): pass

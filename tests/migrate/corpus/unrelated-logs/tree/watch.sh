@@ -1,0 +1,1 @@
+tail -f anonymizer.log | grep "Client created"
