@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-WORKLOADS = ("W1", "W2", "W3", "W7", "W12", "W15")
+WORKLOADS = ("W1", "W2", "W3", "W7", "W12", "W15", "W17")
 PROFILES = ("bare", "fast", "default")
 WIRES = ("tcp", "legacy", "stream")
 MEGABYTE = 1_000_000
@@ -61,6 +61,7 @@ def plan(selection: Selection) -> list[Cell]:
         "W7": _cpu,
         "W12": _start_up,
         "W15": _micro,
+        "W17": _nodes,
     }
     return [
         cell for name in WORKLOADS if name in selection.only for cell in makers[name](selection)
@@ -162,3 +163,13 @@ def _start_up(selection: Selection) -> list[Cell]:
 
 def _micro(selection: Selection) -> list[Cell]:
     return [Cell("W15", "default", "both", {"divisor": 4 if selection.quick else 1}, 1)]
+
+
+def _nodes(selection: Selection) -> list[Cell]:
+    packets = 500 if selection.quick else 4000
+    return [
+        Cell("W17", profile, "both", {"processes": count, "packets": packets}, runs)
+        for profile in _profiles(selection, ("bare",))
+        for runs in (_runs(selection, 1, 5),)
+        for count in (1, 2)
+    ]

@@ -1,4 +1,4 @@
-"""Measures one run of one cell and records it: W1, W2, W3, W7, W12 and W15."""
+"""Measures one run of one cell and records it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import anyio.to_thread
 from benchmarks import micro
 from benchmarks.bulk import move
 from benchmarks.echo import echo
+from benchmarks.nodes import node_costs
 from benchmarks.stage import PARTIES, BenchStage
 from benchmarks.startup import import_times, ready_times
 from nymproxy.testing import workloads
@@ -50,6 +51,8 @@ async def measure(
         await _profiled(cell, results, directory, seed)
     elif cell.workload == "W12":
         await _start_up(cell, stage, results, directory)
+    elif cell.workload == "W17":
+        await _nodes(cell, stage, results, seed)
     else:
         await anyio.to_thread.run_sync(measure_micro, cell, results, seed)
 
@@ -175,6 +178,15 @@ async def _start_up(cell: Cell, stage: BenchStage, results: Results, directory: 
         wall, cpu = await ready_times(stage, config_dir)
     results.add(cell, "ready", "s", wall)
     results.add(cell, "cpu", "s", cpu)
+
+
+async def _nodes(cell: Cell, stage: BenchStage, results: Results, seed: int) -> None:
+    packets = cell.params["packets"]
+    spent = await node_costs(
+        stage.processes, processes=cell.params["processes"], packets=packets, seed=seed
+    )
+    results.add(cell, "cpu_per_packet_nodes", "ms", sum(spent) / packets * 1000)
+    results.add(cell, "node_rate", "packets/CPU s", packets / max(spent))
 
 
 def measure_micro(cell: Cell, results: Results, seed: int) -> None:

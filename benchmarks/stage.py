@@ -122,6 +122,9 @@ class BenchStage:
         directory: for logs and keys.
         node_processes: of the localnet.
         sample_into: where the sampling profiler writes; ``None``: not profiled.
+
+    Attributes:
+        processes: where further processes come from.
     """
 
     def __init__(
@@ -132,7 +135,7 @@ class BenchStage:
         node_processes: int = 1,
         sample_into: Path | None = None,
     ) -> None:
-        self._stage = Stage(folder=directory, profile=profile, wrap=self._sampled)
+        self.processes = Stage(folder=directory, profile=profile, wrap=self._sampled)
         self._node_processes = node_processes
         self._sample_into = sample_into
         self._stack = AsyncExitStack()
@@ -172,7 +175,9 @@ class BenchStage:
         """Return a server of its own, yet to be started, on a directory."""
         network, upstream = await self._network(), await self._upstream()
         name = f"start-{config_dir.name}"
-        return self._stage.server(network.env_file, upstream.http, name=name, config_dir=config_dir)
+        return self.processes.server(
+            network.env_file, upstream.http, name=name, config_dir=config_dir
+        )
 
     async def _pair_of(self, client: StagedClient) -> Pair:
         network, server = await self._network(), await self._server()
@@ -189,18 +194,18 @@ class BenchStage:
     ) -> AbstractAsyncContextManager[StagedClient]:
         flags = ("--wire", wire, "--identity-mode", identity_mode)
         env_file, address = (await self._network()).env_file, (await self._server()).address
-        return self._stage.client(env_file, address, *flags, name=name)
+        return self.processes.client(env_file, address, *flags, name=name)
 
     async def _network(self) -> StagedNetwork:
         flags = ("--processes", str(self._node_processes))
-        return await self._once("localnet", self._stage.localnet(*flags))
+        return await self._once("localnet", self.processes.localnet(*flags))
 
     async def _upstream(self) -> StagedUpstream:
-        return await self._once("upstream", self._stage.upstream())
+        return await self._once("upstream", self.processes.upstream())
 
     async def _server(self) -> StagedServer:
         env_file, upstream = (await self._network()).env_file, (await self._upstream()).http
-        return await self._once("server", self._stage.server(env_file, upstream))
+        return await self._once("server", self.processes.server(env_file, upstream))
 
     async def _once(self, name: str, process: AbstractAsyncContextManager[T]) -> T:
         if name not in self._running:

@@ -33,13 +33,18 @@ MAX_FORWARD_DELAY_NS = 10_000_000_000
 """Longer delays are cut to this, not refused (``maximum_forward_packet_delay``)."""
 
 _ACK_ADDRESS_BYTES = 19
+_PACKED_LENGTHS = {4: 7, 6: 19}
 SURB_ACK_BYTES = _ACK_ADDRESS_BYTES + PacketSize.ACK.packet_length
 
 
 class Forward(NamedTuple):
-    """A packet for the next node."""
+    """A packet for the next node.
 
-    address: NodeAddress
+    The address (:meth:`NodeAddress.pack`) stays as it came: to read it costs as much as to queue
+    the packet, and few nodes have many neighbours.
+    """
+
+    next_hop: bytes
     frame: Frame
     delay_seconds: float
 
@@ -159,9 +164,8 @@ class PacketProcessor:
         if delay_ns > MAX_FORWARD_DELAY_NS:
             self._counters.event("clamped_delays")
             delay_ns = MAX_FORWARD_DELAY_NS
-        return Forward(
-            hop.address, Frame(frame.size, frame.rotation, hop.packet), delay_ns / 1_000_000_000
-        )
+        sent_on = Frame(frame.size, frame.rotation, hop.packet)
+        return Forward(_packed_address(hop.next_hop), sent_on, delay_ns / 1_000_000_000)
 
     def _deliver(self, hop: FinalHop, frame: Frame) -> Deliver | None:
         if not self._accepts_final_hops:
@@ -188,5 +192,15 @@ def _surb_ack(block: bytes, rotation: KeyRotation) -> Forward:
     Raises:
         SphinxError: the first hop is no address.
     """
-    address, _ = NodeAddress.unpack(block[:_ACK_ADDRESS_BYTES])
-    return Forward(address, Frame(PacketSize.ACK, rotation, block[_ACK_ADDRESS_BYTES:]), 0.0)
+    next_hop = _packed_address(block[:_ACK_ADDRESS_BYTES])
+    return Forward(next_hop, Frame(PacketSize.ACK, rotation, block[_ACK_ADDRESS_BYTES:]), 0.0)
+
+
+def _packed_address(field: bytes) -> bytes:
+    """Return a padded address field without its padding.
+
+    Raises:
+        SphinxError: the field is no address.
+    """
+    length = _PACKED_LENGTHS.get(field[0])
+    return field[: NodeAddress.unpack(field)[1]] if length is None else field[:length]

@@ -184,7 +184,7 @@ class GatewayClients:
     def _release_ack(self, delivery: Deliver) -> None:
         if delivery.ack is not None:
             self.counters.add(Direction.ACKS_RELEASED, PacketSize.ACK)
-            self._outbox.send(delivery.ack.address, delivery.ack.frame)
+            self._outbox.send(delivery.ack.next_hop, delivery.ack.frame)
 
     # Packets of clients, and their state.
 
@@ -195,10 +195,10 @@ class GatewayClients:
         frame = Frame(size, packet.rotation, packet.packet)
         gate = self._from_client_gate
         if gate.is_open:
-            self._outbox.send(packet.first_hop, frame)
+            self._outbox.send(packet.first_hop.pack(), frame)
             return
         for delay, changed in gate.apply(packet.packet, anyio.current_time()):
-            self._outbox.send(packet.first_hop, frame._replace(packet=changed), delay)
+            self._outbox.send(packet.first_hop.pack(), frame._replace(packet=changed), delay)
 
     def forget(self, address: bytes) -> None:
         """Delete everything about a client; its connection may go on."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy.errors import ConfigurationError
 from nymproxy.localnet.gateway_clients import GatewayClients
 from nymproxy.localnet.gateway_door import GatewayDoor
 from nymproxy.localnet.gateway_store import GatewayStore
@@ -47,7 +48,11 @@ class GatewayNode(Node):
         state_file: Path,
     ) -> None:
         super().__init__(name, environment, mix_port)
-        self._client_port = Port(client_port)
+        try:
+            self._client_port = Port(client_port)
+        except ConfigurationError:
+            super().close()
+            raise
         self._state_file = state_file
         self._outbox: Outbox | None = None
         self._clients: GatewayClients | None = None

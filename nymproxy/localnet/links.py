@@ -18,6 +18,7 @@ from nymproxy._signal import Signal
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
 from nymproxy.localnet.delayer import Delayer
 from nymproxy.localnet.framing import Frame, FrameVersion, encode_frame
+from nymproxy.mixnet.sphinx import NodeAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream, TaskGroup
 
     from nymproxy.localnet.fault_gates import FaultGate, FaultGates
-    from nymproxy.mixnet.sphinx import NodeAddress
 
 logger = logging.getLogger("nymproxy.localnet")
 
@@ -190,17 +190,20 @@ class Outbox:
         self._counters = counters
         self._clock = clock
         self._version = version
-        self._links: dict[NodeAddress, Link] = {}
+        self._links: dict[bytes, Link] = {}
         self._delayed: Delayer[tuple[Link, Frame]] = Delayer(
             lambda item: item[0].offer(item[1]), clock=clock
         )
         self._task_group: TaskGroup | None = None
 
-    def send(self, address: NodeAddress, frame: Frame, delay_seconds: float = 0.0) -> None:
-        """Send a packet after a delay. Never waits, never raises: what cannot go is counted."""
-        link = self._links.get(address)
+    def send(self, next_hop: bytes, frame: Frame, delay_seconds: float = 0.0) -> None:
+        """Send a packet to a packed address after a delay.
+
+        Never waits, never raises: what cannot go is counted.
+        """
+        link = self._links.get(next_hop)
         if link is None:
-            link = self._open_link(address)
+            link = self._open_link(next_hop)
             if link is None:
                 return
         if link.gate.is_open:
@@ -230,7 +233,8 @@ class Outbox:
             for link in self._links.values():
                 link.drop_queue(DropReason.NODE_STOPPED)
 
-    def _open_link(self, address: NodeAddress) -> Link | None:
+    def _open_link(self, next_hop: bytes) -> Link | None:
+        address, _ = NodeAddress.unpack(next_hop)
         if not address.ip.is_loopback:
             self._counters.drop(DropReason.NOT_LOOPBACK)
             return None
@@ -238,7 +242,7 @@ class Outbox:
             self._counters.drop(DropReason.QUEUE_FULL)
             return None
         gate = self._gates.gate(self._node, self._name_of(address), self._counters.inject)
-        link = self._links[address] = Link(address, gate, self._counters, self._version)
+        link = self._links[next_hop] = Link(address, gate, self._counters, self._version)
         if self._task_group is not None:
             self._task_group.start_soon(link.run)
         return link

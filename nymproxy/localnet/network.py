@@ -15,7 +15,7 @@ import anyio
 
 from nymproxy._background_task import leave_group
 from nymproxy.errors import StorageError
-from nymproxy.localnet.config import LocalnetConfig, NodeSpec, lay_out
+from nymproxy.localnet.config import LAYER_COUNT, LocalnetConfig, NodeSpec, lay_out
 from nymproxy.localnet.directory_server import JsonServer
 from nymproxy.localnet.env_file import env_file_text
 from nymproxy.localnet.epochs import EpochClock
@@ -30,12 +30,14 @@ from nymproxy.mixnet.randomness import RandomBytes, system_random_bytes
 from nymproxy.mixnet.sphinx import NodeAddress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
 
     from anyio.abc import TaskGroup
 
 ENV_FILE = "localnet.env"
+GATEWAYS_WORK = 1.1
+"""CPU time of all gateways for a packet and its acknowledgement, by that of a layer of mixes."""
 
 
 class Localnet:
@@ -140,22 +142,34 @@ async def _open_hosts(
     tasks: TaskGroup,
     stack: AsyncExitStack,
 ) -> list[NodeHost]:
-    here = [spec for spec in specs if spec.is_gateway or config.processes == 1]
+    here, *elsewhere = deal(specs, config.processes)
     local = LocalHost(here, environment, directory, tasks)
     stack.callback(local.close)
     hosts: list[NodeHost] = [local]
-    for elsewhere in _spread([spec for spec in specs if spec not in here], config.processes):
+    for share in elsewhere:
         worker = await start_worker(
-            elsewhere, environment.secret, environment.epochs.schedule, config.frame_version
+            share, environment.secret, environment.epochs.schedule, config.frame_version
         )
         hosts.append(await stack.enter_async_context(worker))
     return hosts
 
 
-def _spread(specs: list[NodeSpec], processes: int) -> list[list[NodeSpec]]:
-    """Deal the mix nodes out to the worker processes, each layer over as many as possible."""
-    workers = min(processes - 1, len(specs))
-    return [specs[index::workers] for index in range(workers)]
+def deal(specs: Sequence[NodeSpec], processes: int) -> list[list[NodeSpec]]:
+    """Deal the nodes out to processes so that these have equally much to do; ours comes first.
+
+    Gateways are ours, since they need the state directory. A packet costs all gateways together
+    about as much as it costs one layer of mixes (``python -m benchmarks --only W17``).
+    """
+    mixes = [spec for spec in specs if not spec.is_gateway]
+    mix_work = LAYER_COUNT / len(mixes)
+    shares = [[spec for spec in specs if spec.is_gateway]]
+    shares += [[] for _ in range(min(processes - 1, len(mixes)))]
+    work = [GATEWAYS_WORK, *(0.0 for _ in shares[1:])]
+    for spec in mixes:
+        index = work.index(min(work))
+        shares[index].append(spec)
+        work[index] += mix_work
+    return shares
 
 
 def _write_env_file(path: Path, directory_url: str) -> None:

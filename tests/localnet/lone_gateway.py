@@ -76,7 +76,7 @@ class LoneGateway:
         """Let messages arrive from the mixnet; their acks go nowhere, but are counted."""
         clients = self.node._clients
         assert clients is not None
-        ack = Forward(NOWHERE, Frame(PacketSize.ACK, KeyRotation.EVEN, bytes(386)), 0.0)
+        ack = Forward(NOWHERE.pack(), Frame(PacketSize.ACK, KeyRotation.EVEN, bytes(386)), 0.0)
         clients.deliver(
             [
                 Deliver(client.address, message, PacketSize.REGULAR, ack if acked else None)

@@ -91,7 +91,7 @@ def test_a_forward_hop_keeps_size_and_marker() -> None:
     node = Node()
     outcome = node.processor.process(_frame(delay_ns=15_000_000))
     assert isinstance(outcome, Forward)
-    assert outcome.address == LATER
+    assert outcome.next_hop == LATER.pack()
     assert outcome.delay_seconds == 0.015
     assert outcome.frame.size is PacketSize.REGULAR
     assert outcome.frame.rotation is KeyRotation.EVEN
@@ -118,7 +118,7 @@ def test_a_final_hop_gives_message_and_ack() -> None:
     assert outcome.destination == DESTINATION
     assert outcome.message == b"m" * (2048 - SURB_ACK_BYTES)
     assert outcome.ack is not None
-    assert outcome.ack.address == LATER
+    assert outcome.ack.next_hop == LATER.pack()
     assert outcome.ack.frame == Frame(PacketSize.ACK, KeyRotation.EVEN, b"\x05" * 386)
     assert outcome.ack.delay_seconds == 0
 

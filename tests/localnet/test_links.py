@@ -91,7 +91,7 @@ async def test_packets_share_one_connection_in_order(version: FrameVersion) -> N
     peer, sender = Peer(), Sender(version)
     async with peer.listening(), sender.running():
         for number in range(500):
-            sender.outbox.send(peer.address, _frame(number))
+            sender.outbox.send(peer.address.pack(), _frame(number))
         assert await peer.numbers(500) == list(range(500))
     assert peer.connections == 1
     assert sender.counters.packets(Direction.FORWARDED) == 500
@@ -103,9 +103,9 @@ async def test_packets_share_one_connection_in_order(version: FrameVersion) -> N
 async def test_delays_reorder_packets() -> None:
     peer, sender = Peer(), Sender()
     async with peer.listening(), sender.running():
-        sender.outbox.send(peer.address, _frame(2), 0.05)
-        sender.outbox.send(peer.address, _frame(1), 0.02)
-        sender.outbox.send(peer.address, _frame(0))
+        sender.outbox.send(peer.address.pack(), _frame(2), 0.05)
+        sender.outbox.send(peer.address.pack(), _frame(1), 0.02)
+        sender.outbox.send(peer.address.pack(), _frame(0))
         assert await peer.numbers(3) == [0, 1, 2]
     peer.port.close()
 
@@ -114,7 +114,7 @@ async def test_a_full_queue_drops_the_newest() -> None:
     peer, sender = Peer(), Sender()
     async with peer.listening():
         for number in range(QUEUE_LIMIT + 5):
-            sender.outbox.send(peer.address, _frame(number))
+            sender.outbox.send(peer.address.pack(), _frame(number))
         async with sender.running():
             assert await peer.numbers(QUEUE_LIMIT) == list(range(QUEUE_LIMIT))
     assert sender.counters.dropped(DropReason.QUEUE_FULL) == 5
@@ -124,10 +124,10 @@ async def test_a_full_queue_drops_the_newest() -> None:
 async def test_a_refused_connection_loses_the_queue_and_is_tried_again_at_once() -> None:
     peer, sender = Peer(), Sender()
     async with sender.running():
-        sender.outbox.send(peer.address, _frame(0))
+        sender.outbox.send(peer.address.pack(), _frame(0))
         await sender.until_dropped(DropReason.CONNECTION_LOST, 1)
         async with peer.listening():
-            sender.outbox.send(peer.address, _frame(1))
+            sender.outbox.send(peer.address.pack(), _frame(1))
             assert await peer.numbers(1) == [1]
     peer.port.close()
 
@@ -136,11 +136,11 @@ async def test_a_restarted_peer_is_found_again() -> None:
     peer, sender = Peer(), Sender()
     async with sender.running():
         async with peer.listening():
-            sender.outbox.send(peer.address, _frame(0))
+            sender.outbox.send(peer.address.pack(), _frame(0))
             await peer.numbers(1)
         await anyio.sleep(0.02)
         async with peer.listening():
-            sender.outbox.send(peer.address, _frame(1))
+            sender.outbox.send(peer.address.pack(), _frame(1))
             assert await peer.numbers(2) == [0, 1]
     peer.port.close()
 
@@ -148,12 +148,12 @@ async def test_a_restarted_peer_is_found_again() -> None:
 async def test_disconnect_aborts_and_the_next_packet_connects() -> None:
     peer, sender = Peer(), Sender()
     async with peer.listening(), sender.running():
-        sender.outbox.send(peer.address, _frame(0))
+        sender.outbox.send(peer.address.pack(), _frame(0))
         await peer.numbers(1)
         assert sender.outbox.disconnect(lambda name: name == "mix-2-0") == 1
         assert sender.outbox.disconnect(lambda name: name == "client") == 0
         await anyio.sleep(0.02)
-        sender.outbox.send(peer.address, _frame(1))
+        sender.outbox.send(peer.address.pack(), _frame(1))
         assert await peer.numbers(2) == [0, 1]
     assert peer.connections == 2
     peer.port.close()
@@ -163,10 +163,10 @@ async def test_an_idle_link_is_closed_and_opened_again(monkeypatch: pytest.Monke
     monkeypatch.setattr(links, "IDLE_SECONDS", 0.05)
     peer, sender = Peer(), Sender()
     async with peer.listening(), sender.running():
-        sender.outbox.send(peer.address, _frame(0))
+        sender.outbox.send(peer.address.pack(), _frame(0))
         await peer.numbers(1)
         await eventually(lambda: peer.ended == 1)
-        sender.outbox.send(peer.address, _frame(1))
+        sender.outbox.send(peer.address.pack(), _frame(1))
         assert await peer.numbers(2) == [0, 1]
     assert peer.connections == 2
     assert sender.counters.dropped(DropReason.CONNECTION_LOST) == 0
@@ -177,7 +177,7 @@ async def test_nothing_leaves_the_machine() -> None:
     sender = Sender()
     async with sender.running():
         for ip in ("10.0.0.1", "8.8.8.8", "2001:db8::1"):
-            sender.outbox.send(NodeAddress.parse(ip, 1789), _frame(0))
+            sender.outbox.send(NodeAddress.parse(ip, 1789).pack(), _frame(0))
     assert sender.counters.dropped(DropReason.NOT_LOOPBACK) == 3
 
 
@@ -188,7 +188,7 @@ async def test_faults_act_between_node_and_link() -> None:
     )
     async with peer.listening(), sender.running():
         for number in range(400):
-            sender.outbox.send(peer.address, _frame(number))
+            sender.outbox.send(peer.address.pack(), _frame(number))
         expected = 400 - sender.counters.injected("loss") + sender.counters.injected("duplicate")
         await peer.numbers(expected)
     assert sender.counters.injected("loss") > 100
@@ -198,7 +198,7 @@ async def test_faults_act_between_node_and_link() -> None:
 async def test_what_waits_at_the_end_is_counted() -> None:
     peer, sender = Peer(), Sender()
     async with sender.running():
-        sender.outbox.send(peer.address, _frame(0), 10.0)
+        sender.outbox.send(peer.address.pack(), _frame(0), 10.0)
     assert sender.counters.dropped(DropReason.NODE_STOPPED) == 1
     peer.port.close()
 
