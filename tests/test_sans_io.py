@@ -25,7 +25,7 @@ SHELLS: dict[str, set[str]] = {
     "nymproxy.legacy": {
         "client", "client_pool", "connector", "identities", "server", "session", "upstream_header",
     },
-    "nymproxy.mixnet": {"client", "connecting", "status", "transport"},
+    "nymproxy.mixnet": {"client", "connecting", "shell", "transport"},
     "nymproxy.mixnet.directory": {"client", "http_session", "keeper"},
     "nymproxy.mixnet.gateway": {"connection", "establishing", "link", "websocket"},
     "nymproxy.mixnet.machine": set(),

@@ -179,10 +179,11 @@ class ChannelMachine:
         self.write_error = error
         self.outbound.abandon()
 
-    def abort(self, code: ResetCode, reason: str) -> None:
-        """End both directions at once."""
+    def abort(self, code: ResetCode, reason: str, error: NymError | None = None) -> None:
+        """End both directions at once; ``error``: what our own side sees, if not a StreamReset."""
         if self.error is None and not self.is_over:
-            error = StreamReset(f"the channel was aborted here ({code.name.lower()})", code)
+            if error is None:
+                error = StreamReset(f"the channel was aborted here ({code.name.lower()})", code)
             self._fail(error, code, reason)
             self.inbound.discard()
 

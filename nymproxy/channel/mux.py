@@ -99,6 +99,7 @@ class ChannelMux:
         self.transport = transport
         self.error: ClientDisconnected | None = None
         """Set when the mux has ended."""
+        self._closed = ClientDisconnected("the client was closed, or lost its gateway for good")
         self._codecs = {protocol.codec.name: protocol.codec for protocol in protocols}
         self._table = ChannelTable(protocols, random_bytes=random_bytes, limits=limits)
         self._grace_seconds = grace_seconds
@@ -224,7 +225,7 @@ class ChannelMux:
         """Fail all that goes on: nobody may wait for a transport that is gone. Idempotent."""
         if self.error is not None:
             return
-        self.error = ClientDisconnected("the client was closed, or lost its gateway for good")
+        self.error = self._closed
         self.error.__cause__ = cause
         now = anyio.current_time()
         for driver in list(self._drivers.values()):
@@ -365,10 +366,11 @@ class ChannelMux:
             self._close_listener(listener)
         deadline = anyio.current_time() + grace_seconds
         try:
-            with anyio.CancelScope(deadline=deadline):
-                self._for_each(lambda machine: machine.app_finished())
-                await self._wait_for_all(lambda machine: machine.outbound.is_drained)
-            self._for_each(_abort_unless_drained)
+            if grace_seconds > 0:
+                with anyio.CancelScope(deadline=deadline):
+                    self._for_each(lambda machine: machine.app_finished())
+                    await self._wait_for_all(lambda machine: machine.outbound.is_drained)
+            self._for_each(self._shut_down if grace_seconds > 0 else self._cut_off)
             with anyio.move_on_after(ABORT_SECONDS):
                 await self._wait_for_all(lambda machine: machine.error is None)
             with anyio.CancelScope(deadline=deadline):
@@ -376,6 +378,13 @@ class ChannelMux:
         finally:
             self._end(None)
             self._task_group.cancel_scope.cancel()
+
+    def _cut_off(self, machine: ChannelMachine) -> None:
+        machine.abort(ResetCode.SHUTTING_DOWN, "the client is shutting down", self._closed)
+
+    def _shut_down(self, machine: ChannelMachine) -> None:
+        if machine.write_error is not None or not machine.outbound.is_drained:
+            self._cut_off(machine)
 
     async def _all_told(self) -> None:
         """Wait until nothing is left to be sent, or to be acknowledged."""
@@ -394,11 +403,6 @@ class ChannelMux:
         for driver in list(self._drivers.values()):
             while not driver.is_done and not is_so(driver.machine):
                 await driver.state.wait()
-
-
-def _abort_unless_drained(machine: ChannelMachine) -> None:
-    if machine.write_error is not None or not machine.outbound.is_drained:
-        machine.abort(ResetCode.SHUTTING_DOWN, "the client is shutting down")
 
 
 async def _wait_for(driver: ChannelDriver, is_so: Callable[[], bool]) -> None:

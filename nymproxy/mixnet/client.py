@@ -19,7 +19,7 @@ import anyio.lowlevel
 
 from nymproxy._background_task import leave_group
 from nymproxy._signal import Signal
-from nymproxy.errors import ClientDisconnected, NymError, UsageError
+from nymproxy.errors import NymError, UsageError
 from nymproxy.mixnet.connecting import (
     Environment,
     address_of,
@@ -34,25 +34,22 @@ from nymproxy.mixnet.gateway import LinkState
 from nymproxy.mixnet.machine import ClientMachine, ClientStatus, PacketBuilder
 from nymproxy.mixnet.messages import AckKey, InboundDecoder, PacketOpener, ReplyKeyStore
 from nymproxy.mixnet.randomness import system_random_bytes
-from nymproxy.mixnet.status import StatusBoard
+from nymproxy.mixnet.shell import MachineShell, StatusBoard
 from nymproxy.mixnet.traffic import DEFAULT, profile_named
-from nymproxy.mixnet.transport import DEFAULT_LANE, Delivery
 
 if TYPE_CHECKING:
     import os
     import ssl
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from anyio.abc import TaskGroup
 
-    from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+    from nymproxy.address import NodeIdentity
     from nymproxy.mixnet.directory import NetworkDetails, Topology
     from nymproxy.mixnet.gateway.link import GatewayLink
-    from nymproxy.mixnet.machine import ClientCounters, Submission
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.records import Received
-    from nymproxy.mixnet.status import StatusChanges
+    from nymproxy.mixnet.shell import StatusChanges
     from nymproxy.mixnet.storage import ClientKeys, ClientStorage
     from nymproxy.mixnet.traffic import TrafficProfile
 
@@ -67,7 +64,7 @@ _OVERLAP_SECONDS: Final = 3600.0
 of the public network."""
 
 
-class MessageClient:
+class MessageClient(MachineShell):
     """A client of the mixnet. Make one with :meth:`connect`, then enter it with ``async with``."""
 
     def __init__(
@@ -89,25 +86,22 @@ class MessageClient:
             profile: shapes the traffic.
             environment: time and randomness.
         """
+        machine = _make_machine(keys, link, keeper, profile, environment)
+        super().__init__(machine, environment.clock)
         self._link = link
         self._keeper = keeper
         self._storage = storage
-        self._clock = environment.clock
-        self._machine = _make_machine(keys, link, keeper, profile, environment)
         self._board = StatusBoard(ClientStatus(0.9, False, False, "connected, not started"))
         self._is_closed = False
         self._is_started = False
         self._supervisor: TaskGroup | None = None
         self._tasks: anyio.CancelScope | None = None
         self._pushed = link.pushed
-        self._is_receiving = False
         self._departs_at = float("-inf")  # until when the sending task sleeps; not, if in the past
         self._ticks_at = float("-inf")
         self._may_depart = Signal()
         self._may_tick = Signal()
         self._chores_wait = Signal()
-        self._arrived = Signal()
-        self._taken = Signal()
 
     @classmethod
     async def connect(
@@ -168,19 +162,9 @@ class MessageClient:
     # What users see.
 
     @property
-    def address(self) -> NymAddress:
-        """Our own address."""
-        return self._machine.address
-
-    @property
     def profile(self) -> TrafficProfile:
         """What shapes the traffic."""
         return self._machine.profile
-
-    @property
-    def packet_rate(self) -> float | None:
-        """Packets a second that the schedule lets out, or ``None`` without a schedule."""
-        return self.profile.packet_rate
 
     @property
     def is_connected(self) -> bool:
@@ -195,109 +179,6 @@ class MessageClient:
     def status_changes(self) -> StatusChanges:
         """Iterate over the present status and each later one, until the client is closed."""
         return self._board.changes()
-
-    @property
-    def counters(self) -> ClientCounters:
-        """What the client has done so far."""
-        return self._machine.counters
-
-    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
-        """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""
-        return self._machine.reply_surbs_in_hand(tag)
-
-    def discard_lane(self, lane: int) -> None:
-        """Drop what waits in or for a lane, and retransmissions of it; their deliveries fail."""
-        self._machine.discard_lane(lane)
-        self._changed()
-
-    async def send(
-        self,
-        to: NymAddress | SenderTag,
-        payload: bytes,
-        *,
-        surbs: int = 0,
-        lane: int = DEFAULT_LANE,
-    ) -> Delivery:
-        """Accept one message. See :class:`MessageTransport`.
-
-        Raises:
-            UnknownGateway: the recipient's gateway is not in the topology.
-            TopologyUnavailable: there is no topology now.
-            NoReplySurbs: nothing was received from this tag (recently).
-            MessageTooLarge: over the limit.
-            UsageError: an empty reply, SURBs for a reply, or fewer than none.
-            ClientDisconnected: closed, or the gateway is lost for good.
-        """
-        self._check_running()
-        return await self._submit(
-            self._machine.submit(to, payload, surbs=surbs, lane=lane, now=self._clock())
-        )
-
-    async def send_plain(
-        self, to: NymAddress, payload: bytes, *, lane: int = DEFAULT_LANE
-    ) -> Delivery:
-        """As :meth:`send`, without even a sender tag: nothing links the message to others."""
-        self._check_running()
-        return await self._submit(
-            self._machine.submit_plain(to, payload, lane=lane, now=self._clock())
-        )
-
-    async def _submit(self, submission: Submission) -> Delivery:
-        """Wait until a message is in the outbox.
-
-        Raises:
-            ClientDisconnected: the client has ended meanwhile.
-            DeliveryAbandoned: the lane was discarded meanwhile.
-        """
-        machine = self._machine
-        try:
-            while not submission.is_made and submission.error is None:
-                await anyio.lowlevel.checkpoint()
-                machine.advance(submission, self._clock())
-            self._changed()
-            if submission.is_settled:
-                await anyio.lowlevel.checkpoint_if_cancelled()
-            else:
-                settled = anyio.Event()
-                submission.on_settled = settled.set
-                await settled.wait()
-        except BaseException:
-            submission.call_off()
-            raise
-        finally:
-            machine.forget(submission)
-        if submission.error is not None:
-            raise submission.error
-        return Delivery(submission.delivery)
-
-    def receive(self) -> AsyncIterator[Received]:
-        """Iterate over arriving messages. See :class:`MessageTransport`."""
-        return _Messages(self)
-
-    async def next_message(self) -> Received:
-        """Take the next message.
-
-        Raises:
-            StopAsyncIteration: the client was closed, and everything was taken.
-            ClientDisconnected: the gateway was lost for good.
-            UsageError: somebody else waits already.
-        """
-        if self._is_receiving:
-            raise UsageError("one consumer at a time receives messages")
-        self._is_receiving = True
-        try:
-            await anyio.lowlevel.checkpoint()
-            while (message := self._machine.take_message()) is None:
-                ended = self._machine.ended
-                if ended is not None and ended.__cause__ is None:
-                    raise StopAsyncIteration
-                if ended is not None:
-                    raise ClientDisconnected(str(ended)) from ended
-                await self._arrived.wait()
-        finally:
-            self._is_receiving = False
-        self._taken.set()
-        return message
 
     async def aclose(self) -> None:
         """Close at once: what is still queued fails with ``DeliveryAbandoned``. Idempotent."""
@@ -372,14 +253,12 @@ class MessageClient:
         self._changed()
 
     def _check_running(self) -> None:
-        ended = self._machine.ended
-        if ended is not None:
-            raise ClientDisconnected(str(ended)) from ended.__cause__
+        super()._check_running()
         if not self._is_started:
             raise UsageError("enter the client first: async with client")
 
     def _changed(self) -> None:
-        """Wake the tasks for which the machine has something, after it was told something."""
+        super()._changed()
         machine = self._machine
         if machine.next_departure() < self._departs_at:
             self._may_depart.set()
@@ -387,9 +266,6 @@ class MessageClient:
             self._may_tick.set()
         if machine.has_chores:
             self._chores_wait.set()
-        if machine.ended is not None:
-            self._arrived.set()
-            self._taken.set()
         if self._is_started or machine.ended is not None:
             self._board.show(machine.status)
 
@@ -431,7 +307,7 @@ class MessageClient:
     async def _take(self, pushed: bytes) -> None:
         machine = self._machine
         machine.frame_arrived(pushed, self._clock())
-        if machine.has_messages:
+        if len(machine.inbox):
             self._arrived.set()
         if not machine.may_read:
             await self._until_readable()
@@ -495,21 +371,6 @@ class MessageClient:
             self._machine.link_changed(trouble)
             self._changed()
             await self._link.wait_changed()
-
-
-class _Messages:
-    """Iterates over what arrives; a plain object, since an unfinished generator warns on trio."""
-
-    __slots__ = ("_client",)
-
-    def __init__(self, client: MessageClient) -> None:
-        self._client = client
-
-    def __aiter__(self) -> _Messages:
-        return self
-
-    async def __anext__(self) -> Received:
-        return await self._client.next_message()
 
 
 def _make_machine(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.machine import ClientCounters, ClientStatus
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.status import StatusChanges
+    from nymproxy.mixnet.shell import StatusChanges
     from nymproxy.mixnet.storage import ClientStorage
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import Delivery, Received

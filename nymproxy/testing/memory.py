@@ -6,49 +6,51 @@
         alice, bob = network.endpoint("alice"), network.endpoint("bob")
         await alice.send(bob.address, b"hello", surbs=20)
 
-It models packets, not only messages: each takes its turn in a fair schedule, is lost, delayed and
-sent again by itself, and a message arrives when its last packet does. Replies use up one SURB for
-each packet and wait for more as the real reply controller does; the answer to a request for SURBs
-takes no turn in the owner's schedule, and acknowledgements are never lost. All randomness comes
-from the seed, so that a run under trio's ``MockClock(autojump_threshold=0)`` repeats exactly as
-long as the tasks that use the network call it in the same order.
+Each endpoint is a real client: the machine that a :class:`~nymproxy.mixnet.client.MessageClient`
+has, with its lanes, window, timers and reply SURBs. What is pretended is the network below:
+packets go from client to client without cryptography, and each is lost, delayed, doubled and
+altered by itself, as is each ack. All randomness comes from the seed, so that a run under trio's
+``MockClock(autojump_threshold=0)`` repeats exactly as long as the tasks that use the network call
+it in the same order.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 from collections import deque
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
-from nacl.signing import SigningKey
 
-from nymproxy.address import NodeIdentity, NymAddress, SenderTag
-from nymproxy.errors import ClientDisconnected, UnknownGateway, UsageError
+from nymproxy._signal import Signal
+from nymproxy.address import SenderTag
+from nymproxy.errors import UnknownGateway, UsageError
+from nymproxy.testing._agenda import Agenda
 from nymproxy.testing._memory_endpoint import MemoryEndpoint
 from nymproxy.testing._memory_model import (
-    Agenda,
+    KIND_OF_PACKET,
     ChooseFate,
     Disconnect,
     MemoryFaults,
     MemoryMessage,
     MessageFate,
     MessageKind,
-    packets_needed,
 )
+from nymproxy.testing._pretended_client import pretended_profile
+from nymproxy.testing._pretended_mixnet import PacketFaults, PretendedMixnet, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
     from anyio.abc import TaskGroup
 
-    from nymproxy.testing._memory_lane import Outgoing
+    from nymproxy.address import NodeIdentity, NymAddress
+    from nymproxy.mixnet.traffic import OutgoingMessage, TrafficProfile
 
 __all__ = (
     "ChooseFate",
@@ -59,8 +61,14 @@ __all__ = (
     "MemoryNetwork",
     "MessageFate",
     "MessageKind",
-    "packets_needed",
 )
+
+_VERDICTS = {
+    MessageFate.DELIVER: Verdict(),
+    MessageFate.ABANDON: Verdict(is_lost=True),
+    MessageFate.VANISH: Verdict(is_swallowed=True),
+}
+_OWN_LANE = -1
 
 
 class MemoryNetwork:
@@ -69,13 +77,12 @@ class MemoryNetwork:
     Args:
         seed: of everything random, keys included.
         faults: what goes wrong; may be replaced while the network runs (:attr:`faults`).
-        packet_rate: packets a second of each endpoint's sending schedule, evenly spaced;
-            ``None`` for as fast as the window of unacknowledged packets allows.
-        window_packets: that window, for each endpoint.
-        lane_capacity_packets: what may wait in one lane before ``send`` blocks. A larger message
-            goes in when the lane is empty.
-        inbox_capacity: messages that wait at a recipient's gateway. Packets that would complete
-            one more are taken as lost, so they come again.
+        packet_rate: packets a second of each endpoint's sending schedule, evenly spaced and
+            without cover; ``None`` for as fast as the window of unacknowledged packets allows.
+        window_packets: that window, for each endpoint; it stays as it is.
+        lane_capacity_packets: what may wait in one lane before ``send`` blocks.
+        mailbox_packets: what may wait for an endpoint at its gateway, while the endpoint is not
+            connected or its messages are not taken. Further packets are dropped unacked.
         log_capacity: records kept in :attr:`log`; the oldest go first.
     """
 
@@ -87,30 +94,36 @@ class MemoryNetwork:
         packet_rate: float | None = None,
         window_packets: int = 1000,
         lane_capacity_packets: int = 128,
-        inbox_capacity: int = 10_000,
+        mailbox_packets: int = 100_000,
         log_capacity: int = 10_000,
     ) -> None:
-        self.seed = seed
         self.faults = faults or MemoryFaults()
         self.packet_rate = packet_rate
-        self.window_packets = window_packets
-        self.lane_capacity_packets = lane_capacity_packets
-        self.inbox_capacity = inbox_capacity
         self.log: deque[MemoryMessage] = deque(maxlen=log_capacity)
-        self.gateway = NodeIdentity(self._ed25519_public("gateway"))
+        self.random = random.Random(f"{seed}/messages")
+        self._window_packets = window_packets
+        self._lane_capacity_packets = lane_capacity_packets
+        self._wake = Signal()
+        self._agenda = Agenda(self._now, self._wake.set)
+        self.mixnet = PretendedMixnet(
+            self._agenda, seed, self._faults_of, self._verdict_of, mailbox_packets
+        )
+        """The network below the endpoints."""
         self._message_count = 0
         self._endpoints: dict[NymAddress, MemoryEndpoint] = {}
-        self._tags: dict[SenderTag, MemoryEndpoint] = {}
-        self._agenda = Agenda()
-        self._wake = anyio.Event()
+        self._names_of_tags: dict[SenderTag, str] = {}
         self._task_group: TaskGroup | None = None
+
+    @property
+    def gateway(self) -> NodeIdentity:
+        """The gateway of all endpoints."""
+        return self.mixnet.gateway
 
     async def __aenter__(self) -> Self:
         self._task_group = anyio.create_task_group()
         await self._task_group.__aenter__()
-        now = anyio.current_time()
         for fault in self.faults.disconnects:
-            self._agenda.add(now + fault.at_seconds, partial(self._break_link, fault))
+            self._agenda.after(fault.at_seconds, partial(self._break_link, fault))
         self._task_group.start_soon(self._run)
         return self
 
@@ -122,7 +135,7 @@ class MemoryNetwork:
     ) -> bool | None:
         assert self._task_group is not None
         for endpoint in self._endpoints.values():
-            endpoint.close(ClientDisconnected("the memory network has ended"))
+            endpoint.close()
         self._task_group.cancel_scope.cancel()
         if isinstance(exc_value, anyio.get_cancelled_exc_class()):
             return await self._task_group.__aexit__(exc_type, exc_value, traceback)
@@ -137,92 +150,78 @@ class MemoryNetwork:
             UsageError: the name is taken.
         """
         name = name if name is not None else f"endpoint-{len(self._endpoints)}"
-        address = NymAddress(
-            self._ed25519_public(f"identity/{name}"), self.derive(f"x/{name}"), self.gateway
-        )
-        if address in self._endpoints:
+        if self.mixnet.address_of(name) in self._endpoints:
             raise UsageError(f"there is an endpoint named {name} already")
-        endpoint = MemoryEndpoint(self, name, address)
-        self._endpoints[address] = endpoint
+        endpoint = MemoryEndpoint(self, name, self._profile())
+        self._endpoints[endpoint.address] = endpoint
         return endpoint
 
     def messages(self, kind: MessageKind | None = None) -> list[MemoryMessage]:
         """Return the records of one kind (default: of all kinds), oldest first."""
         return [record for record in self.log if kind is None or record.kind is kind]
 
-    # What endpoints use.
-
-    def derive(self, label: str) -> bytes:
-        """Return 32 bytes that depend on the seed and the label."""
-        return hashlib.sha256(f"{self.seed}/{label}".encode()).digest()
-
-    def random_for(self, label: str) -> random.Random:
-        """Return a generator for one purpose alone: tasks cannot disturb each other."""
-        return random.Random(self.derive(label))
-
-    def find(self, to: NymAddress | SenderTag) -> MemoryEndpoint | None:
-        """Return the endpoint of an address or of a tag's owner.
+    def find(self, address: NymAddress) -> MemoryEndpoint | None:
+        """Return the endpoint of an address.
 
         Raises:
             UnknownGateway: the address names a gateway that is not this network's.
         """
-        if isinstance(to, SenderTag):
-            return self._tags.get(to)
-        if to.gateway != self.gateway:
+        if address.gateway != self.gateway:
             raise UnknownGateway("the recipient's gateway is not part of this memory network")
-        return self._endpoints.get(to)
+        return self._endpoints.get(address)
 
-    def tag_for(self, sender: MemoryEndpoint, recipient: NymAddress) -> SenderTag:
-        """Return the tag under which ``recipient`` knows ``sender``."""
-        tag = SenderTag(self.derive(f"tag/{sender.name}/{recipient}")[:16])
-        self._tags[tag] = sender
-        return tag
-
-    def record(
-        self, kind: MessageKind, sender: str, recipient: str, payload: bytes, surbs: int, lane: int
-    ) -> MemoryMessage:
-        """Open a record in the log."""
-        message = MemoryMessage(
+    def record(self, sender: str, message: OutgoingMessage, payload: bytes) -> MemoryMessage:
+        """Open a record in the log, for an endpoint."""
+        to, lane = message.to, message.lane
+        if isinstance(to, SenderTag):
+            recipient = self._names_of_tags.get(to, "")
+        else:
+            recipient = self._endpoints[to].name if to in self._endpoints else ""
+        record = MemoryMessage(
             self._message_count,
-            kind,
+            KIND_OF_PACKET[message.kind],
             sender,
             recipient,
             payload,
-            surbs,
-            lane,
-            packets_needed(len(payload), surbs=surbs, is_reply=kind is MessageKind.REPLY),
+            message.surbs,
+            lane if isinstance(lane, int) else _OWN_LANE,
+            message.delivery.packet_count,
         )
         self._message_count += 1
-        self.log.append(message)
-        return message
+        self.log.append(record)
+        if self.faults.choose_fate is not None:
+            record.fate = self.faults.choose_fate(record)
+        return record
 
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Run ``action`` on the network's task, ``seconds`` from now."""
-        when = anyio.current_time() + seconds
-        earliest = self._agenda.next_time
-        self._agenda.add(when, action)
-        if earliest is None or when < earliest:
-            self._wake.set()
+    def learn_tag(self, tag: SenderTag, name: str) -> None:
+        """Take note of whose tag it is, for the log."""
+        self._names_of_tags[tag] = name
 
-    def trip_seconds(self, generator: random.Random) -> float:
-        """Draw the time that one packet takes when it is not lost."""
-        return self.faults.delay_seconds + generator.random() * self.faults.jitter_seconds
+    # Inside.
 
-    def arrive(self, message: Outgoing, generator: random.Random) -> None:
-        """Hand over a complete message, perhaps late, perhaps twice."""
-        faults = self.faults
-        delays = [faults.reordering_seconds if generator.random() < faults.reordering else 0.0]
-        if generator.random() < faults.duplication:
-            delays.append(delays[0] + self.trip_seconds(generator))
-        for copy, delay in enumerate(delays):
-            deliver = partial(message.deliver, anyio.current_time, is_copy=copy > 0)
-            if delay == 0:
-                deliver()
-            else:
-                self.after(delay, deliver)
+    def _now(self) -> float:
+        """The event loop's time; endpoints may be made before there is a loop."""
+        return 0.0 if self._task_group is None else anyio.current_time()
 
-    def _ed25519_public(self, label: str) -> bytes:
-        return bytes(SigningKey(self.derive(label)).verify_key)
+    def _profile(self) -> TrafficProfile:
+        """Return the profile of an endpoint that is made now."""
+        seconds = self.faults.retransmission_seconds
+        profile = pretended_profile("memory", window_packets=self._window_packets)
+        return replace(
+            profile,
+            ack_wait_addition_seconds=seconds,
+            maximum_ack_wait_seconds=max(profile.maximum_ack_wait_seconds, seconds),
+            maximum_retransmissions=self.faults.max_retransmissions,
+            lane_packets=self._lane_capacity_packets,
+            total_packets=max(profile.total_packets, self._lane_capacity_packets),
+        )
+
+    def _faults_of(self, _sender: bytes) -> PacketFaults:
+        return self.faults.of_packets()
+
+    def _verdict_of(self, note: object) -> Verdict:
+        assert isinstance(note, MemoryMessage)
+        return _VERDICTS[note.fate]
 
     def _break_link(self, fault: Disconnect) -> None:
         for endpoint in self._endpoints.values():
@@ -231,16 +230,14 @@ class MemoryNetwork:
                     endpoint.lose_gateway()
                 else:
                     endpoint.disconnect()
-                    self.after(fault.for_seconds, endpoint.reconnect)
+                    self._agenda.after(fault.for_seconds, endpoint.reconnect)
 
     async def _run(self) -> None:
         while True:
-            self._wake = anyio.Event()
-            self._agenda.run_due(anyio.current_time())
-            next_time = self._agenda.next_time
-            if self._wake.is_set():
+            self._agenda.run_due()
+            delay = self._agenda.next_time - anyio.current_time()
+            if delay <= 0:
                 await anyio.lowlevel.checkpoint()
                 continue
-            timeout = math.inf if next_time is None else next_time - anyio.current_time()
-            with anyio.move_on_after(timeout):
+            with anyio.move_on_after(delay if delay < math.inf else None):
                 await self._wake.wait()

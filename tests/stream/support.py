@@ -57,7 +57,7 @@ class Pair:
     async def connect(self, **arguments: Any) -> tuple[MixnetStream, MixnetStream]:
         """Open a stream; return both its ends."""
         dialed = await self.dialer.open_stream(self.acceptor.address, **arguments)
-        with anyio.fail_after(30):
+        with anyio.fail_after(120):  # an Open has ten packets, and each may be lost a few times
             return dialed, await self.listener.accept()
 
     def frames(self, sender: str = "dialer") -> list[StreamFrame]:

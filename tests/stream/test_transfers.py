@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.errors import ClientDisconnected, StreamDataLost, StreamIdleTimeout
 from nymproxy.stream import StreamOptions
-from nymproxy.testing import Disconnect, MemoryFaults
+from nymproxy.testing import MemoryFaults
 from tests.stream.support import PLAIN, Pair, connected_pair, on_virtual_time, receive_all
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from nymproxy.stream.stream import MixnetStream
 
 MEGABYTE = 1_000_000
@@ -40,7 +43,13 @@ SLOW_FAULTS = MemoryFaults(
 )
 
 
-async def exchange(pair: Pair, upload: bytes, download: bytes) -> tuple[bytes, bytes]:
+async def exchange(
+    pair: Pair,
+    upload: bytes,
+    download: bytes,
+    *,
+    meanwhile: Callable[[], Coroutine[Any, Any, None]] = anyio.lowlevel.checkpoint,
+) -> tuple[bytes, bytes]:
     """Send both ways at once over one stream; return what arrived at the acceptor and dialer."""
     dialed, accepted = await pair.connect()
     arrived: dict[str, bytes] = {}
@@ -54,6 +63,7 @@ async def exchange(pair: Pair, upload: bytes, download: bytes) -> tuple[bytes, b
         arrived[name] = await receive_all(stream)
 
     async with anyio.create_task_group() as task_group:
+        task_group.start_soon(meanwhile)
         task_group.start_soon(send, dialed, upload)
         task_group.start_soon(send, accepted, download)
         task_group.start_soon(receive, "dialed", dialed)
@@ -120,11 +130,18 @@ def test_any_faults_deliver_the_same_bytes(
 @pytest.mark.parametrize("who", ["dialer", "acceptor"])
 def test_an_endpoint_without_gateway_for_a_while_loses_nothing(who: str) -> None:
     upload, download = payloads(2, 300_000, 300_000)
-    faults = replace(SLOW_FAULTS, disconnects=(Disconnect(who, 1.0, 40.0),))
 
     async def main() -> tuple[bytes, bytes]:
-        async with connected_pair(faults=faults) as pair:
-            arrived = await exchange(pair, upload, download)
+        async with connected_pair(faults=SLOW_FAULTS) as pair:
+            [endpoint] = [each for each in pair.links if each.name == who]
+
+            async def lose_the_gateway() -> None:
+                await anyio.sleep(0.5)
+                endpoint.disconnect()
+                await anyio.sleep(40)
+                endpoint.reconnect()
+
+            arrived = await exchange(pair, upload, download, meanwhile=lose_the_gateway)
             assert anyio.current_time() > 40
             return arrived
 
@@ -133,8 +150,7 @@ def test_an_endpoint_without_gateway_for_a_while_loses_nothing(who: str) -> None
 
 def test_an_endpoint_without_gateway_for_good_is_an_error_at_both_ends() -> None:
     async def main() -> None:
-        faults = replace(SLOW_FAULTS, disconnects=(Disconnect("acceptor", 1.0),))
-        async with connected_pair(faults=faults) as pair:
+        async with connected_pair(faults=SLOW_FAULTS) as pair:
             dialed, accepted = await pair.connect()
             errors: dict[str, BaseException | None] = {}
 
@@ -148,6 +164,8 @@ def test_an_endpoint_without_gateway_for_good_is_an_error_at_both_ends() -> None
             async with anyio.create_task_group() as task_group:
                 task_group.start_soon(send_for_ever, "dialed", dialed)
                 task_group.start_soon(send_for_ever, "accepted", accepted)
+                await anyio.sleep(1)
+                pair.links[1].lose_gateway()
             assert isinstance(errors["accepted"], ClientDisconnected)
             assert isinstance(errors["dialed"], StreamDataLost | StreamIdleTimeout)
 

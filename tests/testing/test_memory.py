@@ -28,7 +28,6 @@ from nymproxy.testing import (
     MessageFate,
     MessageKind,
 )
-from nymproxy.testing.memory import packets_needed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,10 +80,16 @@ def test_addresses_depend_on_seed_and_name_only() -> None:
         (1602, 0, True, 2),
     ],
 )
-def test_packet_counts_are_those_of_the_wire(
+async def test_packet_counts_are_those_of_the_wire(
     payload_bytes: int, surbs: int, is_reply: bool, packets: int
 ) -> None:
-    assert packets_needed(payload_bytes, surbs=surbs, is_reply=is_reply) == packets
+    async with MemoryNetwork() as network:
+        alice, bob = network.endpoint("alice"), network.endpoint("bob")
+        if is_reply:
+            delivery = await bob.send(await tag_of(alice, bob, 20), bytes(payload_bytes))
+        else:
+            delivery = await alice.send(bob.address, bytes(payload_bytes), surbs=surbs)
+        assert delivery.packet_count == packets
 
 
 async def test_a_message_arrives_with_its_tag_and_is_logged() -> None:
@@ -264,8 +269,9 @@ async def test_the_end_of_an_endpoint_wakes_everybody(*, by_aclose: bool) -> Non
             ended.append("sender")
 
         async def receiver() -> None:
-            async for _ in alice.receive():
-                raise AssertionError
+            end = StopAsyncIteration if by_aclose else ClientDisconnected
+            with pytest.raises(end):
+                await anext(alice.receive())
             ended.append("receiver")
 
         async def waiter() -> None:
@@ -293,7 +299,7 @@ async def test_two_receivers_at_once_are_refused() -> None:
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(take, alice)
             await anyio.wait_all_tasks_blocked()
-            with pytest.raises(anyio.BusyResourceError):
+            with pytest.raises(UsageError):
                 await anext(alice.receive())
             task_group.cancel_scope.cancel()
 
@@ -339,14 +345,26 @@ async def test_duplication_delivers_twice_and_reordering_swaps() -> None:
         assert got != sorted(got)
 
 
-async def test_a_full_inbox_makes_the_message_come_again() -> None:
+async def test_a_full_mailbox_makes_the_message_come_again() -> None:
     faults = MemoryFaults(retransmission_seconds=0.001)
-    async with MemoryNetwork(inbox_capacity=1, faults=faults) as network:
+    async with MemoryNetwork(mailbox_packets=1, faults=faults) as network:
         alice, bob = network.endpoint("alice"), network.endpoint("bob")
+        bob.disconnect()
         deliveries = [await alice.send(bob.address, bytes([number])) for number in range(3)]
         await deliveries[0].acknowledged()
         assert not deliveries[2].is_acknowledged
+        bob.reconnect()
         assert sorted(message.payload[0] for message in await take(bob, 3)) == [0, 1, 2]
+
+
+async def test_what_an_endpoint_does_not_take_waits_at_its_gateway() -> None:
+    async with MemoryNetwork() as network:
+        alice, bob = network.endpoint("alice"), network.endpoint("bob")
+        for number in range(1500):  # more than a client holds
+            await alice.send(bob.address, number.to_bytes(2, "big"), lane=number)
+        await anyio.wait_all_tasks_blocked()
+        assert bob.counters.messages_received == 1024
+        assert len({message.payload for message in await take(bob, 1500)}) == 1500
 
 
 async def test_disconnects_of_the_plan_happen() -> None:
@@ -358,7 +376,10 @@ async def test_disconnects_of_the_plan_happen() -> None:
         assert not was_connected
         await (await alice.send(bob.address, b"late")).acknowledged()
         assert alice.is_connected
-        assert [message.payload async for message in bob.receive()] == [b"late"]
+        incoming = bob.receive()
+        assert (await anext(incoming)).payload == b"late"
+        with pytest.raises(ClientDisconnected):
+            await anext(incoming)
         assert bob.is_closed
 
 

@@ -3,7 +3,7 @@
 It is told what happens (a message is to be sent, packets left, something was pushed, the topology
 or the link changed, time passed), each time with the clock. It says what leaves and when
 (:meth:`ClientMachine.next_departure`, :meth:`~ClientMachine.next_batch`), what arrived
-(:meth:`~ClientMachine.take_message`), when it wants to be called again
+(:attr:`~ClientMachine.inbox`), when it wants to be called again
 (:meth:`~ClientMachine.next_deadline`, :attr:`~ClientMachine.has_chores`), and what became of
 messages (:class:`~nymproxy.mixnet.records.DeliveryRecord`). Whoever drives it looks at these after
 every call: :class:`~nymproxy.mixnet.client.MessageClient` over a gateway link, and the pretended
@@ -100,6 +100,8 @@ class ClientMachine:
         self.profile = profile
         self.ended: ClientDisconnected | None = None
         """Why it has ended; ``None`` while it has not."""
+        self.inbox = Inbox()
+        """Messages for the application to take."""
         self._now = now
         self._maker = maker
         self._decoder = decoder
@@ -111,7 +113,6 @@ class ClientMachine:
         self._outbox = Outbox(profile, topology.rotation, self._composer.surb_request)
         self._answers = SurbAnswers(self._composer, self._outbox, self._tags, profile.surbs)
         self._waiting: dict[Submission, None] = {}
-        self._inbox = Inbox()
         self._stall = ReadingStall()
         self._tally = Tally()
         self._ticked_at = now
@@ -194,15 +195,6 @@ class ClientMachine:
     def reply_surbs_in_hand(self, tag: SenderTag) -> int:
         """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""
         return self._outbox.replies.usable(tag)
-
-    def take_message(self) -> Received | None:
-        """Take the message that arrived first, or ``None``."""
-        return self._inbox.take()
-
-    @property
-    def has_messages(self) -> bool:
-        """True while :meth:`take_message` has one."""
-        return len(self._inbox) > 0
 
     def end(self, cause: NymError | None, now: float) -> None:
         """End: fail all that is under way. Idempotent.
@@ -294,7 +286,7 @@ class ClientMachine:
     @property
     def may_read(self) -> bool:
         """False while the application does not take its messages: do not read the gateway."""
-        return not self._inbox.is_full or self.ended is not None
+        return not self.inbox.is_full or self.ended is not None
 
     def reading_paused(self, now: float) -> None:
         """Record that the gateway is not read, since :attr:`may_read` is false."""
@@ -327,7 +319,7 @@ class ClientMachine:
                 if tag is not None:
                     self._outbox.sender_seen(tag, now)
                 if self.ended is None:
-                    self._inbox.put(Received(data, tag))
+                    self.inbox.put(Received(data, tag))
 
     # Topology and link.
 

@@ -26,6 +26,15 @@ class Inbox:
         return len(self._messages)
 
     @property
+    def newest(self) -> Received:
+        """The message that was put last.
+
+        Raises:
+            IndexError: there is none.
+        """
+        return self._messages[-1]
+
+    @property
     def is_full(self) -> bool:
         """True while nothing more should be read."""
         return len(self._messages) >= MAXIMUM_MESSAGES or self._bytes >= MAXIMUM_BYTES

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nymproxy.errors import NymError
     from nymproxy.mixnet.machine.composer import Composed, SurbDraft
     from nymproxy.mixnet.records import DeliveryRecord
-    from nymproxy.mixnet.traffic import Lane, Outbox, Reservation, Room
+    from nymproxy.mixnet.traffic import Lane, Outbox, OutgoingMessage, Reservation, Room
 
 
 class Submission:
@@ -75,10 +75,15 @@ class Submission:
         return self.is_admitted or self.error is not None
 
     @property
+    def message(self) -> OutgoingMessage:
+        """The message, once it is made."""
+        assert self._composed is not None
+        return self._composed.message
+
+    @property
     def delivery(self) -> DeliveryRecord:
         """The fate of the message, once it is made."""
-        assert self._composed is not None
-        return self._composed.message.delivery
+        return self.message.delivery
 
     def advance(self, now: float) -> None:
         """Do a small piece of the work.

@@ -1,0 +1,229 @@
+"""What waits around a :class:`~nymproxy.mixnet.machine.ClientMachine`: the callers of ``send`` and
+``receive``, and whoever watches the status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+
+from nymproxy._signal import Signal
+from nymproxy.errors import ClientDisconnected, UsageError
+from nymproxy.mixnet.transport import DEFAULT_LANE, Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.mixnet.machine import ClientCounters, ClientMachine, ClientStatus, Submission
+    from nymproxy.mixnet.records import Received
+
+
+class MachineShell:
+    """The methods of a :class:`~nymproxy.mixnet.transport.MessageTransport` on a machine.
+
+    Subclasses drive the machine. They override :meth:`_changed`, which is called after everything
+    that the machine was told here, and call it themselves after everything else.
+
+    Args:
+        machine: decides everything.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, machine: ClientMachine, clock: Callable[[], float]) -> None:
+        self._machine = machine
+        self._clock = clock
+        self._is_receiving = False
+        self._arrived = Signal()
+        self._taken = Signal()
+
+    @property
+    def address(self) -> NymAddress:
+        """Our own address."""
+        return self._machine.address
+
+    @property
+    def packet_rate(self) -> float | None:
+        """Packets a second that the schedule lets out, or ``None`` without a schedule."""
+        return self._machine.profile.packet_rate
+
+    @property
+    def counters(self) -> ClientCounters:
+        """What the client has done so far."""
+        return self._machine.counters
+
+    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
+        """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""
+        return self._machine.reply_surbs_in_hand(tag)
+
+    def discard_lane(self, lane: int) -> None:
+        """Drop what waits in or for a lane, and retransmissions of it; their deliveries fail."""
+        self._machine.discard_lane(lane)
+        self._changed()
+
+    async def send(
+        self,
+        to: NymAddress | SenderTag,
+        payload: bytes,
+        *,
+        surbs: int = 0,
+        lane: int = DEFAULT_LANE,
+    ) -> Delivery:
+        """Accept one message. See :class:`~nymproxy.mixnet.transport.MessageTransport`.
+
+        Raises:
+            UnknownGateway: the recipient's gateway is not in the topology.
+            TopologyUnavailable: there is no topology now.
+            NoReplySurbs: nothing was received from this tag (recently).
+            MessageTooLarge: over the limit.
+            UsageError: an empty reply, SURBs for a reply, or fewer than none.
+            ClientDisconnected: closed, or the gateway is lost for good.
+            DeliveryAbandoned: the lane was discarded while the message waited for room.
+        """
+        self._check_running()
+        now = self._clock()
+        return await self._submit(
+            self._machine.submit(to, payload, surbs=surbs, lane=lane, now=now)
+        )
+
+    async def send_plain(
+        self, to: NymAddress, payload: bytes, *, lane: int = DEFAULT_LANE
+    ) -> Delivery:
+        """As :meth:`send`, without even a sender tag: nothing links the message to others."""
+        self._check_running()
+        now = self._clock()
+        return await self._submit(self._machine.submit_plain(to, payload, lane=lane, now=now))
+
+    def receive(self) -> AsyncIterator[Received]:
+        """Iterate over arriving messages. See
+        :class:`~nymproxy.mixnet.transport.MessageTransport`."""
+        return _Messages(self)
+
+    async def next_message(self) -> Received:
+        """Take the next message.
+
+        Raises:
+            StopAsyncIteration: the client was closed, and everything was taken.
+            ClientDisconnected: the gateway was lost for good.
+            UsageError: somebody else waits already.
+        """
+        if self._is_receiving:
+            raise UsageError("one consumer at a time receives messages")
+        self._is_receiving = True
+        try:
+            await anyio.lowlevel.checkpoint()
+            while (message := self._machine.inbox.take()) is None:
+                ended = self._machine.ended
+                if ended is not None and ended.__cause__ is None:
+                    raise StopAsyncIteration
+                if ended is not None:
+                    raise ClientDisconnected(str(ended)) from ended
+                await self._arrived.wait()
+        finally:
+            self._is_receiving = False
+        self._taken.set()
+        return message
+
+    def _check_running(self) -> None:
+        """Raise if nothing can be sent."""
+        ended = self._machine.ended
+        if ended is not None:
+            raise ClientDisconnected(str(ended)) from ended.__cause__
+
+    def _changed(self) -> None:
+        """Wake whoever the machine has something for, after it was told something."""
+        if len(self._machine.inbox):
+            self._arrived.set()
+        if self._machine.ended is not None:
+            self._arrived.set()
+            self._taken.set()
+
+    async def _submit(self, submission: Submission) -> Delivery:
+        """Wait until a message is in the outbox."""
+        machine = self._machine
+        try:
+            while not submission.is_made and submission.error is None:
+                await anyio.lowlevel.checkpoint()
+                machine.advance(submission, self._clock())
+            self._changed()
+            if submission.is_settled:
+                await anyio.lowlevel.checkpoint_if_cancelled()
+            else:
+                settled = anyio.Event()
+                submission.on_settled = settled.set
+                await settled.wait()
+        except BaseException:
+            submission.call_off()
+            raise
+        finally:
+            machine.forget(submission)
+        if submission.error is not None:
+            raise submission.error
+        return Delivery(submission.delivery)
+
+
+class _Messages:
+    """Iterates over what arrives; a plain object, since an unfinished generator warns on trio."""
+
+    __slots__ = ("_shell",)
+
+    def __init__(self, shell: MachineShell) -> None:
+        self._shell = shell
+
+    def __aiter__(self) -> _Messages:
+        return self
+
+    async def __anext__(self) -> Received:
+        return await self._shell.next_message()
+
+
+class StatusBoard:
+    """The present status, and an iterator over changes for any number of watchers."""
+
+    def __init__(self, status: ClientStatus) -> None:
+        self._status = status
+        self._changed = Signal()
+
+    @property
+    def current(self) -> ClientStatus:
+        """The present status."""
+        return self._status
+
+    def show(self, status: ClientStatus) -> None:
+        """Replace the status. Nothing changes after a closed one."""
+        if status != self._status and not self._status.is_closed:
+            self._status = status
+            self._changed.set()
+
+    def changes(self) -> StatusChanges:
+        """Iterate over the present status and each later one, until the closed one."""
+        return StatusChanges(self)
+
+    async def wait_other(self, seen: ClientStatus) -> ClientStatus:
+        """Wait until the status is another one than ``seen``, and return it."""
+        while self._status is seen:
+            await self._changed.wait()
+        return self._status
+
+
+class StatusChanges:
+    """An asynchronous iterator over a board; a slow watcher skips some."""
+
+    def __init__(self, board: StatusBoard) -> None:
+        self._board = board
+        self._seen: ClientStatus | None = None
+
+    def __aiter__(self) -> StatusChanges:
+        return self
+
+    async def __anext__(self) -> ClientStatus:
+        """Return the next status."""
+        await anyio.lowlevel.checkpoint()
+        if self._seen is None:
+            self._seen = self._board.current
+        elif self._seen.is_closed:
+            raise StopAsyncIteration
+        else:
+            self._seen = await self._board.wait_other(self._seen)
+        return self._seen
