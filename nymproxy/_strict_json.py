@@ -24,6 +24,7 @@ MAX_DEPTH: Final = 32
 """How many arrays and objects may be around a value."""
 
 _REQUIRED: Final = object()
+_NOT_JSON: Final = object()
 
 # The parts of a text that say how deep it is; possessive, so that no text makes it search twice.
 _STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
@@ -165,13 +166,19 @@ class JsonReader:
         Raises:
             the reader's error: no JSON, no object, too many values, or nested too deeply.
         """
+        value = self._parse(text)
+        if value is _NOT_JSON:
+            raise self._error("a text is not JSON")
+        return self.as_object(value)
+
+    def _parse(self, text: str | bytes) -> object:
+        # The parser's exceptions carry the whole text with them, so none is chained to ours.
         try:
             decoded = text.decode() if isinstance(text, bytes) else text
             self._size_up(decoded)
-            value: object = self._decoder.decode(decoded)
-        except (ValueError, RecursionError) as error:
-            raise self._error("a text is not JSON") from error
-        return self.as_object(value)
+            return self._decoder.decode(decoded)
+        except (ValueError, RecursionError):
+            return _NOT_JSON
 
     def as_object(self, value: object) -> Fields:
         """Check that a value that was read is an object.

@@ -16,13 +16,16 @@ PUBLIC_NAMES = set((ROOT / "tests" / "public_names.txt").read_text().split())
 # counts. "base" are the modules directly in nymproxy/ that every room may use.
 BASE = {
     "nymproxy.address",
+    "nymproxy.connection_options",
     "nymproxy.errors",
     "nymproxy._atomic_write",
     "nymproxy._background_task",
     "nymproxy._backoff",
     "nymproxy._base58",
     "nymproxy._curve25519",
+    "nymproxy._dial",
     "nymproxy._file_lock",
+    "nymproxy._httpcore_backend",
     "nymproxy._mistrust",
     "nymproxy._signal",
     "nymproxy._strict_json",

@@ -19,6 +19,7 @@ import anyio.lowlevel
 
 from nymproxy._background_task import leave_group
 from nymproxy._signal import Signal
+from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
 from nymproxy.mixnet.connecting import (
     Environment,
@@ -39,13 +40,13 @@ from nymproxy.mixnet.traffic import DEFAULT, profile_named
 
 if TYPE_CHECKING:
     import os
-    import ssl
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from anyio.abc import TaskGroup
 
     from nymproxy.address import NodeIdentity
+    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.directory import NetworkDetails, Topology
     from nymproxy.mixnet.gateway.link import GatewayLink
     from nymproxy.mixnet.randomness import RandomBytes
@@ -114,7 +115,7 @@ class MessageClient(MachineShell):
         clock: Callable[[], float] = time.monotonic,
         unix_time: Callable[[], float] = time.time,
         random_bytes: RandomBytes = system_random_bytes,
-        ssl_context: ssl.SSLContext | None = None,
+        options: ConnectionOptions = DEFAULT_OPTIONS,
     ) -> Self:
         """Fetch the topology, choose a gateway, and register or authenticate with it.
 
@@ -127,7 +128,7 @@ class MessageClient(MachineShell):
             clock: monotonic seconds, the same as the event loop's.
             unix_time: wall-clock seconds.
             random_bytes: source of everything random.
-            ssl_context: for gateways behind ``wss``.
+            options: whether to use TLS, and whether to go through a proxy.
 
         Raises:
             DirectoryUnavailable, TopologyUnavailable: no usable answer from the directory.
@@ -137,16 +138,15 @@ class MessageClient(MachineShell):
             ConfigurationError: no profile has this name.
         """
         profile = profile_named(profile) if isinstance(profile, str) else profile
-        environment = Environment(clock, unix_time, random_bytes, ssl_context)
+        environment = Environment(clock, unix_time, random_bytes, options)
         place = open_storage(storage)
         link = None
         try:
             stored = await load_client(place, random_bytes)
-            directory = DirectoryClient(network)
+            directory = DirectoryClient(network, options=options)
             keeper = TopologyKeeper(directory, unix_time=unix_time, random_bytes=random_bytes)
             topology = await keeper.refresh()
-            registration = await find_gateway(stored, gateway, directory, environment)
-            topology.egress(registration.identity)
+            registration = await find_gateway(stored, gateway, topology, directory, environment)
             if registration != stored.registration and registration.shared_key is not None:
                 await place.save_registration(registration)
             link = make_link(stored, registration, place, environment)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from nymproxy.address import NymAddress
-from nymproxy.errors import NetworkError
+from nymproxy.connection_options import DEFAULT_OPTIONS, ConnectionOptions
+from nymproxy.errors import UnknownGateway
 from nymproxy.mixnet.directory import choose_gateway, gateway_urls
 from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayListener
 from nymproxy.mixnet.gateway.link import GatewayLink
@@ -21,11 +22,10 @@ from nymproxy.mixnet.storage.directory import DirectoryStorage
 from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
 
     from nymproxy.address import NodeIdentity
-    from nymproxy.mixnet.directory import Node
+    from nymproxy.mixnet.directory import Node, Topology
     from nymproxy.mixnet.directory.client import DirectoryClient
     from nymproxy.mixnet.randomness import RandomBytes
 
@@ -46,19 +46,19 @@ def open_storage(storage: str | os.PathLike[str] | ClientStorage | None) -> Clie
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where time and randomness come from, and what TLS trusts.
+    """Where time and randomness come from, and how the outside is reached.
 
     Attributes:
         clock: monotonic seconds.
         unix_time: wall-clock seconds.
         random_bytes: source of everything random.
-        ssl_context: for gateways behind ``wss``.
+        options: TLS and proxy.
     """
 
     clock: Callable[[], float]
     unix_time: Callable[[], float]
     random_bytes: RandomBytes
-    ssl_context: ssl.SSLContext | None = None
+    options: ConnectionOptions = DEFAULT_OPTIONS
 
     def unix_ns(self) -> int:
         """Return the wall clock in nanoseconds."""
@@ -87,39 +87,52 @@ def address_of(keys: ClientKeys, gateway: NodeIdentity) -> NymAddress:
 async def find_gateway(
     stored: StoredClient,
     requested: NodeIdentity | None,
+    topology: Topology,
     directory: DirectoryClient,
     environment: Environment,
 ) -> GatewayRegistration:
     """Return the gateway to use, without a shared key if the client has to register.
 
     The stored one is used if none or the same is requested, so that the address stays. Its URLs
-    are looked up again when they are old; if that fails the old ones are tried.
+    are taken from the topology when they are old, or are not as the options want them.
 
     Raises:
-        DirectoryUnavailable: a gateway has to be looked up, and no directory answers.
-        UnknownGateway: the requested one is not listed.
+        DirectoryUnavailable: a gateway has to be chosen, and no directory answers.
+        UnknownGateway: the requested or stored one is not listed, or offers no TLS although it
+            must.
         TopologyUnavailable: none is listed.
     """
     registration = stored.registration
     if registration is not None and requested in (None, registration.identity):
-        if environment.unix_ns() < registration.expiry_ns:
-            return registration
-        try:
-            nodes = await directory.fetch_gateways()
-            node = choose_gateway(nodes, registration.identity, environment.random_bytes)
-        except NetworkError as error:
-            _logger.warning("the gateway's addresses could not be renewed: %s", error)
-            return registration
-        return _registration(node, environment, registration)
+        return _renewed(registration, topology.egress(registration.identity), environment)
     nodes = await directory.fetch_gateways()
-    node = choose_gateway(nodes, requested, environment.random_bytes)
+    needs_tls = environment.options.tls == "always"
+    node = choose_gateway(nodes, requested, environment.random_bytes, needs_tls=needs_tls)
+    topology.egress(node.identity)
     return _registration(node, environment, None)
+
+
+def _renewed(
+    registration: GatewayRegistration, node: Node, environment: Environment
+) -> GatewayRegistration:
+    tls = environment.options.tls
+    uses_tls = registration.listener.startswith("wss:")
+    takes_other_urls = tls == "always" and not (uses_tls and registration.fallback is None)
+    if node.entry is None:  # it takes no clients in this epoch; those that it has may still come
+        if takes_other_urls:
+            raise UnknownGateway("the gateway offers no TLS: choose another, or do without TLS")
+        return registration
+    is_fresh = environment.unix_ns() < registration.expiry_ns
+    uses_what_it_should = uses_tls == (tls != "never" and node.entry.offers_tls)
+    if is_fresh and uses_what_it_should and not takes_other_urls:
+        return registration
+    return _registration(node, environment, registration)
 
 
 def _registration(
     node: Node, environment: Environment, old: GatewayRegistration | None
 ) -> GatewayRegistration:
-    url, fallback = gateway_urls(node)
+    url, fallback = gateway_urls(node, environment.options.tls)
     return GatewayRegistration(
         node.identity,
         None if old is None else old.shared_key,
@@ -160,5 +173,5 @@ def make_link(
         random_bytes=environment.random_bytes,
         on_registered=on_registered,
         on_authenticating=storage.save_last_authentication,
-        ssl_context=environment.ssl_context,
+        options=environment.options,
     )

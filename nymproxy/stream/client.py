@@ -22,7 +22,6 @@ from nymproxy.stream.endpoint import StreamEndpoint
 
 if TYPE_CHECKING:
     import os
-    import ssl
     from collections.abc import AsyncIterator, Callable, Iterator
     from types import TracebackType
     from typing import Self, Unpack
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskStatus
 
     from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.machine import ClientCounters, ClientStatus
     from nymproxy.mixnet.randomness import RandomBytes
@@ -57,7 +57,7 @@ class ConnectArguments(TypedDict, total=False):
     clock: Callable[[], float]
     unix_time: Callable[[], float]
     random_bytes: RandomBytes
-    ssl_context: ssl.SSLContext | None
+    options: ConnectionOptions
 
 
 class MixnetClient:

@@ -11,19 +11,18 @@ Nothing else of nymproxy imports this module, which imports httpx.
 
 from __future__ import annotations
 
-import ssl
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import anyio
 import httpcore
 import httpx
-from anyio.streams.tls import TLSAttribute, TLSStream
 
-from nymproxy.errors import NymError
+from nymproxy._httpcore_backend import ByteStreamBackend
+from nymproxy.stream.stream import MixnetStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    import ssl
+    from collections.abc import AsyncIterator, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.stream.background import StreamClient
-    from nymproxy.stream.stream import MixnetStream
 
 
 class StreamHTTPTransport(httpx.AsyncBaseTransport):
@@ -61,7 +59,9 @@ class StreamHTTPTransport(httpx.AsyncBaseTransport):
             ssl_context=httpx.create_ssl_context() if ssl_context is None else ssl_context,
             max_connections=max_connections,
             keepalive_expiry=keepalive_seconds,
-            network_backend=_StreamBackend(client, address),
+            network_backend=ByteStreamBackend(
+                lambda _host, _port: client.open_stream(address), has_ended=_has_ended
+            ),
         )
 
     async def __aenter__(self) -> Self:
@@ -140,101 +140,6 @@ def _httpx_errors(request: httpx.Request | None) -> Iterator[None]:
         raise kind(str(error), request=request) from error
 
 
-@contextmanager
-def _httpcore_errors(
-    failure: type[Exception], timeout: type[Exception], doing: str
-) -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:
-        raise timeout(f"timed out {doing}") from error
-    except (NymError, anyio.BrokenResourceError, anyio.ClosedResourceError, ssl.SSLError) as error:
-        raise failure(str(error.__cause__ or error) or f"the stream was closed {doing}") from error
-
-
-class _StreamBackend(httpcore.AsyncNetworkBackend):
-    """Opens streams where httpcore would open sockets."""
-
-    def __init__(self, client: StreamClient, address: NymAddress) -> None:
-        self._client = client
-        self._address = address
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        with (
-            _httpcore_errors(httpcore.ConnectError, httpcore.ConnectTimeout, "opening a stream"),
-            anyio.fail_after(timeout),
-        ):
-            return _HTTPStream(await self._client.open_stream(self._address))
-
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        raise httpcore.UnsupportedProtocol("a mixnet stream leads to no local socket")
-
-    async def sleep(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
-
-
-class _HTTPStream(httpcore.AsyncNetworkStream):
-    """One connection: the stream itself, or TLS on it."""
-
-    def __init__(self, bottom: MixnetStream, wrapped: ByteStream | None = None) -> None:
-        self._bottom = bottom
-        self._stream = bottom if wrapped is None else wrapped
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with (
-            _httpcore_errors(httpcore.ReadError, httpcore.ReadTimeout, "reading"),
-            anyio.fail_after(timeout),
-        ):
-            try:
-                return await self._stream.receive(max_bytes)
-            except anyio.EndOfStream:
-                return b""
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        with (
-            _httpcore_errors(httpcore.WriteError, httpcore.WriteTimeout, "writing"),
-            anyio.fail_after(timeout),
-        ):
-            await self._stream.send(buffer)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        with (
-            _httpcore_errors(httpcore.ConnectError, httpcore.ConnectTimeout, "starting TLS"),
-            anyio.fail_after(timeout),
-        ):
-            wrapped = await TLSStream.wrap(
-                self._stream,
-                ssl_context=ssl_context,
-                hostname=server_hostname,
-                standard_compatible=False,
-                server_side=False,
-            )
-        return _HTTPStream(self._bottom, wrapped)
-
-    def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's signature
-        if info == "ssl_object":
-            return self._stream.extra(TLSAttribute.ssl_object, None)
-        if info == "is_readable":
-            # Asked of idle connections: one that has ended must not serve the next request.
-            return self._bottom.is_at_end or self._bottom.error is not None
-        return None
+def _has_ended(stream: ByteStream) -> bool:
+    assert isinstance(stream, MixnetStream)
+    return stream.is_at_end or stream.error is not None

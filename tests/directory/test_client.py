@@ -26,8 +26,8 @@ from nymproxy.mixnet.directory.bodies import (
     KEY_ROTATION_PATH,
     REWARDED_SET_PATH,
 )
+from nymproxy.mixnet.directory.bounded_body import BoundedBody
 from nymproxy.mixnet.directory.client import DirectoryClient
-from nymproxy.mixnet.directory.http_session import BoundedBody
 from tests.directory.network import (
     Directory,
     Handler,
@@ -92,6 +92,14 @@ async def test_the_extended_topology_asks_for_all_nodes() -> None:
         topology = await client.fetch_topology()
         assert 9 in topology.nodes
         assert sorted(directory.paths()) == sorted([REWARDED_SET_PATH, ALL_NODES_PATH])
+
+
+async def test_the_user_of_a_url_is_sent() -> None:
+    async with serve(answers_for(Network())) as directory:
+        url = directory.url.replace("//", "//us%40er:word@")
+        client = DirectoryClient(NetworkDetails.from_directory_url(url))
+        await client.fetch_key_rotation()
+        assert "Authorization: Basic dXNAZXI6d29yZA==" in directory.heads[0]
 
 
 async def test_gateways_for_a_new_client() -> None:
@@ -354,15 +362,18 @@ async def test_a_cancelled_fetch_ends_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "127.0.0.1:80", "ftp://h/", "http://", "http://h:99999/", "http://[/"]
+    "url", ["", "127.0.0.1:80", "ftp://h/", "http://", "http://h:99999/", "http://[/", "http://ü/"]
 )
 def test_unusable_directory_urls(url: str) -> None:
     with pytest.raises(ConfigurationError):
         DirectoryClient(NetworkDetails.from_directory_url(url))
 
 
-def test_importing_the_package_does_not_import_httpx() -> None:
-    code = "import sys, nymproxy.mixnet.directory; print('httpx' in sys.modules)"
+def test_importing_the_client_does_not_import_http() -> None:
+    code = (
+        "import sys, nymproxy.mixnet.directory.client\n"
+        "print(bool({'httpx', 'httpcore'} & sys.modules.keys()))"
+    )
     output = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +12,9 @@ from nymproxy.mixnet.directory import choose_gateway, gateway_urls
 from nymproxy.mixnet.directory.node import host_name, parse_performance
 from nymproxy.mixnet.randomness import system_random_bytes
 from tests.directory.network import identity, node, read_node
+
+if TYPE_CHECKING:
+    from nymproxy.connection_options import TlsMode
 
 
 def test_a_node_is_read() -> None:
@@ -102,7 +105,7 @@ def test_host_names_that_cannot_stand_in_a_url_are_left_out(name: str) -> None:
     read = read_node(node(4, gateway=True, entry=entry))
     assert gateway_urls(read) == ("ws://127.0.0.4:9000", None)
     with pytest.raises(UnknownGateway):
-        gateway_urls(read, force_tls=True)
+        gateway_urls(read, "always")
 
 
 def gateway(hostname: str | None, addresses: list[str], wss_port: int | None = None) -> Any:
@@ -111,29 +114,25 @@ def gateway(hostname: str | None, addresses: list[str], wss_port: int | None = N
 
 
 @pytest.mark.parametrize(
-    ("hostname", "addresses", "options", "expected"),
+    ("hostname", "addresses", "tls", "expected"),
     [
-        (None, ["1.2.3.4"], {}, ("ws://1.2.3.4:9000", None)),
-        (None, ["1.2.3.4", "::1"], {}, ("ws://1.2.3.4:9000", "ws://[::1]:9000")),
-        (None, ["::1"], {}, ("ws://[::1]:9000", None)),
-        (None, ["::ffff:1.2.3.4"], {}, ("ws://[::ffff:1.2.3.4]:9000", None)),
-        ("h", ["1.2.3.4", "::1"], {}, ("ws://h:9000", "ws://1.2.3.4:9000")),
-        (
-            "h",
-            ["1.2.3.4", "::1"],
-            {"no_hostname": True},
-            ("ws://1.2.3.4:9000", "ws://[::1]:9000"),
-        ),
-        ("h", ["1.2.3.4"], {"force_tls": True}, ("wss://h:9001", None)),
+        (None, ["1.2.3.4"], "never", ("ws://1.2.3.4:9000", None)),
+        (None, ["1.2.3.4", "::1"], "never", ("ws://1.2.3.4:9000", "ws://[::1]:9000")),
+        (None, ["::1"], "never", ("ws://[::1]:9000", None)),
+        (None, ["::ffff:1.2.3.4"], "never", ("ws://[::ffff:1.2.3.4]:9000", None)),
+        ("h", ["1.2.3.4", "::1"], "never", ("ws://h:9000", "ws://1.2.3.4:9000")),
+        ("h", ["1.2.3.4"], "always", ("wss://h:9001", None)),
+        ("h", ["1.2.3.4"], "prefer", ("wss://h:9001", "ws://h:9000")),
+        (None, ["1.2.3.4"], "prefer", ("ws://1.2.3.4:9000", None)),
     ],
 )
 def test_gateway_urls(
     hostname: str | None,
     addresses: list[str],
-    options: dict[str, bool],
+    tls: TlsMode,
     expected: tuple[str, str | None],
 ) -> None:
-    assert gateway_urls(gateway(hostname, addresses, 9001), **options) == expected
+    assert gateway_urls(gateway(hostname, addresses, 9001), tls) == expected
 
 
 def test_no_urls() -> None:
@@ -145,7 +144,7 @@ def test_no_urls() -> None:
     with pytest.raises(UnknownGateway, match="no address"):
         gateway_urls(unreachable)
     with pytest.raises(UnknownGateway, match="TLS"):
-        gateway_urls(gateway("h", ["1.2.3.4"]), force_tls=True)
+        gateway_urls(gateway("h", ["1.2.3.4"]), "always")
 
 
 def test_choosing_a_gateway() -> None:

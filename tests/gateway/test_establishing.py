@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import ClientNotRegistered, ClockSkew, DuplicateConnection
 from nymproxy.mixnet.gateway import GatewayListener
 from nymproxy.mixnet.gateway.establishing import MAX_SECOND_WAIT, Establisher
@@ -48,7 +49,7 @@ def establisher(
         store_key=kept.key,
         store_second=kept.second,
         limits=PhaseLimits(),
-        ssl_context=None,
+        options=DEFAULT_OPTIONS,
         **options,
     )
 

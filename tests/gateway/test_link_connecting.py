@@ -10,6 +10,7 @@ import anyio
 import pytest
 import trustme
 
+from nymproxy.connection_options import ConnectionOptions
 from nymproxy.errors import ConfigurationError, GatewayUnreachable, PhaseTimeout, UsageError
 from nymproxy.mixnet.gateway import LinkState, PhaseLimits, RequestKind
 from nymproxy.mixnet.sphinx import KeyRotation
@@ -110,7 +111,9 @@ async def test_wss(gateway: FakeGateway) -> None:
     authority.configure_trust(client)
     async with gateway.serve(ssl_context=server) as url:
         assert url.startswith("wss://")
-        async with running(make_link(gateway, url, ssl_context=client)) as link:
+        async with running(
+            make_link(gateway, url, options=ConnectionOptions(ssl_context=client))
+        ) as link:
             await link.send([PACKET] * 200)
             await gateway.until(200)
             await gateway.sessions[0].reset()

@@ -133,16 +133,15 @@ class TestNodesOfTheTopology:
             with pytest.raises(UnknownGateway):
                 gateway_urls(node)
             return
-        for field, no_hostname in (("with_fallback", False), ("with_fallback_no_hostname", True)):
-            primary, fallback = gateway_urls(node, no_hostname=no_hostname)
-            check_url(primary, case[field]["primary"])
-            check_url(fallback, case[field]["fallback"])
+        primary, fallback = gateway_urls(node)
+        check_url(primary, case["with_fallback"]["primary"])
+        check_url(fallback, case["with_fallback"]["fallback"])
         check_url(gateway_urls(node)[0], case["ws_entry_address_no_tls"])
         if case["ws_entry_address_tls"] is None:
             with pytest.raises(UnknownGateway):
-                gateway_urls(node, force_tls=True)
+                gateway_urls(node, "always")
         else:
-            assert gateway_urls(node, force_tls=True) == (case["ws_entry_address_tls"], None)
+            assert gateway_urls(node, "always") == (case["ws_entry_address_tls"], None)
 
 
 @pytest.mark.parametrize(

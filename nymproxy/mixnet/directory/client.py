@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
-import anyio.to_thread
 
+from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import (
     ConfigurationError,
     DirectoryFormatError,
@@ -44,6 +44,7 @@ from nymproxy.mixnet.directory.topology import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.directory.details import NetworkDetails
     from nymproxy.mixnet.directory.node import Node
     from nymproxy.mixnet.directory.rotation import KeyRotationInfo
@@ -52,7 +53,9 @@ T = TypeVar("T")
 
 _logger = logging.getLogger("nymproxy.mixnet.directory")
 
-_PARSE_IN_THREAD_BYTES = 64 * 1024
+MAX_BODY_BYTES = 8 * 1024 * 1024
+"""Of one body, decompressed. The largest of the network has about one."""
+
 _MAX_PAGES = 1000
 
 
@@ -68,7 +71,8 @@ class DirectoryClient:
         details: NetworkDetails,
         *,
         timeout_seconds: float = 30.0,
-        max_body_bytes: int = 32 * 1024 * 1024,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        options: ConnectionOptions = DEFAULT_OPTIONS,
         minimum_performance_percent: int = MINIMUM_PERFORMANCE_PERCENT,
         use_extended_topology: bool = False,
     ) -> None:
@@ -78,6 +82,7 @@ class DirectoryClient:
             details: the network, with at least one directory URL.
             timeout_seconds: limit for each request.
             max_body_bytes: limit for each body, decompressed.
+            options: how to connect.
             minimum_performance_percent: nodes below it are left out.
             use_extended_topology: know all nodes, not only those with a role and the gateways.
 
@@ -88,6 +93,7 @@ class DirectoryClient:
         self._current = 0
         self._timeout_seconds = timeout_seconds
         self._max_body_bytes = max_body_bytes
+        self._options = options
         self._minimum_performance_percent = minimum_performance_percent
         self._use_extended_topology = use_extended_topology
 
@@ -154,7 +160,9 @@ class DirectoryClient:
     async def _from_any(self, fetch: Callable[[_Source], Awaitable[T]]) -> T:
         failures: list[tuple[str, NymError]] = []
         async with http_session(
-            timeout_seconds=self._timeout_seconds, max_body_bytes=self._max_body_bytes
+            timeout_seconds=self._timeout_seconds,
+            max_body_bytes=self._max_body_bytes,
+            options=self._options,
         ) as session:
             for step in range(len(self._bases)):
                 index = (self._current + step) % len(self._bases)
@@ -178,10 +186,7 @@ class _Source:
         self._base = base
 
     async def get(self, path: str, parse: Callable[[bytes], T]) -> T:
-        body = await self._session.get(self._base + path)
-        if len(body) < _PARSE_IN_THREAD_BYTES:
-            return parse(body)
-        return await anyio.to_thread.run_sync(parse, body)
+        return await self._session.get(self._base + path, parse)
 
     async def pages(self, path: str) -> list[NodesPage]:
         """Fetch all pages of a node list; the real server gives all nodes on the first."""
@@ -223,8 +228,10 @@ def _base_url(url: str) -> str:
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError as error:
         raise ConfigurationError("a directory URL cannot be read: correct it") from error
-    if not usable:
-        raise ConfigurationError("a directory URL starts with http:// or https:// and a host")
+    if not usable or not url.isascii():
+        raise ConfigurationError(
+            "a directory URL starts with http:// or https:// and a host, and has ASCII only"
+        )
     return parts._replace(path=parts.path.removesuffix("/"), query="", fragment="").geturl()
 
 

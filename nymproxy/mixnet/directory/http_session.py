@@ -1,176 +1,208 @@
-"""HTTP GET with limits on time and size. The only module that imports httpx, when first used."""
+"""HTTP GET with limits on time, on size, and on how much is in memory at once."""
 
 from __future__ import annotations
 
-import functools
-import importlib
+import base64
 import logging
-import zlib
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 
+from nymproxy._dial import dial, trusted_context
 from nymproxy.errors import DirectoryFormatError, DirectoryUnavailable
+from nymproxy.mixnet.directory.bounded_body import BoundedBody
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from types import TracebackType
+    from typing import Self
 
-    import httpx
+    import httpcore
+
+    from nymproxy.connection_options import ConnectionOptions
+
+T = TypeVar("T")
 
 _logger = logging.getLogger("nymproxy.mixnet.directory")
 
-_GZIP_FORMAT = 16 + zlib.MAX_WBITS
+LARGE_BYTES: Final = 64 * 1024
+"""Larger bodies are parsed in a thread, and wait for their turn."""
 
-# A directory on this machine is never asked through a proxy from the environment.
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+LARGE_BODIES_AT_ONCE: Final = 2
+"""How many large bodies are read or parsed at a time, for all clients of one event loop."""
+
+_HEADERS: Final[Mapping[bytes | str, bytes | str]] = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "nymproxy",
+}
+
+_turns: anyio.lowlevel.RunVar[anyio.Semaphore] = anyio.lowlevel.RunVar("large directory bodies")
+
+
+class _Turn:
+    """The right to hold a large body, given back when the block is left."""
+
+    def __init__(self) -> None:
+        self._taken: anyio.Semaphore | None = None
+
+    async def take(self) -> None:
+        """Wait for it. Does nothing when it is taken already."""
+        if self._taken is None:
+            turns = _turns.get(None)
+            if turns is None:
+                turns = anyio.Semaphore(LARGE_BODIES_AT_ONCE)
+                _turns.set(turns)
+            await turns.acquire()
+            self._taken = turns
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._taken is not None:
+            self._taken.release()
 
 
 class HttpSession:
     """A few requests to the directory; see :func:`http_session`."""
 
     def __init__(
-        self, client: httpx.AsyncClient, *, timeout_seconds: float, max_body_bytes: int
+        self, pool: httpcore.AsyncConnectionPool, *, timeout_seconds: float, max_body_bytes: int
     ) -> None:
-        self._client = client
+        self._pool = pool
         self._timeout_seconds = timeout_seconds
         self._max_body_bytes = max_body_bytes
 
-    async def get(self, url: str) -> bytes:
-        """Return the decompressed body of a successful answer.
+    async def get(self, url: str, parse: Callable[[bytes], T]) -> T:
+        """Return what ``parse`` makes of the decompressed body of a successful answer.
 
-        A lost connection is tried once more; an error status or a timeout is not.
+        A lost connection is tried once more; an error status or a timeout is not. A large body
+        takes its turn, which counts towards its time.
 
         Raises:
             DirectoryUnavailable: no answer in time, or another status than 2xx.
-            DirectoryFormatError: the body is too large, empty, damaged or not JSON by its type.
+            DirectoryFormatError: the body is too large, empty, damaged or not JSON by its type; or
+                ``parse`` raises it.
         """
-        import httpx
-
         try:
-            return await self._get_once(url)
-        except httpx.TransportError as error:
+            with _Turn() as turn:
+                return await self._get(url, parse, turn)
+        except (DirectoryUnavailable, DirectoryFormatError) as error:
+            # Errors live for long, and in cycles: their frames would keep whole bodies meanwhile.
+            raise error.with_traceback(None) from error.__cause__
+
+    async def _get(self, url: str, parse: Callable[[bytes], T], turn: _Turn) -> T:
+        body = await self._body(url, turn)
+        if len(body) < LARGE_BYTES:
+            return parse(body)
+        return await anyio.to_thread.run_sync(parse, body)
+
+    async def _body(self, url: str, turn: _Turn) -> bytes:
+        import httpcore
+
+        lost = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+        try:
+            return await self._body_once(url, turn)
+        except lost as error:
             _logger.debug("asking once more after a lost connection: %s", type(error).__name__)
         try:
-            return await self._get_once(url)
-        except httpx.TransportError as error:
-            raise DirectoryUnavailable(f"no connection ({type(error).__name__})") from error
+            return await self._body_once(url, turn)
+        except lost as error:
+            reason = f": {error}" if isinstance(error, httpcore.ConnectError) else ""
+            raise DirectoryUnavailable(f"no connection ({type(error).__name__}{reason})") from error
 
-    async def _get_once(self, url: str) -> bytes:
-        import httpx
-
+    async def _body_once(self, url: str, turn: _Turn) -> bytes:
         try:
             with anyio.fail_after(self._timeout_seconds):
-                async with self._client.stream("GET", url) as response:
-                    return await self._read(response)
-        except (TimeoutError, httpx.TimeoutException) as error:
+                async with self._pool.stream("GET", url, headers=_headers(url)) as response:
+                    return await self._read(response, turn)
+        except TimeoutError as error:
             raise DirectoryUnavailable(
                 f"no complete answer within {self._timeout_seconds:g} seconds"
             ) from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise DirectoryUnavailable(f"no usable URL ({error})") from error
 
-    async def _read(self, response: httpx.Response) -> bytes:
-        import httpx
+    async def _read(self, response: httpcore.Response, turn: _Turn) -> bytes:
+        import httpcore
 
-        if not response.is_success:
-            raise DirectoryUnavailable(f"the answer was HTTP {response.status_code}")
-        kind = response.headers.get("content-type", "")
-        if kind.startswith("application/bincode"):
+        if response.status // 100 != 2:
+            raise DirectoryUnavailable(f"the answer was HTTP {response.status}")
+        if _header(response, b"content-type").startswith("application/bincode"):
             raise DirectoryFormatError("an answer in bincode, although JSON was asked for")
-        body = BoundedBody(response.headers.get("content-encoding", ""), self._max_body_bytes)
+        encoding, length = (
+            _header(response, name) for name in (b"content-encoding", b"content-length")
+        )
+        if encoding or not length.isdecimal() or int(length[:12]) > LARGE_BYTES:
+            # Not later: whoever is cancelled must not be inside the iteration below.
+            await turn.take()
+        body = BoundedBody(encoding, self._max_body_bytes)
         problem: DirectoryFormatError | None = None
         try:
-            async for chunk in response.aiter_raw():
+            async for chunk in response.aiter_stream():
                 if problem is None:
                     problem = body.feed(chunk)
                 if problem is not None:
                     # Closing ends the iteration. Leaving it would leave a chain of asynchronous
                     # generators to the garbage collector, which trio complains of.
                     await response.aclose()
-        except httpx.HTTPError:
+            if problem is not None:
+                raise problem
+            return body.finish()
+        except (httpcore.NetworkError, httpcore.ProtocolError):
             if problem is None:
                 raise
-        if problem is not None:
-            raise problem
-        return body.finish()
+            raise problem from None
+        finally:
+            body.discard()  # not when some exception's frames are collected
 
 
-class BoundedBody:
-    """Collects a body, decompressing it on the way, up to a limit. No I/O."""
+def _headers(url: str) -> Mapping[bytes | str, bytes | str]:
+    """Return what goes with a request, the URL's user and password included."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return _HEADERS
+    user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {**_HEADERS, "Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
 
-    def __init__(self, encoding: str, max_bytes: int) -> None:
-        self._encoding = encoding.strip().lower()
-        self._max_bytes = max_bytes
-        self._body = bytearray()
-        self._inflater = zlib.decompressobj(_GZIP_FORMAT)
 
-    def feed(self, chunk: bytes) -> DirectoryFormatError | None:
-        """Take the next bytes, and return what is wrong with them, if anything."""
-        if self._encoding in ("", "identity"):
-            self._body += chunk
-        elif self._encoding in ("gzip", "x-gzip"):
-            try:
-                self._inflate(chunk)
-            except zlib.error:
-                return DirectoryFormatError("an answer whose compression is damaged")
-        else:
-            return DirectoryFormatError("an answer in a compression that was not asked for")
-        if len(self._body) > self._max_bytes:
-            return DirectoryFormatError(f"an answer of more than {self._max_bytes} bytes")
-        return None
-
-    def finish(self) -> bytes:
-        """Return the whole body.
-
-        Raises:
-            DirectoryFormatError: it is empty, or its compressed form is cut off.
-        """
-        if not self._body:
-            raise DirectoryFormatError("an empty answer")
-        if self._encoding.endswith("gzip") and not self._inflater.eof:
-            raise DirectoryFormatError("an answer whose compression is cut off")
-        return bytes(self._body)
-
-    def _inflate(self, chunk: bytes) -> None:
-        while chunk and len(self._body) <= self._max_bytes:
-            if self._inflater.eof:  # a gzip file may have several members
-                self._inflater = zlib.decompressobj(_GZIP_FORMAT)
-            room = self._max_bytes + 1 - len(self._body)
-            self._body += self._inflater.decompress(chunk, room)
-            chunk = self._inflater.unused_data or self._inflater.unconsumed_tail
+def _header(response: httpcore.Response, name: bytes) -> str:
+    for key, value in response.headers:
+        if key.lower() == name:
+            return value.decode("latin-1")
+    return ""
 
 
 @asynccontextmanager
 async def http_session(
-    *, timeout_seconds: float, max_body_bytes: int
+    *, timeout_seconds: float, max_body_bytes: int, options: ConnectionOptions
 ) -> AsyncIterator[HttpSession]:
     """Open a session for the requests of one fetch; its connections close with it.
 
     Args:
         timeout_seconds: limit for each request as a whole.
         max_body_bytes: limit for each body, decompressed.
+        options: how to connect. The environment is not asked.
     """
-    context = await anyio.to_thread.run_sync(_ssl_context)  # imports httpx: 0.3 s the first time
-    import httpx
+    context = await trusted_context(options)
+    backend = await anyio.to_thread.run_sync(_backend, options)
+    import httpcore
 
-    async with httpx.AsyncClient(
-        verify=context,
-        headers={
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": "nymproxy",
-        },
-        timeout=timeout_seconds,
-        follow_redirects=False,
-        mounts=dict.fromkeys(_LOOPBACK),
-    ) as client:
-        yield HttpSession(client, timeout_seconds=timeout_seconds, max_body_bytes=max_body_bytes)
+    async with httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend) as pool:
+        yield HttpSession(pool, timeout_seconds=timeout_seconds, max_body_bytes=max_body_bytes)
 
 
-@functools.cache
-def _ssl_context() -> ssl.SSLContext:
-    context: ssl.SSLContext = importlib.import_module("httpx").create_ssl_context()
-    return context
+def _backend(options: ConnectionOptions) -> httpcore.AsyncNetworkBackend:
+    """Import httpcore, in a thread the first time."""
+    from nymproxy._httpcore_backend import ByteStreamBackend
+
+    return ByteStreamBackend(partial(dial, options=options))

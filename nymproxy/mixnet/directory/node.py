@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from ipaddress import IPv4Address, IPv6Address
 
+    from nymproxy.connection_options import TlsMode
     from nymproxy.mixnet.randomness import RandomBytes
 
 FULL_PERFORMANCE = Decimal(1)
@@ -56,6 +57,11 @@ class EntryDetails:
     hostname: str | None
     ws_port: int
     wss_port: int | None
+
+    @property
+    def offers_tls(self) -> bool:
+        """True when there is a ``wss`` listener, and a name that its certificate can be for."""
+        return self.hostname is not None and self.wss_port is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,44 +148,47 @@ def parse_performance(value: str) -> Decimal:
     return Decimal(value)
 
 
-def gateway_urls(
-    node: Node, *, force_tls: bool = False, no_hostname: bool = False
-) -> tuple[str, str | None]:
-    """Return the URLs of a gateway's websocket listener, as the Rust clients choose them.
+def gateway_urls(node: Node, tls: TlsMode = "never") -> tuple[str, str | None]:
+    """Return the URLs of a gateway's websocket listener.
 
-    By default both are ``ws``, even if the node offers TLS: the host name, if announced, and then
-    the IP addresses in order. The connection is secured by the gateway protocol, not by TLS. Unlike
-    the Rust clients we put IPv6 addresses into brackets; without, the URL does not parse.
+    Without TLS they are those that the Rust clients choose: the host name, if announced, and then
+    the IP addresses in order, all ``ws``, even if the gateway offers TLS. (Unlike them we put IPv6
+    addresses into brackets; without, the URL does not parse.) The connection is secured by the
+    gateway protocol either way; TLS hides from the line whose connection it is.
 
     Args:
         node: the gateway.
-        force_tls: take ``wss`` with the host name only.
-        no_hostname: leave the host name out.
+        tls: ``prefer`` takes ``wss`` where it is offered, with ``ws`` as the fallback; ``always``
+            takes nothing else; ``never`` does not take it.
 
     Returns:
         The primary URL and the fallback, if there is one.
 
     Raises:
-        UnknownGateway: the node is no gateway, has no address, or offers no TLS although it was
-            asked for.
+        UnknownGateway: the node is no gateway, has no address, or offers no TLS although it must.
     """
     entry = node.entry
     if entry is None:
         raise UnknownGateway("the node takes no clients: choose another gateway")
-    if force_tls:
-        if entry.hostname is None or entry.wss_port is None:
-            raise UnknownGateway("the gateway offers no TLS: choose another, or do without TLS")
-        return f"wss://{entry.hostname}:{entry.wss_port}", None
-    hosts = [] if no_hostname or entry.hostname is None else [entry.hostname]
+    if tls == "always" and not entry.offers_tls:
+        raise UnknownGateway("the gateway offers no TLS: choose another, or do without TLS")
+    hosts = [] if entry.hostname is None else [entry.hostname]
     hosts += [bracketed(ip) for ip in entry.ip_addresses]
-    urls = [f"ws://{host}:{entry.ws_port}" for host in hosts[:2]]
+    urls = [f"ws://{host}:{entry.ws_port}" for host in hosts]
+    if tls != "never" and entry.offers_tls:
+        secure = f"wss://{entry.hostname}:{entry.wss_port}"
+        urls = [secure] if tls == "always" else [secure, *urls]
     if not urls:
         raise UnknownGateway("the gateway announces no address: choose another gateway")
     return urls[0], urls[1] if len(urls) > 1 else None
 
 
 def choose_gateway(
-    nodes: Sequence[Node], requested: NodeIdentity | None, random_bytes: RandomBytes
+    nodes: Sequence[Node],
+    requested: NodeIdentity | None,
+    random_bytes: RandomBytes,
+    *,
+    needs_tls: bool = False,
 ) -> Node:
     """Choose the gateway to register at: the requested one, or any with equal probability.
 
@@ -187,6 +196,7 @@ def choose_gateway(
         nodes: the candidates; those without entry details are left out.
         requested: the identity that must be used, if any.
         random_bytes: source of the choice.
+        needs_tls: choose only among those that offer it.
 
     Raises:
         UnknownGateway: the requested one is not among the candidates, or takes no clients.
@@ -202,9 +212,16 @@ def choose_gateway(
             "the requested gateway is not in the directory, or performs below the limit: check"
             " its identity, or choose another gateway"
         )
-    candidates = [node for node in nodes if node.entry is not None]
+    candidates = [
+        node
+        for node in nodes
+        if node.entry is not None and (node.entry.offers_tls or not needs_tls)
+    ]
     if not candidates:
-        raise TopologyUnavailable("the directory lists no usable gateway: try again later")
+        offering = " that offers TLS" if needs_tls else ""
+        raise TopologyUnavailable(
+            f"the directory lists no usable gateway{offering}: try again later"
+        )
     return candidates[uniform_index(random_bytes, len(candidates))]
 
 

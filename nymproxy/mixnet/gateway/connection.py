@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._dial import dial, start_tls
+from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import GatewayUnreachable, NymError, PhaseTimeout
 from nymproxy.mixnet.gateway.events import (
     Authenticating,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Awaitable, Callable, Iterable
 
+    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.gateway.listener import GatewayListener
     from nymproxy.mixnet.gateway.protocol import GatewayClientProtocol
     from nymproxy.mixnet.messages import MixPacket
@@ -53,15 +56,15 @@ CONNECTION_LOST = (
 
 
 async def open_websocket(
-    url: str, *, limit_seconds: float, ssl_context: ssl.SSLContext | None = None
+    url: str, *, limit_seconds: float, options: ConnectionOptions = DEFAULT_OPTIONS
 ) -> WebSocketStream:
     """Connect to one URL. All addresses of a host name are tried.
 
     Args:
         url: ``ws://`` or ``wss://``.
         limit_seconds: for everything up to the websocket's opening handshake.
-        ssl_context: for ``wss``; the default trusts the system's roots. TLS only hides the
-            connection: the gateway is authenticated by its identity.
+        options: whether through a proxy, and what ``wss`` trusts. TLS only hides the connection:
+            the gateway is authenticated by its identity.
 
     Raises:
         ConfigurationError: no such URL.
@@ -71,18 +74,10 @@ async def open_websocket(
     uri = parse_websocket_url(url)
     try:
         with anyio.fail_after(limit_seconds):
-            if uri.secure:
-                stream: anyio.abc.ByteStream = await anyio.connect_tcp(
-                    uri.host,
-                    uri.port,
-                    tls=True,
-                    ssl_context=ssl_context,
-                    tls_hostname=uri.host,
-                    tls_standard_compatible=False,
-                )
-            else:
-                stream = await anyio.connect_tcp(uri.host, uri.port)
+            stream = await dial(uri.host, uri.port, options)
             try:
+                if uri.secure:
+                    stream = await start_tls(stream, uri.host, options)
                 return await WebSocketStream.connect(stream, uri)
             except BaseException:
                 await anyio.aclose_forcefully(stream)
@@ -108,7 +103,7 @@ def _reason(error: BaseException) -> str:
 
 
 async def open_listener(
-    listener: GatewayListener, *, limit_seconds: float, ssl_context: ssl.SSLContext | None = None
+    listener: GatewayListener, *, limit_seconds: float, options: ConnectionOptions = DEFAULT_OPTIONS
 ) -> WebSocketStream:
     """Connect to a gateway's URL, or to its fallback when that fails.
 
@@ -118,10 +113,10 @@ async def open_listener(
     *earlier, last = listener.urls
     for url in earlier:
         try:
-            return await open_websocket(url, limit_seconds=limit_seconds, ssl_context=ssl_context)
+            return await open_websocket(url, limit_seconds=limit_seconds, options=options)
         except (GatewayUnreachable, PhaseTimeout) as error:
             _log.warning("%s; trying the fallback listener", error)
-    return await open_websocket(last, limit_seconds=limit_seconds, ssl_context=ssl_context)
+    return await open_websocket(last, limit_seconds=limit_seconds, options=options)
 
 
 class GatewayConnection:

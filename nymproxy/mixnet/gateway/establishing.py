@@ -14,9 +14,9 @@ from nymproxy.mixnet.gateway.protocol import GatewayClientProtocol
 from nymproxy.mixnet.gateway.refusals import RefusalKind
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Callable
 
+    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.gateway.events import Authenticating, Registered
     from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey
     from nymproxy.mixnet.gateway.limits import PhaseLimits
@@ -45,7 +45,7 @@ class Establisher:
         random_bytes: source of keys and nonces.
         sleep: waits for so many seconds.
         limits: time limits of the phases.
-        ssl_context: for ``wss`` URLs.
+        options: how to reach the gateway.
         refusal: why the gateway said no last.
         backlog: messages that the gateway has handed over and nobody has taken yet.
     """
@@ -61,7 +61,7 @@ class Establisher:
     random_bytes: RandomBytes
     sleep: Callable[[float], Awaitable[None]]
     limits: PhaseLimits
-    ssl_context: ssl.SSLContext | None
+    options: ConnectionOptions
     refusal: RefusalKind | None = field(default=None, init=False)
     backlog: deque[bytes] = field(default_factory=deque, init=False)
 
@@ -108,7 +108,7 @@ class Establisher:
             limits=self.limits,
         )
         websocket = await open_listener(
-            self.listener, limit_seconds=self.limits.connect, ssl_context=self.ssl_context
+            self.listener, limit_seconds=self.limits.connect, options=self.options
         )
         connection = GatewayConnection(
             websocket, protocol, clock=self.clock, unix_time=self.unix_time

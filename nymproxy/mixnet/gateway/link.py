@@ -11,6 +11,7 @@ import anyio.lowlevel
 
 from nymproxy._backoff import Backoff
 from nymproxy._signal import Signal
+from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import (
     ClientDisconnected,
     GatewayProtocolError,
@@ -34,11 +35,11 @@ from nymproxy.mixnet.gateway.link_state import LinkState, LinkStatus
 from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Callable, Sequence
 
     from anyio.streams.memory import MemoryObjectReceiveStream
 
+    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.gateway.listener import GatewayListener
     from nymproxy.mixnet.messages import MixPacket
     from nymproxy.mixnet.randomness import RandomBytes
@@ -75,7 +76,7 @@ class GatewayLink:
         random_bytes: source of keys, nonces and jitter.
         on_registered: stores a new shared key (32 bytes), before the link is used.
         on_authenticating: stores the Unix second of an authentication, before it is sent.
-        ssl_context: for ``wss`` URLs.
+        options: whether to reach it through a proxy, and what ``wss`` trusts.
         limits: time limits of the phases.
         sleep: waits for so many seconds.
     """
@@ -92,7 +93,7 @@ class GatewayLink:
         random_bytes: RandomBytes = system_random_bytes,
         on_registered: Callable[[bytes], Awaitable[None]] = _ignore,
         on_authenticating: Callable[[int], Awaitable[None]] = _ignore,
-        ssl_context: ssl.SSLContext | None = None,
+        options: ConnectionOptions = DEFAULT_OPTIONS,
         limits: PhaseLimits | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
@@ -108,7 +109,7 @@ class GatewayLink:
             random_bytes=random_bytes,
             sleep=sleep,
             limits=limits or PhaseLimits(),
-            ssl_context=ssl_context,
+            options=options,
         )
         self._clock = clock
         self._sleep = sleep

@@ -1,0 +1,138 @@
+"""Connections to the outside, direct and through proxies, on both event loops."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from anyio.abc import SocketAttribute
+
+from nymproxy._dial import dial
+from nymproxy.connection_options import ConnectionOptions, ProxyUrl
+from nymproxy.errors import ConfigurationError
+from tests.proxy_servers import http_proxy, socks5_proxy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from anyio.abc import SocketStream
+
+
+@asynccontextmanager
+async def echo() -> AsyncIterator[int]:
+    async def serve(stream: SocketStream) -> None:
+        async with stream:
+            async for data in stream:
+                await stream.send(data)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, serve)
+        yield listener.extra(SocketAttribute.local_port)
+        group.cancel_scope.cancel()
+
+
+async def check_echo(host: str, port: int, options: ConnectionOptions) -> None:
+    with anyio.fail_after(10):
+        async with await dial(host, port, options) as stream:
+            await stream.send(b"hello")
+            assert await stream.receive() == b"hello"
+
+
+async def test_without_a_proxy() -> None:
+    async with echo() as port:
+        await check_echo("127.0.0.1", port, ConnectionOptions())
+
+
+async def test_through_proxies() -> None:
+    async with echo() as port, http_proxy() as http, socks5_proxy() as socks5:
+        for proxy in (http, socks5):
+            await check_echo("127.0.0.1", port, ConnectionOptions(proxy=proxy.url))
+            assert proxy.asked == [("127.0.0.1", port)]
+
+
+async def test_names_are_looked_up_by_the_proxy() -> None:
+    """A name that exists nowhere: whoever asked the system for it would fail, and be seen."""
+    async with echo() as port, http_proxy() as http, socks5_proxy() as socks5:
+        for proxy in (http, socks5):
+            await check_echo("no-such-host.example", port, ConnectionOptions(proxy=proxy.url))
+            assert proxy.asked == [("no-such-host.example", port)]
+
+
+async def test_the_password_goes_to_the_proxy_and_nowhere_else() -> None:
+    async with echo() as port, http_proxy() as proxy:
+        options = ConnectionOptions(proxy=proxy.url.replace("//", "//user:s%3Acret@"))
+        await check_echo("127.0.0.1", port, options)
+        assert "Proxy-Authorization: Basic dXNlcjpzOmNyZXQ=" in proxy.heads[0]
+        assert "cret" not in repr(options)
+
+
+async def test_what_a_proxy_refuses(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with http_proxy(status="407 Go\x1b[2J away") as proxy:
+            options = ConnectionOptions(proxy=proxy.url.replace("//", "//user:secret@"))
+            with pytest.raises(ConnectionError, match="does not connect \\(code 407\\)") as caught:
+                await dial("127.0.0.1", 9, options)
+    assert "secret" not in str(caught.value) + caplog.text
+    assert "\x1b" not in str(caught.value)
+
+
+async def test_a_proxy_that_is_not_there() -> None:
+    async with http_proxy() as proxy:
+        gone = ConnectionOptions(proxy=proxy.url)
+    with pytest.raises(ConnectionError, match="does not answer"):
+        await dial("127.0.0.1", 9, gone)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"", b"\x05\x02", b"\x05\xff", b"\x04\x00", b"\x05\x00\x05\x05\x00\x01",
+        b"\x05\x00\x05\x00\x00\x09\x01", b"HTTP/1.1 200 OK\r\n\r\n",
+        b"\x05\x00\x05\x00\x00\x03\xff",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+async def test_whatever_a_proxy_answers_is_a_connection_error(scheme: str, answer: bytes) -> None:
+    async def serve(stream: SocketStream) -> None:
+        async with stream:
+            await stream.send(answer)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, serve)
+        port = listener.extra(SocketAttribute.local_port)
+        options = ConnectionOptions(proxy=f"{scheme}://127.0.0.1:{port}")
+        with anyio.fail_after(10):
+            with suppress(ConnectionError):  # some of them say yes
+                await (await dial("host.example", 80, options)).aclose()
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "127.0.0.1:80", "ftp://h:1", "socks4://h:1", "http://h", "http://:1", "http://h:0",
+        "http://h:99999", "http://[", "http://secret@", "https://h:1", "http://h:1/path",
+    ],
+)  # fmt: skip
+def test_what_is_no_proxy(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="socks5://HOST:PORT") as caught:
+        ConnectionOptions(proxy=url)
+    assert "secret" not in str(caught.value)
+
+
+def test_proxy_urls_are_read() -> None:
+    proxy = ProxyUrl.parse("socks5://a%40b:p%3A@[::1]:1080/")
+    assert (proxy.host, proxy.port) == ("::1", 1080)
+    assert (proxy.username, proxy.password) == ("a@b", "p:")
+    assert str(proxy) == "socks5://[::1]:1080"
+    assert "p:" not in repr(proxy)
+
+
+def test_there_are_three_modes_of_tls() -> None:
+    with pytest.raises(ConfigurationError, match="always, prefer, never"):
+        ConnectionOptions(tls="sometimes")  # type: ignore[arg-type]
