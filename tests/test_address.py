@@ -6,10 +6,13 @@ import base58
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nacl.signing import SigningKey
 
 from nymproxy import _base58
 from nymproxy.address import NodeIdentity, NymAddress, SenderTag
 from nymproxy.errors import AddressError
+
+IDENTITY = bytes(SigningKey(bytes(32)).verify_key)
 
 
 @given(st.binary(max_size=80))
@@ -55,3 +58,13 @@ def test_binary_parsing_raises_only_address_errors(data: bytes) -> None:
 def test_representations_hide_what_must_not_be_logged() -> None:
     tag = SenderTag(bytes(range(16)))
     assert str(tag) not in repr(tag)
+    address = NymAddress(IDENTITY, bytes(32), NodeIdentity(IDENTITY))
+    assert repr(address).startswith("NymAddress(")
+    assert len(repr(address)) < 20
+    assert str(address).partition(".")[0] not in repr(address)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_an_encryption_key_has_32_bytes(length: int) -> None:
+    with pytest.raises(AddressError, match=f"{length} bytes, expected 32"):
+        NymAddress(IDENTITY, bytes(length), NodeIdentity(IDENTITY))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,8 +92,13 @@ def _room_of(name: str) -> str:
 @pytest.fixture(scope="module")
 def shells() -> dict[str, str]:
     """The modules that load an I/O module, and which one."""
+    # A measurement of coverage would load sqlite3 first.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")
+    }
     result = subprocess.run(
         [sys.executable, "-c", _PROBE],
+        env=environment,
         input=json.dumps([IO_MODULES, _modules()]),
         capture_output=True,
         text=True,

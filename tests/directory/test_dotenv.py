@@ -105,6 +105,7 @@ def test_a_name_swallows_the_closing_quote() -> None:
         "export export KEY=1",
         "export",
         "KEY=a\\",  # an escape where the file ends
+        "KEY=1 2\n",
         "KEY=1 ",  # a blank where the file ends without a line break
         "KÉY=1",
         "\ufeffKEY=1",

@@ -102,6 +102,13 @@ def test_unquoted_json_is_read_as_it_was_meant(prefix: str, value: str) -> None:
     assert codes(details) == ["unquoted-json"]
 
 
+def test_an_unquoted_text_that_is_no_list_stays_malformed() -> None:
+    text = 'NYM_APIS=["no object"]\n'
+    for read in (read_env_file, read_env_file_leniently):
+        with pytest.raises(ConfigurationError):
+            read(text, {})
+
+
 def test_unquoted_json_of_the_vpn_list_does_not_spoil_the_file() -> None:
     text = QUOTED + 'NYM_VPN_APIS=[{"url":"http://vpn/"}]\n'
     with pytest.raises(ConfigurationError):

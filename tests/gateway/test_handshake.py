@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.address import NodeIdentity
-from nymproxy.errors import GatewayProtocolError, GatewayRefused, NymError
+from nymproxy.errors import ConfigurationError, GatewayProtocolError, GatewayRefused, NymError
 from nymproxy.mixnet.gateway.authentication import (
     address_ciphertext_is_valid,
     build_authentication,
@@ -22,7 +22,7 @@ from nymproxy.mixnet.gateway.handshake_texts import (
     HandshakePayload,
     parse_handshake_text,
 )
-from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey
+from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey, x25519_public
 
 CLIENT = ClientIdentityKey(b"c" * 32)
 GATEWAY = ClientIdentityKey(b"g" * 32)
@@ -176,3 +176,25 @@ def test_skew(difference: float, acceptable: bool) -> None:
         CLIENT, SharedKey(b"k" * 32), protocol_version=6, unix_timestamp=1000, nonce=bytes(12)
     )
     assert timestamp_is_acceptable(request, 1000 + difference) is acceptable
+
+
+@pytest.mark.parametrize("role", ["client", "gateway"])
+def test_an_ephemeral_key_that_gives_no_secret_is_refused(role: str) -> None:
+    client, gateway = pair()
+    first = client.start()
+    if role == "gateway":
+        data = CLIENT.public_key + bytes(32) + first.data[64:]
+        with pytest.raises(GatewayProtocolError):
+            gateway.receive(HandshakePayload(6, data))
+        assert gateway.failure_reply is not None
+        return
+    reply = gateway.receive(first)
+    with pytest.raises(GatewayProtocolError):
+        client.receive(HandshakePayload(6, bytes(32) + reply.data[32:]))
+    assert client.failure_reply is not None
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_private_keys_have_32_bytes(length: int) -> None:
+    with pytest.raises(ConfigurationError, match=f"not {length}"):
+        x25519_public(bytes(length))

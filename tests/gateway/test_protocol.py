@@ -463,3 +463,10 @@ def test_never_crashes(phase: Phase, happenings: list[str | bytes | float]) -> N
                     driver.protocol.time_out(driver.now, driver.unix_time)
             assert driver.protocol.deadline is not None
             driver.protocol.renew_bandwidth(driver.now, driver.unix_time)
+
+
+@pytest.mark.parametrize("phase", [Phase.ASKING_VERSION, Phase.AUTHENTICATING])
+def test_texts_before_the_answer_that_are_passed_over(phase: Phase) -> None:
+    driver = in_phase(phase)
+    assert driver.say(responses.SendResponse(1)) == []
+    assert driver.protocol.phase is phase

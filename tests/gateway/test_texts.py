@@ -302,3 +302,29 @@ def test_sealed_garbage_never_crashes(ciphertext: bytes, nonce: bytes) -> None:
         open_request(requests.EncryptedRequest(ciphertext, nonce), KEY)
     with pytest.raises(GatewayProtocolError):
         open_response(responses.EncryptedResponse(ciphertext, nonce), KEY)
+
+
+@pytest.mark.parametrize(
+    "plaintext",
+    [
+        '{"Other":{}}',
+        '{"RememberMe":{"session_type":"x"}}',
+        '{"ForgetMe":{"client":1,"stats":true}}',
+    ],
+)
+def test_encrypted_requests_of_no_kind_that_is_known(plaintext: str) -> None:
+    sealed = KEY.seal(plaintext.encode(), b"n" * 12)
+    with pytest.raises(GatewayProtocolError):
+        open_request(requests.EncryptedRequest(sealed, b"n" * 12), KEY)
+
+
+@pytest.mark.parametrize("error", ['"ticket_replay"', '{"ticket_replay":null}'])
+def test_a_ticket_replay_is_read_in_both_forms(error: str) -> None:
+    response = responses.parse_response(f'{{"type":"typedError","error":{error}}}')
+    assert response == responses.TicketReplayResponse()
+
+
+def test_other_typed_errors_are_refused() -> None:
+    text = '{"type":"typedError","error":{"out_of_patience":{}}}'
+    with pytest.raises(GatewayProtocolError):
+        responses.parse_response(text)

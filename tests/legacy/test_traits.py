@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import uuid
 
@@ -211,3 +212,22 @@ def test_version_4_looks_like_an_old_client() -> None:
 def test_settings_that_cannot_work(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError):
         LegacySettings(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("traits", [dial(), answer(V8)], ids=["client", "server"])
+def test_sent_messages_are_logged_as_the_old_programs_log_them(
+    traits: ServerTraits | ClientTraits, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "nymproxy"):
+        traits.stamp(Segment(SegmentKind.DATA, V8, 7, b"secret"))
+    (line,) = caplog.messages
+    assert line.startswith(("Sent message with id 7 ", "Sent reply with id 7 "))
+    assert "6 bytes" in line
+    assert "secret" not in line
+
+
+def test_both_sides_know_ends() -> None:
+    assert dial().abort_signal is AbortSignal.FIN
+    assert dial().may_send(SegmentKind.FIN)
+    assert not dial().may_send(SegmentKind.RESET)
+    assert answer(V4).peer_signals_end

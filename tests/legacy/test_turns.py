@@ -186,3 +186,10 @@ def test_every_session_has_its_turn_and_none_meets_another(
     assert all(later - earlier >= TURN - 1e-9 for earlier, later in pairwise(play.sent_at))
     # Nobody waits longer than if every turn before had been as long as it may be.
     assert play.now <= len(preparing_seconds) * (TURN_LIMIT_SECONDS + TURN)
+
+
+def test_a_message_to_a_server_that_was_forgotten_changes_nothing() -> None:
+    turns = ServerTurns(TURN)
+    (session,) = sharing(turns, 1)
+    turns.sent(SERVER, session, 5.0)
+    assert turns.ready_at(SERVER, session, 5.0) == 5.0

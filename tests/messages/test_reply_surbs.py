@@ -140,3 +140,9 @@ def test_an_encryption_key_of_another_length_is_refused() -> None:
 def test_a_key_is_not_shown() -> None:
     (surb,) = make_surbs(random.Random(0), 1)
     assert repr(surb) == "ReplySurb(hops=4, rotation=ODD)"
+
+
+@pytest.mark.parametrize("length", range(4))
+def test_a_count_of_version_1_that_is_cut_off(length: int) -> None:
+    with pytest.raises(MessageFormatError, match="cut off"):
+        parse_surbs_v1(b"tag" + bytes(length), 3)

@@ -146,3 +146,31 @@ def test_payload_key_takes_seeds_and_keys() -> None:
     assert payload_key(seed) == derive_payload_key(seed)
     assert len(payload_key(seed)) == 192
     assert payload_key(key) is key
+
+
+def test_two_steps_are_enough_for_every_scalar() -> None:
+    """No scalar without a clamped equivalent lacks one still when it is divided by 2^254.
+
+    Without one are the multiples of 8 from -8c to 8c, where the order is 2^252 + c. Were s and
+    t = s / 2^254 both of them, t = 8k with k < c in size, s would be 32kc modulo the order, up to
+    sign: so near to m times the order for a whole m, and so one of the few tried here.
+    """
+    c = GROUP_ORDER - 2**252
+    for scalar in (8 * c // 8 * 8 - 8, 8 * (c // 2)):
+        assert clamped_equivalent(scalar) is None
+        assert clamped_equivalent(-scalar) is None
+    assert clamped_equivalent((8 * c // 8 + 1) * 8) is not None
+    tried = 0
+    for multiple in range(-(32 * c * c // GROUP_ORDER) - 1, 32 * c * c // GROUP_ORDER + 2):
+        nearest = multiple * GROUP_ORDER // (32 * c)
+        for k in range(nearest - 1, nearest + 3):
+            quotient = 8 * k
+            if clamped_equivalent(quotient) is None and k:
+                assert clamped_equivalent(quotient * 2**254) is not None
+                tried += 1
+    assert tried > 10
+
+
+def test_a_route_of_no_hops_has_no_secrets() -> None:
+    secret = b"s" * 32
+    assert expand_route([], secret) == (x25519_base(secret), [])

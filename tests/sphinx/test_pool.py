@@ -167,3 +167,14 @@ def test_against_a_model(actions: list[tuple[str, int, int]]) -> None:
             model.pop(purpose, None)
         assert len(pool) == sum(len(entries) for entries in model.values())
         assert all(len(entries) <= 4 for entries in model.values())
+
+
+def test_the_purpose_registered_longest_ago_makes_room() -> None:
+    pool = HeaderPool(max_purposes=2)
+    for purpose in ("first", "second", "third"):
+        pool.register(purpose, Builder(), target=1)
+    while pool.fill_one():
+        pass
+    assert pool.take("first") is None
+    assert pool.take("second") is not None
+    assert pool.take("third") is not None

@@ -206,3 +206,13 @@ def test_an_address_is_not_confused_with_another() -> None:
     other = NymAddress(ADDRESS.identity, bytes([1]) * 32, ADDRESS.gateway)
     memory.remember(ADDRESS, Capability.NONE)
     assert memory.recall(other) is None
+
+
+def test_hello_and_pings_need_a_reason() -> None:
+    answering = acceptor()
+    assert not answering.may_send(SegmentKind.HELLO)
+    answering.segment_received(SHOWING)
+    assert answering.may_send(SegmentKind.HELLO)
+    assert not answering.may_send(SegmentKind.PING)
+    answering.segment_received(replace(PLAIN, kind=SegmentKind.PING))
+    assert answering.may_send(SegmentKind.PING)

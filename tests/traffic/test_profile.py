@@ -18,6 +18,7 @@ from nymproxy.mixnet.traffic import (
     TrafficProfile,
     WindowLimits,
 )
+from nymproxy.mixnet.traffic.profile import profile_named
 
 
 def test_named_profiles_have_the_rust_values() -> None:
@@ -97,3 +98,9 @@ def test_senseless_surb_policies_are_refused(values: dict[str, int]) -> None:
 def test_senseless_windows_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         WindowLimits(**values)
+
+
+def test_profiles_have_names() -> None:
+    assert profile_named("bare") is BARE
+    with pytest.raises(ConfigurationError, match="use default, fast, bare"):
+        profile_named("silent")

@@ -394,3 +394,9 @@ class ReplyMachine(RuleBasedStateMachine):
 
 
 TestReplyMachine = ReplyMachine.TestCase
+
+
+def test_a_sender_without_surbs_is_known_and_answered_only_when_it_sends_some() -> None:
+    controller = _controller()
+    assert _ready(controller.seen(TAG, 0.0)) == []
+    assert _ready(controller.receive(TAG, make_surbs(20), 1.0, additional=False)) == []

