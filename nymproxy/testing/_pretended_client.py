@@ -121,9 +121,9 @@ class PretendedClient:
         self.pump()
 
     def end(self, cause: NymError | None) -> None:
-        """End the machine, and leave the network."""
+        """End the machine; nobody reads its mailbox any more."""
         self.machine.end(cause, self._agenda.now)
-        self.network.leave(self.machine.address.identity)
+        self._mailbox.abandon()
         self._on_pumped()
 
     def pump(self) -> None:

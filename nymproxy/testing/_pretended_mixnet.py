@@ -75,9 +75,17 @@ class Mailbox:
         self._capacity = capacity
         self.is_connected = True
         self.is_read = True
+        self._is_abandoned = False
+
+    def abandon(self) -> None:
+        """The client never comes back. The gateway does not know, and acks what comes for it."""
+        self._is_abandoned = True
+        self._waiting.clear()
 
     def take(self, pushed: bytes, note: object) -> bool:
         """Push something to the client, now or later; False if there is no room."""
+        if self._is_abandoned:
+            return True
         if self.is_connected and self.is_read and not self._waiting:
             self._push(pushed, note)
             return True
@@ -143,10 +151,6 @@ class PretendedMixnet:
         """Open the mailbox of a client."""
         mailbox = self._mailboxes[identity] = Mailbox(push, self._mailbox_packets)
         return mailbox
-
-    def leave(self, identity: bytes) -> None:
-        """Close a mailbox: what comes for it is lost, unacked."""
-        self._mailboxes.pop(identity, None)
 
     # Packets.
 

@@ -6,10 +6,53 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from nymproxy.testing._simulated_link import SimulatedFaults
+from nymproxy.testing._pretended_mixnet import PacketFaults
 
 if TYPE_CHECKING:
     from nymproxy.errors import NymError
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedFaults:
+    """What the way from one client does to its packets. Times in seconds.
+
+    Attributes:
+        delay: shortest and longest time of a packet on its way; the difference reorders.
+        ack_delay: of an ack.
+        packet_rate: packets that leave each second, evenly spaced.
+        loss: chance of each packet, and of each ack, to be lost.
+        attempts: transmissions of a packet after which its message is given up.
+        duplication: chance of a packet to come twice.
+        reordering: chance of a packet to be held back by two seconds.
+        outages: times between which the client has no link: nothing leaves or arrives.
+        corruption: chance that the recipient's gateway flips a bit of what it pushes.
+        swallowing: chance that the recipient's gateway acks a packet and then loses it.
+    """
+
+    delay: tuple[float, float] = (0.05, 0.15)
+    ack_delay: tuple[float, float] = (0.05, 0.15)
+    packet_rate: float = 500.0
+    loss: float = 0.0
+    attempts: int = 13
+    duplication: float = 0.0
+    reordering: float = 0.0
+    outages: tuple[tuple[float, float], ...] = ()
+    corruption: float = 0.0
+    swallowing: float = 0.0
+
+    def of_packets(self) -> PacketFaults:
+        """Return the part of it that happens to packets."""
+        return PacketFaults(
+            delay=self.delay,
+            ack_delay=self.ack_delay,
+            loss=self.loss,
+            ack_loss=self.loss,
+            duplication=self.duplication,
+            reordering=self.reordering,
+            reordering_seconds=2.0,
+            corruption=self.corruption,
+            swallowing=self.swallowing,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +152,11 @@ def random_plan(seed: int) -> SimulationPlan:
         start = source.uniform(0, 20)
         return SimulatedFaults(
             delay=(0.05, longest),
+            ack_delay=(0.05, source.choice((0.06, longest))),
             packet_rate=source.choice((50.0, 500.0, 5_000.0)),
             loss=source.choice((0.0, 0.01, 0.1)),
             duplication=source.choice((0.0, 0.1)),
+            reordering=source.choice((0.0, 0.05)),
             outages=((start, start + source.uniform(0, 30)),) if source.random() < 0.2 else (),
         )
 

@@ -1,73 +1,108 @@
-"""One side of a simulated pair: its table, its one channel, its application and its lane."""
+"""One side of a simulated pair: its client, its table, its one channel and its application."""
 
 from __future__ import annotations
 
+import math
 import random
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+from nymproxy.channel.protocol import AbortSignal
 from nymproxy.channel.table import ChannelTable
-from nymproxy.errors import ClientDisconnected, DeliveryAbandoned, NymError, ResetCode
-from nymproxy.testing._simulated_link import Fate, SimulatedFaults, SimulatedLink, VirtualClock
-from nymproxy.testing._simulated_plan import SideResult, Workload
+from nymproxy.errors import ClientDisconnected, NymError, ResetCode
+from nymproxy.mixnet.transport import DEFAULT_LANE
+from nymproxy.testing._pretended_client import PretendedClient, pretended_profile
+from nymproxy.testing._simulated_plan import SideResult, SimulatedFaults, Workload
 
 if TYPE_CHECKING:
+    from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.channel.table import ChannelKey, Listener
+    from nymproxy.mixnet.machine import Submission
+    from nymproxy.mixnet.records import DeliveryRecord
+    from nymproxy.mixnet.traffic import TrafficProfile
+    from nymproxy.testing._pretended_mixnet import PretendedMixnet
 
-_BACKLOG_SECONDS = 0.5  # a lane takes no more than this ahead of the schedule
-PEER = NymAddress(
-    bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"),
-    bytes(32),
-    NodeIdentity(bytes.fromhex("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c")),
-)
-_TAG = SenderTag(bytes(range(16)))
+_LANE = DEFAULT_LANE + 1
+
+
+def _profile(faults: SimulatedFaults) -> TrafficProfile:
+    return replace(pretended_profile(), maximum_retransmissions=faults.attempts - 1)
 
 
 class SimulatedSide:
-    """One client: its table, its one channel, and its application."""
+    """One client: its machine, its table, its one channel, and its application."""
 
     def __init__(
         self,
         name: str,
-        clock: VirtualClock,
+        network: PretendedMixnet,
         protocol: ChannelProtocol,
         workload: Workload,
         faults: SimulatedFaults,
-        seed: int,
     ) -> None:
         self.name = name
-        self.clock = clock
+        self.agenda = network.agenda
         self.protocol = protocol
         self.workload = workload
-        self.random = random.Random(f"{seed}/{name}")
-        self.link = SimulatedLink(faults, self.random)
+        self.faults = faults
+        self.random = random.Random(f"{network.seed}/{name}")
+        self.client = PretendedClient(
+            name,
+            network,
+            _profile(faults),
+            packet_rate=faults.packet_rate,
+            on_pumped=self._read_client,
+        )
         self.table = ChannelTable([protocol], random_bytes=self.random.randbytes)
-        self.peer: SimulatedSide
         self.key: ChannelKey | None = None
         self.machine: ChannelMachine | None = None
         self.listener: Listener | None = None
         self.written = bytearray()
         self.received = bytearray()
         self.saw_end = False
-        self.is_dead = False
         self.is_accepted = False
         self.messages = 0
         self.ended_at: float | None = None
-        self._pulls_at: float | None = None
-        self._ticks_at: float | None = None
-        self._reads = False
+        self._peer: NymAddress | SenderTag | None = None
+        self._ticks_at = math.inf
+        self._is_sending = False
+        self._is_reading = False
+        self._has_failed = False
+        for start, end in faults.outages:
+            self.agenda.at(start, self.client.disconnect)
+            self.agenda.at(end, self.client.reconnect)
+
+    @property
+    def address(self) -> NymAddress:
+        """Where the other side finds it."""
+        return self.client.machine.address
+
+    @property
+    def is_dead(self) -> bool:
+        """True when its client has ended, as planned."""
+        return self.client.machine.ended is not None
 
     # The application.
+
+    def listen(self) -> None:
+        """Wait for a channel."""
+        self.listener = self.table.listen(self.protocol, 16, self.agenda.now)
+
+    def dial(self, to: NymAddress) -> None:
+        """Open the channel."""
+        self.key, self.machine = self.table.open(self.protocol, to, self.agenda.now)
+        self._peer = to
+        self.begin()
 
     def begin(self) -> None:
         """Start the application on the channel."""
         self.is_accepted = True
-        self.clock.after(self.workload.starts_after, self._write)
+        self.agenda.after(self.workload.starts_after, self._write)
         if self.workload.dies_at is not None:
-            self.clock.at(self.workload.dies_at, self._die)
+            self.agenda.at(self.workload.dies_at, self._die)
         self.changed()
 
     def accept(self) -> None:
@@ -95,10 +130,10 @@ class SimulatedSide:
         machine.app_wrote(data)
         self.changed()
         pause = self.random.uniform(0, workload.write_pause)
-        self.clock.after(pause if size else max(pause, 0.01), self._write)
+        self.agenda.after(pause if size else max(pause, 0.01), self._write)
 
     def _read(self) -> None:
-        self._reads = False
+        self._is_reading = False
         machine = self.machine
         if machine is None or self.is_dead:
             return
@@ -107,110 +142,113 @@ class SimulatedSide:
         self.changed()
 
     def _die(self) -> None:
-        self.is_dead = True
+        self.client.end(ClientDisconnected("as planned"))
         if self.machine is not None:
             self.machine.transport_failed(ClientDisconnected("as planned"))
             self.changed()
 
-    # The machine.
+    # The channel.
 
     def changed(self) -> None:
         """Do what the application and the transport do after any event."""
         machine = self.machine
         if machine is None:
             return
-        self._pull()
-        if machine.is_readable and self.is_accepted and not self._reads:
-            self._reads = True
-            self.clock.after(self.random.uniform(0, self.workload.read_pause), self._read)
+        if machine.error is not None and not self._has_failed:
+            self._has_failed = True
+            if machine.traits.abort_signal is not AbortSignal.FIN:
+                self.client.machine.discard_lane(_LANE)
+        self._send_what_is_due()
+        if machine.is_readable and self.is_accepted and not self._is_reading:
+            self._is_reading = True
+            self.agenda.after(self.random.uniform(0, self.workload.read_pause), self._read)
         if machine.is_at_end and not machine.is_cut_short:
             self.saw_end = True
-        deadline = machine.next_deadline(self.clock.now)
-        if deadline < (self._ticks_at if self._ticks_at is not None else float("inf")):
+        deadline = machine.next_deadline(self.agenda.now)
+        if deadline < self._ticks_at:
             self._ticks_at = deadline
-            self.clock.at(deadline, self._tick)
-        if machine.is_over and self.key is not None and self.key in self.table.channels:
-            self.ended_at = self.clock.now
-            self.table.remove(self.key, PEER, self.clock.now)
+            self.agenda.at(deadline, self._tick)
+        if machine.is_over and self.key in self.table.channels:
+            self.ended_at = self.agenda.now
+            assert self._peer is not None
+            self.table.remove(self.key, self._peer, self.agenda.now)
 
     def _tick(self) -> None:
-        self._ticks_at = None
+        self._ticks_at = math.inf
         if self.machine is not None and not self.is_dead:
-            self.machine.tick(self.clock.now)
+            self.machine.tick(self.agenda.now)
             self.changed()
 
-    def _pull(self) -> None:
-        """Take messages from the machine while the lane has room."""
+    def _send_what_is_due(self) -> None:
+        """Give messages to the client, one after another; each waits for room in the lane."""
         assert self.machine is not None
-        while not self.is_dead:
-            backlog = self.link.backlog_seconds(self.clock.now)
-            if backlog > _BACKLOG_SECONDS:
-                self._pull_later(backlog - _BACKLOG_SECONDS / 2)
-                return
-            outgoing = self.machine.next_outgoing(self.clock.now)
+        while not self._is_sending and not self.is_dead:
+            outgoing = self.machine.next_outgoing(self.agenda.now)
             if outgoing is None:
-                return
+                break
             self._send(outgoing)
-
-    def _pull_later(self, seconds: float) -> None:
-        if self._pulls_at is None:
-            self._pulls_at = self.clock.now + seconds
-            self.clock.at(self._pulls_at, self._pull_again)
-
-    def _pull_again(self) -> None:
-        self._pulls_at = None
-        self.changed()
+        self.client.pump()
 
     def _send(self, outgoing: OutgoingSegment) -> None:
-        assert self.machine is not None
+        machine, client = self.machine, self.client.machine
+        assert machine is not None
+        assert self._peer is not None
         payload = self.protocol.codec.encode(outgoing.segment)
-        now = self.clock.now
+        surbs = outgoing.surbs if self.listener is None else 0
+        now = self.agenda.now
+        try:
+            submission = client.submit(self._peer, payload, surbs=surbs, lane=_LANE, now=now)
+            while not submission.is_made:
+                client.advance(submission, now)
+        except NymError as error:
+            machine.transport_failed(error)
+            return
+        self._is_sending = True
+        if submission.is_settled:
+            self._handed_over(outgoing, submission)
+        else:
+            submission.on_settled = partial(self._settled_later, outgoing, submission)
+
+    def _settled_later(self, outgoing: OutgoingSegment, submission: Submission) -> None:
+        """Go on when the client has done what it is at."""
+        self.agenda.after(0, partial(self._handed_over, outgoing, submission))
+        self.agenda.after(0, self.changed)
+
+    def _handed_over(self, outgoing: OutgoingSegment, submission: Submission) -> None:
+        assert self.machine is not None
+        self._is_sending = False
+        self.client.machine.forget(submission)
+        if submission.error is not None:
+            self.machine.transport_failed(submission.error)
+            return
         self.messages += 1
-        fate = self.link.send(len(payload), now)
-        self.machine.handed_over(outgoing, self.link.packet_count(len(payload)), now)
-        for arrival in fate.arrivals:
-            self.clock.at(arrival, partial(self._arrive, payload, fate.sent_at))
-        self._schedule_deliveries(outgoing, fate)
+        delivery = submission.delivery
+        self.machine.handed_over(outgoing, delivery.packet_count, self.agenda.now)
+        listener = partial(self._delivery_changed, outgoing)
+        if not delivery.is_settled:
+            delivery.subscribe(listener)
+        listener(delivery)
 
-    def _arrive(self, payload: bytes, sent_at: float) -> None:
-        dies_at = self.workload.dies_at
-        if dies_at is None or sent_at < dies_at:  # what had not left dies with its sender
-            self.peer.message_arrived(payload)
-
-    def _schedule_deliveries(self, outgoing: OutgoingSegment, fate: Fate) -> None:
-        times = [
-            (fate.sent_at, False, None),
-            (fate.acknowledged_at, True, None),
-            (fate.given_up_at, False, DeliveryAbandoned("given up as planned")),
-        ]
-        for time, is_acknowledged, error in times:
-            if time < float("inf"):
-                self.clock.at(
-                    time, partial(self._delivery_changed, outgoing, is_acknowledged, error)
-                )
-
-    def _delivery_changed(
-        self, outgoing: OutgoingSegment, is_acknowledged: bool, error: NymError | None
-    ) -> None:
+    def _delivery_changed(self, outgoing: OutgoingSegment, record: DeliveryRecord) -> None:
         assert self.machine is not None
         self.machine.delivery_changed(
             outgoing,
-            is_sent=error is None,
-            is_acknowledged=is_acknowledged,
-            error=error,
-            now=self.clock.now,
+            is_sent=record.is_sent,
+            is_acknowledged=record.is_acknowledged,
+            error=record.error,
+            now=self.agenda.now,
         )
-        self.changed()
+        self.agenda.after(0, self.changed)
 
-    def message_arrived(self, payload: bytes) -> None:
-        """Take a message from the network."""
-        if self.is_dead:
-            return
-        tag = None if self.listener is None else _TAG
-        key = self.table.message_received(payload, tag, self.clock.now)
-        if key is not None and self.machine is None:
-            self.key, self.machine = key, self.table.channels[key]
-        self.changed()
+    def _read_client(self) -> None:
+        """Take the messages that arrived."""
+        inbox = self.client.machine.inbox
+        while not self.is_dead and (message := inbox.take()) is not None:
+            now = self.agenda.now
+            key = self.table.message_received(message.payload, message.sender_tag, now)
+            if key is not None and self.machine is None:
+                self.key, self.machine, self._peer = key, self.table.channels[key], key.tag
+            self.changed()
 
     def result(self) -> SideResult:
         """Return how it ended."""
@@ -220,5 +258,5 @@ class SimulatedSide:
             saw_end=self.saw_end,
             error=None if self.machine is None else self.machine.error,
             messages=self.messages,
-            ended_at=self.clock.now if self.ended_at is None else self.ended_at,
+            ended_at=self.agenda.now if self.ended_at is None else self.ended_at,
         )

@@ -1,10 +1,12 @@
-"""The virtual-clock simulator: two channel machines, a seeded network between them, no event loop.
+"""The virtual-clock simulator: two channels over two real client machines, no event loop.
 
 ::
 
     simulate(4711)                                      # a random plan, the stream protocol
     simulate(4711, dialer=LegacyProtocol(), acceptor=LegacyProtocol())
 
+Below the channels are the machines that a :class:`~nymproxy.mixnet.client.MessageClient` has, and
+below those a pretended network, which loses, delays, doubles and alters single packets and acks.
 Each run is a pure function of its seed and takes milliseconds, however much time passes inside.
 After every event the bounds are checked; at the end, that each side got the bytes the other one
 wrote, in order and to the end, or an error that it can see. A failure names the seed.
@@ -16,16 +18,18 @@ from typing import TYPE_CHECKING
 
 from nymproxy.channel.protocol import AbortSignal, ChannelProtocol, EndSignal
 from nymproxy.stream.protocol import StreamProtocol
-from nymproxy.testing._simulated_link import SimulatedFaults, VirtualClock
+from nymproxy.testing._agenda import VirtualAgenda
+from nymproxy.testing._pretended_mixnet import PacketFaults, PretendedMixnet
 from nymproxy.testing._simulated_plan import (
     SideResult,
+    SimulatedFaults,
     SimulationPlan,
     SimulationResult,
     Workload,
     harsh_plan,
     random_plan,
 )
-from nymproxy.testing._simulated_side import PEER, SimulatedSide
+from nymproxy.testing._simulated_side import SimulatedSide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,22 +60,22 @@ class _Simulation:
     ) -> None:
         self.seed = seed
         self.plan = plan
-        self.clock = VirtualClock()
-        self.dialer = SimulatedSide("dialer", self.clock, dialer, plan.dialer, plan.up, seed)
-        self.acceptor = SimulatedSide(
-            "acceptor", self.clock, acceptor, plan.acceptor, plan.down, seed
-        )
-        self.dialer.peer, self.acceptor.peer = self.acceptor, self.dialer
+        self.agenda = VirtualAgenda()
+        self._packet_faults: dict[bytes, PacketFaults] = {}
+        network = PretendedMixnet(self.agenda, seed, self._packet_faults.__getitem__)
+        self.dialer = SimulatedSide("dialer", network, dialer, plan.dialer, plan.up)
+        self.acceptor = SimulatedSide("acceptor", network, acceptor, plan.acceptor, plan.down)
+        for side in (self.dialer, self.acceptor):
+            self._packet_faults[side.address.identity] = side.faults.of_packets()
 
     def run(self) -> SimulationResult:
         dialer, acceptor = self.dialer, self.acceptor
-        acceptor.listener = acceptor.table.listen(acceptor.protocol, 16, 0.0)
-        dialer.key, dialer.machine = dialer.table.open(dialer.protocol, PEER, 0.0)
-        dialer.begin()
-        while self.clock.next_time <= self.plan.until:
-            self.clock.step()
+        acceptor.listen()
+        dialer.dial(acceptor.address)
+        while self.agenda.next_time <= self.plan.until:
+            self.agenda.step()
             if acceptor.machine is not None and not acceptor.is_accepted:
-                self.clock.after(self.plan.accept_after, acceptor.accept)
+                self.agenda.after(self.plan.accept_after, acceptor.accept)
             self._check_step(dialer, acceptor)
             self._check_step(acceptor, dialer)
             if self._is_over(dialer) and self._is_over(acceptor):
@@ -132,7 +136,7 @@ class _Simulation:
         elif side.machine is None or side.machine.error is None:
             self._check(
                 self._may_stay_silent(side, peer),
-                f"{side.name} saw neither an end nor an error in {self.clock.now:.0f} s",
+                f"{side.name} saw neither an end nor an error in {self.agenda.now:.0f} s",
             )
 
     def _may_end_early(self, side: SimulatedSide) -> bool:
@@ -156,7 +160,7 @@ class _Simulation:
     def _check(self, holds: bool, what: str) -> None:
         if not holds:
             raise SimulationFailure(
-                f"seed {self.seed}: {what} (at {self.clock.now:.3f} s)\n{self.plan}"
+                f"seed {self.seed}: {what} (at {self.agenda.now:.3f} s)\n{self.plan}"
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,6 +11,7 @@ from nymproxy.channel import Segment, SegmentKind
 from nymproxy.errors import ClientDisconnected, StreamDataLost, StreamIdleTimeout, StreamReset
 from nymproxy.legacy.protocol import LegacyProtocol
 from nymproxy.legacy.traits import ClientTraits, LegacySettings, ServerTraits
+from nymproxy.mixnet.traffic import ReplyController
 from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.traits import STREAM_RULES, StreamOptions
@@ -29,9 +30,10 @@ from tests.channel.builders import changed_rules
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nymproxy.address import NymAddress
+    from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel import ChannelId, ChannelProtocol
     from nymproxy.channel.rules import ChannelRules
+    from nymproxy.mixnet.traffic import ReplyActions
 
 RUST = StreamOptions(extensions=False)
 PAIRINGS: dict[str, Callable[[], tuple[ChannelProtocol, ChannelProtocol]]] = {
@@ -109,12 +111,45 @@ def test_numbers_wrap_within_a_legacy_session() -> None:
     assert result.dialer.saw_end
 
 
-def test_a_dead_peer_is_noticed_in_the_end() -> None:
-    plan = SimulationPlan(dialer=Workload(total=400_000, dies_at=0.3), acceptor=Workload())
+def test_a_dead_peer_is_noticed_when_nothing_was_to_be_sent() -> None:
+    plan = SimulationPlan(dialer=Workload(total=400_000, dies_at=0.3), acceptor=Workload(total=0))
     result = simulate(1, plan)
     assert isinstance(result.dialer.error, ClientDisconnected)
     assert isinstance(result.acceptor.error, StreamIdleTimeout)
     assert result.acceptor.ended_at == pytest.approx(1800, rel=0.1)
+
+
+def test_a_dead_peer_is_noticed_when_it_sends_no_more_surbs() -> None:
+    plan = SimulationPlan(dialer=Workload(total=400_000, dies_at=0.3), acceptor=Workload())
+    result = simulate(1, plan)
+    assert isinstance(result.acceptor.error, StreamDataLost)
+    assert 60 < result.acceptor.ended_at < 120  # five repeated requests, ten seconds each
+
+
+def _serve_below_the_reserve(
+    self: ReplyController, tag: SenderTag, correspondent: Any, now: float, actions: ReplyActions
+) -> None:
+    """As ``ReplyController._serve``, but for the reserve."""
+    while len(correspondent.stock):
+        following = correspondent.next_waiting(actions.dropped)
+        if following is None:
+            break
+        lane, fragment = following
+        fragment.surb = correspondent.stock.take()
+        actions.ready.append((lane, fragment))
+    self._request_by_need(tag, correspondent, now, actions)
+
+
+def test_a_reserve_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replies that use up the SURBs of the requests for more wait in vain."""
+    monkeypatch.setattr(ReplyController, "_serve", _serve_below_the_reserve)
+    failed = [seed for seed in range(60) if simulate(seed).acceptor.error is not None]
+    assert len(failed) > 3
+
+
+@pytest.mark.exhaustive
+def test_a_thousand_conversations() -> None:
+    assert simulate_many(range(1000)) == 1000
 
 
 def test_a_message_given_up_fails_both_sides() -> None:
