@@ -28,9 +28,8 @@ REACHED: dict[str, tuple[str, str]] = {
     "nymproxy.channel.protocol": ("channel/test_table.py", "what codecs and rules have to be"),
     "nymproxy.channel.quirks": ("legacy/test_order.py", "legacy has the only ones"),
     "nymproxy.channel.driver": ("channel/test_mux.py", "the task that ChannelMux runs"),
-    # The client machine: what it decides is tested at its one door, events in and effects out.
-    "nymproxy.mixnet.machine.*": ("client", "parts of ClientMachine; the client drives it"),
-    "nymproxy.mixnet.status": ("client/test_client.py", "what MessageClient tells of itself"),
+    "nymproxy.mixnet.machine.ports": ("machine/test_packets.py", "what a maker of packets does"),
+    "nymproxy.mixnet.shell": ("client/test_client.py", "the waiting of MessageClient's callers"),
     # Sessions and identities are tasks between a socket and a client.
     "nymproxy.legacy.identities": ("legacy/test_proxies.py", "needs a client, a pool, an app"),
     "nymproxy.legacy.session": ("legacy/test_sessions.py", "needs a client, a server, an app"),
@@ -43,6 +42,7 @@ REACHED: dict[str, tuple[str, str]] = {
     # A mixnet of nodes is tested as its clients see it: directory, gateway, packets, faults.
     "nymproxy.localnet.*": ("localnet", "parts of a running network"),
     "nymproxy.testing._memory_*": ("testing/test_memory.py", "parts of MemoryNetwork"),
+    "nymproxy.testing._pretended_*": ("testing/test_memory.py", "parts of MemoryNetwork"),
     "nymproxy.testing._simulated_*": ("testing/test_simulator.py", "parts of the simulator"),
     "nymproxy.testing.pytest_plugin": ("testing/test_localnet_fixture.py", "pytest loads it"),
     # nymproxy-migrate: tests put a tree in front of it, and look at what it says and writes.

@@ -313,7 +313,7 @@ class ClientMachine:
                 self._outbox.surbs_received(tag, surbs, now, additional=additional)
             case SurbsRequested(recipient, amount):
                 self._answers.requested(recipient, amount)
-            case MessageReceived(data, tag):
+            case MessageReceived(data, tag):  # pragma: no branch - the last kind there is
                 self._tally.messages_received += 1
                 self._tally.bytes_received += len(data)
                 if tag is not None:
@@ -356,8 +356,8 @@ class ClientMachine:
         """Do what is due by time.
 
         Called late, the process was not scheduled, and neither were acks read: the timers that
-        fired meanwhile get some more time. The same holds while the application does not take
-        its messages.
+        fired meanwhile get some more time; the earliest does not, so that a process that is always
+        late retransmits, too. The same holds while the application does not take its messages.
         """
         self._now = now
         late = now - self.next_deadline()
