@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.model import Evidence, Kind
+from nymproxy_migrate.rules import nym071
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nymproxy_migrate.model import Finding
+    from nymproxy_migrate.options import ScanOptions
+    from nymproxy_migrate.survey import Survey
 
-_BY_NAME = (
-    b"nym-proxy-client", b"nym-proxy-server", b"nym_proxy_client", b"nym_proxy_server",
-    b"NymProxyClient", b"NymProxyServer", b"nym_sdk::tcp_proxy", b"nym-tcp-proxy-server",
-    b"standalone-tcp-proxies", b"nym-zcash-grpc-demo",
-)  # fmt: skip
-_BASE58 = rb"[1-9A-HJ-NP-Za-km-z]"
-_GATEWAY = re.compile(rb"@" + _BASE58 + rb"{32,44}(?!" + _BASE58 + rb")")
-_RECIPIENT = re.compile(_BASE58 + rb"{32,44}\." + _BASE58 + rb"{32,44}$")
-_RECIPIENT_BYTES = 90
 _PROXIES = frozenset({Kind.COMMAND_CLIENT, Kind.COMMAND_SERVER, Kind.PYTHON_CALL})
 _IN_PROGRAMS = frozenset({"NYM010", "NYM011", "NYM012", "NYM017", "NYM020"})
 _NO_PROXIES = frozenset({"NYM006", "NYM007", "NYM032", "NYM090"})
 _SERVERS = frozenset({"NYM002", "NYM011", "NYM050", "NYM051", "NYM052"})
 
 
-def settle(findings: Iterable[Finding], files: Callable[[], Iterable[bytes]]) -> list[Finding]:
-    """Return the findings that count.
-
-    Args:
-        findings: of all files.
-        files: reads the files again; asked only when a finding needs it.
-    """
+def settle(findings: Iterable[Finding], survey: Survey) -> list[Finding]:
+    """Return the findings that count, of those of all files."""
     findings = list(findings)
-    needed = {each.needs for each in findings} - {None}
-    if not needed:
-        return findings
-    sure = [each for each in findings if each.needs is None]
-    shown = {Evidence.PROXY} if any(map(_is_proxy, sure)) else set[Evidence]()
-    shown |= {Evidence.OLD_PROXIES, Evidence.NYM} if shown else set()
-    if needed & {Evidence.OLD_PROXIES, Evidence.NYM} - shown:
-        shown |= _shown_by(files())
+    shown = set(survey.shown)
+    if any(each.needs is None and _is_proxy(each) for each in findings):
+        shown |= {Evidence.OLD_PROXIES, Evidence.NYM}
     kept = [each for each in findings if each.needs is None or each.needs in shown]
     if any(map(_is_proxy, kept)):
         shown.add(Evidence.PROXY)
@@ -53,24 +36,46 @@ def settle(findings: Iterable[Finding], files: Callable[[], Iterable[bytes]]) ->
     return [replace(each, needs=None) for each in counted]
 
 
+def after_references(
+    findings: Iterable[Finding], options: ScanOptions, place: Callable[[Finding], str]
+) -> list[Finding]:
+    """Return the findings with references and starts put together.
+
+    What looks for a program by its old name finds nothing once the program is another: it is
+    decided about first.
+
+    Args:
+        findings: of all files.
+        options: of the scan.
+        place: says where a finding is.
+    """
+    findings = list(findings)
+    references = [each for each in findings if each.code == nym071.RULE.code]
+    decided = options.decisions.get(nym071.RULE.code) == "rewrite"
+    result = []
+    for each in findings:
+        if each.code == nym071.RULE.code:
+            near = [one for one in findings if _is_start(one) and _role(one) == _role(each)]
+            near.sort(key=lambda one: one.path != each.path)
+            if near:
+                each = replace(each, message=f"{each.message}; started at {place(near[0])}")
+        elif _is_start(each) and each.edits and not decided:
+            looking = [one for one in references if _role(one) == _role(each)]
+            if looking:
+                each = nym071.waiting(each, place(looking[0]))
+        result.append(each)
+    return result
+
+
+def _is_start(finding: Finding) -> bool:
+    return finding.code in {"NYM001", "NYM002", "NYM005", "NYM030"}
+
+
+def _role(finding: Finding) -> str:
+    by_kind = {Kind.COMMAND_CLIENT: "client", Kind.COMMAND_SERVER: "server"}
+    return by_kind.get(finding.kind) or ("server" if "old server" in finding.message else "client")
+
+
 def _is_proxy(finding: Finding) -> bool:
     by_kind = finding.kind in _PROXIES and finding.code not in _NO_PROXIES
     return finding.code in _IN_PROGRAMS or by_kind
-
-
-def _shown_by(files: Iterable[bytes]) -> set[Evidence]:
-    shown: set[Evidence] = set()
-    for data in files:
-        if any(name in data for name in _BY_NAME):
-            return {Evidence.OLD_PROXIES, Evidence.NYM}
-        if Evidence.NYM not in shown and _has_address(data):
-            shown.add(Evidence.NYM)
-    return shown
-
-
-def _has_address(data: bytes) -> bool:
-    # From the @ on: an expression that begins with 32 letters would be tried at each of them.
-    return any(
-        _RECIPIENT.search(data, max(0, found.start() - _RECIPIENT_BYTES), found.start())
-        for found in _GATEWAY.finditer(data)
-    )

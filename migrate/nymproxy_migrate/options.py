@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from nymproxy_migrate.survey import Survey
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,6 +28,7 @@ class ScanOptions:
             its name alone may not find it.
         installed: where nymproxy is on this machine.
         size_limit: largest file to read, in bytes.
+        survey: what the tree says at a first look.
         stream_servers: Nym addresses whose server is known to speak the stream protocol.
     """
 
@@ -35,4 +38,5 @@ class ScanOptions:
     program: str | None = None
     installed: str | None = None
     size_limit: int = DEFAULT_SIZE_LIMIT
+    survey: Survey = field(default_factory=Survey)
     stream_servers: frozenset[str] = frozenset()

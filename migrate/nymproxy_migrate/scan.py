@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import config_dirs, evidence, suppressions, walk
+from nymproxy_migrate import config_dirs, evidence, formats, suppressions, survey, walk
 from nymproxy_migrate.finders import FINDERS, FinderEntry
 from nymproxy_migrate.model import Finding, SourceFile, Span, Unparsable
 from nymproxy_migrate.options import ScanOptions
-from nymproxy_migrate.rules import nym052, nym090, nym092
+from nymproxy_migrate.rules import nym052, nym090, nym092, nym093
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,15 +49,11 @@ def scan(
     """
     options = options or ScanOptions()
     root = Path.absolute(root) if root is not None else walk.common_root(paths)
+    options = replace(options, survey=_survey(paths, options, root))
     if options.to == "stream":
         from nymproxy_migrate import stream_targets
 
         options = stream_targets.look(paths, options, root)
-
-    def files() -> Iterator[bytes]:
-        found = walk.walk(paths, root, options.size_limit)
-        return (each.data for each in found if isinstance(each, SourceFile))
-
     findings: list[Finding] = []
     sources: dict[str, SourceFile] = {}
     files_read = 0
@@ -71,21 +68,53 @@ def scan(
         if in_file:
             findings += in_file
             sources[found.path] = found
-    findings = sorted(evidence.settle(findings, files), key=_order)
+
+    def place(finding: Finding) -> str:
+        line, _ = sources[finding.path].position(finding.span.start)
+        return f"{finding.path}:{line}"
+
+    settled = evidence.settle(findings, options.survey)
+    findings = sorted(evidence.after_references(settled, options, place), key=_order)
     return ScanResult(root, tuple(findings), sources, files_read)
+
+
+def _survey(paths: Sequence[Path], options: ScanOptions, root: Path) -> survey.Survey:
+    files = walk.walk(paths, root, options.size_limit)
+    found = (survey.of_file(each) for each in files if isinstance(each, SourceFile))
+    return survey.merged(each for each in found if each is not None)
 
 
 def scan_source(source: SourceFile, options: ScanOptions) -> list[Finding]:
     """Return the findings of one file."""
     entries = [entry for entry in FINDERS if entry.wants(source)]
-    if not entries and suppressions.MARK not in source.data:
+    is_named = any(name in source.data for name in survey.BY_NAME[:6])
+    if not entries and not is_named and suppressions.MARK not in source.data:
         return []
     unique: dict[tuple[str, Span, str], Finding] = {}
     for entry in entries:
         for finding in _ask(entry, source, options):
             # An anchor in YAML shows the same bytes twice.
             unique.setdefault((finding.code, finding.span, finding.message), finding)
+    if is_named:
+        for finding in _leftovers(source, list(unique.values())):
+            unique[finding.code, finding.span, finding.message] = finding
     return sorted(suppressions.apply(source, unique.values()), key=_order)
+
+
+def _leftovers(source: SourceFile, found: list[Finding]) -> Iterator[Finding]:
+    """Yield the lines about which nothing has been said, and should be."""
+    if any(each.code == nym090.RULE.code for each in found):
+        return
+    if any(each.code in {"NYM004", "NYM005", "NYM031"} for each in found):
+        return  # the place where the name is put together has been told
+    spans = [each.span for each in found]
+    format_name = formats.format_of(source.path, source.data)
+    if any(each.code.startswith(("NYM01", "NYM02")) for each in found):
+        format_name = format_name or "source"
+    if format_name is not None:
+        with contextlib.suppress(Unparsable):
+            spans += [command.span for command in formats.find_commands(source)]
+    yield from nym093.in_file(source, format_name, spans)
 
 
 def _ask(entry: FinderEntry, source: SourceFile, options: ScanOptions) -> Iterator[Finding]:

@@ -226,7 +226,7 @@ def test_other_programs(text: str) -> None:
 
 
 def test_a_function_of_the_same_name() -> None:
-    tools.check_noop("a.py", 'def run(x): ...\nrun("nym-proxy-client -s A")\n')
+    tools.check_noop("a.py", 'def run(x): ...\nrun("nym-proxy-client -s A")\n', "NYM093")
 
 
 def test_kinds_and_refused_flags() -> None:

@@ -110,7 +110,7 @@ def test_the_root_of_the_crate_counts_where_it_is_known() -> None:
         "mod m { fn f() { crate::NymProxyServer::new(a, b); } }\n"
     )
     assert found_codes(text, "src/main.rs") == ["NYM011"]
-    assert found_codes(text, "src/other.rs") == []
+    assert found_codes(text, "src/other.rs") == ["NYM093"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,8 @@ def test_the_root_of_the_crate_counts_where_it_is_known() -> None:
     ],
 )
 def test_what_is_no_use_of_the_old_api(text: str) -> None:
-    assert found(text) == []
+    # Whoever names it without a use that can be followed hears of the line, at most.
+    assert set(found_codes(text)) <= {"NYM093"}
 
 
 def test_helpers_and_builders() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nymproxy_migrate import formats, names, new_commands
 from nymproxy_migrate.judge import judge
 from nymproxy_migrate.judged import OldInvocation, UnreadableCommand
-from nymproxy_migrate.model import Unparsable
+from nymproxy_migrate.model import BinarySource, Unparsable
 from nymproxy_migrate.rules import (
     nym001,
     nym002,
@@ -24,7 +24,9 @@ from nymproxy_migrate.rules import (
     nym061,
     nym062,
     nym063,
+    nym071,
     nym090,
+    nym093,
 )
 from nymproxy_migrate.rules._started import Started
 
@@ -43,13 +45,23 @@ _BESIDE = (nym050, nym051, nym060, nym061, nym062, nym063)
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield what there is to say about each command of a file."""
     try:
+        in_image = options.survey.image_of(source.path) is not None
         for found in formats.read_commands(source):
+            if in_image:
+                found = formats.with_binary(found, BinarySource.BUILD)
             yield from findings_in(found, source, options)
             if not isinstance(found, Unparsable):
-                yield from nym006.find(found, source)
+                yield from _about(found, source)
     except Unparsable as error:
         if names.mentions_program(source.data.decode("utf-8", "replace")):
             yield nym090.at(source, error.offset, str(error))
+
+
+def _about(command: Command, source: SourceFile) -> Iterator[Finding]:
+    """Yield what a command that starts no old program has to do with one."""
+    if judge(command) is None:
+        found = [*nym006.find(command, source), *nym071.find(command, source)]
+        yield from found or nym093.in_command(command, source)
 
 
 def findings_in(

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import importlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from nymproxy_migrate.formats import shell, systemd, templates
 from nymproxy_migrate.formats.commands import Embedded, Found
 from nymproxy_migrate.formats.text import Text
+from nymproxy_migrate.model import BinarySource, Unparsable
 from nymproxy_migrate.words import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from nymproxy_migrate.model import SourceFile, Unparsable
+    from nymproxy_migrate.model import SourceFile
 
     Find = Callable[[Text, str], Iterator[Found]]
 
 _FORMATS: tuple[tuple[str, str], ...] = (
     # By the path; the first that matches counts.
-    (r"\.(?:sh|bash|zsh|ksh|ash|dash|command|envrc)$|/\.(?:bash|zsh)(?:rc|_profile|_aliases)$"
+    (r"/(?:monitrc|[\w.-]+\.monit|sudoers|logrotate\.conf|nrpe\.cfg)$"
+     r"|/(?:monit|monit\.d|sudoers\.d|logrotate\.d|apparmor\.d|nrpe\.d)/", "watchers"),
+    (r"\.(?:sh|bash|zsh|ksh|ash|dash|fish|command|envrc)$|/\.(?:bash|zsh)(?:rc|_profile|_aliases)$"
      r"|/\.profile$|/(?:user-data|userdata|cloud-init)(?:\.txt)?$", "script"),
     (r"\.(?:service|socket|container)$|\.(?:service|socket|container)\.d/[^/]+\.conf$", "systemd"),
     (r"/(?:Dockerfile|Containerfile)(?:\.[\w.-]+)?$|\.[dD]ockerfile$|\.[cC]ontainerfile$",
@@ -86,7 +90,15 @@ def _with_embedded(outer: Iterator[Found]) -> Iterator[Command | Unparsable]:
         elif found.context is not None:
             yield from _with_embedded(shell.find(found.text, found.context))
         else:
-            yield from find_in_text(found.path, found.text)
+            for inner in find_in_text(found.path, found.text):
+                yield with_binary(inner, found.binary)
+
+
+def with_binary(found: Command | Unparsable, binary: BinarySource) -> Command | Unparsable:
+    """Return a command as one of a file that is elsewhere: in an image."""
+    if isinstance(found, Unparsable) or found.context.binary is not BinarySource.PATH:
+        return found
+    return replace(found, context=replace(found.context, binary=binary))
 
 
 def format_of(path: str, data: bytes) -> str | None:

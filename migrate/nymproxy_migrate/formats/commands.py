@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from nymproxy_migrate.formats import prefixes
-from nymproxy_migrate.model import CommandContext, Home, HomeSource, Span, Unparsable
+from nymproxy_migrate.model import (
+    BinarySource,
+    CommandContext,
+    Home,
+    HomeSource,
+    Span,
+    Unparsable,
+)
 from nymproxy_migrate.words import Command, Quoting, Word
 
 if TYPE_CHECKING:
@@ -23,11 +30,13 @@ class Embedded:
         path: what the file is called, which decides its format.
         text: its content.
         context: how it runs, when it is shell text that is run here and not written anywhere.
+        binary: where the programs come from where the file is.
     """
 
     path: str
     text: Text
     context: CommandContext | None = None
+    binary: BinarySource = BinarySource.PATH
 
 
 Found = Command | Unparsable | Embedded

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from nymproxy_migrate.formats import containerfile_heredocs, images, keyed, shell, syntax
 from nymproxy_migrate.formats.commands import commands_of
-from nymproxy_migrate.formats.lists import Item, ListQuoting, word_of
+from nymproxy_migrate.formats.lists import FixedQuoting, Item, ListQuoting, word_of
 from nymproxy_migrate.formats.text import Text, TextBuilder
 from nymproxy_migrate.model import BinarySource, CommandContext, Home, HomeSource
 from nymproxy_migrate.names import mentions_program
+from nymproxy_migrate.words import Command, Piece, PieceKind, Word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,16 +65,19 @@ class _Stage:
 
 def find(text: Text, path: str) -> Iterator[Found]:
     """Yield the commands of every stage."""
-    root = syntax.parse("containerfile", text)
-    yield from syntax.errors(root, text, "Containerfile")
+    yield from syntax.errors(syntax.parse("containerfile", text), text, "Containerfile")
+    for stage in _stages(text):
+        yield from _commands(stage, text)
+
+
+def _stages(text: Text) -> list[_Stage]:
     stages: list[_Stage] = []
-    for node in root.named_children:
+    for node in syntax.parse("containerfile", text).named_children:
         if node.type == "from_instruction":
             stages.append(_stage(node, text, stages))
         elif stages:
             _follow(stages[-1], node, text)
-    for stage in stages:
-        yield from _commands(stage, text)
+    return stages
 
 
 def _stage(node: Node, text: Text, stages: list[_Stage]) -> _Stage:
@@ -103,9 +107,8 @@ def _follow(stage: _Stage, node: Node, text: Text) -> None:
             stage.brings_ours |= _INSTALLS_OURS.search(source) is not None
             stage.brings_old |= mentions_program(source)
         case "copy_instruction" | "add_instruction":
-            heredoc = containerfile_heredocs.has(node)
-            stage.brings_old |= not heredoc and mentions_program(source)
-            stage.copies += [node] if heredoc else []
+            stage.brings_old |= not containerfile_heredocs.has(node) and mentions_program(source)
+            stage.copies.append(node)
         case "healthcheck_instruction":
             commands = (child for child in node.children if child.type == "cmd_instruction")
             stage.healthcheck = next(commands, None)
@@ -116,23 +119,62 @@ def _follow(stage: _Stage, node: Node, text: Text) -> None:
 
 
 def _commands(stage: _Stage, text: Text) -> Iterator[Found]:
-    built = stage.brings_old or stage.name != "" or not _is_foreign(stage.base)
-    binary = BinarySource.PATH if stage.brings_ours else images.source_of(stage.base, built=built)
+    binary = _binary(stage)
     context = CommandContext("Containerfile", _home(stage), binary)
     for run in stage.runs:
         yield from _one(run, text, context)
     for copied in stage.copies:
-        yield from containerfile_heredocs.files(copied, text)
+        if containerfile_heredocs.has(copied):
+            yield from containerfile_heredocs.files(copied, text, binary)
+        else:
+            yield _copy(copied, text, context)
     if stage.healthcheck is not None:
         yield from _one(stage.healthcheck, text, context)
     entrypoint = _array(stage.entrypoint)
     command = _array(stage.command)
     if entrypoint is not None and command is not None:
-        yield from _exec_form([entrypoint, command], text, context)
+        # An entry point that is given a program starts it, when it is done.
+        is_given = mentions_program(text.source(command).partition(",")[0])
+        yield from _exec_form([command] if is_given else [entrypoint, command], text, context)
         return
     for node in (stage.entrypoint, stage.command):
         if node is not None:
             yield from _one(node, text, context)
+
+
+def _binary(stage: _Stage) -> BinarySource:
+    built = stage.brings_old or stage.name != "" or not _is_foreign(stage.base)
+    return BinarySource.PATH if stage.brings_ours else images.source_of(stage.base, built=built)
+
+
+def copied_files(text: Text) -> Iterator[tuple[str, BinarySource]]:
+    """Yield the files and folders that the stages copy from the build context.
+
+    Each with where the programs of its stage come from.
+    """
+    for stage in _stages(text):
+        for copied in stage.copies:
+            words = [word for word in text.source(copied).split()[1:] if not word.startswith("--")]
+            is_ours = not any(word.startswith("--from") for word in text.source(copied).split())
+            if is_ours and not containerfile_heredocs.has(copied):
+                yield from ((path, _binary(stage)) for path in words[:-1])
+
+
+def installs_old(text: Text) -> bool:
+    """Tell whether a stage puts an old program into the image."""
+    return any(stage.brings_old for stage in _stages(text))
+
+
+def _copy(node: Node, text: Text, context: CommandContext) -> Command:
+    """Return an instruction that copies as the command that it is."""
+    start = node.start_byte
+    words = []
+    for found in re.finditer(rb"[^\s\\]+", text.data[start : node.end_byte]):
+        place = text.span(start + found.start(), start + found.end())
+        piece = Piece(PieceKind.LITERAL, found[0].decode("utf-8", "surrogateescape"))
+        words.append(Word((piece,), place))
+    quoting = FixedQuoting("it is an instruction of the builder")
+    return Command(tuple(words), text.span(start, node.end_byte), context, quoting)
 
 
 def _one(node: Node, text: Text, context: CommandContext) -> Iterator[Found]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.formats.commands import Found
     from nymproxy_migrate.formats.text import Text
-    from nymproxy_migrate.model import CommandContext
+    from nymproxy_migrate.model import BinarySource, CommandContext
 
 _MARKER = re.compile(r"<<-?([\"']?)([\w.-]+)\1$")
 _OTHER_SHEBANG = re.compile(rb"#!(?!\s*\S*(?:/|env\s+(?:-\S+\s+)*)(?:ba|da|a|k|z)?sh\b)")
@@ -45,14 +45,14 @@ def script(run: Node, text: Text, context: CommandContext) -> Iterator[Found]:
             yield from shell.find(builder.build(content.end_byte), context)
 
 
-def files(copy: Node, text: Text) -> Iterator[Found]:
+def files(copy: Node, text: Text, binary: BinarySource) -> Iterator[Found]:
     """Yield the commands of the files that ``COPY`` or ``ADD`` writes."""
     paths = [text.source(child) for child in copy.children if child.type == "path"]
     markers = [found for found in map(_MARKER.match, paths) if found is not None]
     for marker, content in zip(markers, _contents(copy), strict=False):
         target = paths[-1] + (marker[2] if paths[-1].endswith("/") else "")
         inner = _expanded(content, text, literal=bool(marker[1]))
-        yield Embedded(target.lstrip("/"), inner)
+        yield Embedded(target.lstrip("/"), inner, binary=binary)
 
 
 def _contents(instruction: Node) -> Iterator[Node]:

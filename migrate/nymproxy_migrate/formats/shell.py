@@ -12,14 +12,12 @@ from nymproxy_migrate.formats.shell_words import ShellQuoting, word_of
 from nymproxy_migrate.formats.text import Text, TextBuilder, ascii_only
 from nymproxy_migrate.model import CommandContext, Home, HomeSource, Unparsable
 from nymproxy_migrate.names import mentions_program
-from nymproxy_migrate.words import Piece, PieceKind
+from nymproxy_migrate.words import Command, Piece, PieceKind, Word, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tree_sitter import Node
-
-    from nymproxy_migrate.words import Word
 
 SCRIPT_CONTEXT = CommandContext("shell script", Home(HomeSource.SHELL))
 
@@ -65,6 +63,8 @@ class _Reader:
                 yield from self._error(node)
             if node.type == "command":
                 yield from self._command(node, broken)
+            elif node.type == "test_command":
+                yield self._test(node)
             elif node.type == "heredoc_redirect":
                 yield from self._heredoc(node)
             stack += [(child, broken) for child in reversed(node.children)]
@@ -77,6 +77,12 @@ class _Reader:
             yield self._unparsable(node)
             return
         yield from commands_of(words, self.context, self.quoting)
+
+    def _test(self, node: Node) -> Command:
+        """Return a test in brackets as the command that it is."""
+        span = self.text.span(node.start_byte, node.end_byte)
+        tested = Word((Piece(PieceKind.OPAQUE, self.text.source(node)),), span)
+        return Command((Word(literal("["), span), tested), span, self.context, self.quoting)
 
     def _words(self, node: Node) -> list[Word]:
         words = []

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.formats.commands import Found, commands_of
+from nymproxy_migrate.formats.lists import FixedQuoting
 from nymproxy_migrate.formats.split import Dialect, lines, split
 from nymproxy_migrate.formats.text import Text, TextBuilder
 from nymproxy_migrate.model import CommandContext, Home, HomeSource, Span, Unparsable
-from nymproxy_migrate.words import Piece, PieceKind, Word
+from nymproxy_migrate.words import Command, Piece, PieceKind, Word, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,6 +123,8 @@ def find_in_drop_in(source: SourceFile) -> Iterator[Found]:
 def _commands(own: list[Setting], home: Home) -> Iterator[Found]:
     context = CommandContext("systemd unit", home)
     for setting in own:
+        if setting.key.startswith(("Condition", "Assert")) and setting.value.data.strip():
+            yield _condition(setting, context)
         if not setting.key.startswith("Exec") or setting.section not in {"Service", "Socket", ""}:
             continue
         try:
@@ -134,6 +137,14 @@ def _commands(own: list[Setting], home: Home) -> Iterator[Found]:
             command = without_prefixes(command)
             if command:
                 yield from commands_of(command, context, quoting)
+
+
+def _condition(setting: Setting, context: CommandContext) -> Command:
+    """Return a condition as a command that looks for what it names."""
+    span = setting.value.span(0, len(setting.value.data))
+    tested = Piece(PieceKind.OPAQUE, setting.value.shown(0, len(setting.value.data)))
+    words = (Word(literal(setting.key), span), Word((tested,), span))
+    return Command(words, span, context, FixedQuoting("it is a condition"))
 
 
 def _separate(words: list[Word]) -> Iterator[list[Word]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.formats import ansible, ci, compose, kubernetes
 from nymproxy_migrate.formats.yaml_nodes import Document, get, text_value
 from nymproxy_migrate.formats.yaml_words import embedded_file
-from nymproxy_migrate.model import Unparsable
+from nymproxy_migrate.model import BinarySource, Unparsable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,9 @@ def find(text: Text, path: str) -> Iterator[Found]:
     document = Document(text)
     for root in document.roots():
         yield from _Walker(document, root).walk(root)
+
+
+_OUR_IMAGE = re.compile(rb"image:[ \t]*[\"']?[^\s\"']*nymproxy")
 
 
 class _Walker:
@@ -86,6 +90,9 @@ class _Walker:
             yield from embedded_file(self._document, content, target)
         data = get(node, "data", "stringData")
         if data is not None and data.id == "mapping":
+            # Pods mount them: what they start comes from an image.
+            ours = _OUR_IMAGE.search(self._document.text.data)
+            binary = BinarySource.PATH if ours else BinarySource.IMAGE
             for key, value in data.value:
                 if value.id == "scalar" and key.id == "scalar":
-                    yield from embedded_file(self._document, value, key.value)
+                    yield from embedded_file(self._document, value, key.value, binary)

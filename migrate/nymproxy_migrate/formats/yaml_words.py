@@ -14,7 +14,7 @@ from nymproxy_migrate.formats.lists import Item, ListQuoting, word_of
 from nymproxy_migrate.formats.split import split
 from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.formats.yaml_nodes import PLAIN, Document, escape_double
-from nymproxy_migrate.model import CommandContext, Home, HomeSource, Unparsable
+from nymproxy_migrate.model import BinarySource, CommandContext, Home, HomeSource, Unparsable
 
 if TYPE_CHECKING:
     from nymproxy_migrate.formats.commands import Found, WordReader
@@ -123,9 +123,11 @@ def shell_commands(
     yield from shell.find(document.scalar(node, flow=flow), context)
 
 
-def embedded_file(document: Document, node: Node, path: str) -> Iterator[Found]:
+def embedded_file(
+    document: Document, node: Node, path: str, binary: BinarySource = BinarySource.PATH
+) -> Iterator[Found]:
     """Yield the commands of a file that stands in a string."""
-    yield Embedded(path, document.scalar(node))
+    yield Embedded(path, document.scalar(node), binary=binary)
 
 
 def without_user(context: CommandContext, user: str | None) -> CommandContext:

@@ -33,7 +33,7 @@ RULE = Rule(
 
 _ORIGINS = {
     BinarySource.IMAGE: "a container image",
-    BinarySource.BUILD: "a build stage of this file",
+    BinarySource.BUILD: "an image that is built here",
     BinarySource.LOOKED_UP: "a lookup when the command runs",
 }
 
@@ -51,6 +51,11 @@ def find(started: Started) -> Iterator[Finding]:
     if origin is None:
         return
     message = f"the old {invocation.role} comes from {origin}"
+    survey, path = started.options.survey, started.source.path
+    beside = [survey.image_of(path), *(each for each in survey.installing if each != path)]
+    builders = list(dict.fromkeys(each for each in beside if each is not None))[:3]
+    if builders:
+        message += f"; see {', '.join(builders)}"
     if started.new is not None:
         message += f"; once nymproxy is there, the command is: {one_line(started.new.text)}"
     yield RULE.finding(

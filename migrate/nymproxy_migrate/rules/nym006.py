@@ -34,7 +34,7 @@ _SURE = re.compile(
 )
 """Everything else in the repositories of Nym is for others, too."""
 _CARGO_SUBCOMMANDS = frozenset({"install", "build", "b"})
-_COPIES = frozenset({"cp", "install", "mv", "ln", "rsync", "scp"})
+_COPIES = frozenset({"cp", "install", "mv", "ln", "rsync", "scp", "COPY", "ADD"})
 
 
 def find(command: Command, source: SourceFile) -> Iterator[Finding]:

@@ -41,7 +41,9 @@ def test_containerfiles_that_install_ours(before: str, after: str) -> None:
     ],
 )
 def test_containerfiles_with_the_old_program(text: str) -> None:
-    check_noop("app.Dockerfile", text, "NYM005")
+    found = codes("app.Dockerfile", text)
+    assert found[-1] == "NYM005"
+    assert found[:-1] == ["NYM006"] * text.count("COPY")
 
 
 def test_containerfile_user_without_a_known_home() -> None:
@@ -190,7 +192,7 @@ def test_lines(path: str, before: str, after: str) -> None:
     [
         ("Makefile", "nym-proxy-client: x\n\techo nym-proxy-client -s A\n", ()),
         ("Makefile", "BIN = nym-proxy-client\nx:\n\t$(BIN) -s A\n", ("NYM004",)),
-        ("justfile", 'x := "nym-proxy-client -s A"\n', ()),
+        ("justfile", 'x := "nym-proxy-client -s A"\n', ("NYM093",)),
         (".env", "NYM_BIN=nym-proxy-client\n", ()),
         ("x.ini", "[program:nym-proxy-client]\ncommand=ls\n", ()),
         ("x.ini", "[program:x]\ncommand=nym-proxy-client 'A\n", ("NYM090",)),

@@ -200,7 +200,11 @@ def test_files_in_config_maps() -> None:
     before = (
         "kind: ConfigMap\ndata:\n  start.sh: |\n    #!/bin/sh\n    exec nym-proxy-client -s A\n"
     )
-    check("cm.yaml", before, before.replace("nym-proxy-client", CLIENT))
+    check_noop("cm.yaml", before, "NYM005")
+    decided = ScanOptions(decisions={"NYM005": "rewrite"})
+    check("cm.yaml", before, before.replace("nym-proxy-client", CLIENT), decided)
+    ours = before + "---\nspec: {containers: [{image: nymproxy}]}\n"
+    check("cm.yaml", ours, ours.replace("nym-proxy-client", CLIENT))
 
 
 def test_invalid_yaml_is_a_finding() -> None:

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec nymproxy server --accept legacy,stream --compat-config-dir -u "$UPSTREAM" -c /data

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec nym-proxy-server -u a:1

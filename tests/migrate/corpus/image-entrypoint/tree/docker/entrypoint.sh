@@ -1,0 +1,2 @@
+#!/bin/sh
+exec /usr/local/bin/nym-proxy-server -u "$UPSTREAM" -c /data

@@ -1,0 +1,2 @@
+import { NymProxyClient } from "./bindings";
+new NymProxyClient(a);

@@ -1,0 +1,2 @@
+use nym_sdk::tcp_proxy::NymProxyClient;
+fn f(client: &NymProxyClient) {}

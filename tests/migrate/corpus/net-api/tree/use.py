@@ -1,0 +1,2 @@
+from nymproxy import NymProxyClient
+NymProxyClient("a")

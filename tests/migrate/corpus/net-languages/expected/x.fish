@@ -1,0 +1,1 @@
+nymproxy client --wire legacy -s $A

@@ -1,0 +1,1 @@
+new ProcessBuilder("nym-proxy-server", "-u", up).start();

@@ -1,0 +1,2 @@
+# nym-proxy-client in a comment
+system("nym-proxy-client", "-s", address)

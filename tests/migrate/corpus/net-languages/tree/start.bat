@@ -1,0 +1,2 @@
+rem nym-proxy-client
+C:\nym\nym-proxy-client.exe -s %A%

@@ -1,0 +1,3 @@
+<?php
+// nym-proxy-client
+exec("nym-proxy-client -s " . $a);

@@ -1,0 +1,1 @@
+Start-Process nym-proxy-client.exe -ArgumentList "-s $a"

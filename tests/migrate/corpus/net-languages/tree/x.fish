@@ -1,0 +1,1 @@
+nym-proxy-client -s $A
