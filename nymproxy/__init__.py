@@ -8,9 +8,10 @@ The names below are the public API, together with the modules ``nymproxy.testing
 
 from __future__ import annotations
 
-import importlib
 import logging
 from typing import TYPE_CHECKING
+
+from nymproxy._lazy import lazy_names
 
 if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity as NodeIdentity
@@ -162,18 +163,11 @@ _NAMES_OF_MODULE = {
     "nymproxy.stream.traits": "StreamOptions",
     "nymproxy.stream.stream": "MixnetStream StreamAttribute",
 }
-_MODULE_OF_NAME = {
-    name: module for module, names in _NAMES_OF_MODULE.items() for name in names.split()
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = _MODULE_OF_NAME.get(name, "nymproxy.errors")
-    value: object = getattr(importlib.import_module(module), name)
-    globals()[name] = value
-    return value
+_KNOWN = {name for names in _NAMES_OF_MODULE.values() for name in names.split()}
+_NAMES_OF_MODULE["nymproxy.errors"] = " ".join(
+    name for name in __all__ if name not in _KNOWN and not name.startswith("_")
+)
+__getattr__ = lazy_names(__name__, _NAMES_OF_MODULE)
 
 
 def __dir__() -> list[str]:

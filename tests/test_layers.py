@@ -25,6 +25,7 @@ BASE = {
     "nymproxy._curve25519",
     "nymproxy._dial",
     "nymproxy._file_lock",
+    "nymproxy._lazy",
     "nymproxy._httpcore_backend",
     "nymproxy._mistrust",
     "nymproxy._signal",

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Largest payload of one message. The limit is ours; the wire has none."""
 
+DEFAULT_LANE = 0
+"""The lane of messages that belong to no channel."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Protocol
 import anyio.lowlevel
 
 from nymproxy._signal import Signal
-from nymproxy.mixnet.records import MAX_MESSAGE_BYTES, DeliveryRecord, Received, check_message
+from nymproxy.mixnet.records import (
+    DEFAULT_LANE,
+    MAX_MESSAGE_BYTES,
+    DeliveryRecord,
+    Received,
+    check_message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -31,8 +37,6 @@ __all__ = (
     "TransportWrapper",
     "check_message",
 )
-
-DEFAULT_LANE = 0
 
 
 class Delivery:

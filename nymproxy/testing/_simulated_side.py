@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nymproxy.channel.protocol import AbortSignal
 from nymproxy.channel.table import ChannelTable
 from nymproxy.errors import ClientDisconnected, NymError, ResetCode
-from nymproxy.mixnet.transport import DEFAULT_LANE
+from nymproxy.mixnet.records import DEFAULT_LANE
 from nymproxy.testing._pretended_client import PretendedClient, pretended_profile
 from nymproxy.testing._simulated_plan import SideResult, SimulatedFaults, Workload
 

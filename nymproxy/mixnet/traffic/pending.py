@@ -6,8 +6,9 @@ it lacks: a measured excess on the timer, back-off and a limit.
 
 from __future__ import annotations
 
-import heapq
 from typing import TYPE_CHECKING
+
+from nymproxy._timers import TimeHeap
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.traffic.outgoing import OutgoingFragment
@@ -60,13 +61,12 @@ class PendingAcks:
     still counts and spares the retransmission.
     """
 
-    __slots__ = ("_by_id", "_heap", "_order", "_profile", "excess")
+    __slots__ = ("_by_id", "_heap", "_profile", "excess")
 
     def __init__(self, profile: TrafficProfile) -> None:
         self._profile = profile
         self._by_id: dict[bytes, OutgoingFragment] = {}
-        self._heap: list[tuple[float, int, OutgoingFragment]] = []
-        self._order = 0
+        self._heap: TimeHeap[OutgoingFragment] = TimeHeap()
         self.excess = ExcessEstimator(profile.maximum_excess_seconds)
 
     def __len__(self) -> int:
@@ -121,11 +121,10 @@ class PendingAcks:
     def next_deadline(self) -> float | None:
         """Return when the earliest timer fires, or ``None`` if none runs."""
         heap = self._heap
-        while heap:
-            deadline, _, fragment = heap[0]
-            if self._is_live(deadline, fragment):
-                return deadline
-            heapq.heappop(heap)
+        while len(heap):
+            if self._is_live(heap.next_time, heap.first):
+                return heap.next_time
+            heap.pop()
         return None
 
     def expire(self, now: float, stalled_seconds: float = 0.0) -> list[OutgoingFragment]:
@@ -139,7 +138,7 @@ class PendingAcks:
         """
         expired = []
         while (deadline := self.next_deadline()) is not None and deadline <= now:
-            fragment = heapq.heappop(self._heap)[2]
+            fragment = self._heap.pop()[1]
             if stalled_seconds > 0 and deadline > now - stalled_seconds:
                 self._schedule(fragment, now + min(stalled_seconds, 1.0))
                 continue
@@ -149,8 +148,7 @@ class PendingAcks:
 
     def _schedule(self, fragment: OutgoingFragment, deadline: float) -> None:
         fragment.deadline = deadline
-        self._order += 1
-        heapq.heappush(self._heap, (deadline, self._order, fragment))
+        self._heap.push(deadline, fragment)
 
     def _is_live(self, deadline: float, fragment: OutgoingFragment) -> bool:
         return (
