@@ -67,6 +67,18 @@ class Child:
         """End the child without warning (SIGKILL)."""
         self.process.kill()
 
+    def terminate(self) -> None:
+        """Ask the child to end in order (SIGTERM)."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def suspend(self) -> None:
+        """Let the child stand still (SIGSTOP) until :meth:`resume`."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a suspended child go on (SIGCONT)."""
+        self.process.send_signal(signal.SIGCONT)
+
 
 async def _ready_line(process: Process) -> bytes:
     assert process.stdout is not None
@@ -129,6 +141,7 @@ async def stop_process(process: Process) -> None:
     if process.returncode is None:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGCONT)  # A suspended one would not see it.
         with anyio.move_on_after(STOP_TIMEOUT_SECONDS):
             await process.wait()
     if process.returncode is None:

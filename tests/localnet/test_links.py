@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -9,17 +10,23 @@ import anyio
 import pytest
 
 from nymproxy._signal import Signal
+from nymproxy.errors import ConfigurationError
 from nymproxy.localnet import FaultPlan, LinkFaults, links
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
+from nymproxy.localnet.epochs import EpochClock, EpochSchedule
 from nymproxy.localnet.fault_gates import FaultGates
 from nymproxy.localnet.framing import Frame, FrameDecoder, FrameVersion
+from nymproxy.localnet.gateway_node import GatewayNode
 from nymproxy.localnet.links import QUEUE_LIMIT, Outbox
+from nymproxy.localnet.nodes import NodeEnvironment
 from nymproxy.localnet.ports import Port
+from nymproxy.localnet.secrets import NetworkSecret
 from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress, PacketSize
 from tests.localnet.client import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from anyio.abc import ByteStream
 
@@ -41,10 +48,10 @@ class Peer:
         self._changed = Signal()
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator[None]:
+    async def listening(self) -> AsyncIterator[int]:
         async with anyio.create_task_group() as task_group:
             await task_group.start(self.port.serve, self._read)
-            yield
+            yield self.port.number
             task_group.cancel_scope.cancel()
 
     async def _read(self, stream: ByteStream) -> None:
@@ -213,3 +220,19 @@ async def test_a_port_stays_reserved_while_nobody_listens() -> None:
         stream = await anyio.connect_tcp("127.0.0.1", peer.port.number)
         await stream.aclose()
     peer.port.close()
+
+
+async def test_a_gateway_that_cannot_listen_leaves_no_port_taken(tmp_path: Path) -> None:
+    free = Port()
+    free.close()
+    gates = FaultGates(anyio.current_time)
+    clock = EpochClock(EpochSchedule.starting(0.0))
+    environment = NodeEnvironment(
+        NetworkSecret.from_seed(1), clock, gates, lambda: 0.0, random.randbytes
+    )
+    peer = Peer()
+    async with peer.listening() as taken:
+        with pytest.raises(ConfigurationError, match="in use"):
+            GatewayNode("gateway-0", environment, free.number, taken, tmp_path / "state")
+    peer.port.close()
+    # A port that is left open shows as a ResourceWarning, which fails the test.
