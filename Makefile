@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-core lint format bench interop vectors clean
+.PHONY: demo test test-core lint format bench guard interop vectors clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +37,13 @@ format: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks --quick
+
+# Does a packet cost more CPU time than in the committed baseline? A minute and a half.
+GUARDED := build/guarded.jsonl
+guard: $(VENV)/.installed
+	mkdir -p build
+	$(BIN)/python -m benchmarks --only W7,W8,W15 --quick --runs 2 --json $(GUARDED) >/dev/null
+	$(BIN)/python -m benchmarks compare benchmarks/baseline.jsonl $(GUARDED)
 
 # Real Rust peers: needs cargo (Rust 1.87 or later); the first build takes about half an hour.
 interop: $(VENV)/.installed

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-WORKLOADS = ("W1", "W2", "W3", "W7", "W12", "W15", "W17")
+WORKLOADS = ("W1", "W2", "W3", "W7", "W8", "W12", "W15", "W17")
 PROFILES = ("bare", "fast", "default")
 WIRES = ("tcp", "legacy", "stream")
 MEGABYTE = 1_000_000
@@ -59,6 +59,7 @@ def plan(selection: Selection) -> list[Cell]:
         "W2": _first_byte,
         "W3": _bulk,
         "W7": _cpu,
+        "W8": _idle,
         "W12": _start_up,
         "W15": _micro,
         "W17": _nodes,
@@ -146,7 +147,7 @@ def _bulk(selection: Selection) -> list[Cell]:
 def _cpu(selection: Selection) -> list[Cell]:
     size = MEGABYTE if selection.quick else 10 * MEGABYTE  # the more, the more samples
     return [
-        Cell("W7", profile, wire, {"direction": "up", "bytes": size}, 1)
+        Cell("W7", profile, wire, {"direction": "up", "bytes": size}, _runs(selection, 1, 1))
         for profile in _profiles(selection, ("bare",))
         for wire in (("stream",) if selection.quick else WIRES[1:])
     ]
@@ -172,4 +173,13 @@ def _nodes(selection: Selection) -> list[Cell]:
         for profile in _profiles(selection, ("bare",))
         for runs in (_runs(selection, 1, 5),)
         for count in (1, 2)
+    ]
+
+
+def _idle(selection: Selection) -> list[Cell]:
+    seconds = 10 if selection.quick else 60
+    profiles = ("default",) if selection.quick else PROFILES
+    return [
+        Cell("W8", profile, "both", {"seconds": seconds}, _runs(selection, 1, 3))
+        for profile in _profiles(selection, profiles)
     ]

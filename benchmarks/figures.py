@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LARGER_IS_BETTER = frozenset({"goodput", "node_rate"})
-MAIN_METRICS = frozenset({"rtt", "first_byte_1", "first_byte_10", "goodput", "ready", "node_rate"})
+BOUNDED_METRICS = frozenset({"rtt", "first_byte_1", "first_byte_10", "goodput", "ready"})
 """Those with a bound; W15 has one metric only."""
+MAIN_METRICS = BOUNDED_METRICS | {
+    *("node_rate", "idle_cpu_client", "idle_cpu_server", "idle_packets"),
+}
+"""Those of the first table; the others are costs, and go into the second one or the file alone."""
 RUN_METRICS = frozenset({"goodput", "ready", "first_byte_1", "first_byte_10"})
 """One sample is a whole run, so that the two best runs say how noisy it is."""
 FRAME_BYTES = 32 * 1024
@@ -152,7 +156,7 @@ def bound_of(group: Group, medians: dict[Group, float | None]) -> Bound | None:
     """Return the bound of a figure; ``medians`` are those of all groups of the file."""
     if group.workload == "W15":
         return _micro_bound(group, medians)
-    if group.metric not in MAIN_METRICS or group.wire == "tcp" or group.workload == "W17":
+    if group.metric not in BOUNDED_METRICS or group.wire == "tcp":
         return None
     if group.metric == "goodput":
         return _goodput_bound(group) or _cpu(medians, group.sibling("cpu_bound"), rate=True)

@@ -14,9 +14,11 @@ import anyio.to_thread
 from benchmarks import micro
 from benchmarks.bulk import move
 from benchmarks.echo import echo
+from benchmarks.idle import idle
 from benchmarks.nodes import node_costs
 from benchmarks.stage import PARTIES, BenchStage
 from benchmarks.startup import import_times, ready_times
+from benchmarks.yardstick import beside
 from nymproxy.testing import workloads
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from benchmarks.cells import Cell
     from benchmarks.results import Results
     from benchmarks.stage import Pair, Spent
+    from benchmarks.yardstick import Yardstick
 
 LATER_CONNECTION = 10
 _numbers = itertools.count(1)
@@ -49,6 +52,8 @@ async def measure(
         await _bulk(cell, await stage.pair(cell.wire), results, seed)
     elif cell.workload == "W7":
         await _profiled(cell, results, directory, seed)
+    elif cell.workload == "W8":
+        await idle(cell, await stage.pair("stream"), results)
     elif cell.workload == "W12":
         await _start_up(cell, stage, results, directory)
     elif cell.workload == "W17":
@@ -107,15 +112,24 @@ async def _connections(cell: Cell, pair: Pair, results: Results) -> None:
 
 
 async def _bulk(cell: Cell, pair: Pair, results: Results, seed: int) -> None:
-    await pair.begin()
-    moved = await move(pair.target, cell.params["direction"], cell.params["bytes"], seed)
-    spent = await pair.spent()
+    async with beside() as yardstick:
+        await pair.begin()
+        moved = await move(pair.target, cell.params["direction"], cell.params["bytes"], seed)
+        spent = await pair.spent()
     if moved.problem is not None:
         results.fail(cell, "goodput", moved.problem)
         return
     results.add(cell, "goodput", "MB/s", moved.goodput)
     if cell.wire != "tcp":
         record_costs(cell, results, moved, spent)
+        record_relative(cell, results, spent, yardstick)
+
+
+def record_relative(cell: Cell, results: Results, spent: Spent, yardstick: Yardstick) -> None:
+    """Record what a packet cost all parties, by the speed of the machine meanwhile."""
+    if packets := spent.network.packets_from_clients:
+        relative = yardstick.relative(spent.cpu_total / packets)
+        results.add(cell, "cpu_per_packet_relative", "x25519", relative)
 
 
 def record_costs(cell: Cell, results: Results, moved: Moved, spent: Spent) -> None:
@@ -150,12 +164,15 @@ async def _profiled(cell: Cell, results: Results, directory: Path, seed: int) ->
             pair = await stage.pair(cell.wire)
             await workloads.upload(pair.target, 100_000)
             pair.forget_profile()
-            await pair.begin()
-            moved = await move(pair.target, cell.params["direction"], cell.params["bytes"], seed)
-            spent = await pair.spent()
+            async with beside() as yardstick:
+                await pair.begin()
+                direction, length = cell.params["direction"], cell.params["bytes"]
+                moved = await move(pair.target, direction, length, seed)
+                spent = await pair.spent()
         if moved.problem is not None:
             results.fail(cell, "area", moved.problem)
             return
+        record_relative(cell, results, spent, yardstick)
         packets = max(1, spent.network.packets_from_clients)
         files = {"client": f"client-{cell.wire}", "server": "server", "nodes": "localnet"}
         for party, file in files.items():

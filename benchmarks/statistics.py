@@ -7,6 +7,7 @@ the 99th is the opinion of a handful of them, so there the maximum stands in its
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 MINIMUM_FOR_P99 = 1000
 NOISY_DIFFERENCE = 0.10
+MINIMUM_FOR_INTERVAL = 5
+RESAMPLES = 2000
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
@@ -33,6 +36,22 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
     return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
+def bootstrap_interval(ordered: Sequence[float], percent: float) -> tuple[float, float]:
+    """Return where a percentile lies with a confidence of 95 %, by the bootstrap.
+
+    A percentile of a resample is one of the samples, and its index is a beta variate: so each
+    resample takes one draw, not as many as there are samples. The dice are the same each time.
+    """
+    if len(ordered) < MINIMUM_FOR_INTERVAL:
+        return ordered[0], ordered[-1]
+    count = len(ordered)
+    rank = min(count, math.floor((count - 1) * percent / 100) + 1)
+    dice = random.Random(count)
+    drawn = sorted(dice.betavariate(rank, count - rank + 1) for _ in range(RESAMPLES))
+    low, high = (drawn[round((RESAMPLES - 1) * share)] for share in (0.025, 0.975))
+    return ordered[math.floor(low * count)], ordered[min(math.floor(high * count), count - 1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What is told of a cell.
@@ -42,6 +61,8 @@ class Summary:
         minimum: the smallest.
         p50: the median.
         p90: the 90th percentile.
+        p50_interval: where the median lies with a confidence of 95 % (:func:`bootstrap_interval`).
+        p90_interval: the same of the 90th percentile.
         p99: the 99th, or ``None`` with fewer than a thousand samples.
         maximum: the largest.
     """
@@ -50,6 +71,8 @@ class Summary:
     minimum: float
     p50: float
     p90: float
+    p50_interval: tuple[float, float]
+    p90_interval: tuple[float, float]
     p99: float | None
     maximum: float
 
@@ -66,6 +89,8 @@ class Summary:
             minimum=percentile(ordered, 0),
             p50=percentile(ordered, 50),
             p90=percentile(ordered, 90),
+            p50_interval=bootstrap_interval(ordered, 50),
+            p90_interval=bootstrap_interval(ordered, 90),
             p99=percentile(ordered, 99) if len(ordered) >= MINIMUM_FOR_P99 else None,
             maximum=percentile(ordered, 100),
         )

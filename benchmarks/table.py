@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmarks.figures import MAIN_METRICS, Figure, Group, figures
 from benchmarks.records import ENVIRONMENT, Record
 from benchmarks.stage import PARTIES
-from benchmarks.statistics import Summary
+from benchmarks.statistics import MINIMUM_FOR_INTERVAL, Summary
 from benchmarks.targets import targets
 
 if TYPE_CHECKING:
@@ -74,13 +74,21 @@ def _main_row(figure: Figure) -> list[str]:
         unit,
         str(summary.count),
         number(summary.minimum * factor),
-        number(summary.p50 * factor),
-        number(summary.p90 * factor),
+        _within(summary.p50, summary.p50_interval, summary.count, factor),
+        _within(summary.p90, summary.p90_interval, summary.count, factor),
         tail,
         "-" if bound is None else f"{bound.kind} {number(bound.value * factor)}",
         "-" if quotient is None else f"{quotient:.2f}",
         ", ".join(marks),
     ]
+
+
+def _within(value: float, interval: tuple[float, float], count: int, factor: float) -> str:
+    """Return a percentile and, where there are samples enough, where it surely lies."""
+    if count < MINIMUM_FOR_INTERVAL:
+        return number(value * factor)
+    low, high = (number(end * factor) for end in interval)
+    return f"{number(value * factor)} ({low} to {high})"
 
 
 _MAIN_HEADINGS = (
@@ -129,7 +137,7 @@ def shares_table(listed: Sequence[Figure]) -> str:
     rows: list[tuple[str, str, str, float, str, str]] = []
     for figure in listed:
         group = figure.group
-        if group.workload != "W7" or not figure.samples:
+        if group.workload != "W7" or not figure.samples or figure.unit == "x25519":
             continue
         kind, _, party = group.metric.partition("_")
         value = Summary.of(figure.samples).p50

@@ -93,9 +93,9 @@ class GatewayClients:
         return self._is_stopping
 
     @property
-    def connected(self) -> int:
-        """How many clients are connected and admitted."""
-        return len(self._sessions)
+    def connected(self) -> list[str]:
+        """The identities (base58) of the clients that are connected and admitted."""
+        return [session.name for session in self._sessions.values()]
 
     async def run(self) -> None:
         """Deliver what a fault plan delays, until cancelled."""

@@ -65,9 +65,9 @@ class GatewayNode(Node):
         return self._client_port.number
 
     @property
-    def connected_clients(self) -> int:
-        """How many clients are connected and admitted."""
-        return 0 if self._clients is None else self._clients.connected
+    def connected_clients(self) -> list[str]:
+        """The identities (base58) of the clients that are connected and admitted."""
+        return [] if self._clients is None else self._clients.connected
 
     async def kill(self) -> None:
         """End the gateway at once: no close frames, nothing flushed."""

@@ -61,6 +61,10 @@ class NodeHost(Protocol):
         """Begin to stall or swallow what connections of a gateway's clients carry."""
         ...
 
+    async def clients(self) -> dict[str, list[str]]:
+        """Return the identities (base58) of the clients that are connected, by gateway."""
+        ...
+
     async def snapshot(self) -> dict[str, dict[str, Any]]:
         """Return the counters of the nodes by name."""
         ...
@@ -147,6 +151,13 @@ class LocalHost:
         node = self.node(name)
         if isinstance(node, GatewayNode):
             node.disturb_clients(action, lambda peer: fnmatchcase(peer, peer_pattern), seconds)
+
+    async def clients(self) -> dict[str, list[str]]:
+        return {
+            name: node.connected_clients
+            for name, node in self._nodes.items()
+            if isinstance(node, GatewayNode)
+        }
 
     async def snapshot(self) -> dict[str, dict[str, Any]]:
         return {name: node.counters.snapshot() for name, node in self._nodes.items()}

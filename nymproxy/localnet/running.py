@@ -158,6 +158,13 @@ class RunningLocalnet:
             "fault_plan": self._plan.to_dict(),
         }
 
+    async def clients(self) -> dict[str, list[str]]:
+        """Return the identities (base58) of the clients that are connected, by gateway."""
+        found: dict[str, list[str]] = {}
+        for host in self._hosts:
+            found.update(await host.clients())
+        return found
+
     # What can be done to it.
 
     async def set_faults(self, plan: FaultPlan) -> None:

@@ -110,6 +110,9 @@ class WorkerHost:
     ) -> None:
         """Do nothing: workers run no gateways."""
 
+    async def clients(self) -> dict[str, list[str]]:
+        return {}
+
     async def snapshot(self) -> dict[str, dict[str, Any]]:
         result: dict[str, dict[str, Any]] = await self._call("snapshot")
         return result

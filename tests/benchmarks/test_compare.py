@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import __main__ as command
 from benchmarks.compare import compare
-from benchmarks.records import Record, write_records
+from benchmarks.records import Record, read_records, write_records
 from tests.benchmarks.builders import micro, record
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _packets(*values: float, wire: str = "stream") -> list[Record]:
             workload="W3",
             profile="bare",
             wire=wire,
-            metric="cpu_per_packet",
+            metric="cpu_per_packet_relative",
             direction="up",
             bytes=1_000_000,
         )
@@ -38,8 +38,8 @@ def test_only_the_minimum_counts() -> None:
     assert not one.is_regression
 
 
-@pytest.mark.parametrize(("after", "regression"), [(1.9, False), (2.2, False), (2.21, True)])
-def test_more_than_a_tenth_is_a_regression(after: float, regression: bool) -> None:
+@pytest.mark.parametrize(("after", "regression"), [(1.9, False), (2.3, False), (2.31, True)])
+def test_more_than_the_allowance_is_a_regression(after: float, regression: bool) -> None:
     [one] = compare(_packets(2.0), _packets(after))
     assert one.is_regression is regression
 
@@ -50,10 +50,20 @@ def test_wall_times_are_not_compared() -> None:
 
 def test_quick_and_full_runs_meet() -> None:
     quick = [
-        record(90.0, "us", workload="W15", wire="both", metric="cpu", operation="unwrap", divisor=4)
+        *micro("x25519", 30.0),
+        record(
+            90.0, "us", workload="W15", wire="both", metric="cpu", operation="unwrap", divisor=4
+        ),
     ]
-    [one] = compare(micro("unwrap", 100.0, 105.0), quick)
+    [one] = compare(micro("unwrap", 100.0, 105.0) + micro("x25519", 30.0), quick)
     assert one.change == pytest.approx(-0.1)
+
+
+def test_a_slower_machine_is_no_regression() -> None:
+    before = micro("x25519", 30.0) + micro("unwrap", 90.0)
+    after = micro("x25519", 60.0) + micro("unwrap", 180.0)
+    assert [one.change for one in compare(before, after)] == [0.0]
+    assert compare(before, micro("unwrap", 90.0)) == []  # no yardstick in one file
 
 
 def test_the_primitives_of_others_are_not_judged() -> None:
@@ -65,7 +75,9 @@ def test_wires_are_not_mixed() -> None:
 
 
 def test_failed_runs_are_not_compared() -> None:
-    failed = [record(None, workload="W3", metric="cpu_per_packet", error="another SHA-256")]
+    failed = [
+        record(None, workload="W3", metric="cpu_per_packet_relative", error="another SHA-256")
+    ]
     assert compare(failed, failed) == []
 
 
@@ -84,6 +96,14 @@ def test_the_command_fails_on_a_regression(
     assert "+25.0%" in output
     assert "REGRESSION" in output
     assert command.main(_files(tmp_path, _packets(2.0), _packets(2.0))) == 0
+
+
+def test_a_baseline_keeps_the_least_of_each(tmp_path: Path) -> None:
+    new = micro("x25519", 30.0, 31.0) + micro("unwrap", 95.0, 90.0) + [record(1.0)]
+    arguments = _files(tmp_path, [], new)
+    assert command.main([arguments[0], "--update", *arguments[1:]]) == 0
+    kept = read_records(tmp_path / "before.jsonl")
+    assert [one.sample.value for one in kept if one.sample] == [30.0, 90.0]
 
 
 def test_the_command_refuses_what_cannot_be_compared(

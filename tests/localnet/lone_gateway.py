@@ -104,10 +104,10 @@ def blank_packet() -> MixPacket:
 
 async def registered(gateway: LoneGateway) -> Client:
     """A client that registered, and went away."""
-    client, before = Client(gateway.info), gateway.node.connected_clients
+    client, before = Client(gateway.info), len(gateway.node.connected_clients)
     async with websocket_to(gateway.info) as websocket:
         await client.register(websocket)
-    await eventually(lambda: gateway.node.connected_clients == before)
+    await eventually(lambda: len(gateway.node.connected_clients) == before)
     gateway.now += 1
     return client
 

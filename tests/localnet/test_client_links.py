@@ -58,7 +58,7 @@ async def test_a_swallowing_link_takes_everything_and_is_cut(gateway: LoneGatewa
         assert client.pushed == []
         assert client.texts == []
         assert await other.message() == b"not lost"
-        await eventually(lambda: gateway.node.connected_clients == 1)
+        await eventually(lambda: len(gateway.node.connected_clients) == 1)
 
 
 async def test_new_connections_fare_alike_while_it_lasts(gateway: LoneGateway) -> None:

@@ -31,7 +31,7 @@ class TestAuthentication:
             answer = await client.authenticate(websocket, int(gateway.now))
             assert answer == AuthenticateResponse(6, True, 0)
             await client.claim()
-        await eventually(lambda: gateway.node.connected_clients == 0)
+        await eventually(lambda: len(gateway.node.connected_clients) == 0)
         gateway.now += 1
         async with websocket_to(gateway.info) as websocket:
             answer = await client.authenticate(websocket, int(gateway.now))
@@ -45,7 +45,7 @@ class TestAuthentication:
             gateway.now += 86400 / 2  # midnight UTC
             assert await client.forward(blank_packet()) == OutOfBandwidthResponse(2413, 0)
             assert await client.claim() == BandwidthResponse(FREE_BANDWIDTH_BYTES)
-        await eventually(lambda: gateway.node.connected_clients == 0)
+        await eventually(lambda: len(gateway.node.connected_clients) == 0)
         gateway.now += 86400
         async with websocket_to(gateway.info) as websocket:
             answer = await client.authenticate(websocket, int(gateway.now))
@@ -107,7 +107,7 @@ class TestAuthentication:
         async with websocket_to(gateway.info) as client.websocket:
             await client.websocket.send(request.encode())
             assert isinstance(await client.response(), AuthenticateResponse)
-        await eventually(lambda: gateway.node.connected_clients == 0)
+        await eventually(lambda: len(gateway.node.connected_clients) == 0)
         assert "smaller or equal" in await refused(client, request)
         await gateway.node.kill()
         async with anyio.create_task_group() as task_group:
@@ -142,7 +142,7 @@ class TestAuthentication:
             assert await client.message() == b"to the new one"
             with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
                 await silent.receive()
-            assert gateway.node.connected_clients == 1
+            assert len(gateway.node.connected_clients) == 1
 
     async def test_an_authentication_older_than_the_session_is_stale(
         self, gateway: LoneGateway

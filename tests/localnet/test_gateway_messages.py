@@ -46,7 +46,7 @@ class TestMessages:
             answer = await client.authenticate(websocket, int(gateway.now))
             assert isinstance(answer, AuthenticateResponse)
             assert client.pushed == sent
-        await eventually(lambda: gateway.node.connected_clients == 0)
+        await eventually(lambda: len(gateway.node.connected_clients) == 0)
         gateway.now += 1
         client.pushed.clear()
         async with websocket_to(gateway.info) as websocket:
@@ -92,7 +92,7 @@ class TestMessages:
             for _ in range(600):  # 19 MB, more than the sockets hold
                 gateway.deliver(client, bytes(32363), acked=True)
             assert gateway.counters.packets(Direction.ACKS_RELEASED) == 600
-        await eventually(lambda: gateway.node.connected_clients == 0)
+        await eventually(lambda: len(gateway.node.connected_clients) == 0)
         written = gateway.counters.packets(Direction.PUSHED)
         assert gateway.counters.dropped(DropReason.CLIENT_GONE) == 600 - written > 0
         assert gateway.counters.packets(Direction.STORED) == 0
@@ -189,7 +189,7 @@ class TestMessages:
                 assert open_response(answer, client.key) == ack
             gateway.deliver(client, b"still connected")
             assert await client.message() == b"still connected"
-        await eventually(lambda: gateway.node.connected_clients == 0)
+        await eventually(lambda: len(gateway.node.connected_clients) == 0)
         gateway.now += 1
         refusal = await refused(client, authentication(client, gateway.now))
         assert refusal == "the client is not registered"

@@ -1,0 +1,142 @@
+"""What the app sees is complete, or ends in an error: whoever broke it off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from nymproxy.localnet import FaultPlan, PushAction, PushFault
+from tests.survival.scene import (
+    End,
+    Seen,
+    is_complete_or_told,
+    is_payload,
+    read_to_the_end,
+    reset,
+    scene,
+    send_payload,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anyio.abc import SocketStream
+
+pytestmark = pytest.mark.parametrize("anyio_backend", ["asyncio"])
+UNSEALED = pytest.mark.xfail(strict=True, reason="NX2: messages are not sealed yet")
+NO_ABORT = pytest.mark.xfail(strict=True, reason="NX2: the old format does not tell an abort yet")
+wires = pytest.mark.parametrize("wire", [pytest.param("legacy", marks=NO_ABORT), "stream"])
+PARTIAL_BYTES = 20_000
+
+
+@wires
+async def test_the_server_is_told_to_end_during_a_download(tmp_path: Path, wire: str) -> None:
+    length = 4_000_000
+
+    async def download(upstream: SocketStream) -> None:
+        await send_payload(upstream, length)
+
+    async with scene(tmp_path, wire, download) as stage, await stage.connect() as app:
+        first = await app.receive()
+        stage.server.child.terminate()
+        rest = await read_to_the_end(app, 40)
+        assert is_complete_or_told(Seen(first + rest.data, rest.end, rest.seconds), length)
+
+
+@wires
+async def test_the_upstream_breaks_off(tmp_path: Path, wire: str) -> None:
+    async def half_an_answer(upstream: SocketStream) -> None:
+        await send_payload(upstream, PARTIAL_BYTES)
+        await anyio.sleep(0.2)  # So that the bytes do not die with the connection.
+        await reset(upstream)
+
+    async with scene(tmp_path, wire, half_an_answer) as stage, await stage.connect() as app:
+        seen = await read_to_the_end(app, 20)
+        assert is_payload(seen.data)
+        assert seen.end is End.RESET
+
+
+@pytest.mark.exhaustive
+@wires
+async def test_the_app_breaks_an_upload_off(tmp_path: Path, wire: str) -> None:
+    told = anyio.Event()
+    uploaded: list[Seen] = []
+
+    async def upload(upstream: SocketStream) -> None:
+        uploaded.append(await read_to_the_end(upstream, 20))
+        told.set()
+
+    async with scene(tmp_path, wire, upload) as stage:
+        async with await stage.connect() as app:
+            await send_payload(app, PARTIAL_BYTES)
+            await anyio.sleep(0.5)
+            await reset(app)
+        with anyio.fail_after(25):
+            await told.wait()
+    assert uploaded[0].end is End.RESET
+
+
+@pytest.mark.exhaustive
+@wires
+async def test_the_upstream_refuses(tmp_path: Path, wire: str) -> None:
+    async def never(_upstream: SocketStream) -> None:
+        raise AssertionError("nobody listens here")
+
+    async with (
+        scene(tmp_path, wire, never) as first,
+        first.stage.server(first.localnet.env_file, "127.0.0.1:9", name="refused") as server,
+        first.stage.client(
+            *(first.localnet.env_file, server.address, "--wire", wire), name="second"
+        ) as client,
+    ):
+        first.client = client
+        async with await first.connect() as app:
+            await app.send(b"hello")
+            assert (await read_to_the_end(app, 20)).end is End.RESET
+
+
+@pytest.mark.exhaustive
+@UNSEALED
+@pytest.mark.parametrize("wire", ["legacy", "stream"])
+@pytest.mark.parametrize("to", ["client", "server"])
+async def test_a_gateway_alters_what_it_pushes(tmp_path: Path, wire: str, to: str) -> None:
+    """Flips one bit of each tenth packet, at an offset that holds application bytes."""
+    length = 300_000
+
+    async def echo(upstream: SocketStream) -> None:
+        async for data in upstream:
+            await upstream.send(data)
+
+    async with scene(tmp_path, wire, echo) as stage, await stage.connect() as app:
+        await app.send(b"x")
+        assert await app.receive() == b"x"
+        names = [stage.server_identity()] if to == "server" else await stage.client_identities()
+        await stage.localnet.set_faults(
+            FaultPlan(
+                seed=1,
+                pushes=tuple(
+                    PushFault(
+                        action=PushAction.ALTER,
+                        client=name,
+                        packet="regular",
+                        probability=0.1,
+                        offsets=(1200,),
+                        mask=0x10,
+                    )
+                    for name in names
+                ),
+            )
+        )
+
+        async def upload() -> None:
+            await send_payload(app, length)
+            await app.send_eof()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(upload)
+            seen = await read_to_the_end(app, 30)
+            tasks.cancel_scope.cancel()
+        assert is_payload(seen.data)
+        assert is_complete_or_told(seen, length) or seen.end is End.NONE
