@@ -34,6 +34,8 @@ from nymproxy.mixnet.directory.url_text import normalise_url
         ("http://127.1/", "http://127.0.0.1/"),
         ("http://0x7f000001/", "http://127.0.0.1/"),
         ("http://%68/", "http://h/"),
+        ("http://BÜCHER.EXAMPLE/", "http://xn--bcher-kva.example/"),
+        ("http://bücher.Example/", "http://xn--bcher-kva.example/"),
         ("http://bücher.example/", "http://xn--bcher-kva.example/"),
         ("localhost:8000/api", "localhost:8000/api"),
         ("MAILTO:a@b", "mailto:a@b"),

@@ -70,7 +70,7 @@ def _host(host: str) -> str:
     if host.startswith("["):
         return f"[{_ipv6(IPv6Address(host[1:-1]))}]"
     host = unquote(host, errors="strict")
-    host = host.lower() if host.isascii() else host.encode("idna").decode()
+    host = (host if host.isascii() else host.encode("idna").decode()).lower()
     if not host or _NOT_IN_A_HOST.search(host):
         raise ValueError("no host")
     if _NUMBER.fullmatch(host.removesuffix(".").rpartition(".")[2]):
