@@ -4,7 +4,7 @@ import sys
 from nymproxy import NymProxyClient
 
 address, env = sys.argv[1:]
-client = NymProxyClient(address, listen_port=0, env=env, profile="bare")
+client = NymProxyClient(address, listen_port=0, env=env)
 with client.in_background() as running, socket.create_connection(running.local_address) as app:
     app.sendall(b"hello through the mixnet")
     app.shutdown(socket.SHUT_WR)

@@ -7,7 +7,7 @@ from nymproxy import NymProxyServer
 
 async def main() -> None:
     upstream, keys, env = sys.argv[1:]
-    server = await NymProxyServer.create(upstream, keys, env, profile="bare")
+    server = await NymProxyServer.create(upstream, keys, env)
     print(server.nym_address(), flush=True)
     await server.run()
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity as NodeIdentity
     from nymproxy.address import NymAddress as NymAddress
     from nymproxy.address import SenderTag as SenderTag
+    from nymproxy.connection_options import ConnectionOptions as ConnectionOptions
     from nymproxy.errors import AddressError as AddressError
     from nymproxy.errors import ChannelFormatError as ChannelFormatError
     from nymproxy.errors import ClientDisconnected as ClientDisconnected
@@ -87,6 +88,7 @@ __all__ = (
     "ClientPool",
     "ClockSkew",
     "ConfigurationError",
+    "ConnectionOptions",
     "Delivery",
     "DeliveryAbandoned",
     "DeliveryError",
@@ -148,6 +150,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 # All other names are errors.
 _NAMES_OF_MODULE = {
     "nymproxy.address": "NodeIdentity NymAddress SenderTag",
+    "nymproxy.connection_options": "ConnectionOptions",
     "nymproxy.legacy.client": "NymProxyClient",
     "nymproxy.legacy.client_pool": "ClientPool",
     "nymproxy.legacy.message": "ProxiedMessage",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,11 +26,13 @@ class RunningProxy:
         url: of the proxy.
         asked: the hosts and ports that it was asked for.
         heads: what HTTP clients sent.
+        carried: the bytes of each connection's client, which whoever watches the line sees.
     """
 
     url: str
     asked: list[tuple[str, int]] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
+    carried: list[bytearray] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -96,7 +98,9 @@ async def _serve(
                 if await accept(stream):
                     host = "127.0.0.1" if target[0].endswith(".example") else target[0]
                     async with await anyio.connect_tcp(host, target[1]) as upstream:
-                        await _join(stream, upstream)
+                        carried = bytearray()
+                        proxy.carried.append(carried)
+                        await _join(stream, upstream, carried)
         except LOST:
             return
 
@@ -106,16 +110,15 @@ async def _serve(
         group.cancel_scope.cancel()
 
 
-async def _join(one: SocketStream, other: SocketStream) -> None:
+async def _join(client: SocketStream, upstream: SocketStream, carried: bytearray) -> None:
     async with anyio.create_task_group() as group:
 
-        async def copy(source: ByteReceiveStream, target: ByteSendStream) -> None:
-            try:
+        async def copy(source: ByteReceiveStream, target: ByteSendStream, seen: bytearray) -> None:
+            with suppress(*LOST):
                 async for data in source:
+                    seen += data
                     await target.send(data)
-            except LOST:
-                pass
             group.cancel_scope.cancel()
 
-        group.start_soon(copy, one, other)
-        group.start_soon(copy, other, one)
+        group.start_soon(copy, client, upstream, carried)
+        group.start_soon(copy, upstream, client, bytearray())

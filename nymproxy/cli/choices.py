@@ -28,6 +28,14 @@ class Profile(enum.StrEnum):
     BARE = "bare"
 
 
+class Tls(enum.StrEnum):
+    """When the connection to the gateway uses TLS."""
+
+    ALWAYS = "always"
+    PREFER = "prefer"
+    NEVER = "never"
+
+
 class Accept(enum.StrEnum):
     """The protocols that a server accepts."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy.cli.connection import connection_options
 from nymproxy.cli.logs import set_up_logging
 from nymproxy.cli.running import serve_until_told_to_end
 from nymproxy.legacy.client import NymProxyClient
@@ -26,6 +27,7 @@ async def _serve(settings: ClientSettings) -> None:
         wire=settings.wire.value,
         identity_mode=settings.identity_mode.value,
         profile=settings.profile.value,
+        options=connection_options(settings, os.environ),
     )
 
     def ready() -> dict[str, object]:

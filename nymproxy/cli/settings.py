@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_type_hints
 
 import typer
 
-from nymproxy.cli.choices import Accept, IdentityMode, Profile, Wire
+from nymproxy.cli.choices import Accept, IdentityMode, Profile, Tls, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +49,32 @@ class ProxySettings:
             "'bare' not at all (no cover, no mix delays; for tests and local networks).",
         ),
     ] = Profile.DEFAULT
+    tls: Annotated[
+        Tls,
+        typer.Option(
+            rich_help_panel=_NETWORK,
+            help="TLS to the gateway, which else names your identity key in clear text: 'prefer' "
+            "it where it is offered, 'always' or 'never' use it.",
+        ),
+    ] = Tls.PREFER
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            rich_help_panel=_NETWORK,
+            help="Reach directory and gateway through http://HOST:PORT or socks5://HOST:PORT "
+            "(USER:PASSWORD@ before the host). Variables such as HTTPS_PROXY are not used.",
+        ),
+    ] = None
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=_NETWORK,
+            help="Certificates (PEM) to trust in place of the public authorities. SSL_CERT_FILE "
+            "is not used.",
+        ),
+    ] = None
     address_file: Annotated[
         Path | None,
         typer.Option(

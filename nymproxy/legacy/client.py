@@ -17,6 +17,7 @@ from anyio.from_thread import start_blocking_portal
 
 from nymproxy._background_task import BackgroundTask, without_group
 from nymproxy.address import NymAddress
+from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
 from nymproxy.forward.endpoint import TcpEndpoint, parse_port
 from nymproxy.forward.listener import TcpListener
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from anyio.abc import SocketStream
 
     from nymproxy.address import NodeIdentity
+    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.legacy.connector import Connector
     from nymproxy.legacy.wire import Wire
     from nymproxy.mixnet.directory import NetworkDetails
@@ -67,6 +69,7 @@ class NymProxyClient:
         settings: of both protocols; ``close_timeout`` wins over its own.
         upstream_header: ``host:port`` to ask the server for (servers that were told to allow it).
         max_connections: TCP connections at once; more wait.
+        options: TLS towards the gateway, and a proxy on the way to it.
         connector: connects mixnet clients, in place of everything about the network above.
 
     Raises:
@@ -91,6 +94,7 @@ class NymProxyClient:
         settings: WireSettings | None = None,
         upstream_header: str | None = None,
         max_connections: int | None = None,
+        options: ConnectionOptions = DEFAULT_OPTIONS,
         connector: Connector | None = None,
     ) -> None:
         address = (
@@ -104,7 +108,9 @@ class NymProxyClient:
         self._identities = make_identities(
             identity_mode,
             connector
-            or mixnet_connector(network=network, env=env, profile=profile, gateway=gateway),
+            or mixnet_connector(
+                network=network, env=env, profile=profile, gateway=gateway, options=options
+            ),
             Destination(
                 address,
                 check_wire(wire),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from nymproxy.address import NodeIdentity
+from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import ConfigurationError
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.traffic import PROFILES
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
 
@@ -63,6 +65,7 @@ def mixnet_connector(
     profile: TrafficProfile | str = "default",
     gateway: NodeIdentity | str | None = None,
     storage: str | os.PathLike[str] | None = None,
+    options: ConnectionOptions = DEFAULT_OPTIONS,
 ) -> Connector:
     """Return what connects mixnet clients.
 
@@ -72,6 +75,7 @@ def mixnet_connector(
         profile: traffic profile, by name or as an object.
         gateway: entry gateway of all clients; else each chooses its own.
         storage: directory with the keys of one identity; ``None``: fresh ones every time.
+        options: TLS towards the gateway, and a proxy on the way to it.
 
     Raises:
         ConfigurationError: the env file or the profile cannot be used.
@@ -91,7 +95,11 @@ def mixnet_connector(
         from nymproxy.mixnet.client import MessageClient
 
         return await MessageClient.connect(
-            details, storage=storage, gateway=gateway or own_gateway, profile=chosen_profile
+            details,
+            storage=storage,
+            gateway=gateway or own_gateway,
+            profile=chosen_profile,
+            options=options,
         )
 
     return connect

@@ -18,6 +18,7 @@ from anyio.from_thread import start_blocking_portal
 
 from nymproxy._background_task import without_group
 from nymproxy.channel.mux import ChannelMux
+from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import (
     ClientDisconnected,
     ConfigurationError,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from nymproxy.channel import ChannelProtocol
     from nymproxy.channel.channel import Channel
     from nymproxy.channel.mux import ChannelAcceptor
+    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.forward.forwarder import ByteChannel
     from nymproxy.legacy.connector import ConnectedClient, Connector
     from nymproxy.legacy.wire import Wire
@@ -121,6 +123,7 @@ class NymProxyServer:
         max_sessions: int = MAX_SESSIONS,
         connect_timeout: float = CONNECT_SECONDS,
         allowed_upstreams: Sequence[str] | None = None,
+        options: ConnectionOptions = DEFAULT_OPTIONS,
         connector: Connector | None = None,
     ) -> Self:
         """Connect to the mixnet; :meth:`run` then serves.
@@ -138,6 +141,7 @@ class NymProxyServer:
             connect_timeout: seconds for connecting to the upstream.
             allowed_upstreams: ``host:port`` or ``host:*``: sessions may ask for these with an
                 ``UPSTREAM:host:port`` line (the dialect of nym-rpc). Off without it.
+            options: TLS towards the gateway, and a proxy on the way to it.
             connector: connects the mixnet client, in place of everything about it above.
 
         Raises:
@@ -150,7 +154,12 @@ class NymProxyServer:
             raise ConfigurationError("a server accepts at least one protocol and one session")
         allowed = None if allowed_upstreams is None else AllowList.parse(allowed_upstreams)
         connector = connector or mixnet_connector(
-            network=network, env=env, profile=profile, gateway=gateway, storage=config_dir
+            network=network,
+            env=env,
+            profile=profile,
+            gateway=gateway,
+            storage=config_dir,
+            options=options,
         )
         logger.info("Creating client")
         client = await connector()

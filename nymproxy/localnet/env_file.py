@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 
+from nymproxy.mixnet.directory.details import LOCALNET_NAME
+
 
 def env_file_text(directory_url: str) -> str:
     """Return the text of the file for a directory base URL (``http://127.0.0.1:PORT/api/``)."""
     apis = json.dumps([{"url": directory_url, "front_hosts": None}], separators=(",", ":"))
     return "\n".join(
         (
-            "NETWORK_NAME=localnet",
+            f"NETWORK_NAME={LOCALNET_NAME}",
             "NYXD=http://127.0.0.1:26657",
             "NYXD_WS=ws://127.0.0.1:26657/websocket",
             f"NYM_API={directory_url}",

@@ -28,6 +28,7 @@ from nymproxy.mixnet.connecting import (
     load_client,
     make_link,
     open_storage,
+    warn_of_weak_profile,
 )
 from nymproxy.mixnet.directory.client import DirectoryClient
 from nymproxy.mixnet.directory.keeper import TopologyKeeper
@@ -139,6 +140,7 @@ class MessageClient(MachineShell):
         """
         profile = profile_named(profile) if isinstance(profile, str) else profile
         environment = Environment(clock, unix_time, random_bytes, options)
+        warn_of_weak_profile(network, profile)
         place = open_storage(storage)
         link = None
         try:
@@ -147,6 +149,7 @@ class MessageClient(MachineShell):
             keeper = TopologyKeeper(directory, unix_time=unix_time, random_bytes=random_bytes)
             topology = await keeper.refresh()
             registration = await find_gateway(stored, gateway, topology, directory, environment)
+            keeper.avoid_as_mix(registration.identity)
             if registration != stored.registration and registration.shared_key is not None:
                 await place.save_registration(registration)
             link = make_link(stored, registration, place, environment)

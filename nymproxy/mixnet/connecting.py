@@ -20,14 +20,16 @@ from nymproxy.mixnet.gateway.link import GatewayLink
 from nymproxy.mixnet.storage import ClientKeys, ClientStorage, GatewayRegistration, StoredClient
 from nymproxy.mixnet.storage.directory import DirectoryStorage
 from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
+from nymproxy.mixnet.traffic import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nymproxy.address import NodeIdentity
-    from nymproxy.mixnet.directory import Node, Topology
+    from nymproxy.mixnet.directory import NetworkDetails, Node, Topology
     from nymproxy.mixnet.directory.client import DirectoryClient
     from nymproxy.mixnet.randomness import RandomBytes
+    from nymproxy.mixnet.traffic import TrafficProfile
 
 _logger = logging.getLogger("nymproxy.client")
 
@@ -42,6 +44,26 @@ def open_storage(storage: str | os.PathLike[str] | ClientStorage | None) -> Clie
     if isinstance(storage, (str, os.PathLike)):
         return DirectoryStorage(storage)
     return storage
+
+
+_warned_of: set[tuple[str, str]] = set()
+
+
+def warn_of_weak_profile(network: NetworkDetails, profile: TrafficProfile) -> None:
+    """Say, once, that a profile hides less than the default one, unless that is a localnet's."""
+    is_weak = (
+        profile.sending_delay_seconds is None
+        or profile.packet_delay_seconds < DEFAULT.packet_delay_seconds
+    )
+    key = (network.network_name, profile.name)
+    if is_weak and not network.is_localnet and key not in _warned_of:
+        _warned_of.add(key)
+        _logger.warning(
+            "the traffic profile %r hides less than the default one, and is meant for local "
+            "networks; the network here is %r",
+            profile.name,
+            network.network_name,
+        )
 
 
 @dataclass(frozen=True, slots=True)

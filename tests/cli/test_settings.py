@@ -13,7 +13,7 @@ import nymproxy
 from nymproxy.cli import client as client_command
 from nymproxy.cli import server as server_command
 from nymproxy.cli.app import app, run
-from nymproxy.cli.choices import Accept, IdentityMode, Profile, Wire
+from nymproxy.cli.choices import Accept, IdentityMode, Profile, Tls, Wire
 from nymproxy.cli.old_flags import SHORT
 from nymproxy.cli.settings import ClientSettings, ProxySettings, ServerSettings, switches
 
@@ -23,6 +23,9 @@ REQUIRED = {"client": ["-s", "x"], "server": ["-u", "x"]}
 # Words, the field that shows them, and its value.
 SHARED: list[tuple[list[str], str, object]] = [
     (["--profile", "bare"], "profile", Profile.BARE),
+    (["--tls", "always"], "tls", Tls.ALWAYS),
+    (["--proxy", "socks5://h:1"], "proxy", "socks5://h:1"),
+    (["--ca-file", "ca.pem"], "ca_file", Path("ca.pem")),
     (["--address-file", "a.json"], "address_file", Path("a.json")),
     (["--grace-period", "0.5"], "grace_period_seconds", 0.5),
     (["--json"], "json_logs", True),

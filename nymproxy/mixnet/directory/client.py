@@ -56,6 +56,9 @@ _logger = logging.getLogger("nymproxy.mixnet.directory")
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Of one body, decompressed. The largest of the network has about one."""
 
+MINIMUM_LAYER_NODES = 8
+"""Networks with smaller layers are warned about; the public one has five times as many."""
+
 _MAX_PAGES = 1000
 
 
@@ -90,6 +93,8 @@ class DirectoryClient:
             ConfigurationError: a directory URL is neither http nor https.
         """
         self._bases = [_base_url(api.url) for api in details.nym_api_urls]
+        self._is_localnet = details.is_localnet
+        self._oddities: list[str] = []
         self._current = 0
         self._timeout_seconds = timeout_seconds
         self._max_body_bytes = max_body_bytes
@@ -135,11 +140,26 @@ class DirectoryClient:
         topology = Topology.from_pages(
             rewarded_set, pages, minimum_performance_percent=self._minimum_performance_percent
         )
-        if topology.skipped_count:
-            _logger.warning("left out %d malformed nodes", topology.skipped_count)
+        self._warn(topology)
         if not topology.is_routable:
             raise TopologyUnavailable("a mix layer without usable nodes, or no gateways")
         return topology
+
+    def _warn(self, topology: Topology) -> None:
+        """Say what is odd about a topology, if it is not what was said last."""
+        oddities: list[str] = []
+        if topology.skipped_count:
+            oddities.append(f"{topology.skipped_count} nodes were malformed, and left out")
+        if topology.repeated_count:
+            oddities.append(f"{topology.repeated_count} mix nodes stood there twice")
+        if topology.smallest_layer < MINIMUM_LAYER_NODES and not self._is_localnet:
+            oddities.append(
+                f"a mix layer has {topology.smallest_layer} nodes, so packets hide among few ways"
+            )
+        if oddities != self._oddities:
+            self._oddities = oddities
+            for oddity in oddities:
+                _logger.warning("the directory's answer is odd: %s", oddity)
 
     async def _parts(self, source: _Source) -> tuple[RewardedSet, list[NodesPage]]:
         paths = [ACTIVE_MIXNODES_PATH, ENTRY_GATEWAYS_PATH]

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from nymproxy.errors import ConfigurationError
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _logger = logging.getLogger("nymproxy.mixnet.directory")
+
+
+LOCALNET_NAME = "localnet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,13 @@ class NetworkDetails:
     def __post_init__(self) -> None:
         if not self.nym_api_urls:
             raise ConfigurationError("a network needs at least one directory URL")
+
+    @property
+    def is_localnet(self) -> bool:
+        """True for a network that says it is an embedded one, and is on this machine."""
+        return self.network_name == LOCALNET_NAME and all(
+            _is_loopback(api.url) for api in self.nym_api_urls
+        )
 
     @classmethod
     def mainnet(cls) -> NetworkDetails:
@@ -134,3 +146,10 @@ MAINNET = NetworkDetails(
     ),
     nyxd_url="https://rpc.nymtech.net",
 )
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        return ip_address(urlsplit(url).hostname or "").is_loopback
+    except ValueError:
+        return False

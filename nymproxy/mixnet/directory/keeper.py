@@ -21,6 +21,7 @@ from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nymproxy.address import NodeIdentity
     from nymproxy.mixnet.directory.rotation import KeyRotationInfo
     from nymproxy.mixnet.directory.topology import Topology
     from nymproxy.mixnet.randomness import RandomBytes
@@ -65,6 +66,7 @@ class TopologyKeeper:
         self._random_bytes = random_bytes
         self._state = TopologyState()
         self._changed = Signal()
+        self._own_gateway: NodeIdentity | None = None
         self._under_way: anyio.Event | None = None
 
     @property
@@ -96,6 +98,27 @@ class TopologyKeeper:
     def age_seconds(self) -> float | None:
         """The time since the last successful refresh, ``None`` before the first."""
         return self._state.age_seconds(anyio.current_time())
+
+    def avoid_as_mix(self, gateway: NodeIdentity) -> None:
+        """From now on, keep topologies in which the client's own gateway is no mix node.
+
+        Raises:
+            TopologyUnavailable: the present one has no routes then.
+        """
+        self._own_gateway = gateway
+        if self._state.current is not None:
+            self._state.current = self._usable(self._state.current)
+
+    def _usable(self, topology: Topology) -> Topology:
+        if self._own_gateway is None:
+            return topology
+        usable = topology.without_mix(self._own_gateway)
+        if not usable.is_routable:
+            raise TopologyUnavailable(
+                "our own gateway is the only mix node of a layer: choose another gateway, or wait"
+                " for the next epoch"
+            )
+        return usable
 
     def require(self) -> Topology:
         """Return the current topology.
@@ -180,7 +203,7 @@ class TopologyKeeper:
                 group.cancel_scope.deadline = anyio.current_time() + _KEY_ROTATION_GRACE_SECONDS
         if errors:
             raise errors[0]
-        return topologies[0]
+        return self._usable(topologies[0])
 
     async def _fetch_key_rotation(self) -> None:
         try:

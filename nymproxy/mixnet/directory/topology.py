@@ -6,7 +6,7 @@ Rules of nym-topology 1.21.6 (src/lib.rs) and nym-client-core 1.21.6
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from nymproxy.errors import (
@@ -15,7 +15,7 @@ from nymproxy.errors import (
     UnknownGateway,
 )
 from nymproxy.mixnet.randomness import uniform_index
-from nymproxy.mixnet.sphinx import Hop, KeyRotation
+from nymproxy.mixnet.sphinx import Hop, KeyRotation, NodeAddress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -47,20 +47,20 @@ class Topology:
     nodes: Mapping[int, Node]
     refreshed_at_ns: int = field(default=0, compare=False)
     skipped_count: int = field(default=0, compare=False)
+    repeated_count: int = field(init=False, compare=False)
+    """Mix nodes that were left out because an earlier one has the same id, key or address."""
     _layers: tuple[tuple[Hop, ...], ...] = field(init=False, repr=False, compare=False)
+    _mixes: frozenset[Hop] = field(init=False, repr=False, compare=False)
     _by_identity: dict[bytes, Node] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        layers = tuple(
-            [
-                tuple([self.nodes[node_id].hop for node_id in layer if node_id in self.nodes])
-                for layer in self.rewarded_set.layers
-            ]
-        )
+        layers, repeated_count = _distinct_layers(self.rewarded_set, self.nodes)
         by_identity: dict[bytes, Node] = {}
         for node in self.nodes.values():
             by_identity.setdefault(node.identity.key, node)
+        object.__setattr__(self, "repeated_count", repeated_count)
         object.__setattr__(self, "_layers", layers)
+        object.__setattr__(self, "_mixes", frozenset(hop for layer in layers for hop in layer))
         object.__setattr__(self, "_by_identity", by_identity)
 
     @property
@@ -73,6 +73,28 @@ class Topology:
         """True when each layer has a known node, and the epoch has gateways."""
         gateways = self.rewarded_set.entry_gateways or self.rewarded_set.exit_gateways
         return bool(gateways) and all(self._layers)
+
+    @property
+    def smallest_layer(self) -> int:
+        """How many nodes the smallest mix layer has: among so many each packet hides its way."""
+        return min(len(layer) for layer in self._layers)
+
+    def without_mix(self, gateway: NodeIdentity) -> Topology:
+        """Return the topology in which no packet is mixed by a client's own gateway.
+
+        The gateway sees who its client is, and must not see in the middle what it sends.
+        """
+        node = self._by_identity.get(gateway.key)
+        if node is None:
+            return self
+        its_ids = {other.node_id for other in self.nodes.values() if _marks(other) & _marks(node)}
+        first, second, third = (
+            tuple([node_id for node_id in layer if node_id not in its_ids])
+            for layer in self.rewarded_set.layers
+        )
+        if (first, second, third) == self.rewarded_set.layers:
+            return self
+        return replace(self, rewarded_set=replace(self.rewarded_set, layers=(first, second, third)))
 
     def egress(self, gateway: NodeIdentity, *, ignore_epoch_role: bool = True) -> Node:
         """Return the node where routes to a gateway's clients end.
@@ -102,7 +124,7 @@ class Topology:
     ) -> tuple[Hop, ...]:
         """Draw a route: one node of each layer with equal probability, then the gateway.
 
-        Draw a fresh one for every packet, ack and SURB.
+        Draw a fresh one for every packet, ack and SURB. No node is in it twice.
 
         Args:
             gateway: where the route ends.
@@ -111,7 +133,7 @@ class Topology:
 
         Raises:
             UnknownGateway: the gateway is not in the topology.
-            TopologyUnavailable: a layer has no known node.
+            TopologyUnavailable: a layer has no known node, or none but the gateway.
         """
         if not self.is_routable:
             raise TopologyUnavailable(
@@ -120,7 +142,12 @@ class Topology:
         last = self.egress(gateway).hop
         if not mix_hops:
             return (last,)
-        mixes = [layer[uniform_index(random_bytes, len(layer))] for layer in self._layers]
+        layers = self._layers
+        if last in self._mixes:
+            layers = tuple([tuple([hop for hop in layer if hop != last]) for layer in layers])
+            if not all(layers):
+                raise TopologyUnavailable("the gateway is the only mix node of a layer")
+        mixes = [layer[uniform_index(random_bytes, len(layer))] for layer in layers]
         return (*mixes, last)
 
     @classmethod
@@ -161,6 +188,33 @@ class Topology:
             refreshed_at_ns=metadata.refreshed_at_ns,
             skipped_count=sum(page.malformed_count for page in pages),
         )
+
+
+def _marks(node: Node) -> set[bytes | NodeAddress]:
+    """Return what two entries for one node have in common, at least one of it."""
+    return {node.identity.key, node.sphinx_key, node.mix_address}
+
+
+def _distinct_layers(
+    rewarded_set: RewardedSet, nodes: Mapping[int, Node]
+) -> tuple[tuple[tuple[Hop, ...], ...], int]:
+    """Return the layers' hops without repetitions, and how many were left out.
+
+    A node that stands in two layers, or under two ids, would see a packet twice.
+    """
+    seen: set[bytes | NodeAddress] = set()
+    layers: list[tuple[Hop, ...]] = []
+    repeated_count = 0
+    for layer in rewarded_set.layers:
+        hops: list[Hop] = []
+        for node in [nodes[node_id] for node_id in layer if node_id in nodes]:
+            if _marks(node) & seen:
+                repeated_count += 1
+            else:
+                hops.append(node.hop)
+            seen |= _marks(node)
+        layers.append(tuple(hops))
+    return tuple(layers), repeated_count
 
 
 def is_consistent(rewarded_set: RewardedSet, pages: Sequence[NodesPage]) -> bool:

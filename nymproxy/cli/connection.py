@@ -1,0 +1,62 @@
+"""``--tls``, ``--proxy`` and ``--ca-file``, and the variables that people expect to do the same."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from typing import TYPE_CHECKING
+
+from nymproxy.connection_options import ConnectionOptions
+from nymproxy.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from nymproxy.cli.settings import ProxySettings
+
+logger = logging.getLogger("nymproxy.cli")
+
+_PROXY_VARIABLES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+_TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def connection_options(settings: ProxySettings, environ: Mapping[str, str]) -> ConnectionOptions:
+    """Return what the flags say, and warn of variables that say something else.
+
+    Raises:
+        ConfigurationError: the proxy's URL or the certificates cannot be read.
+    """
+    _warn(environ, has_proxy=settings.proxy is not None, has_trust=settings.ca_file is not None)
+    return ConnectionOptions(
+        tls=settings.tls.value,
+        proxy=settings.proxy,
+        ssl_context=None if settings.ca_file is None else _trusting(settings.ca_file),
+    )
+
+
+def _trusting(path: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"{path} holds no certificates that can be read: name a PEM file with --ca-file"
+        ) from error
+
+
+def _warn(environ: Mapping[str, str], *, has_proxy: bool, has_trust: bool) -> None:
+    """Name set variables, never their values: a proxy's may hold a password."""
+    if has_proxy:
+        for name in _set(environ, ("NO_PROXY",)):
+            logger.warning("%s is not used: --proxy is for all connections", name)
+    else:
+        for name in _set(environ, _PROXY_VARIABLES):
+            logger.warning("%s is set, but not used: give the proxy with --proxy URL", name)
+    if not has_trust:
+        for name in _set(environ, _TRUST_VARIABLES):
+            logger.warning("%s is set, but not used: name the file with --ca-file FILE", name)
+
+
+def _set(environ: Mapping[str, str], names: tuple[str, ...]) -> list[str]:
+    spellings = [spelling for name in names for spelling in (name, name.lower())]
+    return [name for name in spellings if environ.get(name)]
