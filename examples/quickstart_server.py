@@ -7,7 +7,8 @@ from nymproxy import NymProxyServer
 
 async def main() -> None:
     upstream, keys, env = sys.argv[1:]
-    server = await NymProxyServer.create(upstream, keys, env)
+    # "bare" hides nothing, and is for local networks: leave it out elsewhere.
+    server = await NymProxyServer.create(upstream, keys, env, profile="bare")
     print(server.nym_address(), flush=True)
     await server.run()
 

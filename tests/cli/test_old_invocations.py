@@ -11,6 +11,7 @@ import pytest
 from nymproxy.cli import client as client_command
 from nymproxy.cli import server as server_command
 from nymproxy.cli.app import run
+from nymproxy.cli.connection import UNUSED_VARIABLES
 from tests.vectors.files import load
 
 if TYPE_CHECKING:
@@ -41,6 +42,13 @@ SERVER_FLAGS = [
     ("--gateway", "-g", GATEWAY, "gateway", GATEWAY),
 ]
 Flag = tuple[str, str | None, str, str, object]
+
+
+@pytest.fixture(autouse=True)
+def _no_variables_that_are_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in UNUSED_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 def spellings(flag: Flag) -> Iterator[list[str]]:
