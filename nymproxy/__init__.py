@@ -47,11 +47,13 @@ if TYPE_CHECKING:
     from nymproxy.errors import SphinxErrorKind as SphinxErrorKind
     from nymproxy.errors import StorageError as StorageError
     from nymproxy.errors import StorageLocked as StorageLocked
+    from nymproxy.errors import StreamAltered as StreamAltered
     from nymproxy.errors import StreamDataLost as StreamDataLost
     from nymproxy.errors import StreamError as StreamError
     from nymproxy.errors import StreamIdleTimeout as StreamIdleTimeout
     from nymproxy.errors import StreamModeActive as StreamModeActive
     from nymproxy.errors import StreamOverflow as StreamOverflow
+    from nymproxy.errors import StreamPeerLost as StreamPeerLost
     from nymproxy.errors import StreamRefused as StreamRefused
     from nymproxy.errors import StreamReset as StreamReset
     from nymproxy.errors import TopologyUnavailable as TopologyUnavailable
@@ -126,6 +128,7 @@ __all__ = (
     "SphinxErrorKind",
     "StorageError",
     "StorageLocked",
+    "StreamAltered",
     "StreamAttribute",
     "StreamDataLost",
     "StreamEndpoint",
@@ -134,6 +137,7 @@ __all__ = (
     "StreamModeActive",
     "StreamOptions",
     "StreamOverflow",
+    "StreamPeerLost",
     "StreamRefused",
     "StreamReset",
     "TopologyUnavailable",

@@ -37,6 +37,8 @@ what to do next. No message holds payload bytes, keys, sender tags or a peer's f
      │    ├── StreamDataLost         a gap that never filled; nothing was skipped
      │    ├── StreamIdleTimeout
      │    ├── StreamOverflow         the peer sent more than the receiver allowed
+     │    ├── StreamAltered          what came is not what the peer sent
+     │    ├── StreamPeerLost         the peer is gone, or has lost the stream
      │    └── StreamReset            the peer (or we) aborted, see ``reset_code``
      │         └── StreamRefused     nobody accepts, or the upstream could not be reached
      ├── StorageError                key files and databases
@@ -269,6 +271,19 @@ class StreamOverflow(StreamError):
     """The peer sent more than the receiver could hold."""
 
     code = "stream-overflow"
+
+
+class StreamAltered(StreamError):
+    """What came is not what the peer sent: somebody changed it on the way."""
+
+    code = "stream-altered"
+
+
+class StreamPeerLost(StreamError):
+    """The peer is gone, was restarted, or does not answer any more."""
+
+    code = "stream-peer-lost"
+    retry = RetryAdvice.LATER
 
 
 class ResetCode(enum.IntEnum):

@@ -1,4 +1,4 @@
-"""Connects one channel machine to a transport: the sending task, and who is woken when."""
+"""Connects one channel's link to a transport: the sending task, and who is woken when."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nymproxy.address import NymAddress, SenderTag
-    from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
-    from nymproxy.channel.protocol import ChannelCodec
+    from nymproxy.channel.link import ChannelLink, Message
     from nymproxy.channel.table import ChannelKey
     from nymproxy.mixnet.transport import Delivery, MessageTransport
 
@@ -62,10 +61,9 @@ class ChannelDriver:
     where small writes are merged.
 
     Args:
-        machine: the channel.
+        link: the channel's.
         key: its key in the table.
         peer: where its messages go.
-        codec: how they are written.
         transport: carries them.
         lane: the channel's own.
         schedule: called with the driver and the machine's next deadline.
@@ -74,16 +72,16 @@ class ChannelDriver:
 
     def __init__(
         self,
-        machine: ChannelMachine,
+        link: ChannelLink,
         key: ChannelKey,
         peer: NymAddress | SenderTag,
-        codec: ChannelCodec,
         transport: MessageTransport,
         lane: int,
         schedule: Callable[[ChannelDriver, float], None],
         under_way: UnderWay,
     ) -> None:
-        self.machine = machine
+        self.link = link
+        self.machine = machine = link.machine
         self.key = key
         self.peer = peer
         self.transport = transport
@@ -93,7 +91,6 @@ class ChannelDriver:
         """Woken by every change."""
         self.is_done = False
         """The sending task has ended; nothing more happens."""
-        self._codec = codec
         self._lane = lane
         self._schedule = schedule
         self._under_way = under_way
@@ -116,7 +113,7 @@ class ChannelDriver:
             self.writable.set()
         self.state.set()
         self._work.set()
-        self._schedule(self, machine.next_deadline(now))
+        self._schedule(self, self.link.next_deadline(now))
 
     def _pacing_changed(self) -> None:
         if not self.is_done:
@@ -124,7 +121,7 @@ class ChannelDriver:
 
     def tick(self, now: float) -> None:
         """Do what is due by time."""
-        self.machine.tick(now)
+        self.link.tick(now)
         self.changed(now)
 
     def _stop_sending(self, now: float) -> None:
@@ -140,14 +137,14 @@ class ChannelDriver:
     async def run(self) -> None:
         """Send until the channel is over."""
         try:
-            while not self.machine.is_over:
-                outgoing = self.machine.next_outgoing(anyio.current_time())
-                if outgoing is not None:
-                    await self._send(outgoing)
+            while not self.link.is_over:
+                message = self.link.next_message(anyio.current_time())
+                if message is not None:
+                    await self._send(message)
                     continue
                 # Asking may have changed something by itself (numbers used up, an end not told).
                 self.changed(anyio.current_time())
-                if not self.machine.is_over:
+                if not self.link.is_over:
                     await self._work.wait()
         finally:
             self.is_done = True
@@ -155,10 +152,9 @@ class ChannelDriver:
             self.writable.set()
             self.state.set()
 
-    async def _send(self, outgoing: OutgoingSegment) -> None:
+    async def _send(self, message: Message) -> None:
         is_abort = self.machine.error is not None
-        payload = self._codec.encode(outgoing.segment)
-        surbs = outgoing.surbs if self.key.tag is None else 0
+        surbs = message.surbs if self.key.tag is None else 0
         delivery: Delivery | None = None
         try:
             with anyio.CancelScope() as scope:
@@ -167,7 +163,7 @@ class ChannelDriver:
                 else:
                     self._sending = scope
                 delivery = await self.transport.send(
-                    self.peer, payload, surbs=surbs, lane=self._lane
+                    self.peer, message.payload, surbs=surbs, lane=self._lane
                 )
         except NymError as error:
             logger.debug("a channel could not send: %s", error.code)
@@ -176,9 +172,9 @@ class ChannelDriver:
             self._sending = None
         now = anyio.current_time()
         if delivery is not None:
-            self.machine.handed_over(outgoing, delivery.packet_count, now)
+            self.link.handed_over(message, delivery.packet_count, now)
             self._under_way.begin()
-            listener = partial(self._delivery_changed, outgoing)
+            listener = partial(self._delivery_changed, message)
             if not delivery.is_settled:
                 delivery.subscribe(listener)
             listener(delivery)
@@ -186,12 +182,12 @@ class ChannelDriver:
                 await _wait_acknowledged(delivery)
         self.changed(now)
 
-    def _delivery_changed(self, outgoing: OutgoingSegment, delivery: Delivery) -> None:
+    def _delivery_changed(self, message: Message, delivery: Delivery) -> None:
         if delivery.is_settled:
             self._under_way.end()
         now = anyio.current_time()
-        self.machine.delivery_changed(
-            outgoing,
+        self.link.delivery_changed(
+            message,
             is_sent=delivery.is_sent,
             is_acknowledged=delivery.is_acknowledged,
             error=delivery.error,

@@ -80,6 +80,8 @@ class InboundDirection:
         self.window = ReceiveWindow(
             rules.flow.initial_window_bytes, rules.flow.window_tolerance_bytes
         )
+        self.gap_timeout_seconds = order.gap_timeout_seconds
+        """A gap that stays open longer is an error."""
         self.state = Receiving.OPEN
         self.has_payload = False
         """A payload that is not empty came in order."""
@@ -254,7 +256,7 @@ class InboundDirection:
     @property
     def _gap_ends(self) -> float:
         since = self._buffer.gap_since
-        return math.inf if since is None else since + self._order.gap_timeout_seconds
+        return math.inf if since is None else since + self.gap_timeout_seconds
 
     def tick(self, now: float) -> Failure | None:
         """Release what was held back; a gap that is too old is the end of the channel."""
@@ -262,7 +264,7 @@ class InboundDirection:
             return self._release(now)
         if self.has_ended or now < self._gap_ends:
             return None
-        return self._lost(f"for {self._order.gap_timeout_seconds:.0f} s")
+        return self._lost(f"for {self.gap_timeout_seconds:.0f} s")
 
 
 def _after_fin() -> Failure:

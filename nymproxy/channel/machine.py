@@ -187,6 +187,14 @@ class ChannelMachine:
             self._fail(error, code, reason)
             self.inbound.discard()
 
+    def fail(self, error: NymError, code: ResetCode) -> None:
+        """End both directions for a reason that the link below has found; the peer is told."""
+        self._fail(error, code)
+
+    def peer_is_alive(self, now: float) -> None:
+        """Note that the peer has shown to be there: the channel is not idle."""
+        self._idle.sent(now)
+
     @property
     def is_readable(self) -> bool:
         """True when bytes wait for the application."""

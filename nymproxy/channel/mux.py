@@ -5,6 +5,7 @@ channel by protocol (first byte), sender tag and channel id.
 from __future__ import annotations
 
 import logging
+import math
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from nymproxy._signal import Signal
 from nymproxy._timers import TimerQueue
 from nymproxy.channel.channel import Channel
 from nymproxy.channel.driver import ABORT_SECONDS, ChannelDriver, UnderWay
-from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, Stray, TableLimits
+from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, TableLimits
 from nymproxy.errors import ClientDisconnected, NymError, PhaseTimeout, ResetCode
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.transport import DEFAULT_LANE
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.link import Stray
     from nymproxy.channel.machine import ChannelMachine
     from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.mixnet.randomness import RandomBytes
@@ -100,7 +102,6 @@ class ChannelMux:
         self.error: ClientDisconnected | None = None
         """Set when the mux has ended."""
         self._closed = ClientDisconnected("the client was closed, or lost its gateway for good")
-        self._codecs = {protocol.codec.name: protocol.codec for protocol in protocols}
         self._table = ChannelTable(protocols, random_bytes=random_bytes, limits=limits)
         self._grace_seconds = grace_seconds
         self._drivers: dict[ChannelKey, ChannelDriver] = {}
@@ -111,6 +112,7 @@ class ChannelMux:
         self._listeners: list[Listener] = []
         self._arrived = Signal()
         self._timer_moved = Signal()
+        self._wakes_at = math.inf
         self._stray_waits = Signal()
         self._strays_sent = Signal()
         self._ended = Signal()
@@ -177,28 +179,36 @@ class ChannelMux:
     def _message_received(self, payload: bytes, tag: SenderTag | None) -> None:
         now = anyio.current_time()
         key = self._table.message_received(payload, tag, now)
-        if self._table.strays:
-            self._stray_waits.set()
+        self._settle(now)
         if key is None:
-            self._timer_moved.set()  # an Open may wait for a listener now
             return
         driver = self._drivers.get(key)
         if driver is None and tag is not None:
-            driver = self._start(key, self._table.channels[key], tag)
+            driver = self._start(key, tag)
+        if any(listener.waiting for listener in self._listeners):
             self._arrived.set()
         if driver is not None:
             driver.changed(now)
 
-    def _start(
-        self, key: ChannelKey, machine: ChannelMachine, peer: NymAddress | SenderTag
-    ) -> ChannelDriver:
+    def _settle(self, now: float) -> None:
+        """Go on with what the table has to say besides the channel that it was told of."""
+        if self._table.strays:
+            self._stray_waits.set()
+        if self._table.next_deadline(now) < self._wakes_at:
+            self._timer_moved.set()
+        changed = self._table.take_changed()
+        if changed:
+            for driver in list(self._drivers.values()):
+                if driver.link in changed:
+                    driver.changed(now)
+
+    def _start(self, key: ChannelKey, peer: NymAddress | SenderTag) -> ChannelDriver:
         """Begin to send for a channel."""
         assert self._task_group is not None
         driver = ChannelDriver(
-            machine,
+            self._table.links[key],
             key,
             peer,
-            self._codecs[key.protocol],
             self.transport,
             next(self._lanes),
             self._schedule,
@@ -213,7 +223,7 @@ class ChannelMux:
         try:
             await driver.run()
         finally:
-            if not driver.machine.is_over:  # cancelled, and that is only when the mux ends
+            if not driver.link.is_over:  # cancelled, and that is only when the mux ends
                 self._end(None)
             self._timers.cancel(driver)
             del self._drivers[driver.key], self._channels[driver.key]
@@ -242,15 +252,15 @@ class ChannelMux:
 
     async def _run_timers(self) -> None:
         while True:
-            deadline = min(self._timers.next_deadline, self._table.next_deadline)
-            with anyio.CancelScope(deadline=deadline):
+            now = anyio.current_time()
+            self._wakes_at = min(self._timers.next_deadline, self._table.next_deadline(now))
+            with anyio.CancelScope(deadline=self._wakes_at):
                 await self._timer_moved.wait()
             now = anyio.current_time()
             for driver in self._timers.pop_due(now):
                 driver.tick(now)
             self._table.tick(now)
-            if self._table.strays:
-                self._stray_waits.set()
+            self._settle(now)
 
     async def _send_strays(self) -> None:
         while True:
@@ -264,7 +274,7 @@ class ChannelMux:
         delivery = None
         try:
             with anyio.move_on_after(_STRAY_SECONDS):
-                delivery = await self.transport.send(stray.to, stray.payload)
+                delivery = await self.transport.send(stray.to, stray.payload, surbs=stray.surbs)
         except NymError as error:
             logger.debug("a refusal could not be sent: %s", error.code)
         if delivery is None:
@@ -307,7 +317,7 @@ class ChannelMux:
         if self._task_group is None:
             raise ClientDisconnected("channels cannot be opened before their mux runs")
         key, machine = self._table.open(protocol, to, anyio.current_time())
-        driver = self._start(key, machine, to)
+        driver = self._start(key, to)
         channel = self._channels[key]
         is_open = False
         try:
@@ -339,9 +349,9 @@ class ChannelMux:
         now = anyio.current_time()
         listener = self._table.listen(protocol, backlog, now)
         self._listeners.append(listener)
-        for key in listener.waiting:
-            if key.tag is not None:
-                self._start(key, self._table.channels[key], key.tag).changed(now)
+        for key in list(self._table.links):
+            if key.tag is not None and key not in self._drivers:
+                self._start(key, key.tag).changed(now)
         return ChannelAcceptor(self, listener)
 
     def _accept(self, listener: Listener) -> Channel | None:

@@ -10,10 +10,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from nymproxy.channel.segment import Segment, SegmentKind
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
-
-    from nymproxy.channel.segment import Segment
 
 K = TypeVar("K", bound="Hashable")
 
@@ -66,8 +66,11 @@ class Orphans(Generic[K]):
         limits = self._limits
         size = len(segment.payload)
         group = self._groups.get(key)
+        place = segment.sequence
+        if segment.kind is SegmentKind.PROTECTED and group is not None:
+            place = -1 - len(group.segments)  # what it is, and where, is seen when it is opened
         if group is not None and (
-            segment.sequence in group.segments
+            place in group.segments
             or len(group.segments) >= limits.frames_per_id
             or group.size + size > limits.bytes_per_id
         ):
@@ -78,7 +81,7 @@ class Orphans(Generic[K]):
             if len(self._groups) >= limits.ids:
                 self.remove(next(iter(self._groups)))
             group = self._groups[key] = _Group(now)
-        group.segments[segment.sequence] = segment
+        group.segments[place] = segment
         group.size += size
         self._total_bytes += size
         return True

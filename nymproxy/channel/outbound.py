@@ -113,6 +113,10 @@ class OutboundDirection:
             probe_after=rules.flow.probe_after_seconds,
             probe_interval=rules.flow.probe_interval_seconds,
         )
+        self.max_ahead_frames = rules.sending.max_ahead_frames
+        """A numbered message is never further ahead of the oldest unacknowledged one."""
+        self.is_held = False
+        """Nothing numbered is made: the link below cannot take it now."""
         self.state = Sending.OPEN
         self.settled_at: float | None = None
         """Since when everything, the end included, is acknowledged."""
@@ -224,6 +228,12 @@ class OutboundDirection:
         return self._end_again is not None or self._quirks.awaits_more
 
     @property
+    def is_at_ceiling(self) -> bool:
+        """True when data waits for more to be known of the peer."""
+        has_ceiling = self.window.ceiling is not None
+        return has_ceiling and bool(self._queue.size) and self.window.room == 0
+
+    @property
     def is_window_blocked(self) -> bool:
         """True when data waits for the peer to raise a limit that it is known to keep."""
         return (
@@ -269,7 +279,8 @@ class OutboundDirection:
     @property
     def _payload_limit(self) -> int:
         limit = self._traits.max_payload_bytes
-        return limit if self._traits.flow_control is False else min(limit, self.window.room)
+        is_free = self._traits.flow_control is False and self.window.ceiling is None
+        return limit if is_free else min(limit, self.window.room)
 
     @property
     def _numbers_are_used_up(self) -> bool:
@@ -279,9 +290,11 @@ class OutboundDirection:
     def _held_until(self, now: float) -> float:
         """When the next message may leave; ``math.inf``: when something changes."""
         index = self._next_index
+        if self.is_held:
+            return math.inf
         if self.flight.unsent_messages >= self._traits.max_unsent_messages:
             return math.inf
-        if self.flight.ahead(index) > self._rules.max_ahead_frames:
+        if self.flight.ahead(index) > self.max_ahead_frames:
             return math.inf
         if not self._open_is_acknowledged and index >= self._rules.max_ahead_of_open:
             return math.inf

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nymproxy.address import NymAddress
+    from nymproxy.channel.link import LinkContext, Linker
     from nymproxy.channel.rules import ChannelRules
     from nymproxy.channel.segment import Capability, ChannelId, Segment, SegmentKind
     from nymproxy.mixnet.randomness import RandomBytes
@@ -116,6 +117,13 @@ class PeerTraits:
 
     def segment_received(self, segment: Segment) -> None:
         """Learn from a segment of this channel that passed the peer check."""
+
+    def is_known_without(self, capability: Capability) -> bool:
+        """Tell whether the peer is known not to have an ability; False: it may have it."""
+        return True
+
+    def withhold(self, capability: Capability) -> None:
+        """Do not show the peer of this channel an ability of ours."""
 
     def negotiation_timed_out(self) -> None:
         """The dialer has heard nothing for ``negotiation_timeout_seconds``."""
@@ -222,6 +230,11 @@ class ChannelProtocol(Protocol):
     def answer(self, segment: Segment) -> PeerTraits:
         """Return the traits of a channel that a peer opens with ``segment`` (in a protocol
         without OPEN this is whatever arrived first, not always the first sent)."""
+        ...
+
+    def linker(self, context: LinkContext | None) -> Linker:
+        """Return what makes the links of its channels at one client; without a context they are
+        plain."""
         ...
 
 

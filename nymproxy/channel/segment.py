@@ -38,9 +38,18 @@ class SegmentKind(enum.Enum):
     """Liveness: ``sequence`` is a nonce."""
     PONG = "pong"
     """Liveness: ``sequence`` echoes the nonce."""
+    OFFER = "offer"
+    """A stream is opened, and NX2 offered; as the next two, ``payload`` is the whole message."""
+    PROTECTED = "protected"
+    """Only the link of the channel can read it."""
+    LIVENESS = "liveness"
+    """A question to a peer, or its answer, that belongs to no channel."""
 
 
 NUMBERED_KINDS = frozenset({SegmentKind.DATA, SegmentKind.FIN})
+WHOLE_KINDS = frozenset({SegmentKind.OFFER, SegmentKind.PROTECTED, SegmentKind.LIVENESS})
+"""Messages that the codec does not read: the payload is all of them. They mean nothing to a
+machine."""
 
 
 class Capability(enum.IntFlag):
@@ -53,6 +62,8 @@ class Capability(enum.IntFlag):
     """WINDOW and PROBE of a stream (bit 1 of the NX1 capability byte)."""
     SINGLE_CLOSE = 4
     """A legacy server that honours one Close and needs no pacing (the NYP1 trailer)."""
+    NX2 = 8
+    """Sealed streams (bit 3 of the capability byte)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from nymproxy.channel.link import Admission, ChannelLink, LinkContext, Stray
 from nymproxy.channel.machine import ChannelMachine
 from nymproxy.channel.orphans import OrphanLimits, Orphans
 from nymproxy.channel.rules import KIB, MIB
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nymproxy.channel")
 
+_OPENING_KINDS = frozenset({SegmentKind.OPEN, SegmentKind.OFFER})
 _ANSWERED_KINDS = frozenset({SegmentKind.DATA, SegmentKind.PROBE})
 """What a peer sends only while it takes the channel for alive."""
 
@@ -68,14 +70,6 @@ class TableLimits:
     tombstones: int = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Stray:
-    """A message that belongs to no channel: a refusal, or the answer to data for a dead one."""
-
-    to: NymAddress | SenderTag
-    payload: bytes
-
-
 class Listener:
     """Channels of one protocol that wait to be accepted."""
 
@@ -93,6 +87,7 @@ class ChannelTable:
         protocols: one for each codec, in the order in which they are asked.
         limits: the bounds.
         random_bytes: for the ids of channels that we open.
+        context: what links need of the client; without it all are plain.
     """
 
     def __init__(
@@ -101,8 +96,10 @@ class ChannelTable:
         *,
         random_bytes: RandomBytes,
         limits: TableLimits | None = None,
+        context: LinkContext | None = None,
     ) -> None:
         self._protocols = {protocol.codec.name: protocol for protocol in protocols}
+        self._linkers = {protocol.codec.name: protocol.linker(context) for protocol in protocols}
         self._limits = limits or TableLimits()
         self._random_bytes = random_bytes
         self._listeners: dict[str, Listener] = {}
@@ -112,6 +109,8 @@ class ChannelTable:
             lifetime=self._limits.tombstone_seconds, limit=self._limits.tombstones
         )
         self.channels: dict[ChannelKey, ChannelMachine] = {}
+        self.links: dict[ChannelKey, ChannelLink] = {}
+        self._unconfirmed: set[ChannelKey] = set()  # not acceptable yet
         self.strays: deque[Stray] = deque()
         self.counters: Counter[str] = Counter()
         """Messages that were dropped, and channels that were refused, by reason."""
@@ -130,6 +129,7 @@ class ChannelTable:
         traits = protocol.dial(channel_id, to)
         machine = ChannelMachine(channel_id, traits, is_dialer=True, now=now)
         self.channels[key] = machine
+        self.links[key] = self._linkers[key.protocol].dial(machine, to, now)
         return key, machine
 
     def listen(self, protocol: ChannelProtocol, backlog: int, now: float) -> Listener:
@@ -173,8 +173,11 @@ class ChannelTable:
         """Forget a channel that is over, but for its tombstone."""
         machine = self.channels.pop(key, None)
         if machine is not None:
+            link = self.links.pop(key)
+            self._unconfirmed.discard(key)
+            self._linkers[key.protocol].removed(link)
             answers = not (machine.inbound.has_ended or machine.was_reset_by_peer)
-            self._tombstones.add(key, peer, now, answers=answers)
+            self._tombstones.add(key, peer, now, answers=answers, words=link.last_words())
             if machine.error is None and machine.inbound.has_dropped_payload:
                 self._answer_dropped(key, peer, machine, now)
 
@@ -202,13 +205,18 @@ class ChannelTable:
         self, protocol: ChannelProtocol, segment: Segment, tag: SenderTag | None, now: float
     ) -> ChannelKey | None:
         key = ChannelKey(protocol.codec.name, tag, segment.channel_id)
-        machine = self.channels.get(key)
-        if machine is not None:
+        link = self.links.get(key)
+        if segment.kind is SegmentKind.LIVENESS:
+            self._linkers[key.protocol].peer_segment_received(segment, tag, now)
+            self._collect(now)
+            return None
+        if link is not None:
             if segment.kind is SegmentKind.OPEN:
                 self._drop("duplicate-open")
             else:
-                machine.segment_received(segment, now)
-                self._check_backlog(key, machine)
+                link.segment_received(segment, now)
+                self._confirm(key)
+                self._check_backlog(key, link.machine)
             return key
         if tag is None:
             self._drop_unknown(key, protocol, segment, now)
@@ -216,15 +224,27 @@ class ChannelTable:
         if self._tombstones.get(key, now) is not None:
             self._drop_unknown(key, protocol, segment, now)
             return None
-        if segment.kind is SegmentKind.OPEN or (
+        if segment.kind in _OPENING_KINDS or (
             not protocol.opens_explicitly and segment.kind in NUMBERED_KINDS
         ):
-            return self._open_or_hold(key, segment, now)
-        if segment.kind in NUMBERED_KINDS:
+            return self._admit(key, segment, tag, now)
+        if segment.kind in NUMBERED_KINDS or segment.kind is SegmentKind.PROTECTED:
             if not self._orphans.add(key, segment, now):
                 self._drop("orphan")
         else:
             self._drop("control-without-channel")
+        return None
+
+    def _admit(
+        self, key: ChannelKey, segment: Segment, tag: SenderTag, now: float
+    ) -> ChannelKey | None:
+        admission = self._linkers[key.protocol].admit(segment, tag, now)
+        if admission is Admission.TAKE:
+            return self._open_or_hold(key, segment, now)
+        if admission is Admission.REFUSE:
+            self._refuse(key, segment, now, "stale")
+        else:
+            self._drop("unverified")
         return None
 
     def _open_or_hold(self, key: ChannelKey, segment: Segment, now: float) -> ChannelKey | None:
@@ -250,19 +270,33 @@ class ChannelTable:
             self._refuse(key, segment, now, refusal)
             return None
         traits = listener.protocol.answer(segment)
+        assert key.tag is not None
         machine = ChannelMachine(key.channel_id, traits, is_dialer=False, now=now)
-        self.channels[key] = machine
-        listener.waiting.append(key)
         machine.attach_listener()
-        machine.opened_by(segment, now)
+        link = self._linkers[key.protocol].accept(machine, segment, key.tag, now)
+        self.channels[key] = machine
+        self.links[key] = link
+        self._unconfirmed.add(key)
         for orphan in self._orphans.take(key, now):
-            machine.segment_received(orphan, now)
+            link.segment_received(orphan, now)
+        self._confirm(key)
         return key
+
+    def _confirm(self, key: ChannelKey) -> None:
+        """Show a channel to its listener as soon as it may be shown."""
+        if key not in self._unconfirmed or not self.links[key].is_acceptable:
+            return
+        self._unconfirmed.discard(key)
+        listener = self._listeners[key.protocol]
+        if listener.is_closed:
+            self.channels[key].abort(ResetCode.REFUSED, "nobody accepts")
+        else:
+            listener.waiting.append(key)
 
     def _reason_to_refuse(self, listener: Listener) -> str | None:
         if listener.is_closed:
             return "closed"
-        if len(listener.waiting) >= listener.backlog:
+        if len(listener.waiting) + len(self._unconfirmed) >= listener.backlog:
             return "backlog-full"
         if len(self.channels) >= self._limits.channels:
             return "too-many-channels"
@@ -290,7 +324,17 @@ class ChannelTable:
         if key.tag is None:
             return
         self._tombstones.add(key, key.tag, now, answers=False)
-        self._send_reset(key, key.tag, segment, ResetCode.REFUSED, "nobody accepts")
+        if not self._refuse_sealed(key, key.tag, segment, ResetCode.REFUSED):
+            self._send_reset(key, key.tag, segment, ResetCode.REFUSED, "nobody accepts")
+
+    def _refuse_sealed(
+        self, key: ChannelKey, tag: SenderTag, segment: Segment, code: ResetCode
+    ) -> bool:
+        """Refuse an opening that plain segments cannot; False: they can."""
+        answers = self._linkers[key.protocol].refuse(segment, tag, code)
+        for answer in answers:
+            self._send_stray(Stray(tag, answer))
+        return bool(answers)
 
     def _drop_unknown(
         self, key: ChannelKey, protocol: ChannelProtocol, segment: Segment, now: float
@@ -300,6 +344,14 @@ class ChannelTable:
             self._drop("unknown-channel")
             return
         self._drop("after-end")
+        if stone.words is not None:
+            for answer in stone.words.answer(segment, now):
+                self._send_stray(Stray(stone.peer, answer))
+            return
+        if segment.kind is SegmentKind.OFFER and key.tag is not None:
+            if stone.may_answer_offer(now):
+                self._refuse_sealed(key, key.tag, segment, ResetCode.REFUSED)
+            return
         if (
             segment.kind in _ANSWERED_KINDS
             and segment.capabilities is not None
@@ -339,28 +391,47 @@ class ChannelTable:
         protocol = self._protocols[key.protocol]
         if not traits.may_send(SegmentKind.RESET):
             return
+        reset = Segment(SegmentKind.RESET, key.channel_id, reset_code=code, reason=reason)
+        self._send_stray(Stray(to, protocol.codec.encode(traits.stamp(reset))))
+
+    def _send_stray(self, stray: Stray) -> None:
         if len(self.strays) >= self._limits.stray_messages:
             self._drop("stray")
-            return
-        reset = Segment(SegmentKind.RESET, key.channel_id, reset_code=code, reason=reason)
-        self.strays.append(Stray(to, protocol.codec.encode(traits.stamp(reset))))
+        else:
+            self.strays.append(stray)
 
     def _drop(self, reason: str) -> None:
         self.counters[reason] += 1
 
     # Time.
 
+    def next_deadline(self, now: float) -> float:
+        """Return when :meth:`tick` is due."""
+        due = min(linker.next_deadline(now) for linker in self._linkers.values())
+        return min(due, self._next_unclaimed_at)
+
     @property
-    def next_deadline(self) -> float:
-        """When :meth:`tick` is due."""
+    def _next_unclaimed_at(self) -> float:
         if not self._unclaimed:
             return math.inf
         _, since = next(iter(self._unclaimed.values()))
         return since + self._limits.unclaimed_seconds
 
     def tick(self, now: float) -> None:
-        """Refuse what nobody has claimed in time."""
-        while self.next_deadline <= now:
+        """Refuse what nobody has claimed in time; ask peers, and end the channels of dead ones."""
+        while self._next_unclaimed_at <= now:
             key, (segment, _) = self._unclaimed.popitem(last=False)
             self._refuse(key, segment, now, "unclaimed")
         self._orphans.expire(now)
+        for linker in self._linkers.values():
+            linker.tick(now)
+        self._collect(now)
+
+    def _collect(self, now: float) -> None:
+        for linker in self._linkers.values():
+            for stray in linker.take_strays(now):
+                self._send_stray(stray)
+
+    def take_changed(self) -> list[ChannelLink]:
+        """Return the links that changed by what concerns their peer, not by a message of theirs."""
+        return [link for linker in self._linkers.values() for link in linker.take_changed()]

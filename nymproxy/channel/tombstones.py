@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.link import LastWords
 
 K = TypeVar("K", bound="Hashable")
 
 RESET_INTERVAL_SECONDS = 60.0
+OFFER_INTERVAL_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -27,19 +29,30 @@ class Tombstone:
         answers: whether data that still comes is answered with a RESET: only if the peer's
             direction had not ended, since a peer that had finished is not sending anything but
             late duplicates.
+        words: what answers instead, if anything does.
         last_reset_at: when it was answered last.
+        last_offer_at: when a copy of its OFFER was answered last.
     """
 
     expires_at: float
     peer: NymAddress | SenderTag
     answers: bool
+    words: LastWords | None = None
     last_reset_at: float = -math.inf
+    last_offer_at: float = -math.inf
 
     def may_answer(self, now: float) -> bool:
         """Tell whether to answer now; at most once a minute."""
         if not self.answers or now - self.last_reset_at < RESET_INTERVAL_SECONDS:
             return False
         self.last_reset_at = now
+        return True
+
+    def may_answer_offer(self, now: float) -> bool:
+        """Tell whether to answer a copy of the opening now; at most once a second."""
+        if now - self.last_offer_at < OFFER_INTERVAL_SECONDS:
+            return False
+        self.last_offer_at = now
         return True
 
 
@@ -54,11 +67,19 @@ class Tombstones(Generic[K]):
     def __len__(self) -> int:
         return len(self._stones)
 
-    def add(self, key: K, peer: NymAddress | SenderTag, now: float, *, answers: bool) -> None:
+    def add(
+        self,
+        key: K,
+        peer: NymAddress | SenderTag,
+        now: float,
+        *,
+        answers: bool,
+        words: LastWords | None = None,
+    ) -> None:
         """Remember a key from now on."""
         self._expire(now)
         self._stones.pop(key, None)
-        self._stones[key] = Tombstone(now + self._lifetime, peer, answers)
+        self._stones[key] = Tombstone(now + self._lifetime, peer, answers, words)
         if len(self._stones) > self._limit:
             self._stones.popitem(last=False)
 

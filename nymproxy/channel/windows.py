@@ -58,11 +58,14 @@ class SendWindow:
         self._probe_after = probe_after
         self._probe_interval = probe_interval
         self._probe_at: float | None = None
+        self.ceiling: int | None = None
+        """A lower limit of our own, while too little is known of the peer."""
 
     @property
     def room(self) -> int:
         """Bytes that may be sent now; never negative."""
-        return max(0, self._limit - self._sent)
+        limit = self._limit if self.ceiling is None else min(self._limit, self.ceiling)
+        return max(0, limit - self._sent)
 
     @property
     def probe_at(self) -> float:

@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, ClassVar
 
 from nymproxy.channel import ChannelId, PeerMemory
+from nymproxy.channel.link import LinkContext, Linker
 from nymproxy.legacy.codec import LegacyCodec
 from nymproxy.legacy.session_id import is_modern, make_session_id
 from nymproxy.legacy.traits import ClientTraits, LegacySettings, ServerTraits
@@ -57,3 +58,7 @@ class LegacyProtocol:
         """Return what a server knows of the client that sent a session's first message."""
         session_id = uuid.UUID(int=segment.channel_id)
         return ClientTraits(self.settings, is_modern=is_modern(session_id))
+
+    def linker(self, context: LinkContext | None) -> Linker:
+        """Return what makes the links: plain ones, the format has no others."""
+        return Linker(self.codec)

@@ -13,7 +13,7 @@ offset  size  field
 2       8     stream id, big endian
 10      1     message type
 11      4     sequence number, big endian
-15      1     capabilities: 0xA0 | bits; reserved (0, ignored) in Rust
+15      1     capabilities: 0xA0 | bits (bit 2: sealed); reserved (0, ignored) in Rust
 16      ...   payload, to the end of the message
 ======  ====  ============================================================
 """
@@ -24,17 +24,19 @@ import enum
 import struct
 from dataclasses import dataclass
 
-from nymproxy.channel.segment import Capability, ChannelId, Segment, SegmentKind
+from nymproxy.channel.segment import WHOLE_KINDS, Capability, ChannelId, Segment, SegmentKind
 from nymproxy.errors import ChannelFormatError, ResetCode
 
 HEADER_LENGTH = 16
+TYPE_OFFSET = 10
 STREAM_KIND = 3
 _HEADER = struct.Struct(">QBIB")  # behind the little-endian kind
 _KIND = STREAM_KIND.to_bytes(2, "little")
 _KNOWN_KINDS = {0: "opaque", 1: "registration", 2: "forward"}
 
 _CAPABILITY_MARK = 0xA0
-_CAPABILITY_BITS = Capability.END_SIGNALS | Capability.FLOW_CONTROL
+_CAPABILITY_BITS = Capability.END_SIGNALS | Capability.FLOW_CONTROL | Capability.NX2
+_SEALED_BIT = 4
 MAX_REASON_BYTES = 200
 MAX_SEQUENCE = (1 << 32) - 1
 
@@ -73,6 +75,9 @@ _KIND_OF_TYPE = {
     MessageType.RESET: SegmentKind.RESET,
     MessageType.WINDOW: SegmentKind.WINDOW,
     MessageType.PROBE: SegmentKind.PROBE,
+    MessageType.OFFER: SegmentKind.OFFER,
+    MessageType.ASK: SegmentKind.LIVENESS,
+    MessageType.ALIVE: SegmentKind.LIVENESS,
 }
 _TYPE_OF_KIND = {kind: message_type for message_type, kind in _KIND_OF_TYPE.items()}
 
@@ -131,6 +136,11 @@ class StreamFrame:
         return cls(stream_id, message_type, sequence, data[HEADER_LENGTH:], capability_byte)
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether byte 15 says that a MAC ends the frame (NX2)."""
+        return self.capability_byte & (0xF0 | _SEALED_BIT) == _CAPABILITY_MARK | _SEALED_BIT
+
+    @property
     def capabilities(self) -> Capability | None:
         """What byte 15 shows; ``None`` when its high nibble is not 0xA."""
         if self.capability_byte & 0xF0 != _CAPABILITY_MARK:
@@ -187,11 +197,13 @@ class StreamCodec:
                 shorter than its fields.
         """
         frame = StreamFrame.decode(payload)
-        kind = _KIND_OF_TYPE.get(frame.message_type)
-        if kind is None:
-            raise ChannelFormatError(f"a {frame.message_type.name} frame is no segment")
+        kind = _KIND_OF_TYPE.get(frame.message_type, SegmentKind.PROTECTED)
         channel_id = ChannelId(frame.stream_id)
+        if frame.is_sealed:
+            kind = SegmentKind.PROTECTED
         common = (kind, channel_id, frame.sequence)
+        if kind in WHOLE_KINDS:
+            return Segment(*common, payload=payload, capabilities=frame.capabilities)
         if kind is SegmentKind.DATA or kind is SegmentKind.OPEN:
             return Segment(*common, payload=frame.payload, capabilities=frame.capabilities)
         if kind is SegmentKind.RESET:

@@ -49,6 +49,9 @@ class StreamOptions:
         rules: limits and times.
         extensions: show NX1 in every frame, and use it with peers that show it too. Off, our
             frames cannot be told from those of a Rust client.
+        seals: use NX2 with peers that have it: streams are sealed and acknowledged end to end, and
+            the peer is known to be there (docs/wire.md). Needs ``extensions``.
+        requires_sealed: dial nobody without NX2, also where nothing is known of the address.
         compat_eof: end a direction with an empty Data frame towards peers without NX1.
         announce_liveness: answer every Open with OpenAck (costs a reply SURB).
         max_frame_bytes: largest payload of one frame.
@@ -58,6 +61,8 @@ class StreamOptions:
 
     rules: ChannelRules = STREAM_RULES
     extensions: bool = True
+    seals: bool = False
+    requires_sealed: bool = False
     compat_eof: bool = True
     announce_liveness: bool = False
     max_frame_bytes: int = 32 * KIB
@@ -78,6 +83,8 @@ class StreamTraits(PeerTraits):
         super().__init__(options.rules)
         self._options = options
         self._own = FULL_SUPPORT if options.extensions else None
+        if self._own is not None and options.seals:
+            self._own |= Capability.NX2
         self._peer = peer
         self._memory = memory
         self._shown: Capability | None = None
@@ -110,6 +117,19 @@ class StreamTraits(PeerTraits):
         if self._own is not None:
             self.is_negotiated = True
             self.capabilities = self._own & capabilities
+
+    def is_known_without(self, capability: Capability) -> bool:
+        """What was shown here, or by the address before."""
+        known = self._shown
+        if known is None and self._peer is not None:
+            known = self._memory.recall(self._peer)
+        return self._own is None or (known is not None and not known & capability)
+
+    def withhold(self, capability: Capability) -> None:
+        """Do not show it, and do not count on it."""
+        if self._own is not None:
+            self._own &= ~capability
+            self.capabilities &= ~capability
 
     def negotiation_timed_out(self) -> None:
         """Take a silent peer for one without the extension, until it shows otherwise."""
@@ -176,8 +196,11 @@ class StreamTraits(PeerTraits):
 
     @property
     def abort_signal(self) -> AbortSignal:
-        """RESET if the peer knows it."""
-        return AbortSignal.RESET if self.capabilities & Capability.END_SIGNALS else AbortSignal.NONE
+        """RESET if the peer knows it, or may know it sealed."""
+        is_known = self.capabilities & Capability.END_SIGNALS
+        may_know = self._peer is not None and bool((self._own or Capability.NONE) & Capability.NX2)
+        may_know = may_know and not self.is_known_without(Capability.NX2)
+        return AbortSignal.RESET if is_known or may_know else AbortSignal.NONE
 
     @property
     def peer_signals_end(self) -> bool:

@@ -252,7 +252,7 @@ class TestListeners:
         desk = Desk(listens=False)
         desk.receive(open_segment(shows=True))
         desk.receive(data(0))
-        assert desk.table.next_deadline == 5
+        assert desk.table.next_deadline(0.0) == 5
         desk.now = 5.0
         desk.table.tick(desk.now)
         assert [each.reset_code for each in desk.strays()] == [ResetCode.REFUSED]

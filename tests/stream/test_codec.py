@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.channel import Capability, ChannelId, Segment, SegmentKind
+from nymproxy.channel.segment import WHOLE_KINDS
 from nymproxy.errors import ChannelFormatError, ResetCode
 from nymproxy.stream.codec import (
     HEADER_LENGTH,
@@ -72,7 +73,7 @@ def test_segments_have_their_documented_bytes(segment: Segment, encoded: str) ->
 
 segments = st.builds(
     Segment,
-    kind=st.sampled_from(SegmentKind),
+    kind=st.sampled_from(sorted(set(SegmentKind) - WHOLE_KINDS, key=lambda kind: kind.value)),
     channel_id=st.integers(0, (1 << 64) - 1).map(ChannelId),
     sequence=st.integers(0, MAX_SEQUENCE),
     payload=st.binary(max_size=100),
@@ -176,6 +177,23 @@ def test_a_long_reason_is_cut_between_characters() -> None:
 def test_the_capability_byte_counts_only_with_its_mark(byte: int) -> None:
     capabilities = StreamFrame(ID, MessageType.DATA, capability_byte=byte).capabilities
     if byte >> 4 == 0xA:
-        assert capabilities == Capability(byte & 3)
+        assert capabilities == Capability(byte & 0b1011)
     else:
         assert capabilities is None
+
+
+@pytest.mark.parametrize(
+    ("frame", "kind"),
+    [
+        (StreamFrame(ID, MessageType.DATA, 3, b"sealed", 0xAF), SegmentKind.PROTECTED),
+        (StreamFrame(ID, MessageType.ACK, 3, b"fields", 0xAF), SegmentKind.PROTECTED),
+        (StreamFrame(ID, MessageType.ACCEPT, 0, b"fields", 0xAB), SegmentKind.PROTECTED),
+        (StreamFrame(ID, MessageType.OFFER, 0, b"fields", 0xAB), SegmentKind.OFFER),
+        (StreamFrame(0, MessageType.ASK, 1, b"fields", 0xAB), SegmentKind.LIVENESS),
+        (StreamFrame(0, MessageType.ALIVE, 1, b"fields", 0xAB), SegmentKind.LIVENESS),
+    ],
+)
+def test_what_only_keys_open_is_kept_whole(frame: StreamFrame, kind: SegmentKind) -> None:
+    segment = CODEC.decode(frame.encode())
+    assert (segment.kind, segment.channel_id) == (kind, frame.stream_id)
+    assert segment.payload == frame.encode()

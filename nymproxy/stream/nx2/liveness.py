@@ -45,25 +45,23 @@ class ConnectedClock:
         """Connected time since the start, up to the last :meth:`observe`."""
         return self._seconds
 
-    def observe(self, now: float, wakes_at: float) -> float:
-        """Count the time up to now, and return :attr:`seconds`.
-
-        Time behind what was last announced in ``wakes_at`` was slept through: a process that runs
-        is there when its own timer is due.
-
-        Args:
-            now: of the driving clock.
-            wakes_at: when, at the latest, this is called again.
-        """
+    def observe(self, now: float) -> float:
+        """Count the time up to now, and return :attr:`seconds`."""
         if self._is_connected:
             self._seconds += max(0.0, min(now, self._awake_until) - self._last)
         self._last = now
-        self._awake_until = max(wakes_at, now)
         return self._seconds
+
+    def announce(self, wakes_at: float) -> None:
+        """Say when, at the latest, the process looks at the clock again.
+
+        Time behind that was slept through: a process that runs is there when its timer is due.
+        """
+        self._awake_until = max(wakes_at, self._last)
 
     def connection_changed(self, now: float, *, is_connected: bool) -> None:
         """Note that the client has, or has lost, its gateway."""
-        self.observe(now, self._awake_until)
+        self.observe(now)
         self._is_connected = is_connected
 
 

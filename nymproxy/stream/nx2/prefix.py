@@ -81,11 +81,15 @@ class PrefixGate:
     def receive(self, frame: StreamFrame) -> list[StreamFrame]:
         """Take an unsealed DATA or FIN; returns what is handed out now, in order.
 
-        Copies (the first one counts), frames beyond the bounds and all after the seal are dropped.
+        Copies (the first one counts) and all behind the seal are dropped. What is beyond the
+        bounds, no dialer has sent.
         """
         sequence = frame.sequence
         is_taken = sequence < self._digest.next_sequence or sequence in self._waiting
-        if is_taken or not self._has_room(frame) or not self._is_below_seal(sequence):
+        if is_taken or not self._is_below_seal(sequence):
+            return []
+        if not self._has_room(frame):
+            self.state = PrefixState.ALTERED
             return []
         self._waiting[sequence] = frame
         self._bytes += len(frame.payload)
@@ -93,7 +97,7 @@ class PrefixGate:
 
     def seal(self, sequence: int, digest: bytes) -> list[StreamFrame]:
         """Take a SEAL that verified; returns what is handed out now. The first one counts."""
-        if self._seal is None:
+        if self._seal is None and self.state is PrefixState.OPEN:
             self._seal = (sequence, digest)
             self.state = PrefixState.INCOMPLETE
             self._waiting = {
@@ -102,10 +106,8 @@ class PrefixGate:
         return self._advance()
 
     def _has_room(self, frame: StreamFrame) -> bool:
-        beyond = frame.sequence - self._digest.next_sequence
         return (
             self._bytes + len(frame.payload) <= MAX_PREFIX_BYTES
-            and beyond < MAX_PREFIX_FRAMES
             and frame.sequence < MAX_PREFIX_FRAMES
         )
 
@@ -115,6 +117,8 @@ class PrefixGate:
         return self._seal is None or sequence < self._seal[0]
 
     def _advance(self) -> list[StreamFrame]:
+        if self.state is PrefixState.ALTERED:
+            return []
         while (frame := self._waiting.pop(self._digest.next_sequence, None)) is not None:
             self._digest.add(frame.message_type, frame.payload)
             self._held.append(frame)

@@ -116,6 +116,11 @@ class Receipts:
 
     # What the peer is told.
 
+    @property
+    def owes_answer(self) -> bool:
+        """True when the peer waits for an ACK: it asked, or has ended."""
+        return self._is_asked
+
     def frame_sent(self) -> None:
         """Note that a sealed frame of ours carried what is expected next."""
         self._untold_bytes = self._untold_frames = 0

@@ -243,10 +243,11 @@ class AcceptorSealer(Sealer):
         return offer.dialer_random == self._dialer_random
 
     def open_seal(self, frame: bytes) -> tuple[int, Seal]:
-        """Open a SEAL: the first sealed sequence, and its fields."""
+        """Open a SEAL: the first sealed sequence, and its fields. All copies say the same, so that
+        one that was overtaken counts, too."""
         own = self._open_own(MessageType.SEAL, frame)
         seal = Seal.decode(own.payload)
-        self._check_counter(seal.counter)
+        self._largest = max(self._largest, seal.counter)
         return own.sequence, seal
 
     def open_resume(self, frame: bytes, tag: SenderTag, address: NymAddress) -> Resume:

@@ -158,17 +158,18 @@ def test_a_hint_makes_it_ask_at_once() -> None:
 
 def test_time_asleep_does_not_count() -> None:
     clock = ConnectedClock(0.0)
-    clock.observe(0.0, wakes_at=10.0)
-    assert clock.observe(70.0, wakes_at=80.0) == 10.0  # it should have woken at 10
-    assert clock.observe(75.0, wakes_at=80.0) == 15.0
+    clock.announce(10.0)
+    assert clock.observe(70.0) == 10.0  # it should have woken at 10
+    clock.announce(80.0)
+    assert clock.observe(75.0) == 15.0
 
 
 def test_time_without_a_gateway_does_not_count() -> None:
     clock = ConnectedClock(0.0)
-    clock.observe(0.0, wakes_at=1000.0)
+    clock.announce(1000.0)
     clock.connection_changed(5.0, is_connected=False)
     clock.connection_changed(80.0, is_connected=True)
-    assert clock.observe(81.0, wakes_at=1000.0) == 6.0
+    assert clock.observe(81.0) == 6.0
 
 
 @given(st.lists(st.tuples(st.floats(0, 50), st.floats(0, 50), st.booleans()), max_size=30))
@@ -178,7 +179,8 @@ def test_connected_time_only_grows_and_never_faster_than_time(
     clock, now, before = ConnectedClock(0.0), 0.0, 0.0
     for passes, ahead, is_connected in steps:
         now += passes
-        counted = clock.observe(now, wakes_at=now + ahead)
+        counted = clock.observe(now)
         assert before <= counted <= before + passes + 1e-6
         before = counted
+        clock.announce(now + ahead)
         clock.connection_changed(now, is_connected=is_connected)

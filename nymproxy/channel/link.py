@@ -1,0 +1,222 @@
+"""Between a channel's machine and its transport: which messages stand for what the machine says.
+
+:class:`ChannelLink` writes and reads segments as they are. A protocol may put another one in its
+place (see :class:`Linker`) that seals them, keeps them until the peer itself has acknowledged
+them, and has messages of its own: streams between two peers of ours do (docs/wire.md, NX2).
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from nymproxy.channel.segment import WHOLE_KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
+    from nymproxy.channel.protocol import ChannelCodec
+    from nymproxy.channel.segment import Segment
+    from nymproxy.errors import NymError, ResetCode
+    from nymproxy.mixnet.randomness import RandomBytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message for the transport.
+
+    Attributes:
+        payload: its bytes.
+        surbs: reply SURBs to attach, towards an address.
+        outgoing: what of the machine it carries, for the first time; ``None``: nothing.
+        sequence: of a numbered message that the link keeps; ``None`` for others.
+    """
+
+    payload: bytes
+    surbs: int = 0
+    outgoing: OutgoingSegment | None = None
+    sequence: int | None = None
+
+
+class ChannelLink:
+    """Writes a channel's segments, and reads those of its peer.
+
+    After every event, call :meth:`next_message` until it returns ``None``, and :meth:`tick` at
+    :meth:`next_deadline` at the latest. Each message is reported with :meth:`handed_over`, and its
+    fate with :meth:`delivery_changed`.
+
+    Args:
+        machine: the channel.
+        codec: of its protocol.
+    """
+
+    def __init__(self, machine: ChannelMachine, codec: ChannelCodec) -> None:
+        self.machine = machine
+        self._codec = codec
+
+    @property
+    def is_acceptable(self) -> bool:
+        """True when a channel that a peer opened may be shown to a listener."""
+        return True
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more is sent, or expected."""
+        return self.machine.is_over
+
+    def segment_received(self, segment: Segment, now: float) -> None:
+        """Take what the codec read."""
+        if segment.kind in WHOLE_KINDS:
+            return
+        self.machine.segment_received(segment, now)
+
+    def next_message(self, now: float) -> Message | None:
+        """Return the next message that is due."""
+        outgoing = self.machine.next_outgoing(now)
+        if outgoing is None:
+            return None
+        return Message(self._codec.encode(outgoing.segment), outgoing.surbs, outgoing)
+
+    def handed_over(self, message: Message, packet_count: int, now: float) -> None:
+        """Note that the transport took a message."""
+        if message.outgoing is not None:
+            self.machine.handed_over(message.outgoing, packet_count, now)
+
+    def delivery_changed(
+        self,
+        message: Message,
+        *,
+        is_sent: bool,
+        is_acknowledged: bool,
+        error: NymError | None,
+        now: float,
+    ) -> None:
+        """Note what became of a message. Idempotent."""
+        if message.outgoing is not None:
+            self.machine.delivery_changed(
+                message.outgoing,
+                is_sent=is_sent,
+                is_acknowledged=is_acknowledged,
+                error=error,
+                now=now,
+            )
+
+    def next_deadline(self, now: float) -> float:
+        """Return when :meth:`tick` is due; ``math.inf``: when the channel is over."""
+        return self.machine.next_deadline(now)
+
+    def tick(self, now: float) -> None:
+        """Do what is due by time."""
+        self.machine.tick(now)
+
+    def last_words(self) -> LastWords | None:
+        """Return what still answers for the channel when it is over, if anything does."""
+        return None
+
+
+class LastWords(Protocol):
+    """Answers a peer that has not heard the end of a channel."""
+
+    def answer(self, segment: Segment, now: float) -> Iterable[bytes]:
+        """Return messages that answer what came for the channel after its end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LinkContext:
+    """What links need of the client below them.
+
+    Attributes:
+        address: our own.
+        sender_tag_for: under which tag the client at an address knows us.
+        random_bytes: for secrets.
+        unix_time: the time of day in seconds.
+        is_older_than_process: the address was made by an earlier process.
+    """
+
+    address: NymAddress
+    sender_tag_for: Callable[[NymAddress], SenderTag]
+    random_bytes: RandomBytes
+    unix_time: Callable[[], float]
+    is_older_than_process: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A message that belongs to no channel: a refusal, the answer to data for a dead one, or
+    something between peers.
+
+    Attributes:
+        to: whom.
+        payload: its bytes.
+        surbs: reply SURBs to attach, towards an address.
+    """
+
+    to: NymAddress | SenderTag
+    payload: bytes
+    surbs: int = 0
+
+
+class Admission(enum.Enum):
+    """What becomes of a segment that would open a channel."""
+
+    TAKE = "take"
+    REFUSE = "refuse"
+    DROP = "drop"
+
+
+class Linker:
+    """Makes the links of one protocol at one client, and cares for what its peers share.
+
+    This one makes plain links.
+
+    Args:
+        codec: of the protocol.
+    """
+
+    def __init__(self, codec: ChannelCodec) -> None:
+        self._codec = codec
+
+    def dial(self, machine: ChannelMachine, to: NymAddress, now: float) -> ChannelLink:
+        """Return the link of a channel that we open."""
+        return ChannelLink(machine, self._codec)
+
+    def admit(self, segment: Segment, tag: SenderTag, now: float) -> Admission:
+        """Decide about a segment that would open a channel."""
+        return Admission.TAKE
+
+    def accept(
+        self, machine: ChannelMachine, segment: Segment, tag: SenderTag, now: float
+    ) -> ChannelLink:
+        """Return the link of a channel that a peer opens, with that segment in it."""
+        machine.opened_by(segment, now)
+        return ChannelLink(machine, self._codec)
+
+    def refuse(self, segment: Segment, tag: SenderTag, code: ResetCode) -> list[bytes]:
+        """Return what tells a peer that its opening was refused, if plain segments cannot."""
+        return []
+
+    def removed(self, link: ChannelLink) -> None:
+        """Note that a channel is over."""
+
+    def peer_segment_received(self, segment: Segment, tag: SenderTag | None, now: float) -> None:
+        """Take a segment that belongs to a peer, not to a channel."""
+
+    def take_strays(self, now: float) -> list[Stray]:
+        """Return messages that belong to no channel and are due."""
+        return []
+
+    def take_changed(self) -> list[ChannelLink]:
+        """Return the links that changed by what concerns their peer."""
+        return []
+
+    def next_deadline(self, now: float) -> float:
+        """Return when :meth:`tick` is due."""
+        return math.inf
+
+    def tick(self, now: float) -> None:
+        """Do what is due by time."""

@@ -1,0 +1,229 @@
+"""An acceptor's link: from an Open or an OFFER to the keys.
+
+::
+
+      Open that shows NX2 --> WAITING --- OFFER ---> SEALED
+      OFFER ---------------------------------------> SEALED
+
+In WAITING nothing numbered is sent: a dialer with NX2 takes it sealed alone. Its own first frames
+may be unsealed; they pass a :class:`~nymproxy.stream.nx2.prefix.PrefixGate`, and everything that is
+sealed waits until the SEAL has confirmed them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from nymproxy.channel.link import Message
+from nymproxy.channel.segment import Capability, Segment, SegmentKind
+from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost
+from nymproxy.stream.codec import TYPE_OFFSET, MessageType, StreamFrame
+from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
+from nymproxy.stream.nx2.link import MAX_EARLY_BYTES, SealedLink
+from nymproxy.stream.nx2.prefix import PrefixGate, PrefixState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
+    from nymproxy.channel.protocol import ChannelCodec
+    from nymproxy.stream.nx2.envelopes import Opened
+    from nymproxy.stream.nx2.frames import Offer
+    from nymproxy.stream.nx2.sealer import AcceptorSealer
+
+HELLO_SECONDS = 1.0
+ACCEPT_PAUSE_SECONDS = 1.0
+OFFER_SECONDS = 100.0
+MAX_HELD_FRAMES = 512
+_UNSEALED_KINDS = {SegmentKind.DATA: MessageType.DATA, SegmentKind.FIN: MessageType.FIN}
+
+
+class AcceptorLink(SealedLink):
+    """The acceptor's end of a stream.
+
+    Args:
+        machine: the channel.
+        codec: the stream codec.
+        now: time of creation.
+    """
+
+    def __init__(self, machine: ChannelMachine, codec: ChannelCodec, now: float) -> None:
+        super().__init__(machine, codec, now)
+        self.offer_received: Callable[[bytes, float], None] = lambda frame, now: None
+        """Called with an OFFER for this stream, to have it checked."""
+        self._sealer: AcceptorSealer | None = None
+        self._confirms = False
+        self._gate: PrefixGate | None = PrefixGate()
+        self._held: list[Opened] = []
+        self._held_bytes = 0
+        self._opened_at = now
+        self._accept_is_due = False
+        self._accepted_at = -math.inf
+        self._has_greeted = False
+
+    @property
+    def sealer(self) -> AcceptorSealer | None:
+        """The keys, once an OFFER has come."""
+        return self._sealer
+
+    @property
+    def is_acceptable(self) -> bool:
+        """False before an OFFER has come, and been found new; and while the dialer has to show
+        that it is there now. What comes without one may be a replay."""
+        if self._sealer is None:
+            return False
+        return not self._confirms or self._sealer.is_confirmed
+
+    @property
+    def is_over(self) -> bool:
+        """As of every sealed link; an ACCEPT goes before a refusal."""
+        return super().is_over and not self._accept_is_due
+
+    def offered(self, offer: Offer, sealer: AcceptorSealer, now: float, *, confirms: bool) -> None:
+        """Take the OFFER that opened the stream, or followed its Open. Once.
+
+        Args:
+            offer: which has verified.
+            sealer: made from it.
+            now: the time.
+            confirms: the dialer is to show first that it is there now.
+        """
+        self._sealer = sealer
+        self._confirms = confirms
+        self._accept_is_due = True
+        self._become_sealed()
+        is_started = self._gate is not None and self._gate.next_sequence > 0
+        if not offer.seal_follows:
+            self._gate = None
+            if is_started:
+                self._altered()
+        if self.machine.outbound.next_index:
+            self.machine.abort(ResetCode.PROTOCOL_ERROR, "data was sent before the offer")
+        self.machine.segment_received(
+            Segment(
+                SegmentKind.HELLO,
+                self.machine.channel_id,
+                capabilities=Capability(CAPABILITY_BYTE & 0x0F),
+            ),
+            now,
+        )
+        self._open_early(now)
+
+    def offered_again(self) -> None:
+        """Note a copy of the OFFER: its answer may be lost."""
+        self._accept_is_due = True
+
+    def _altered(self) -> None:
+        error = StreamAltered("what came before the keys is not what the dialer sent")
+        self.machine.fail(error, ResetCode.DATA_LOST)
+        self.machine.inbound.discard()
+
+    # From the peer.
+
+    def segment_received(self, segment: Segment, now: float) -> None:
+        """See :meth:`ChannelLink.segment_received`."""
+        if segment.kind is SegmentKind.PROTECTED:
+            self._frame_received(segment.payload, now)
+            return
+        if segment.kind is SegmentKind.OFFER:
+            self.offer_received(segment.payload, now)
+            return
+        message_type = _UNSEALED_KINDS.get(segment.kind)
+        if self._gate is None or message_type is None:
+            self._drop("unsealed")
+            return
+        frame = StreamFrame(
+            int(segment.channel_id), message_type, segment.sequence, segment.payload
+        )
+        self._hand_out(self._gate.receive(frame), now)
+
+    def _open(self, frame: bytes, now: float) -> None:
+        if frame[TYPE_OFFSET] != MessageType.SEAL or self._sealer is None:
+            super()._open(frame, now)
+            return
+        first_sealed, seal = self._sealer.open_seal(frame)
+        self.verified(now)
+        self.receipts.asked(seal.counter)
+        if self._gate is not None:
+            self._hand_out(self._gate.seal(first_sealed, seal.digest), now)
+
+    def _hand_out(self, frames: list[StreamFrame], now: float) -> None:
+        gate = self._gate
+        assert gate is not None
+        for frame in frames:
+            is_end = frame.message_type is MessageType.FIN
+            self.receipts.numbered(frame.sequence, len(frame.payload), now, is_end=is_end)
+            self.machine.segment_received(self._codec.decode(frame.encode()), now)
+        if gate.state is PrefixState.ALTERED:
+            self._altered()
+        elif gate.state is PrefixState.SEALED:
+            self._gate = None
+            held, self._held, self._held_bytes = self._held, [], 0
+            for opened in held:
+                self._opened(opened, now)
+
+    def _numbered(self, opened: Opened, now: float) -> None:
+        if self._gate is None:
+            super()._numbered(opened, now)
+        elif len(self._held) < MAX_HELD_FRAMES and self._held_bytes < MAX_EARLY_BYTES:
+            self._held.append(opened)
+            self._held_bytes += len(opened.frame)
+
+    def is_asked_again(self, frame: bytes) -> bool:
+        """See :meth:`SealedLink.is_asked_again`; a dialer sends its SEAL until it is echoed."""
+        if frame[TYPE_OFFSET] != MessageType.SEAL or self._sealer is None:
+            return super().is_asked_again(frame)
+        _, seal = self._sealer.open_seal(frame)
+        self.receipts.asked(seal.counter)
+        return True
+
+    # What to send.
+
+    def next_message(self, now: float) -> Message | None:
+        """See :meth:`ChannelLink.next_message`; the ACCEPT goes first, also before a refusal."""
+        if self._accept_is_due and now >= self._accepted_at + ACCEPT_PAUSE_SECONDS:
+            assert self._sealer is not None
+            self._accept_is_due = False
+            self._accepted_at = now
+            return Message(self._sealer.accept)
+        return super().next_message(now)
+
+    @property
+    def _echoes(self) -> bool:
+        # So that an echo tells the dialer that its SEAL has come.
+        return self._gate is None or self._gate.state is not PrefixState.OPEN
+
+    def _is_holding(self) -> bool:
+        return self._sealer is None or super()._is_holding()
+
+    def _next_own(self, now: float) -> Message | None:
+        if (
+            self._sealer is None
+            and not self._has_greeted
+            and now >= self._opened_at + HELLO_SECONDS
+        ):
+            self._has_greeted = True
+            return Message(self._frame(MessageType.HELLO, 0))
+        return super()._next_own(now)
+
+    def _write(self, outgoing: OutgoingSegment, now: float) -> Message | None:
+        # Without the keys nothing that the machine says would be taken: an OFFER that comes later
+        # is answered by what is left of the stream.
+        return super()._write(outgoing, now) if self._sealer is not None else None
+
+    # Time.
+
+    def _own_times(self) -> tuple[float, ...]:
+        if self._sealer is None:
+            return (self._opened_at + HELLO_SECONDS, self._opened_at + OFFER_SECONDS)
+        accept_at = self._accepted_at + ACCEPT_PAUSE_SECONDS if self._accept_is_due else math.inf
+        times = (accept_at, *super()._own_times())
+        return times if self.is_acceptable else (*times, self._opened_at + OFFER_SECONDS)
+
+    def tick(self, now: float) -> None:
+        """See :meth:`ChannelLink.tick`."""
+        super().tick(now)
+        if not self.is_acceptable and now >= self._opened_at + OFFER_SECONDS:
+            lost = StreamPeerLost("the dialer's offer, or its confirmation, did not come")
+            self.machine.fail(lost, ResetCode.CANCELLED)

@@ -1,0 +1,349 @@
+"""A dialer's link: from a peer of which nothing is known, or of which NX2 is known, to the keys.
+
+::
+
+               a frame without NX2, or nothing for 20 s
+      UNKNOWN -----------------------------------------> PLAIN
+         |  Open, OFFER, 64 KiB unsealed
+         +------- ACCEPT ----> SEALED (a SEAL covers what was sent before)
+      EARLY ----- ACCEPT ----> SEALED
+            OFFER, everything sealed with the early key
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import TYPE_CHECKING
+
+from nymproxy.channel.link import Message
+from nymproxy.channel.segment import Capability, Segment, SegmentKind
+from nymproxy.errors import ChannelFormatError, ResetCode, StreamAltered, StreamPeerLost
+from nymproxy.stream.codec import TYPE_OFFSET, MessageType
+from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
+from nymproxy.stream.nx2.link import CONTROL_SURBS, SealedLink, is_the_end
+from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES, PrefixDigest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
+    from nymproxy.channel.protocol import ChannelCodec
+    from nymproxy.errors import NymError
+    from nymproxy.stream.nx2.frames import Accept, Ack
+    from nymproxy.stream.nx2.sealer import DialerSealer
+
+VERDICT_SECONDS = 20.0
+OPENING_SECONDS = 100.0
+SEAL_SECONDS = 0.25
+MAX_PAUSE_SECONDS = 30.0
+_DROPPED_UNSEALED = frozenset(
+    {
+        SegmentKind.DATA,
+        SegmentKind.FIN,
+        SegmentKind.RESET,
+        SegmentKind.WINDOW,
+        SegmentKind.PROBE,
+    }
+)
+
+
+class Dialing(enum.Enum):
+    """What a dialer knows of its peer."""
+
+    UNKNOWN = "unknown"
+    EARLY = "early"
+    SEALED = "sealed"
+    PLAIN = "plain"
+
+
+class _Repeated:
+    """Something that is sent again after longer and longer, until it is answered."""
+
+    def __init__(self) -> None:
+        self.at = math.inf
+        self._pause = 0.0
+
+    def begin(self, at: float) -> None:
+        self.at = at
+
+    def sent(self, now: float, first_pause: float) -> None:
+        self._pause = min(max(2 * self._pause, first_pause), MAX_PAUSE_SECONDS)
+        self.at = now + self._pause
+
+    def stop(self) -> None:
+        self.at = math.inf
+
+
+class DialerLink(SealedLink):
+    """The dialer's end of a stream.
+
+    Args:
+        machine: the channel.
+        codec: the stream codec.
+        sealer: its keys.
+        minutes: unix time in minutes, for the OFFER.
+        is_known: the peer is known to have NX2.
+        now: time of creation.
+    """
+
+    def __init__(
+        self,
+        machine: ChannelMachine,
+        codec: ChannelCodec,
+        sealer: DialerSealer,
+        *,
+        minutes: int,
+        is_known: bool,
+        now: float,
+    ) -> None:
+        super().__init__(machine, codec, now)
+        self.state = Dialing.EARLY if is_known else Dialing.UNKNOWN
+        self.accepted: Callable[[Accept, float], None] = lambda accept, now: None
+        """Called with the ACCEPT."""
+        self.hinted: Callable[[float], None] = lambda now: None
+        """Called when an unsealed frame says that the acceptor has lost the stream."""
+        self._sealer = sealer
+        self._offer = sealer.offer(minutes)
+        self._offers = _Repeated()
+        self._offer_surbs = CONTROL_SURBS
+        self._opened_at = now
+        self._has_shown = False
+        self._given_up: list[tuple[Message, NymError]] = []
+        self._prefix = PrefixDigest()
+        self._seals = _Repeated()
+        self._seal_counter = 0
+        if not is_known:
+            machine.outbound.window.ceiling = MAX_PREFIX_BYTES
+
+    @property
+    def sealer(self) -> DialerSealer:
+        """The keys."""
+        return self._sealer
+
+    @property
+    def is_over(self) -> bool:
+        """As of every sealed link; an unknown peer is waited for, since its SEAL is due."""
+        if self.machine.error is not None or self.is_plain:
+            return self.machine.is_over
+        is_settled = self.state is Dialing.SEALED and not self._awaits_seal
+        return super().is_over and is_settled
+
+    @property
+    def _is_owed_an_accept(self) -> bool:
+        """True when the peer is known to have NX2, here or from before."""
+        return self.state is Dialing.EARLY or (self.state is Dialing.UNKNOWN and self._has_shown)
+
+    @property
+    def _awaits_seal(self) -> bool:
+        return self._seals.at < math.inf
+
+    # From the peer.
+
+    def segment_received(self, segment: Segment, now: float) -> None:
+        """See :meth:`ChannelLink.segment_received`."""
+        if self.is_plain:
+            self._plain(segment, now)
+        elif segment.kind is SegmentKind.PROTECTED:
+            self._frame_received(segment.payload, now)
+        elif self.state is Dialing.UNKNOWN:
+            self._unsealed(segment, now)
+        else:
+            self._drop("unsealed")
+            self._hint(segment, now)
+
+    def _plain(self, segment: Segment, now: float) -> None:
+        """A peer without NX2 cannot accept it: one that does was made to look plain."""
+        if segment.kind is not SegmentKind.PROTECTED:
+            self.machine.segment_received(segment, now)
+            return
+        try:
+            accept = self._sealer.open_accept(segment.payload)
+        except ChannelFormatError:
+            return
+        self._offers.stop()
+        self.accepted(accept, now)
+        error = StreamAltered(
+            "the peer accepts sealed streams after it was taken for one without: somebody hid "
+            "that, or it was silent for long"
+        )
+        self.machine.fail(error, ResetCode.DATA_LOST)
+        self.machine.inbound.discard()
+
+    def _unsealed(self, segment: Segment, now: float) -> None:
+        capabilities = segment.capabilities or Capability.NONE
+        self._has_shown = self._has_shown or bool(capabilities & Capability.NX2)
+        if not self._has_shown:
+            self._is_plain_now(now)
+            self.machine.segment_received(segment, now)
+        elif segment.kind in _DROPPED_UNSEALED:
+            self._drop("unsealed")
+        else:
+            self.machine.segment_received(segment, now)
+
+    def _hint(self, segment: Segment, now: float) -> None:
+        if segment.kind is SegmentKind.RESET and segment.reset_code is ResetCode.UNKNOWN_STREAM:
+            self.hinted(now)
+
+    def _open(self, frame: bytes, now: float) -> None:
+        if frame[TYPE_OFFSET] != MessageType.ACCEPT:
+            super()._open(frame, now)
+            return
+        accept = self._sealer.open_accept(frame)
+        if self.state is Dialing.SEALED:
+            return
+        is_prefix_sent = self.state is Dialing.UNKNOWN
+        self.state = Dialing.SEALED
+        self._offers.stop()
+        self._become_sealed()
+        self.machine.outbound.open_acknowledged(now)
+        if is_prefix_sent:
+            self._seals.begin(now + SEAL_SECONDS)
+        elif accept.confirm:
+            self.receipts.asked(0)
+        self.machine.segment_received(
+            Segment(
+                SegmentKind.HELLO,
+                self.machine.channel_id,
+                capabilities=Capability(CAPABILITY_BYTE & 0x0F),
+            ),
+            now,
+        )
+        self.accepted(accept, now)
+        self.verified(now)
+        self._open_early(now)
+
+    def _take_ack(self, ack: Ack, now: float) -> None:
+        if self._seal_counter and ack.echo >= self._seal_counter:
+            self._seals.stop()
+        super()._take_ack(ack, now)
+
+    def _acknowledged(self, sequence: int, now: float) -> None:
+        if sequence >= self._prefix.next_sequence:
+            self._seals.stop()
+        super()._acknowledged(sequence, now)
+
+    # What to send.
+
+    def next_message(self, now: float) -> Message | None:
+        """See :meth:`ChannelLink.next_message`.
+
+        A peer that looks plain is offered on for a while: one that only was made to look so
+        answers, and the stream fails.
+        """
+        if self._waits_in_vain(now):
+            self._is_plain_now(now)
+        if self.is_plain and self._offers.at <= now and self.machine.error is None:
+            return self._write_offer(now)
+        return super().next_message(now)
+
+    def _write_offer(self, now: float) -> Message:
+        self._offers.sent(now, self.kept.round_trip.question_seconds)
+        if self.is_plain and self._offers.at > self._opened_at + VERDICT_SECONDS:
+            self._offers.stop()
+        return Message(self._offer, self._offer_surbs)
+
+    def _next_own(self, now: float) -> Message | None:
+        question_seconds = self.kept.round_trip.question_seconds
+        if self._offers.at <= now:
+            return self._write_offer(now)
+        if self._seals.at <= now:
+            return self._seal(now, question_seconds)
+        return super()._next_own(now)
+
+    def _seal(self, now: float, question_seconds: float) -> Message:
+        self._seals.sent(now, question_seconds)
+        seal = self._sealer.write_seal(self._prefix.next_sequence, self._prefix.value())
+        self._seal_counter = self._sealer.last_counter
+        return Message(seal, CONTROL_SURBS)
+
+    def _is_holding(self) -> bool:
+        # The SEAL goes before the first sealed frame.
+        return super()._is_holding() or (self._awaits_seal and not self._seal_counter)
+
+    def _write(self, outgoing: OutgoingSegment, now: float) -> Message | None:
+        segment = outgoing.segment
+        if segment.kind is SegmentKind.OPEN:
+            return self._write_opening(outgoing, now)
+        if self._sealer.can_seal:
+            return super()._write(outgoing, now)
+        if segment.kind is SegmentKind.RESET:
+            frame = self._sealer.seal_early(self._codec.encode(segment), 0)
+            return Message(frame, outgoing.surbs, outgoing)
+        frame = self._codec.encode(segment)
+        if not segment.is_numbered:
+            return Message(frame, outgoing.surbs, outgoing)
+        kind = MessageType.FIN if segment.kind is SegmentKind.FIN else MessageType.DATA
+        self._prefix.add(kind, segment.payload)
+        return self._keep(frame, outgoing, now)
+
+    def _write_opening(self, outgoing: OutgoingSegment, now: float) -> Message:
+        if self.state is Dialing.UNKNOWN:
+            self._offers.begin(now)
+            return Message(self._codec.encode(outgoing.segment), outgoing.surbs, outgoing)
+        self._offer_surbs = outgoing.surbs
+        self._offers.sent(now, self.kept.round_trip.question_seconds)
+        return Message(self._offer, outgoing.surbs, outgoing)
+
+    def delivery_changed(
+        self,
+        message: Message,
+        *,
+        is_sent: bool,
+        is_acknowledged: bool,
+        error: NymError | None,
+        now: float,
+    ) -> None:
+        """See :meth:`ChannelLink.delivery_changed`; what an unknown peer may get again is not lost
+        before it is known as plain."""
+        if self.state is Dialing.UNKNOWN and error is not None and not is_the_end(error):
+            self._given_up.append((message, error))
+            if message.sequence is not None:
+                self.kept.given_up(message.sequence, now)
+            return
+        super().delivery_changed(
+            message, is_sent=is_sent, is_acknowledged=is_acknowledged, error=error, now=now
+        )
+
+    def _is_plain_now(self, now: float) -> None:
+        self.state = Dialing.PLAIN
+        self._become_plain(now)
+        for message, error in self._given_up:
+            self.delivery_changed(
+                message, is_sent=False, is_acknowledged=False, error=error, now=now
+            )
+
+    def _packets_count(self, message: Message) -> bool:
+        if self.state is Dialing.UNKNOWN:
+            return True
+        is_offer = message.outgoing is not None and message.payload is self._offer
+        return super()._packets_count(message) and not is_offer
+
+    # Time.
+
+    def next_deadline(self, now: float) -> float:
+        """See :meth:`ChannelLink.next_deadline`."""
+        due = super().next_deadline(now)
+        return min(due, self._offers.at) if now < self._offers.at else due
+
+    def _own_times(self) -> tuple[float, ...]:
+        times = (self._offers.at, self._seals.at, *super()._own_times())
+        if self.state is Dialing.SEALED:
+            return times
+        return (*times, self._opened_at + VERDICT_SECONDS, self._opened_at + OPENING_SECONDS)
+
+    def _waits_in_vain(self, now: float) -> bool:
+        """Tell whether a silent peer keeps the application waiting: then it is taken for plain."""
+        is_silent = self.state is Dialing.UNKNOWN and not self._has_shown
+        if not is_silent or now < self._opened_at + VERDICT_SECONDS:
+            return False
+        return self.machine.is_over or self.machine.outbound.is_at_ceiling
+
+    def tick(self, now: float) -> None:
+        """See :meth:`ChannelLink.tick`."""
+        super().tick(now)
+        if self._waits_in_vain(now):
+            self._is_plain_now(now)
+        elif self._is_owed_an_accept and now >= self._opened_at + OPENING_SECONDS:
+            lost = StreamPeerLost("the peer, known for sealed streams, has not accepted this one")
+            self.machine.fail(lost, ResetCode.CANCELLED)

@@ -1,0 +1,396 @@
+"""One stream's NX2, between its channel machine and its transport: what both ends have in common.
+
+The machine sees segments, and takes for acknowledged what the peer itself acknowledged. Here they
+are sealed and opened, kept and sent again; the decisions are those of the machines beside this
+module. How a stream gets its keys is in :mod:`nymproxy.stream.nx2.dialing` and
+:mod:`nymproxy.stream.nx2.accepting`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from nymproxy.channel.link import ChannelLink, Message
+from nymproxy.channel.segment import NUMBERED_KINDS, Segment, SegmentKind
+from nymproxy.errors import (
+    ChannelFormatError,
+    ClientDisconnected,
+    ResetCode,
+    StreamDataLost,
+    StreamError,
+)
+from nymproxy.stream.codec import (
+    HEADER_LENGTH,
+    MAX_SEQUENCE,
+    TYPE_OFFSET,
+    MessageType,
+    StreamFrame,
+)
+from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE, NUMBERED_TYPES
+from nymproxy.stream.nx2.frames import Ack
+from nymproxy.stream.nx2.kept import MAX_FRAMES_AHEAD, Kept
+from nymproxy.stream.nx2.receipts import Receipts
+from nymproxy.stream.nx2.roundtrip import RoundTrip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nymproxy.channel.link import LastWords
+    from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
+    from nymproxy.channel.protocol import ChannelCodec
+    from nymproxy.errors import NymError
+    from nymproxy.stream.nx2.envelopes import Opened
+    from nymproxy.stream.nx2.sealer import Sealer
+
+logger = logging.getLogger("nymproxy.stream")
+
+MAX_EARLY_FRAMES = 128
+MAX_EARLY_BYTES = 1024 * 1024
+EARLY_SECONDS = 30.0
+CONTROL_SURBS = 3
+LAST_WORDS_PAUSE_SECONDS = 1.0
+_ANSWERED_TYPES = NUMBERED_TYPES | {MessageType.PROBE}
+_SEALED_KINDS = NUMBERED_KINDS | {SegmentKind.RESET, SegmentKind.WINDOW, SegmentKind.PROBE}
+
+
+class EarlyFrames:
+    """Sealed frames that came before what opens them: few, and not for long."""
+
+    def __init__(self) -> None:
+        self._frames: deque[tuple[bytes, float]] = deque()
+        self._bytes = 0
+
+    def add(self, frame: bytes, now: float) -> bool:
+        """Keep one; False: there is no room."""
+        self._expire(now)
+        if len(self._frames) >= MAX_EARLY_FRAMES or self._bytes + len(frame) > MAX_EARLY_BYTES:
+            return False
+        self._frames.append((frame, now))
+        self._bytes += len(frame)
+        return True
+
+    def take(self, now: float) -> list[bytes]:
+        """Return, and forget, all that is not too old."""
+        self._expire(now)
+        frames = [frame for frame, _ in self._frames]
+        self._frames.clear()
+        self._bytes = 0
+        return frames
+
+    def _expire(self, now: float) -> None:
+        while self._frames and self._frames[0][1] <= now - EARLY_SECONDS:
+            frame, _ = self._frames.popleft()
+            self._bytes -= len(frame)
+
+
+class _LastWords:
+    """Tells a peer that sends on what it has not heard: that everything had come."""
+
+    def __init__(self, link: SealedLink) -> None:
+        self._link = link
+        self._answered_at = -math.inf
+
+    def answer(self, segment: Segment, now: float) -> list[bytes]:
+        """See :class:`nymproxy.channel.link.LastWords`."""
+        if segment.kind is not SegmentKind.PROTECTED:
+            return []
+        try:
+            is_question = self._link.is_asked_again(segment.payload)
+        except ChannelFormatError:
+            return []
+        if not is_question or now < self._answered_at + LAST_WORDS_PAUSE_SECONDS:
+            return []
+        self._answered_at = now
+        return [self._link.write_ack()]
+
+
+class SealedLink(ChannelLink):
+    """What dialers and acceptors do alike, once :attr:`sealer` has keys.
+
+    Args:
+        machine: the channel.
+        codec: the stream codec.
+        now: time of creation.
+    """
+
+    def __init__(self, machine: ChannelMachine, codec: ChannelCodec, now: float) -> None:
+        super().__init__(machine, codec)
+        round_trip = RoundTrip()
+        self.kept = Kept(round_trip, now)
+        self.receipts = Receipts(round_trip, is_dialer=machine.is_dialer)
+        self.counters: Counter[str] = Counter()
+        """Frames that were dropped, by reason."""
+        self.verified: Callable[[float], None] = lambda now: None
+        """Called when a frame of the peer verified that was new."""
+        self.is_plain = False
+        """The peer has no NX2: segments pass as they are."""
+        self._early = EarlyFrames()
+        self._unknown: dict[int, OutgoingSegment] = {}  # numbered, and not acknowledged
+
+    @property
+    def sealer(self) -> Sealer | None:
+        """The keys, as soon as there are any."""
+        raise NotImplementedError
+
+    @property
+    def is_sealed(self) -> bool:
+        """True once both ends have, or can have, the keys."""
+        return not self.is_plain and self.sealer is not None and self.sealer.has_keys
+
+    @property
+    def is_over(self) -> bool:
+        """As of the machine; and nothing is left that only this link can tell the peer."""
+        if not self.machine.is_over or self.is_plain or self.machine.error is not None:
+            return self.machine.is_over
+        return self.kept.is_empty and not self.receipts.owes_answer
+
+    def _become_plain(self, now: float) -> None:
+        """The peer has no NX2: what is kept is dropped, and packets' acknowledgements count."""
+        self.is_plain = True
+        self.kept = Kept(self.kept.round_trip, now)
+        self._unknown.clear()
+        self.machine.outbound.is_held = False
+        self.machine.outbound.window.ceiling = None
+
+    def _become_sealed(self) -> None:
+        """There are keys: the rules of sealed streams hold."""
+        self.machine.outbound.is_held = False
+        self.machine.outbound.window.ceiling = None
+        self.machine.outbound.max_ahead_frames = MAX_FRAMES_AHEAD
+        self.machine.inbound.gap_timeout_seconds = math.inf
+
+    # From the peer.
+
+    def _drop(self, reason: str) -> None:
+        self.counters[reason] += 1
+
+    def _frame_received(self, frame: bytes, now: float) -> None:
+        """Take a frame that only the keys open."""
+        try:
+            self._open(frame, now)
+        except ChannelFormatError as error:
+            logger.debug("dropped a frame of a stream: %s", error)
+            self._drop("unverified")
+
+    def _open(self, frame: bytes, now: float) -> None:
+        sealer = self.sealer
+        if sealer is None or not sealer.can_open:
+            if not self._early.add(frame, now):
+                self._drop("early")
+        elif frame[TYPE_OFFSET] == MessageType.ACK:
+            self._take_ack(sealer.open_ack(frame), now)
+            self.verified(now)
+        else:
+            self._opened(sealer.open(frame), now)
+
+    def _open_early(self, now: float) -> None:
+        for frame in self._early.take(now):
+            self._frame_received(frame, now)
+
+    def _take_ack(self, ack: Ack, now: float) -> None:
+        for sequence in self.kept.take_ack(ack, now):
+            self._acknowledged(sequence, now)
+        self.machine.outbound.window.raise_limit(ack.limit)
+
+    def _opened(self, opened: Opened, now: float) -> None:
+        for sequence in self.kept.acknowledge(opened.next_expected, now):
+            self._acknowledged(sequence, now)
+        if opened.message_type in NUMBERED_TYPES:
+            self._numbered(opened, now)
+            return
+        self.verified(now)
+        if opened.message_type is MessageType.PROBE:
+            assert opened.counter is not None
+            self.receipts.asked(opened.counter)
+        else:
+            self.machine.segment_received(self._codec.decode(opened.frame), now)
+
+    def _numbered(self, opened: Opened, now: float) -> None:
+        if not self.receipts.is_in_reach(opened.sequence):
+            self._drop("out-of-reach")
+            return
+        size = len(opened.frame) - HEADER_LENGTH
+        is_end = opened.message_type is MessageType.FIN
+        if self.receipts.numbered(opened.sequence, size, now, is_end=is_end):
+            self.verified(now)
+            self.machine.segment_received(self._codec.decode(opened.frame), now)
+
+    def _acknowledged(self, sequence: int, now: float) -> None:
+        outgoing = self._unknown.pop(sequence, None)
+        if outgoing is not None:
+            self.machine.delivery_changed(
+                outgoing, is_sent=True, is_acknowledged=True, error=None, now=now
+            )
+
+    # What to send.
+
+    def next_message(self, now: float) -> Message | None:
+        """See :meth:`ChannelLink.next_message`."""
+        if self.is_plain:
+            return super().next_message(now)
+        if self.machine.error is None:
+            message = self._next_own(now)
+            if message is not None:
+                return message
+        self.machine.outbound.is_held = self._is_holding()
+        while (outgoing := self.machine.next_outgoing(now)) is not None:
+            message = self._write(outgoing, now)
+            if message is not None:
+                return message
+        return None
+
+    def _is_holding(self) -> bool:
+        """Tell whether no numbered message may be made now."""
+        return not self.kept.has_room
+
+    def _next_own(self, now: float) -> Message | None:
+        """Return a message of the link's own that is due."""
+        sealer = self.sealer
+        if sealer is None or not self.is_sealed:
+            return None
+        if self.receipts.due_at <= now:
+            self.receipts.ack_sent(now)
+            return Message(self.write_ack(), self._control_surbs())
+        due = self.kept.take_due(now)
+        if due is not None:
+            sequence, frame = due
+            return Message(frame, self._control_surbs(), sequence=sequence)
+        if self.kept.probe_at <= now:
+            probe = self._frame(MessageType.PROBE, self.machine.outbound.next_sequence)
+            sealed = sealer.seal(probe, self.receipts.received.next_expected)
+            self.kept.probed(sealer.last_counter, now)
+            return Message(sealed, CONTROL_SURBS)
+        return None
+
+    def write_ack(self) -> bytes:
+        """Return an ACK of all that has come."""
+        assert self.sealer is not None
+        received = self.receipts.received
+        echo = self.receipts.echo if self._echoes else 0
+        limit = self.machine.inbound.window.limit
+        return self.sealer.ack(Ack(received.next_expected, 0, echo, limit, received.ranges()))
+
+    @property
+    def _echoes(self) -> bool:
+        """True when an ACK of ours may echo what it answers."""
+        return True
+
+    def _control_surbs(self) -> int:
+        """SURBs that a message without data of its own brings along: it has the room."""
+        return CONTROL_SURBS if self.machine.is_dialer else 0
+
+    def _frame(self, message_type: MessageType, sequence: int) -> bytes:
+        stream_id = int(self.machine.channel_id)
+        return StreamFrame(stream_id, message_type, sequence, b"", CAPABILITY_BYTE).encode()
+
+    def _write(self, outgoing: OutgoingSegment, now: float) -> Message | None:
+        """Return the message for a segment of the machine; ``None``: there is none."""
+        sealer = self.sealer
+        segment = outgoing.segment
+        if sealer is None or not sealer.can_seal or segment.kind not in _SEALED_KINDS:
+            return None
+        if segment.is_numbered and segment.sequence >= MAX_SEQUENCE:
+            error = StreamError("the stream's message numbers are used up")
+            self.machine.fail(error, ResetCode.CANCELLED)
+            return None
+        next_expected = self.receipts.received.next_expected
+        frame = sealer.seal(self._codec.encode(segment), next_expected)
+        self.receipts.frame_sent()
+        if not segment.is_numbered:
+            return Message(frame, outgoing.surbs, outgoing)
+        return self._keep(frame, outgoing, now)
+
+    def _keep(self, frame: bytes, outgoing: OutgoingSegment, now: float) -> Message:
+        sequence = outgoing.segment.sequence
+        self.kept.add(sequence, frame, now)
+        self._unknown[sequence] = outgoing
+        return Message(frame, outgoing.surbs, outgoing, sequence)
+
+    # What becomes of messages.
+
+    def handed_over(self, message: Message, packet_count: int, now: float) -> None:
+        """See :meth:`ChannelLink.handed_over`."""
+        super().handed_over(message, packet_count, now)
+        if message.sequence is not None:
+            self.kept.handed_over(message.sequence, now)
+
+    def delivery_changed(
+        self,
+        message: Message,
+        *,
+        is_sent: bool,
+        is_acknowledged: bool,
+        error: NymError | None,
+        now: float,
+    ) -> None:
+        """See :meth:`ChannelLink.delivery_changed`; what packets say, the peer has not said."""
+        if self.is_plain or error is None or is_the_end(error):
+            super().delivery_changed(
+                message,
+                is_sent=is_sent,
+                is_acknowledged=is_acknowledged and self._packets_count(message),
+                error=error,
+                now=now,
+            )
+        if message.sequence is None:
+            return
+        if error is not None:
+            self.kept.given_up(message.sequence, now)
+        elif is_acknowledged:
+            self.kept.delivered(message.sequence, now)
+
+    def _packets_count(self, message: Message) -> bool:
+        """Tell whether the machine takes what becomes of a message's packets for its fate."""
+        return self.is_plain or message.sequence is None
+
+    def last_words(self) -> LastWords | None:
+        """See :meth:`ChannelLink.last_words`."""
+        if self.is_plain or self.sealer is None or not self.sealer.has_keys:
+            return None
+        return _LastWords(self)
+
+    def is_asked_again(self, frame: bytes) -> bool:
+        """Take a frame that came when the stream was over; returns whether an ACK answers it.
+
+        Raises:
+            ChannelFormatError: it does not verify.
+        """
+        assert self.sealer is not None
+        opened = self.sealer.open(frame)
+        if opened.counter is not None:
+            self.receipts.asked(opened.counter)
+        return opened.message_type in _ANSWERED_TYPES
+
+    # Time.
+
+    def next_deadline(self, now: float) -> float:
+        """See :meth:`ChannelLink.next_deadline`."""
+        due = self.machine.next_deadline(now)
+        if self.is_plain or self.machine.error is not None:
+            return due
+        due = min(due, self.kept.stalled_at)
+        for at in self._own_times():
+            if now < at < due:
+                due = at
+        return due
+
+    def _own_times(self) -> tuple[float, ...]:
+        """Times at which :meth:`_next_own` has something, of those that lie ahead."""
+        if not self.is_sealed:
+            return ()
+        return (self.receipts.due_at, self.kept.deadline)
+
+    def tick(self, now: float) -> None:
+        """See :meth:`ChannelLink.tick`."""
+        self.machine.tick(now)
+        if not self.is_plain and self.is_sealed and now >= self.kept.stalled_at:
+            lost = StreamDataLost("the peer has acknowledged nothing for five minutes")
+            self.machine.fail(lost, ResetCode.DATA_LOST)
+
+
+def is_the_end(error: NymError) -> bool:
+    """Tell whether a delivery failed because the client has ended."""
+    return any(isinstance(each, ClientDisconnected) for each in (error, error.__cause__))

@@ -1,0 +1,236 @@
+"""NX2 at one client: which link each stream gets, and what its peers share."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import OrderedDict
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from nymproxy.channel.link import Admission, ChannelLink, LinkContext, Linker, Stray
+from nymproxy.channel.segment import Capability, Segment, SegmentKind
+from nymproxy.errors import ChannelFormatError, ResetCode
+from nymproxy.mixnet.randomness import uniform_index
+from nymproxy.stream.nx2.accepting import AcceptorLink
+from nymproxy.stream.nx2.dialing import DialerLink
+from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
+from nymproxy.stream.nx2.frames import RANDOM_LENGTH, Accept, Offer
+from nymproxy.stream.nx2.openings import Openings, SealedPeers, Verdict
+from nymproxy.stream.nx2.peers import PeerWatch
+from nymproxy.stream.nx2.sealer import AcceptorSealer, DialerSealer, read_offer
+
+if TYPE_CHECKING:
+    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.machine import ChannelMachine
+    from nymproxy.channel.protocol import ChannelCodec
+
+logger = logging.getLogger("nymproxy.stream")
+
+ALL_CAPABILITIES = Capability(CAPABILITY_BYTE & 0x0F)
+_MAX_ADMITTED = 256
+
+
+class _Admitted(NamedTuple):
+    offer: Offer
+    verdict: Verdict
+
+
+class Nx2Linker(Linker):
+    """Makes sealed links where the peer may have NX2, and plain ones where it has not.
+
+    Args:
+        codec: the stream codec.
+        context: of the client.
+        sealed_peers: addresses that were sealed once, of the whole process.
+        requires_sealed: never speak unsealed to an address that we dial.
+    """
+
+    def __init__(
+        self,
+        codec: ChannelCodec,
+        context: LinkContext,
+        sealed_peers: SealedPeers,
+        *,
+        requires_sealed: bool,
+    ) -> None:
+        super().__init__(codec)
+        self._context = context
+        self._sealed_peers = sealed_peers
+        self._requires_sealed = requires_sealed
+        started_at = context.unix_time() if context.is_older_than_process else -math.inf
+        self._openings = Openings(started_at)
+        self._watch = PeerWatch(context)
+        self._admitted: OrderedDict[bytes, _Admitted] = OrderedDict()
+        self._peers: dict[ChannelLink, NymAddress | SenderTag] = {}
+
+    # Dialing.
+
+    def dial(self, machine: ChannelMachine, to: NymAddress, now: float) -> ChannelLink:
+        """See :meth:`Linker.dial`."""
+        is_known = self._requires_sealed or to in self._sealed_peers
+        if not is_known and machine.traits.is_known_without(Capability.NX2):
+            machine.traits.withhold(Capability.NX2)  # an acceptor would wait for our OFFER
+            return super().dial(machine, to, now)
+        context = self._context
+        tag = context.sender_tag_for(to)
+        secret = context.random_bytes(RANDOM_LENGTH)
+        sealer = DialerSealer(
+            int(machine.channel_id), tag, to, dialer_random=secret, is_known=is_known
+        )
+        if is_known:
+            hello = Segment(SegmentKind.HELLO, machine.channel_id, capabilities=ALL_CAPABILITIES)
+            machine.traits.segment_received(hello)
+        link = DialerLink(
+            machine, self._codec, sealer, minutes=self._minutes(), is_known=is_known, now=now
+        )
+        self._peers[link] = to
+        link.verified = partial(self._watch.verified, to, link)
+        link.accepted = partial(self._accepted, to)
+        link.hinted = partial(self._watch.hinted, to)
+        return link
+
+    def _minutes(self) -> int:
+        """The time for an OFFER: off by up to a minute, so that it does not show our clock."""
+        shift = uniform_index(self._context.random_bytes, 3) - 1
+        return max(0, int(self._context.unix_time() // 60) + shift)
+
+    def _accepted(self, to: NymAddress, accept: Accept, now: float) -> None:
+        self._sealed_peers.add(to)
+        self._watch.wants(to, accept.ask_seconds, now)
+
+    # Accepting.
+
+    def admit(self, segment: Segment, tag: SenderTag, now: float) -> Admission:
+        """See :meth:`Linker.admit`."""
+        if segment.kind is not SegmentKind.OFFER:
+            # Data of an opening is in the OFFER: an Open with some was made of something else.
+            is_odd = _shows_nx2(segment) and bool(segment.payload)
+            return Admission.DROP if is_odd else Admission.TAKE
+        admitted = self._judge(segment.payload, tag)
+        if admitted is None or admitted.verdict is Verdict.REPLAYED:
+            return Admission.DROP
+        self._admitted[segment.payload] = admitted
+        if len(self._admitted) > _MAX_ADMITTED:
+            self._admitted.popitem(last=False)
+        return Admission.REFUSE if admitted.verdict is Verdict.STALE else Admission.TAKE
+
+    def _judge(self, frame: bytes, tag: SenderTag) -> _Admitted | None:
+        try:
+            offer = read_offer(frame, tag, self._context.address)
+        except ChannelFormatError as error:
+            logger.debug("dropped an offer: %s", error)
+            return None
+        return _Admitted(offer, self._openings.judge(offer, self._context.unix_time()))
+
+    def accept(
+        self, machine: ChannelMachine, segment: Segment, tag: SenderTag, now: float
+    ) -> ChannelLink:
+        """See :meth:`Linker.accept`."""
+        if segment.kind is SegmentKind.OFFER:
+            admitted = self._admitted.pop(segment.payload)
+            opening = Segment(
+                SegmentKind.OPEN,
+                segment.channel_id,
+                payload=admitted.offer.data,
+                capabilities=ALL_CAPABILITIES,
+            )
+            machine.opened_by(opening, now)
+            link = self._acceptor(machine, tag, now)
+            self._offered(link, admitted, tag, now)
+            return link
+        if not _shows_nx2(segment):
+            return super().accept(machine, segment, tag, now)
+        machine.opened_by(segment, now)
+        return self._acceptor(machine, tag, now)
+
+    def _acceptor(self, machine: ChannelMachine, tag: SenderTag, now: float) -> AcceptorLink:
+        link = AcceptorLink(machine, self._codec, now)
+        self._peers[link] = tag
+        link.verified = partial(self._watch.verified, tag, link)
+        link.offer_received = partial(self._offer_received, link, tag)
+        return link
+
+    def _offer_received(self, link: AcceptorLink, tag: SenderTag, frame: bytes, now: float) -> None:
+        """Take an OFFER for a stream that is there: the one behind its Open, or a copy."""
+        if link.sealer is not None:
+            try:
+                if link.sealer.is_same(read_offer(frame, tag, self._context.address)):
+                    link.offered_again()
+            except ChannelFormatError as error:
+                logger.debug("dropped an offer: %s", error)
+            return
+        admitted = self._judge(frame, tag)
+        if admitted is None:
+            return
+        if admitted.verdict is Verdict.REPLAYED:
+            link.machine.abort(ResetCode.REFUSED, "")
+            return
+        self._offered(link, admitted, tag, now)
+        if admitted.verdict is Verdict.STALE:
+            link.machine.abort(ResetCode.REFUSED, "the offer is too old, or a clock is wrong")
+
+    def _offered(self, link: AcceptorLink, admitted: _Admitted, tag: SenderTag, now: float) -> None:
+        sealer = self._sealer(int(link.machine.channel_id), tag, admitted)
+        confirms = admitted.verdict is Verdict.CONFIRM
+        self._watch.verified(tag, link, now)
+        link.offered(admitted.offer, sealer, now, confirms=confirms)
+
+    def _sealer(self, stream_id: int, tag: SenderTag, admitted: _Admitted) -> AcceptorSealer:
+        context = self._context
+        accept = Accept(
+            context.random_bytes(RANDOM_LENGTH), confirm=admitted.verdict is Verdict.CONFIRM
+        )
+        return AcceptorSealer(stream_id, tag, context.address, admitted.offer, accept)
+
+    def refuse(self, segment: Segment, tag: SenderTag, code: ResetCode) -> list[bytes]:
+        """See :meth:`Linker.refuse`: the keys, then a sealed RESET."""
+        if segment.kind is not SegmentKind.OFFER:
+            return []
+        admitted = self._admitted.pop(segment.payload, None)
+        if admitted is None:
+            try:
+                offer = read_offer(segment.payload, tag, self._context.address)
+            except ChannelFormatError:
+                return []
+            admitted = _Admitted(offer, Verdict.STALE)
+        sealer = self._sealer(int(segment.channel_id), tag, admitted)
+        reset = Segment(
+            SegmentKind.RESET, segment.channel_id, capabilities=ALL_CAPABILITIES, reset_code=code
+        )
+        return [sealer.accept, sealer.seal(self._codec.encode(reset), 0)]
+
+    # What peers share.
+
+    def removed(self, link: ChannelLink) -> None:
+        """See :meth:`Linker.removed`."""
+        peer = self._peers.pop(link, None)
+        if peer is not None:
+            self._watch.removed(peer, link)
+
+    def peer_segment_received(self, segment: Segment, tag: SenderTag | None, now: float) -> None:
+        """See :meth:`Linker.peer_segment_received`."""
+        try:
+            self._watch.frame_received(segment.payload, tag, now)
+        except ChannelFormatError as error:
+            logger.debug("dropped a question or an answer: %s", error)
+
+    def take_strays(self, now: float) -> list[Stray]:
+        """See :meth:`Linker.take_strays`."""
+        return self._watch.take_strays(now)
+
+    def take_changed(self) -> list[ChannelLink]:
+        """See :meth:`Linker.take_changed`."""
+        return self._watch.take_changed()
+
+    def next_deadline(self, now: float) -> float:
+        """See :meth:`Linker.next_deadline`."""
+        return self._watch.next_deadline(now)
+
+    def tick(self, now: float) -> None:
+        """See :meth:`Linker.tick`."""
+        self._watch.tick(now)
+
+
+def _shows_nx2(segment: Segment) -> bool:
+    return bool((segment.capabilities or Capability.NONE) & Capability.NX2)

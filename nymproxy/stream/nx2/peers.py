@@ -1,0 +1,221 @@
+"""Who is there: the peers of all sealed streams of one client, asked and answered.
+
+Its times are of the client's clock; inside, the machines of :mod:`nymproxy.stream.nx2.liveness`
+count connected time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, defaultdict, deque
+from typing import TYPE_CHECKING, TypeAlias
+
+from nymproxy.address import NymAddress
+from nymproxy.channel.link import ChannelLink, LinkContext, Stray
+from nymproxy.errors import ChannelFormatError, ResetCode, StreamPeerLost
+from nymproxy.stream.codec import TYPE_OFFSET, MessageType
+from nymproxy.stream.nx2.liveness import Answerer, Asker, ConnectedClock, read_ask, write_alive
+
+if TYPE_CHECKING:
+    from nymproxy.address import SenderTag
+
+ASK_SURBS = 3
+MAX_STRAYS = 256
+MAX_ENDED = 1024
+ENDED_SECONDS = 600.0
+_GRAIN_SECONDS = 0.001
+
+Peer: TypeAlias = "NymAddress | SenderTag"
+
+
+class PeerWatch:
+    """Asks acceptors and answers dialers, and ends the streams of those that are gone.
+
+    Args:
+        context: of the client.
+    """
+
+    def __init__(self, context: LinkContext) -> None:
+        self._context = context
+        self._clock: ConnectedClock | None = None
+        self._askers: dict[NymAddress, Asker] = {}
+        self._answerers: dict[SenderTag, Answerer] = {}
+        self._links: defaultdict[Peer, dict[int, ChannelLink]] = defaultdict(dict)
+        self._ended: OrderedDict[tuple[SenderTag, int], float] = OrderedDict()
+        """Streams that ended in order, and when: the dialer may not know yet."""
+        self._strays: deque[Stray] = deque()
+        self._changed: list[ChannelLink] = []
+        # Not later than the first deadline, in connected time: what is heard only moves them away.
+        self._due_at = math.inf
+
+    # Streams.
+
+    def verified(self, peer: Peer, link: ChannelLink, now: float) -> None:
+        """Note a frame of a stream that verified, and was new."""
+        connected = self._connected(now)
+        stream_id = int(link.machine.channel_id)
+        is_first = stream_id not in self._links[peer]
+        self._links[peer][stream_id] = link
+        link.machine.peer_is_alive(now)
+        if isinstance(peer, NymAddress):
+            asker = self._asker(peer, connected)
+            asker.heard(connected)
+            if is_first:
+                asker.add_stream(stream_id, connected)
+                self._due_at = min(self._due_at, asker.deadline)
+            return
+        if is_first and peer not in self._answerers:
+            answerer = self._answerers[peer] = Answerer(connected)
+            self._due_at = min(self._due_at, answerer.dead_at)
+        self._answerers[peer].heard(connected)
+
+    def wants(self, peer: NymAddress, ask_seconds: int, now: float) -> None:
+        """Note how often an acceptor wants to be asked."""
+        self._asker(peer, self._connected(now)).wants(ask_seconds)
+
+    def hinted(self, peer: NymAddress, now: float) -> None:
+        """Note that an acceptor may have lost a stream."""
+        asker = self._askers.get(peer)
+        if asker is not None:
+            asker.ask_now(self._connected(now))
+            self._due_at = min(self._due_at, asker.deadline)
+
+    def removed(self, peer: Peer, link: ChannelLink) -> None:
+        """Note that a stream is over."""
+        stream_id = int(link.machine.channel_id)
+        links = self._links.get(peer)
+        if links is None or links.pop(stream_id, None) is None:
+            return
+        if isinstance(peer, NymAddress):
+            self._askers[peer].remove_stream(stream_id)
+        elif link.machine.error is None:
+            self._ended[peer, stream_id] = self._clock_at(0.0).seconds
+            if len(self._ended) > MAX_ENDED:
+                self._ended.popitem(last=False)
+        if not links:
+            del self._links[peer]
+            if not isinstance(peer, NymAddress):
+                self._answerers.pop(peer, None)
+
+    def _asker(self, peer: NymAddress, connected: float) -> Asker:
+        asker = self._askers.get(peer)
+        if asker is None:
+            context = self._context
+            tag = context.sender_tag_for(peer)
+            asker = Asker(tag, peer, context.random_bytes, connected)
+            self._askers[peer] = asker
+        return asker
+
+    # Frames.
+
+    def frame_received(self, frame: bytes, tag: SenderTag | None, now: float) -> None:
+        """Take an ASK or ALIVE.
+
+        Raises:
+            ChannelFormatError: it is not to be taken.
+        """
+        if tag is not None and frame[TYPE_OFFSET] == MessageType.ASK:
+            self._asked(frame, tag, now)
+        elif tag is None and frame[TYPE_OFFSET] == MessageType.ALIVE:
+            self._answered(frame, now)
+        else:
+            raise ChannelFormatError("a question or an answer from the wrong side")
+
+    def _asked(self, frame: bytes, tag: SenderTag, now: float) -> None:
+        ask = read_ask(frame, tag, self._context.address)
+        connected = self._connected(now)
+        answerer = self._answerers.get(tag) or Answerer(connected)
+        if not answerer.take_ask(ask, connected) or len(self._strays) >= MAX_STRAYS:
+            return
+        links = self._links.get(tag, {})
+        for link in links.values():
+            link.machine.peer_is_alive(now)
+        while self._ended and next(iter(self._ended.values())) <= connected - ENDED_SECONDS:
+            self._ended.popitem(last=False)
+        has = tuple(
+            stream_id in links or (tag, stream_id) in self._ended for stream_id in ask.stream_ids
+        )
+        self._strays.append(Stray(tag, write_alive(ask, has, tag, self._context.address)))
+
+    def _answered(self, frame: bytes, now: float) -> None:
+        connected = self._connected(now)
+        for peer, asker in self._askers.items():
+            try:
+                lost = asker.take_alive(frame, connected)
+            except ChannelFormatError:
+                continue
+            links = self._links.get(peer, {})
+            for stream_id, link in links.items():
+                if stream_id in lost:
+                    self._end(link, "the peer has lost the stream: it was restarted")
+                else:
+                    link.machine.peer_is_alive(now)
+            return
+        raise ChannelFormatError("an ALIVE that answers no question of ours")
+
+    def _end(self, link: ChannelLink, why: str) -> None:
+        link.machine.fail(StreamPeerLost(why), ResetCode.IDLE_TIMEOUT)
+        self._changed.append(link)
+
+    # Out.
+
+    def take_strays(self, now: float) -> list[Stray]:
+        """Return questions and answers that are due."""
+        connected = self._connected(now)
+        strays = list(self._strays)
+        self._strays.clear()
+        if connected < self._due_at:
+            return strays
+        for peer, asker in self._askers.items():
+            ask = asker.take_due(connected)
+            if ask is not None:
+                strays.append(Stray(peer, ask, ASK_SURBS))
+        self._reschedule()
+        return strays
+
+    def take_changed(self) -> list[ChannelLink]:
+        """Return the links that were ended."""
+        changed, self._changed = self._changed, []
+        return changed
+
+    # Time.
+
+    def next_deadline(self, now: float) -> float:
+        """Return when :meth:`tick` is due."""
+        connected = self._connected(now)
+        # A little later than due, so that rounding cannot make it due and yet not reached.
+        wakes_at = now + max(0.0, self._due_at - connected) + _GRAIN_SECONDS
+        self._clock_at(now).announce(wakes_at)
+        return wakes_at
+
+    def tick(self, now: float) -> None:
+        """End the streams of peers that are dead."""
+        connected = self._connected(now)
+        if connected < self._due_at:
+            return
+        dead: list[Peer] = [
+            *(peer for peer, asker in self._askers.items() if asker.dead_at <= connected),
+            *(tag for tag, each in self._answerers.items() if each.dead_at <= connected),
+        ]
+        for peer in dead:
+            for link in self._links.get(peer, {}).values():
+                if link.machine.error is None:
+                    self._end(link, "the peer does not answer any more")
+
+    def _reschedule(self) -> None:
+        # Those whose streams were all ended are removed with them; their time has passed.
+        askers = (asker.deadline for peer, asker in self._askers.items() if self._is_live(peer))
+        answerers = (each.dead_at for tag, each in self._answerers.items() if self._is_live(tag))
+        self._due_at = min(min(askers, default=math.inf), min(answerers, default=math.inf))
+
+    def _is_live(self, peer: Peer) -> bool:
+        links = self._links.get(peer, {})
+        return any(link.machine.error is None for link in links.values())
+
+    def _connected(self, now: float) -> float:
+        return self._clock_at(now).observe(now)
+
+    def _clock_at(self, now: float) -> ConnectedClock:
+        if self._clock is None:
+            self._clock = ConnectedClock(now)
+        return self._clock
