@@ -22,6 +22,7 @@ BASE = {
     "nymproxy._background_task",
     "nymproxy._backoff",
     "nymproxy._base58",
+    "nymproxy._bounded_read",
     "nymproxy._curve25519",
     "nymproxy._dial",
     "nymproxy._file_lock",

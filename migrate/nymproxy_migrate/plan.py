@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nymproxy_migrate import targets
+from nymproxy_migrate import targets, workers
 from nymproxy_migrate.changes import FileChange, change, changes_of, left_for_a_human
 from nymproxy_migrate.journal import digest
 from nymproxy_migrate.model import Edit, Span
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nymproxy_migrate.scan import ScanResult
 
 SCHEMA_VERSION = 1
+_LARGEST_BYTES = 16 * 1024 * 1024
 STANDARD_STREAM = Path("-")
 """Standard output for a plan that is made, standard input for one that is read."""
 
@@ -87,7 +88,9 @@ def read(path: Path, root: Path | None = None) -> Read:
         Refused: it is no plan, or a file is not what the plan was made for.
     """
     try:
-        given = json.loads(_bytes_of(path))
+        given = workers.call(json.loads, _bytes_of(path))
+        if isinstance(given, workers.Failure):
+            raise ValueError(given.reason)
         if given["schema_version"] != SCHEMA_VERSION:
             raise Refused(f"{path}: made by another version of this tool; make the plan again")
         root = root or _root_of(path, given["root"])
@@ -117,7 +120,11 @@ def _root_of(path: Path, root: str) -> Path:
 
 
 def _bytes_of(path: Path) -> bytes:
-    return sys.stdin.buffer.read() if path == STANDARD_STREAM else path.read_bytes()
+    with sys.stdin.buffer if path == STANDARD_STREAM else path.open("rb") as file:
+        data = file.read(_LARGEST_BYTES + 1)
+    if len(data) > _LARGEST_BYTES:
+        raise ValueError("too large")
+    return data
 
 
 def file_entry(each: FileChange) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,20 +55,16 @@ def scan(
         from nymproxy_migrate import stream_targets
 
         options = stream_targets.look(paths, options, root)
-    findings: list[Finding] = []
-    sources: dict[str, SourceFile] = {}
-    files_read = 0
-    for found in walk.walk(paths, root, options.size_limit):
-        if isinstance(found, walk.Unreadable):
-            findings.append(nym092.find(found.path, found.reason, too_large=found.too_large))
-            continue
-        files_read += 1
-        in_file = scan_source(found, options)
-        if found.name == config_dirs.MARK:
-            in_file += nym052.find(found, root)
-        if in_file:
-            findings += in_file
-            sources[found.path] = found
+    visit = walk.visit(paths, root, partial(_judged, root, options), options.size_limit)
+    findings = [
+        *(
+            nym092.find(each.path, each.reason, too_large=each.too_large)
+            for each in visit.unreadable
+        ),
+        *(nym090.given_up(each.path, each.reason) for each in visit.failed),
+        *(finding for _, in_file in visit.results.values() for finding in in_file),
+    ]
+    sources = {path: source for path, (source, _) in visit.results.items()}
 
     def place(finding: Finding) -> str:
         line, _ = sources[finding.path].position(finding.span.start)
@@ -75,13 +72,23 @@ def scan(
 
     settled = evidence.settle(findings, options.survey)
     findings = sorted(evidence.after_references(settled, options, place), key=_order)
-    return ScanResult(root, tuple(findings), sources, files_read)
+    return ScanResult(root, tuple(findings), sources, visit.files_read)
 
 
 def _survey(paths: Sequence[Path], options: ScanOptions, root: Path) -> survey.Survey:
-    files = walk.walk(paths, root, options.size_limit)
-    found = (survey.of_file(each) for each in files if isinstance(each, SourceFile))
-    return survey.merged(each for each in found if each is not None)
+    # What fails here fails again when it is judged, and is told then.
+    visit = walk.visit(paths, root, survey.of_file, options.size_limit)
+    return survey.merged(visit.results.values())
+
+
+def _judged(
+    root: Path, options: ScanOptions, source: SourceFile
+) -> tuple[SourceFile, list[Finding]] | None:
+    """Return a file with its findings, if it has any; this runs in a worker."""
+    found = scan_source(source, options)
+    if source.name == config_dirs.MARK:
+        found += nym052.find(source, root)
+    return (source, found) if found else None
 
 
 def scan_source(source: SourceFile, options: ScanOptions) -> list[Finding]:

@@ -14,22 +14,33 @@ from nymproxy_migrate import config_dirs, formats, new_commands, walk
 from nymproxy_migrate.finders import FINDERS
 from nymproxy_migrate.judge import judge
 from nymproxy_migrate.judged import OldInvocation, Role
-from nymproxy_migrate.model import SourceFile, Unparsable
+from nymproxy_migrate.model import Unparsable
 from nymproxy_migrate.rewrite.commands import effective_config_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from nymproxy_migrate.model import SourceFile
     from nymproxy_migrate.options import ScanOptions
     from nymproxy_migrate.words import Command
 
 
 def look(paths: Sequence[Path], options: ScanOptions, root: Path) -> ScanOptions:
     """Return the options with the addresses of the servers that the tree starts."""
-    directories = filter(None, map(_directory_of, _commands(paths, options, root)))
-    addresses = (config_dirs.address_of(Path(each))[0] for each in directories)
-    known = options.stream_servers | {each for each in addresses if each is not None}
-    return replace(options, stream_servers=known)
+    visit = walk.visit(paths, root, _addresses_of_servers, options.size_limit)
+    return replace(options, stream_servers=options.stream_servers.union(*visit.results.values()))
+
+
+def _addresses_of_servers(source: SourceFile) -> frozenset[str] | None:
+    """Return the addresses of the servers that a file starts; this runs in a worker."""
+    if not (b"nymproxy" in source.data or FINDERS[0].wants(source)):
+        return None
+    try:
+        directories = {*map(_directory_of, formats.find_commands(source))} - {None}
+    except Unparsable:
+        return None  # the scan itself will say so
+    addresses = (config_dirs.address_of(Path(str(each)))[0] for each in directories)
+    return frozenset(each for each in addresses if each is not None)
 
 
 def _directory_of(command: Command) -> str | None:
@@ -42,16 +53,3 @@ def _directory_of(command: Command) -> str | None:
     elif isinstance(judged, OldInvocation) and judged.role is Role.SERVER:
         directory = effective_config_dir(judged)
     return directory if directory is not None and "$" not in directory else None
-
-
-def _commands(paths: Sequence[Path], options: ScanOptions, root: Path) -> Iterator[Command]:
-    for source in walk.walk(paths, root, options.size_limit):
-        if not isinstance(source, SourceFile):
-            continue
-        if not (b"nymproxy" in source.data or FINDERS[0].wants(source)):
-            continue
-        try:
-            yield from formats.find_commands(source)
-        except Unparsable:
-            # The scan itself will say so.
-            continue

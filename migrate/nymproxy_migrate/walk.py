@@ -1,226 +1,180 @@
-"""Which files a scan reads: what belongs to the project, and nothing else.
-
-Left alone are version control, vendored trees, what .gitignore names, binaries, and symbolic links:
-those that stay in the tree lead to files that are visited anyway, the others leave it.
-"""
+"""Going through a tree with the workers: which files there are, and what a job makes of each."""
 
 from __future__ import annotations
 
 import os
-import re
-import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from nymproxy_migrate.journal import TEMPORARY_PREFIX
+from nymproxy_migrate import reading
 from nymproxy_migrate.model import SourceFile
+from nymproxy_migrate.reading import Listing, Unreadable
+from nymproxy_migrate.workers import Failure, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from pathspec import GitIgnoreSpec
-
-VENDORED = frozenset(
-    [
-        ".git",
-        ".hg",
-        ".svn",
-        ".bzr",
-        ".nymproxy-migrate",
-        "node_modules",
-        "bower_components",
-        "vendor",
-        "third_party",
-        "third-party",
-        ".venv",
-        "venv",
-        "site-packages",
-        "__pycache__",
-        ".tox",
-        ".nox",
-        ".mypy_cache",
-        ".pytest_cache",
-        ".ruff_cache",
-        ".terraform",
-        ".cargo",
-        ".rustup",
-        ".gradle",
-        ".idea",
-        ".direnv",
-    ]
-)
-_CARGO_TARGET_MARK = "CACHEDIR.TAG"
-_LOOKS_BINARY_BYTES = 8192
-_DROP_IN = re.compile(r"\.(?:service|socket|container)\.d/[^/]+\.conf$")
+_T = TypeVar("_T")
+_Rules = tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A file that was not read, and why."""
+@dataclass(slots=True)
+class Visit(Generic[_T]):
+    """What became of the files below some paths.
 
-    path: str
-    reason: str
-    too_large: bool = False
+    Attributes:
+        results: what the job returned, by path, without ``None``; in the order of paths.
+        unreadable: what was not read, in the order of paths.
+        failed: files that the job was given up on, with the reason.
+        files_read: how many files were read.
+    """
+
+    results: dict[str, _T] = field(default_factory=dict)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    failed: list[Unreadable] = field(default_factory=list)
+    files_read: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Ignore:
-    """The rules of one .gitignore: they count below its folder."""
-
-    folder: str
-    spec: GitIgnoreSpec
-
-
-def common_root(paths: Sequence[Path]) -> Path:
+def common_root(paths: Iterable[Path]) -> Path:
     """Return the folder that all paths share."""
     folders = [path if path.is_dir() else path.parent for path in map(Path.absolute, paths)]
     return Path(os.path.commonpath([os.path.normpath(folder) for folder in folders]))
 
 
-def walk(paths: Sequence[Path], root: Path, size_limit: int) -> Iterator[SourceFile | Unreadable]:
-    """Yield the files below some paths, each once, in a stable order.
+def visit(
+    paths: Sequence[Path], root: Path, job: Callable[[SourceFile], _T | None], size_limit: int
+) -> Visit[_T]:
+    """Do a job with each file below some paths, once, in workers.
 
     Args:
         paths: files and folders; a file that is named is read even when it is ignored.
-        root: what the paths in the result are relative to.
+        root: what paths in the result are relative to.
+        job: a function of a module, or a partial of one.
         size_limit: largest file to read, in bytes.
     """
-    seen: set[str] = set()
+    visitor = _Visitor(root, job, size_limit)
     for path in paths:
-        full = os.path.normpath(path.absolute())
-        entries: Iterator[str | Unreadable]
-        if os.path.islink(full) and not _inside(full, root):
-            entries = iter([Unreadable(_relative(full, root), "it is a link out of the tree")])
+        visitor.begin(path)
+    visitor.run()
+    found = cast("Visit[_T]", visitor.visit)
+    found.results = dict(sorted(found.results.items(), key=lambda each: each[0].split("/")))
+    found.unreadable.sort(key=lambda each: each.path.split("/"))
+    return found
+
+
+def sources(
+    paths: Sequence[Path], root: Path, size_limit: int, suffixes: tuple[str, ...] = ("",)
+) -> Visit[SourceFile]:
+    """Read the files below some paths whose names have one of these ends."""
+    return visit(paths, root, partial(_as_it_is, suffixes), size_limit)
+
+
+def _as_it_is(suffixes: tuple[str, ...], source: SourceFile) -> SourceFile | None:
+    return source if source.name.endswith(suffixes) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[_T]):
+    """What a worker made of a file; the result is None for most."""
+
+    result: _T | None
+
+
+def _do(
+    root: Path, size_limit: int, job: Callable[[SourceFile], _T | None], path: str
+) -> _Done[_T] | Unreadable | None:
+    source = reading.read_file(root, size_limit, path)
+    return _Done(job(source)) if isinstance(source, SourceFile) else source
+
+
+class _Visitor:
+    def __init__(self, root: Path, job: Callable[[SourceFile], object], size_limit: int) -> None:
+        self.visit: Visit[object] = Visit()
+        # Links in the path of the root itself are the user's own; below it none is followed.
+        self._root = Path(os.path.realpath(root))
+        self._named = root
+        self._pool = Pool()
+        self._do = partial(_do, self._root, size_limit, job)
+        self._seen: set[str] = set()
+        self._listers: dict[_Rules, Callable[[str], Listing]] = {}
+        self._distrusted: set[_Rules] = set()
+
+    def begin(self, path: Path) -> None:
+        """Add a path that the user has named."""
+        full = os.path.realpath(path)
+        inside = os.path.relpath(full, self._root).replace(os.sep, "/")
+        if inside.startswith("../"):
+            named = os.path.relpath(os.path.abspath(path), self._named).replace(os.sep, "/")
+            self.visit.unreadable.append(Unreadable(named, "it is a link out of the tree"))
         elif os.path.isdir(full):
-            entries = _files_below(full, _ignores_above(full, root), root)
+            inside = "" if inside == "." else inside
+            self._list(inside, reading.rules_above(self._root, inside))
         else:
-            entries = iter([full])
-        for entry in entries:
-            if isinstance(entry, Unreadable):
-                yield entry
-            elif entry not in seen:
-                seen.add(entry)
-                found = read(entry, root, size_limit)
-                if found is not None:
-                    yield found
+            self._read(inside)
 
+    def run(self) -> None:
+        """Do it all."""
+        for function, path, answer in self._pool:
+            if function is self._do:
+                self._take(path, answer)
+            else:
+                self._go_on(function, path, answer)
 
-def read(full: str, root: Path, size_limit: int) -> SourceFile | Unreadable | None:
-    """Read one file; None when it is not text."""
-    path = _relative(full, root)
-    try:
-        # Non-blocking: opening a pipe must not wait for its other end.
-        with open(os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            if status.st_size > size_limit:
-                head = file.read(_LOOKS_BINARY_BYTES)
-                if b"\0" in head:
-                    return None
-                return Unreadable(path, f"larger than {size_limit} bytes", too_large=True)
-            data = file.read(size_limit + 1)
-    except OSError as error:
-        return Unreadable(path, error.strerror or type(error).__name__)
-    if b"\0" in data[:_LOOKS_BINARY_BYTES]:
-        return None
-    unit = _unit_of(full, root, size_limit) if _DROP_IN.search(full) else ()
-    return SourceFile(path, data, bool(status.st_mode & 0o111), unit)
+    def _list(self, folder: str, rules: _Rules) -> None:
+        if f"{folder}/" not in self._seen:
+            self._seen.add(f"{folder}/")
+            self._add(folder, rules)
 
+    def _add(self, folder: str, rules: _Rules) -> None:
+        if rules in self._distrusted:
+            rules = None
+        if rules not in self._listers:
+            self._listers[rules] = partial(reading.list_folder, self._root, rules)
+        self._pool.add(self._listers[rules], folder)
 
-def _unit_of(full: str, root: Path, size_limit: int) -> tuple[SourceFile, ...]:
-    """Return the unit of a drop-in and all of its drop-ins, as far as they are in the tree."""
-    folder = os.path.dirname(full)
-    beside = sorted(name for name in os.listdir(folder) if name.endswith(".conf"))
-    paths = [folder.removesuffix(".d"), *(os.path.join(folder, name) for name in beside)]
-    return tuple(
-        SourceFile(_relative(path, root), _bytes_of(path, size_limit))
-        for path in paths
-        if os.path.isfile(path) and not os.path.islink(path) and _inside(path, root)
-    )
+    def _read(self, path: str) -> None:
+        if path not in self._seen:
+            self._seen.add(path)
+            self._pool.add(self._do, path)
 
+    def _take(self, path: str, answer: object) -> None:
+        match answer:
+            case Failure(reason):
+                self.visit.files_read += 1
+                self.visit.failed.append(Unreadable(path, reason))
+            case Unreadable():
+                self.visit.unreadable.append(answer)
+            case _Done(result):
+                self.visit.files_read += 1
+                if result is not None:
+                    self.visit.results[path] = result
 
-def _bytes_of(path: str, size_limit: int) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(size_limit)
-    except OSError:
-        return b""
+    def _go_on(
+        self, lister: Callable[[str], object], folder: str, listing: Listing | Failure
+    ) -> None:
+        rules = cast("partial[Listing]", lister).args[1]
+        if isinstance(listing, Failure):
+            self._give_up(folder, rules, listing.reason)
+            return
+        self.visit.unreadable += listing.problems
+        if listing.has_rules:
+            rules = (*rules, str(self._root / folder))
+        prefix = f"{folder}/" if folder else ""
+        for name in listing.files:
+            self._read(prefix + name)
+        for name in listing.folders:
+            self._list(prefix + name, rules)
 
-
-def _files_below(folder: str, ignores: list[_Ignore], root: Path) -> Iterator[str | Unreadable]:
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        yield Unreadable(_relative(folder, root), error.strerror or type(error).__name__)
-        return
-    names = {entry.name for entry in entries}
-    if ".gitignore" in names:
-        spec = _read_ignore(os.path.join(folder, ".gitignore"))
-        if spec is not None:
-            ignores = [*ignores, _Ignore(folder, spec)]
-    for entry in entries:
-        if entry.is_symlink() or entry.name.startswith(TEMPORARY_PREFIX):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if not _is_vendored(entry, ignores):
-                yield from _files_below(entry.path, ignores, root)
-        elif entry.is_file(follow_symlinks=False) and not _is_ignored(entry.path, False, ignores):
-            yield entry.path
-
-
-def _is_vendored(entry: os.DirEntry[str], ignores: list[_Ignore]) -> bool:
-    if entry.name in VENDORED or _is_ignored(entry.path, True, ignores):
-        return True
-    # Cargo marks its build folder, and so do other tools theirs.
-    return entry.name == "target" and os.path.exists(os.path.join(entry.path, _CARGO_TARGET_MARK))
-
-
-def _is_ignored(path: str, is_folder: bool, ignores: list[_Ignore]) -> bool:
-    # The innermost file that says something wins.
-    for ignore in reversed(ignores):
-        relative = path[len(ignore.folder) + 1 :] + ("/" if is_folder else "")
-        result = ignore.spec.check_file(relative)
-        if result.include is not None:
-            return result.include
-    return False
-
-
-def _ignores_above(folder: str, root: Path) -> list[_Ignore]:
-    """Return the rules of the folders between the repository's root and a folder."""
-    above = []
-    for parent in Path(folder).parents:
-        ignore = _read_ignore(str(parent / ".gitignore"))
-        if ignore is not None:
-            above.append(_Ignore(str(parent).rstrip("/"), ignore))
-        if (parent / ".git").exists():
-            break
-    else:
-        above = [ignore for ignore in above if Path(ignore.folder).is_relative_to(root)]
-    if (Path(folder) / ".git").exists():
-        return []
-    return above[::-1]
-
-
-def _read_ignore(path: str) -> GitIgnoreSpec | None:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return None
-    from pathspec import GitIgnoreSpec
-    from pathspec.patterns.gitignore import GitIgnorePatternError
-
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except (GitIgnorePatternError, ValueError):
-        return None
-
-
-def _inside(path: str, root: Path) -> bool:
-    return Path(path).resolve().is_relative_to(root.resolve())
-
-
-def _relative(full: str, root: Path) -> str:
-    return os.path.relpath(full, root).replace(os.sep, "/")
+    def _give_up(self, folder: str, rules: _Rules, reason: str) -> None:
+        """Go on without the .gitignore files that a folder could not be listed with."""
+        if rules is None:
+            self.visit.unreadable.append(Unreadable(folder or ".", reason))
+            return
+        if rules not in self._distrusted:
+            self._distrusted.add(rules)
+            said = f"what .gitignore files leave out here is searched: {reason}"
+            self.visit.unreadable.append(Unreadable(folder or ".", said))
+        for each in (folder, *self._pool.withdraw(self._listers[rules])):
+            self._add(each, rules)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -107,11 +108,18 @@ def test_errors_are_one_line(
 
 
 def test_a_missing_extra_says_how_to_install_it(tree: Path) -> None:
-    code = (
-        "import sys; sys.modules['pathspec'] = None; sys.modules['tree_sitter'] = None\n"
-        "from nymproxy_migrate.cli import main; sys.exit(main(['scan']))"
+    modules = tree.with_name("modules")
+    modules.mkdir(exist_ok=True)
+    for name in ("pathspec", "tree_sitter"):
+        (modules / f"{name}.py").write_text(f"raise ModuleNotFoundError('x', name={name!r})\n")
+    code = "import sys; from nymproxy_migrate.cli import main; sys.exit(main(['scan']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(modules)},
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "pip install 'nymproxy[migrate]'" in done.stderr
     assert done.stderr.count("\n") == 1

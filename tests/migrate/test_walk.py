@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nymproxy_migrate.model import SourceFile
-from nymproxy_migrate.walk import Unreadable, common_root, walk
+from nymproxy_migrate.reading import Unreadable
+from nymproxy_migrate.walk import Visit, common_root, sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ def _write(root: Path, *names: str, data: bytes = b"x\n") -> None:
 
 
 def _names(root: Path, *paths: Path) -> list[str]:
-    return [found.path for found in walk(paths or (root,), root, LIMIT)]
+    return list(sources(paths or (root,), root, LIMIT).results)
 
 
 def test_order_is_stable_and_each_file_comes_once(tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_links_are_left_alone(tmp_path: Path) -> None:
     (root / "out").symlink_to(outside)
     (root / "loop").symlink_to(root)
     assert _names(root) == ["b.sh"]
-    named = list(walk([root / "out.sh"], root, LIMIT))
-    assert named == [Unreadable("out.sh", "it is a link out of the tree")]
+    named = sources([root / "out.sh"], root, LIMIT)
+    assert named.unreadable == [Unreadable("out.sh", "it is a link out of the tree")]
 
 
 def test_binaries_pipes_and_large_files(tmp_path: Path) -> None:
@@ -87,28 +87,28 @@ def test_binaries_pipes_and_large_files(tmp_path: Path) -> None:
     _write(tmp_path, "large.sh", data=b"x" * (LIMIT + 1))
     _write(tmp_path, "large.bin", data=b"\0" * (LIMIT + 1))
     os.mkfifo(tmp_path / "pipe")
-    found = list(walk([tmp_path], tmp_path, LIMIT))
-    assert found == [Unreadable("large.sh", f"larger than {LIMIT} bytes", too_large=True)]
-    assert list(walk([tmp_path / "pipe"], tmp_path, LIMIT)) == []
+    found = sources([tmp_path], tmp_path, LIMIT)
+    assert found.unreadable == [Unreadable("large.sh", f"larger than {LIMIT} bytes", True)]
+    assert found.results == {}
+    assert sources([tmp_path / "pipe"], tmp_path, LIMIT) == Visit()
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
 def test_unreadable_files_are_said(tmp_path: Path) -> None:
     _write(tmp_path, "a.sh")
     (tmp_path / "a.sh").chmod(0)
-    assert list(walk([tmp_path], tmp_path, LIMIT)) == [Unreadable("a.sh", "Permission denied")]
+    found = sources([tmp_path], tmp_path, LIMIT)
+    assert found.unreadable == [Unreadable("a.sh", "Permission denied")]
 
 
 def test_missing_files_are_said(tmp_path: Path) -> None:
-    found = list(walk([tmp_path / "no.sh"], tmp_path, LIMIT))
-    assert found == [Unreadable("no.sh", "No such file or directory")]
+    found = sources([tmp_path / "no.sh"], tmp_path, LIMIT)
+    assert found.unreadable == [Unreadable("no.sh", "No such file or directory")]
 
 
 def test_mode_and_root(tmp_path: Path) -> None:
     _write(tmp_path, "a/x.sh", "b/y.sh")
     (tmp_path / "a/x.sh").chmod(0o755)
-    first, second = walk([tmp_path], tmp_path, LIMIT)
-    assert isinstance(first, SourceFile)
-    assert isinstance(second, SourceFile)
+    first, second = sources([tmp_path], tmp_path, LIMIT).results.values()
     assert (first.executable, second.executable) == (True, False)
     assert common_root([tmp_path / "a/x.sh", tmp_path / "b"]) == tmp_path

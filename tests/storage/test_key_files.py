@@ -85,7 +85,7 @@ def test_foreign_public_key(tmp_path: Path, name: str) -> None:
 def test_oversized_file(tmp_path: Path) -> None:
     write_keys(tmp_path, KEYS)
     (tmp_path / "ack_key.pem").write_bytes(b"x" * 100_000)
-    with pytest.raises(StorageError, match="too large"):
+    with pytest.raises(StorageError, match="larger than"):
         read_keys(tmp_path)
 
 
@@ -159,7 +159,7 @@ def test_system_errors_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def refuse(*_arguments: object) -> NoReturn:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(StorageError, match="run as the owner"):
         read_keys(tmp_path)
 

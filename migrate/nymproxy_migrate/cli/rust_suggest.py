@@ -6,8 +6,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import diff, walk
-from nymproxy_migrate.model import SourceFile
+from nymproxy_migrate import diff, walk, workers
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.rewrite import rust
@@ -30,8 +29,10 @@ def rust_suggest(folder: Path, paths: Sequence[Path]) -> int:
         if not path.exists():
             raise Refused(f"{path}: there is no such file or folder")
     root = walk.common_root(paths)
-    read = walk.walk(paths, root, ScanOptions().size_limit)
-    suggestion = rust.suggest(each for each in read if isinstance(each, SourceFile))
+    visit = walk.sources(paths, root, ScanOptions().size_limit, rust.READ)
+    suggestion = workers.call(rust.suggest, list(visit.results.values()))
+    if isinstance(suggestion, workers.Failure):
+        raise Refused(f"the Rust programs here cannot be read together: {suggestion.reason}")
     sys.stderr.write("".join(f"{path}: {what}\n" for path, what in suggestion.left))
     if not suggestion.changes:
         sys.stdout.write("no Rust program here can be changed this way\n")

@@ -12,6 +12,8 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nymproxy._bounded_read import read_regular
+from nymproxy_migrate import workers
 from nymproxy_migrate.cli.shared import SETTABLE
 from nymproxy_migrate.refused import Refused
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "nymproxy-migrate.toml"
 _TABLE = "nymproxy-migrate"
+_LARGEST_BYTES = 1024 * 1024
 PREFIX = "NYMPROXY_MIGRATE_"
 
 # What changes files, takes a decision or names one piece of work is said each time.
@@ -84,7 +87,7 @@ def find_file(folder: Path) -> SettingsFile | None:
     for place in (folder, *folder.parents):
         own = place / FILE_NAME
         if own.is_file():
-            return SettingsFile(own, _parsed(own, own.read_bytes()))
+            return SettingsFile(own, _parsed(own, _bytes_of(own)))
         project = place / "pyproject.toml"
         if project.is_file():
             table = _table_of(project)
@@ -97,7 +100,7 @@ def find_file(folder: Path) -> SettingsFile | None:
 
 def _table_of(project: Path) -> dict[str, Any] | None:
     try:
-        data = project.read_bytes()
+        data = _bytes_of(project)
     except OSError:
         return None  # the scan says so
     if _TABLE.encode() not in data:
@@ -109,11 +112,23 @@ def _table_of(project: Path) -> dict[str, Any] | None:
     return table
 
 
+def _bytes_of(path: Path) -> bytes:
+    return read_regular(path, _LARGEST_BYTES)
+
+
 def _parsed(path: Path, data: bytes) -> dict[str, Any]:
+    parsed = workers.call(_parse, data)
+    if isinstance(parsed, workers.Failure):
+        raise Refused(f"{path}: {parsed.reason}")
+    return parsed
+
+
+def _parse(data: bytes) -> dict[str, Any] | workers.Failure:
+    """Parse what somebody else may have written; this runs in a worker."""
     try:
         return tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(f"{path}: it is no TOML: {error}") from error
+        return workers.Failure(f"it is no TOML: {error}")
 
 
 def settings_of(

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from nymproxy_migrate import sidecar as proposals
 from nymproxy_migrate import walk
 from nymproxy_migrate.finders import go, rust
-from nymproxy_migrate.model import SourceFile
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.refused import Refused
+from nymproxy_migrate.report.escapes import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from nymproxy_migrate.model import SourceFile
 
 
 def sidecar(paths: Sequence[Path], form: proposals.Form) -> int:
@@ -26,7 +28,10 @@ def sidecar(paths: Sequence[Path], form: proposals.Form) -> int:
     for path in paths:
         if not path.exists():
             raise Refused(f"{path}: there is no such file or folder")
-    found = [each for source in _sources(paths) for each in _of(source)]
+    visit = walk.visit(paths, walk.common_root(paths), _of, ScanOptions().size_limit)
+    for problem in (*visit.unreadable, *visit.failed):
+        sys.stderr.write(f"{shown(problem.path)}: not searched: {problem.reason}\n")
+    found = [each for in_file in visit.results.values() for each in in_file]
     if not found:
         sys.stderr.write("no program here makes a proxy\n")
         return 0
@@ -34,14 +39,10 @@ def sidecar(paths: Sequence[Path], form: proposals.Form) -> int:
     return 0
 
 
-def _sources(paths: Sequence[Path]) -> Iterator[SourceFile]:
-    for each in walk.walk(paths, walk.common_root(paths), ScanOptions().size_limit):
-        if isinstance(each, SourceFile):
-            yield each
-
-
-def _of(source: SourceFile) -> Iterator[proposals.Sidecar]:
+def _of(source: SourceFile) -> list[proposals.Sidecar] | None:
+    """Return what one file makes; this runs in a worker."""
     if source.name.endswith(".go") and b"go-nym/bindings" in source.data:
-        yield from go.sidecars(source)
-    elif source.name.endswith(".rs") and b"nym_sdk" in source.data:
-        yield from rust.sidecars(source)
+        return list(go.sidecars(source))
+    if source.name.endswith(".rs") and b"nym_sdk" in source.data:
+        return list(rust.sidecars(source))
+    return None

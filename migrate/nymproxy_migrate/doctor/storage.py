@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy import NymAddress, StorageError, nym_address_of
+from nymproxy_migrate import workers
 from nymproxy_migrate.doctor.model import Check, Verdict
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _TABLES = {
     REGISTRATIONS: {"active_gateway", "registered_gateway", "remote_gateway_details"},
     REPLY_STORE: {"status"},
 }
-_MAX_COPY_BYTES = 256 * 1024 * 1024
+_MAX_COPY_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +143,9 @@ def check_database(directory: Path, name: str) -> Check:
     path = directory / DATABASES[name]
     if not path.exists():
         return judge_missing_database(name, has_keys=(directory / PRIVATE[0]).exists())
-    try:
-        problem = _problem_of(path, _TABLES[name])
-    except sqlite3.Error as error:
-        problem = str(error)
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
+    problem = workers.call(_problem_of, (path, _TABLES[name]))
+    if isinstance(problem, workers.Failure):
+        problem = problem.reason
     return judge_database(name, path, problem, path.stat().st_mode)
 
 
@@ -193,8 +191,21 @@ def judge_database(name: str, path: Path, problem: str | None, mode: int) -> Che
     return Check(name, Verdict.OK, "it opens, and sqlite finds it whole")
 
 
-def _problem_of(path: Path, tables: set[str]) -> str | None:
+def _problem_of(database: tuple[Path, set[str]]) -> str | None:
+    """Return what is wrong with a database, which need not be one; this runs in a worker."""
+    try:
+        return _problem_found(*database)
+    except sqlite3.Error as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def _problem_found(path: Path, tables: set[str]) -> str | None:
     log = Path(f"{path}-wal")
+    for file in (path, log):
+        if file.exists() and not file.is_file():
+            return f"{file.name} is no regular file"
     if not log.exists() or log.stat().st_size == 0:
         # "immutable" keeps sqlite from making files beside it.
         return _problem_inside(f"{path.absolute().as_uri()}?mode=ro&immutable=1", tables)
@@ -211,6 +222,7 @@ def _problem_of(path: Path, tables: set[str]) -> str | None:
 def _problem_inside(uri: str, tables: set[str]) -> str | None:
     connection = sqlite3.connect(uri, uri=True, timeout=1.0)
     try:
+        connection.execute("PRAGMA trusted_schema = OFF")
         (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if answer != "ok":
             return "sqlite finds it damaged"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from nymproxy_migrate.formats.text import Hole, Text
 from nymproxy_migrate.model import Span
 from nymproxy_migrate.words import Piece, PieceKind
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _SUFFIXES = (".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".tftpl", ".gotmpl", ".in", ".template")
-_EXPRESSION = re.compile(rb"\$?\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-_BLOCK_LINE = re.compile(rb"[ \t]*(?:\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\})[ \t]*(?:\r?\n|$)", re.DOTALL)
+_OPENING = re.compile(rb"\$?\{\{|\{%|\{#")
+_CLOSING = {b"{{": b"}}", b"{%": b"%}", b"{#": b"#}"}
+_NOT_A_LINE_END = re.compile(rb"[^\r\n]")
 _BLOCK_WORD = re.compile(
     rb"\{\{-?\s*(?:if|else|end|range|with|define|block|template|include|/\*)|\{[%#]"
     rb"|\{\{-?\s*(?:toYaml|tpl|\$\w+\s*:=)"
@@ -30,17 +35,36 @@ def mask(text: Text) -> Text:
     if b"{{" not in text.data and b"{%" not in text.data:
         return text
     blanked = bytearray(text.data)
-    for found in _BLOCK_LINE.finditer(text.data):
-        line_start = text.data.rfind(b"\n", 0, found.start()) + 1
-        if line_start != found.start() or not _BLOCK_WORD.match(found[0].strip()):
-            continue
-        for index in range(found.start(), found.end()):
-            if blanked[index] not in b"\r\n":
-                blanked[index] = 0x20
     holes = []
-    for found in _EXPRESSION.finditer(bytes(blanked)):
-        source = found[0].decode("utf-8", "replace")
-        hole = Hole(Span(found.start(), found.end()), Piece(PieceKind.OPAQUE, source))
-        holes.append(hole)
+    for span in _expressions(text.data):
+        source = span.of(text.data)
+        if _BLOCK_WORD.match(source) and _is_alone(text.data, span):
+            blanked[span.start : span.end] = _NOT_A_LINE_END.sub(b" ", source)
+        else:
+            piece = Piece(PieceKind.OPAQUE, source.decode("utf-8", "replace"))
+            holes.append(Hole(span, piece))
     plain = Text(bytes(blanked), text.starts, text.ends, text.holes, text.encode, text.decode)
     return plain.masked(holes)
+
+
+def _expressions(data: bytes) -> Iterator[Span]:
+    """Yield the template expressions of a text, in time that grows with its length only."""
+    position = 0
+    unclosed: set[bytes] = set()
+    while (opening := _OPENING.search(data, position)) is not None:
+        kind = opening[0][-2:]
+        end = -1 if kind in unclosed else data.find(_CLOSING[kind], opening.end())
+        if end < 0:
+            unclosed.add(kind)
+            position = opening.end()
+            continue
+        position = end + len(_CLOSING[kind])
+        yield Span(opening.start(), position)
+
+
+def _is_alone(data: bytes, span: Span) -> bool:
+    """Tell whether nothing but blanks stands beside an expression on its lines."""
+    start = data.rfind(b"\n", 0, span.start) + 1
+    end = data.find(b"\n", span.end)
+    after = data[span.end : end] if end >= 0 else data[span.end :]
+    return not data[start : span.start].strip(b" \t") and not after.strip(b" \t\r")

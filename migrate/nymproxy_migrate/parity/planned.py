@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import formats, new_commands, plan
+from nymproxy_migrate import formats, new_commands, plan, workers
 from nymproxy_migrate.judged import Role
 from nymproxy_migrate.model import SourceFile, Unparsable
 from nymproxy_migrate.parity.model import Row, Side, Verdict
@@ -76,15 +76,25 @@ def commands_of(path: Path) -> list[PlannedCommand]:
     """
     found = []
     for name, data in _files(path):
-        try:
-            for command in formats.find_commands(SourceFile(name, data)):
-                new = new_commands.read(command)
-                if new is not None:
-                    found.append(_planned(name, new.role, command.words[2:]))
-        except Unparsable as error:
-            raise Refused(f"{name}: it cannot be read ({error}); make the plan again") from error
+        in_file = workers.call(_commands_in, SourceFile(name, data))
+        if isinstance(in_file, workers.Failure):
+            raise Refused(f"{name}: {in_file.reason}; make the plan again")
+        found += in_file
     if not found:
         raise Refused(f"{path}: the plan rewrites no command; there is nothing to run")
+    return found
+
+
+def _commands_in(source: SourceFile) -> list[PlannedCommand] | workers.Failure:
+    """Return the new commands of a file; this runs in a worker."""
+    found = []
+    try:
+        for command in formats.find_commands(source):
+            new = new_commands.read(command)
+            if new is not None:
+                found.append(_planned(source.path, new.role, command.words[2:]))
+    except Unparsable as error:
+        return workers.Failure(f"it cannot be read ({error})")
     return found
 
 

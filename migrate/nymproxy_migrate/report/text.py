@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.model import Action, Kind
+from nymproxy_migrate.report.escapes import shown
 from nymproxy_migrate.report.json import position
 from nymproxy_migrate.report.style import PLAIN
 
@@ -42,8 +43,8 @@ def lines(findings: Iterable[Finding], result: ScanResult, style: Style = PLAIN)
         line, _, column = position(finding, result)
         flags = finding.action.value + (", needs a human" if finding.needs_human else "")
         parts.append(
-            f"{_shown(finding.path)}:{line}:{column}: {style(finding.code, 'code')} "
-            f"{_shown(finding.message)} {style(f'[{flags}]', _TONES[finding.action])}\n"
+            f"{shown(finding.path)}:{line}:{column}: {style(finding.code, 'code')} "
+            f"{shown(finding.message)} {style(f'[{flags}]', _TONES[finding.action])}\n"
             f"    {finding.next}\n"
         )
     return "".join(parts)
@@ -60,9 +61,3 @@ def counts(result: ScanResult) -> str:
         f"{by_action[Action.REPORT]} to look at, {by_action[Action.INFO]} for information; "
         f"{human} need a human\n"
     )
-
-
-def _shown(text: str) -> str:
-    # Names and contents of files may hold anything; they must not steer the terminal.
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return "".join(each if each.isprintable() else "?" for each in text)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 SDK_VERSION = "1.21.6"
+READ = (".rs", "Cargo.toml")
+"""The ends of the names of files that matter."""
 
 _PROXIES = frozenset({CLIENT, SERVER})
 _CANNOT_FOLLOW = {
@@ -68,7 +70,7 @@ def module_source() -> str:
 
 def suggest(sources: Iterable[SourceFile]) -> Suggestion:
     """Return what would move the Rust programs among some files to streams."""
-    files = {each.path: each for each in sources if each.name.endswith((".rs", "Cargo.toml"))}
+    files = {each.path: each for each in sources if each.name.endswith(READ)}
     edits: dict[str, list[Edit]] = {}
     left: list[tuple[str, str]] = []
     declared: dict[str, str] = {}

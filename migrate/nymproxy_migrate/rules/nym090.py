@@ -24,6 +24,11 @@ RULE = Rule(
 )
 
 
+def given_up(path: str, reason: str) -> Finding:
+    """Return a finding about a file that could not be judged at all."""
+    return RULE.finding(path, Span(0, 0), f"not judged: {reason}")
+
+
 def at(source: SourceFile, offset: int, message: str, kind: Kind | None = None) -> Finding:
     """Return a finding about the line that does not parse."""
     offset = min(offset, len(source.data))

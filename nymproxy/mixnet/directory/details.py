@@ -126,9 +126,19 @@ class NetworkDetails:
         return read_env_file_leniently(text, environ)
 
 
+_MAX_ENV_FILE_BYTES = 1024 * 1024
+
+
 def _read_text(path: Path) -> str:
     try:
-        return path.read_bytes().decode()
+        # Whatever the user names, a pipe included, but not /dev/zero for ever.
+        with path.open("rb") as file:
+            content = file.read(_MAX_ENV_FILE_BYTES + 1)
+        if len(content) > _MAX_ENV_FILE_BYTES:
+            raise ConfigurationError(
+                f"the env file {path} is larger than {_MAX_ENV_FILE_BYTES} bytes"
+            )
+        return content.decode()
     except OSError as error:
         raise ConfigurationError(
             f"the env file {path} cannot be read: {error.strerror or error}"

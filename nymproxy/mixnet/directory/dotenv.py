@@ -23,6 +23,8 @@ _WHITE_SPACE = (
 )
 _KEY_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
 _KEY_CHARACTERS = _KEY_START | frozenset("0123456789.")
+_MAX_SUBSTITUTED = 1024 * 1024
+"""Characters: variables that double each other would become gigabytes in thirty lines."""
 _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "$": "$", " ": " ", "n": "\n"}
 
 
@@ -55,9 +57,17 @@ def assignments(text: str, environ: Mapping[str, str]) -> Iterator[Assignment]:
         ConfigurationError: a line is malformed; the message names the line, never its content.
     """
     earlier: dict[str, str] = {}
+    substituted = 0
 
     def look_up(name: str) -> str:
-        return environ.get(name, earlier.get(name, ""))
+        nonlocal substituted
+        value = environ.get(name, earlier.get(name, ""))
+        substituted += len(value)
+        if substituted > _MAX_SUBSTITUTED:
+            raise ConfigurationError(
+                f"the env file substitutes more than {_MAX_SUBSTITUTED} characters"
+            )
+        return value
 
     for line_number, line in _logical_lines(text):
         parsed = _split_assignment(line, line_number)
@@ -100,23 +110,26 @@ _QUOTE_STATES = {
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Join physical lines while a quote is open, and cut comments off."""
-    buffer = ""
+    parts: list[str] = []
+    is_blank = True
     state = _LineState.COMPLETE
     first_line = 0
     for line_number, line in enumerate(_physical_lines(text), start=1):
         if state is _LineState.COMPLETE:
-            buffer, first_line = "", line_number
-        start = len(buffer)
-        buffer += line
-        if buffer.lstrip(_WHITE_SPACE).startswith("#"):
+            parts, is_blank, first_line = [], True, line_number
+        # Joined once: a quote that is never closed would be copied again for each of its lines.
+        text_of_line = line.lstrip(_WHITE_SPACE)
+        if is_blank and text_of_line.startswith("#"):
             state = _LineState.COMPLETE
             continue
+        is_blank = is_blank and not text_of_line
         position, state = _scan_line(state, line)
         if state is _LineState.COMPLETE:
-            yield first_line, buffer.removesuffix("\n").removesuffix("\r")
+            yield first_line, "".join([*parts, line]).removesuffix("\n").removesuffix("\r")
         elif state is _LineState.COMMENT:
             state = _LineState.COMPLETE
-            yield first_line, buffer[: start + position]
+            yield first_line, "".join([*parts, line[:position]])
+        parts.append(line)
     if state is not _LineState.COMPLETE:
         raise _malformed(first_line, "an open quote, or white space at the end of the file")
 

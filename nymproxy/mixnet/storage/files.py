@@ -7,6 +7,7 @@ import errno
 import tempfile
 from typing import TYPE_CHECKING
 
+from nymproxy._bounded_read import read_regular
 from nymproxy.errors import StorageError
 
 if TYPE_CHECKING:
@@ -48,13 +49,10 @@ def read_small_file(path: Path) -> bytes:
     """Read a file of at most 64 KiB.
 
     Raises:
-        StorageError: it cannot be read, or is larger.
+        StorageError: it cannot be read, is larger, or is no regular file.
     """
-    with storage_errors("read", path), path.open("rb") as file:
-        content = file.read(_MAX_SMALL_FILE_BYTES + 1)
-    if len(content) > _MAX_SMALL_FILE_BYTES:
-        raise StorageError(f"{path} is too large to be what it should be")
-    return content
+    with storage_errors("read", path):
+        return read_regular(path, _MAX_SMALL_FILE_BYTES)
 
 
 def private_temporary_directory() -> tempfile.TemporaryDirectory[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy._atomic_write import create_private, sync_directory, temporary_of
+from nymproxy._bounded_read import read_regular
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import AddressError, StorageError
 from nymproxy.mixnet.storage.files import (
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 DATABASE_NAME = "gateways_registrations.sqlite"
 _log = logging.getLogger("nymproxy.storage")
 
-_MAX_DATABASE_BYTES = 64 * 1024 * 1024
+_MAX_DATABASE_BYTES = 16 * 1024 * 1024
+_MAX_VALUE_BYTES = 1024 * 1024
+_MAX_STEPS = 5_000_000  # of sqlite's virtual machine, for one statement: about a second
 _BUSY_SECONDS = 5.0
 
 
@@ -137,16 +139,23 @@ def read_gateways(directory: Path) -> KnownGateways | None:
         for suffix in ("-wal", ""):
             _copy_bounded(Path(f"{source}{suffix}"), Path(f"{copy}{suffix}"))
         with _database_errors(source), _connect(copy) as connection:
+            _distrust(connection)
             return _read(connection)
+
+
+def _distrust(connection: sqlite3.Connection) -> None:
+    """Let nothing in a database of somebody else take long or much memory."""
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+    # Returning true ends the statement: a view can recurse for ever.
+    connection.set_progress_handler(lambda: True, _MAX_STEPS)
 
 
 def _copy_bounded(source: Path, target: Path) -> None:
     if not source.exists():
         return
     with storage_errors("read", source):
-        if source.stat().st_size > _MAX_DATABASE_BYTES:
-            raise StorageError(f"{source} is too large to be a gateway database")
-        shutil.copyfile(source, target)
+        target.write_bytes(read_regular(source, _MAX_DATABASE_BYTES))
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
