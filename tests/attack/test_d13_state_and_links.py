@@ -266,10 +266,11 @@ def _put(sub: Path, data: bytes) -> None:
 
 # What is opened for writing, as the interpreter sees it.
 
-_AUDITED = """
+_AUDIT = """
 import os, sys
 
-allowed = tuple(os.path.realpath(each) + "/" for each in sys.argv[1].split(":"))
+allowed = tuple(os.environ["AUDIT_ALLOWED"].split(":"))
+log = os.open(os.environ["AUDIT_LOG"], os.O_WRONLY | os.O_APPEND)
 folder_of_open = []
 real_open = os.open
 
@@ -282,44 +283,42 @@ def recording_open(path, flags, mode=0o777, *, dir_fd=None):
 
 os.open = recording_open
 
-def place(path, folder):
+def place(path, folder=None):
     if isinstance(path, int):
         return None
     folder = os.readlink(f"/proc/self/fd/{folder}") if folder not in (None, -1) else os.getcwd()
     path = os.path.join(folder, os.fsdecode(path))
     return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
 
-def check(event, arguments):
+def places(event, arguments):
     if event == "open":
         path, mode, flags = arguments
-        if not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
-            return
-        places = [place(path, folder_of_open[-1] if folder_of_open else None)]
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
+            yield place(path, folder_of_open[-1] if folder_of_open else None)
     elif event in ("os.rename", "os.link"):
         source, target, source_folder, target_folder = arguments
-        places = [place(source, source_folder), place(target, target_folder)]
+        yield place(source, source_folder)
+        yield place(target, target_folder)
     elif event in ("os.remove", "os.rmdir"):
-        places = [place(arguments[0], arguments[1])]
+        yield place(*arguments)
     elif event in ("os.mkdir", "os.chmod"):
-        places = [place(arguments[0], arguments[2])]
-    elif event in ("os.chown",):
-        places = [place(arguments[0], arguments[3])]
-    elif event == "os.truncate" or event == "os.symlink":
-        places = [place(arguments[0], None)]
-    else:
-        return
-    for each in places:
-        if each is not None and not (each + "/").startswith(allowed) and each != os.devnull:
-            sys.stderr.write(f"WRITES {event} {each}\\n")
+        yield place(arguments[0], arguments[2])
+    elif event == "os.chown":
+        yield place(arguments[0], arguments[3])
+    elif event in ("os.truncate", "os.symlink"):
+        yield place(arguments[0])
 
-from nymproxy_migrate.apply import apply
-from nymproxy_migrate.changes import change
-from nymproxy_migrate.cli import main
-from nymproxy_migrate.durable import DurableFiles
-from nymproxy_migrate.model import Edit, Span
-from nymproxy_migrate.refused import Refused
+def check(event, arguments):
+    for each in places(event, arguments):
+        if each not in (None, os.devnull) and not (each + "/").startswith(allowed):
+            os.write(log, f"{os.getpid()} {event} {each}\\n".encode())
 
 sys.addaudithook(check)
+os.write(log, b"begins\\n")
+"""
+_COMMANDS = """
+import sys
+from nymproxy_migrate.cli import main
 for arguments in (["scan"], ["rewrite"], ["rewrite", "--write"], ["rollback"]):
     sys.stderr.write(f"{arguments} {main(arguments)}\\n")
 """
@@ -334,16 +333,29 @@ def test_nothing_outside_of_tree_and_state_is_opened_for_writing(
     (tree / "link.sh").symlink_to(outside / "a.sh")
     (tree / "linked").symlink_to(outside)
     (tree / ".gitignore").symlink_to(outside / "lock")
-    (tree / "x.py").write_text(
-        "import subprocess\nsubprocess.run(['nym-proxy-client', '-s', 'A'])\n"
-    )
+    call = "import subprocess\nsubprocess.run(['nym-proxy-client', '-s', 'A'])\n"
+    (tree / "x.py").write_text(call)
+    modules, log = tmp_path / "modules", tmp_path / "log"
+    modules.mkdir()
+    (modules / "sitecustomize.py").write_text(_AUDIT)
+    log.write_text("")
     done = subprocess.run(
-        [sys.executable, "-P", "-B", "-c", _AUDITED, f"{tree}:{tmp_path / 'state'}"],
+        [sys.executable, "-P", "-B", "-c", _COMMANDS],
         capture_output=True,
         text=True,
         check=False,
         cwd=tree,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(modules),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "AUDIT_ALLOWED": f"{tree}/:{tmp_path / 'state'}/",
+            "AUDIT_LOG": str(log),
+        },
     )
-    assert "WRITES" not in done.stderr, done.stderr
-    assert "['rewrite', '--write'] 0" in done.stderr, done.stderr
+    # The link in place of .gitignore is left for a human.
+    assert "['rewrite', '--write'] 1" in done.stderr, done.stderr
     assert "['rollback'] 0" in done.stderr
+    lines = log.read_text().splitlines()
+    assert lines.count("begins") >= 2, "the workers are not watched"
+    assert [line for line in lines if line != "begins"] == []
