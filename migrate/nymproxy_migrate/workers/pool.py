@@ -12,6 +12,7 @@ import sys
 import time
 from collections import deque
 from contextlib import suppress
+from importlib.util import find_spec
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -213,11 +214,9 @@ def _processors() -> int:
 
 
 def _module_paths() -> str:
-    import nymproxy
-    import nymproxy_migrate
-
-    own = [Path(str(module.__file__)).parents[1] for module in (nymproxy, nymproxy_migrate)]
-    return json.dumps([*filter(os.path.isabs, sys.path), *map(str, own)])
+    own = [find_spec(name) for name in ("nymproxy", "nymproxy_migrate")]
+    folders = [str(Path(each.origin).parents[1]) for each in own if each and each.origin]
+    return json.dumps([*filter(os.path.isabs, sys.path), *folders])
 
 
 def _resident_bytes(pid: int) -> int:
