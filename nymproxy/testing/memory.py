@@ -210,6 +210,7 @@ class MemoryNetwork:
         return replace(
             profile,
             ack_wait_addition_seconds=seconds,
+            minimum_ack_wait_seconds=seconds,
             maximum_ack_wait_seconds=max(profile.maximum_ack_wait_seconds, seconds),
             maximum_retransmissions=self.faults.max_retransmissions,
             lane_packets=self._lane_capacity_packets,

@@ -40,7 +40,13 @@ from nymproxy.mixnet.traffic import BARE, TrafficProfile
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-QUICK = replace(BARE, name="quick", ack_wait_addition_seconds=0.05, maximum_retransmissions=6)
+QUICK = replace(
+    BARE,
+    name="quick",
+    ack_wait_addition_seconds=0.05,
+    minimum_ack_wait_seconds=0.05,
+    maximum_retransmissions=6,
+)
 """Timers for a network that takes no time."""
 
 

@@ -24,7 +24,14 @@ def _sent(
     return fragment
 
 
-def test_the_timer_is_one_and_a_half_delays_plus_one_and_a_half_seconds() -> None:
+def _measured(pending: PendingAcks, excess_seconds: float, count: int = 10) -> None:
+    """Let packets be acknowledged so long after their own delays."""
+    for number in range(count):
+        fragment = _sent(pending, float(number))
+        pending.acknowledge(fragment.fragment_id, number + 0.1 + excess_seconds)
+
+
+def test_until_the_excess_is_measured_the_timer_is_that_of_rust() -> None:
     pending = PendingAcks(DEFAULT)
     fragment = _sent(pending, 10.0)
     assert pending.next_deadline() == pytest.approx(11.65)
@@ -32,6 +39,29 @@ def test_the_timer_is_one_and_a_half_delays_plus_one_and_a_half_seconds() -> Non
     assert pending.expire(11.66) == [fragment]
     assert not fragment.in_flight
     assert pending.next_deadline() is None
+
+
+def test_then_it_is_the_own_delays_and_the_excess_with_its_deviations() -> None:
+    pending = PendingAcks(DEFAULT)
+    _measured(pending, 0.3)
+    fragment = _sent(pending, 100.0, 0.2)
+    excess = pending.excess.seconds
+    assert 0.3 < excess < 0.9  # the first sample's deviation is half of it, and it falls slowly
+    assert fragment.deadline == pytest.approx(100.2 + excess)
+
+
+def test_nine_samples_are_too_few() -> None:
+    pending = PendingAcks(DEFAULT)
+    _measured(pending, 0.3, 9)
+    fragment = _sent(pending, 100.0, 0.2)
+    assert fragment.deadline == pytest.approx(101.8 + pending.excess.seconds)
+
+
+def test_no_timer_is_shorter_than_the_minimum() -> None:
+    pending = PendingAcks(DEFAULT)
+    _measured(pending, 0.0)
+    assert _sent(pending, 100.0, 0.1).deadline == pytest.approx(100.25)
+    assert _sent(pending, 100.0, 0.4).deadline == pytest.approx(100.4)
 
 
 def test_an_ack_ends_the_wait() -> None:
@@ -95,7 +125,7 @@ class TestMeasuredExcess:
         _sent(pending, 200.0)
         deadline = pending.next_deadline()
         assert deadline is not None
-        assert deadline > 200 + 1.65 + 1.4
+        assert deadline > 200 + 0.1 + 1.4
 
     def test_a_sudden_overload_is_learned_from_acks_that_beat_the_retransmission(self) -> None:
         pending = PendingAcks(DEFAULT)

@@ -1,7 +1,9 @@
 """Acks that are awaited: a timer for each packet in flight, and how long it should run.
 
-Rules of nym-client-core 1.21.6, src/client/real_messages_control/acknowledgement_control, plus what
-it lacks: a measured excess on the timer, back-off and a limit.
+A packet's own delays are known to whoever drew them, so what a timer has to allow for is the
+excess: queues, links, scheduling. It is measured. Until it is, the timers are those of
+nym-client-core 1.21.6, src/client/real_messages_control/acknowledgement_control: 1.5 times the
+delays plus 1.5 s. Back-off and a limit are ours.
 """
 
 from __future__ import annotations
@@ -23,12 +25,14 @@ class ExcessEstimator:
     machine doubles its load.
     """
 
-    __slots__ = ("_deviation", "_maximum", "_smoothed")
+    __slots__ = ("_deviation", "_maximum", "_smoothed", "samples")
 
     def __init__(self, maximum_seconds: float) -> None:
         self._maximum = maximum_seconds
         self._smoothed: float | None = None
         self._deviation = 0.0
+        self.samples = 0
+        """How many packets were measured."""
 
     @property
     def seconds(self) -> float:
@@ -39,6 +43,7 @@ class ExcessEstimator:
 
     def measured(self, excess_seconds: float) -> None:
         """Take in the excess of one packet whose ack is surely its own."""
+        self.samples += 1
         if self._smoothed is None:
             self._smoothed, self._deviation = excess_seconds, excess_seconds / 2
             return
@@ -84,11 +89,11 @@ class PendingAcks:
     def start(self, fragment: OutgoingFragment, sent_at: float) -> None:
         """Start the timer of a fragment whose packet has left."""
         profile = self._profile
-        wait = (
-            fragment.expected_seconds * profile.ack_wait_multiplier
-            + profile.ack_wait_addition_seconds
-            + self.excess.seconds
-        )
+        wait = fragment.expected_seconds + self.excess.seconds
+        if self.excess.samples < profile.ack_wait_samples:
+            own_delays = fragment.expected_seconds * profile.ack_wait_multiplier
+            wait = own_delays + profile.ack_wait_addition_seconds + self.excess.seconds
+        wait = max(wait, profile.minimum_ack_wait_seconds)
         if fragment.retransmissions:
             wait *= profile.retransmission_backoff**fragment.retransmissions
         fragment.sent_at = sent_at

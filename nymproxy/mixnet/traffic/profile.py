@@ -103,8 +103,11 @@ class TrafficProfile:
         secondary_packet_size: used for a message that needs fewer packets with it, and for a
             share of the cover. It stands out on the wire.
         cover_primary_ratio: share of cover of the primary size if there is a secondary one.
-        ack_wait_multiplier: a packet's timer is its own expected delays times this, plus
+        ack_wait_samples: acks after which a packet's timer is its own delays plus the measured
+            excess; before, it is
+        ack_wait_multiplier: its own delays times this, plus
         ack_wait_addition_seconds: this, plus the measured excess.
+        minimum_ack_wait_seconds: no timer is shorter.
         maximum_excess_seconds: limit of the measured excess.
         retransmission_backoff: factor on the timer for each retransmission of one packet.
         maximum_ack_wait_seconds: limit of one timer after back-off.
@@ -125,8 +128,10 @@ class TrafficProfile:
     primary_packet_size: PacketSize = PacketSize.REGULAR
     secondary_packet_size: PacketSize | None = None
     cover_primary_ratio: float = 0.70
+    ack_wait_samples: int = 10
     ack_wait_multiplier: float = 1.5
     ack_wait_addition_seconds: float = 1.5
+    minimum_ack_wait_seconds: float = 0.25
     maximum_excess_seconds: float = 20.0
     retransmission_backoff: float = 1.5
     maximum_ack_wait_seconds: float = 30.0
