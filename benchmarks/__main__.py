@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.cells import PROFILES, WORKLOADS, Selection
+from benchmarks.cells import PROFILES, QUICK_WORKLOADS, USUAL_WORKLOADS, Selection
 from benchmarks.compare import compare, comparison_table, least_of_each
+from benchmarks.page import page
 from benchmarks.records import RecordError, read_records, write_records
 from benchmarks.runner import run, unknown_workloads
 from benchmarks.table import report
@@ -30,12 +31,18 @@ def _parser() -> argparse.ArgumentParser:
         epilog="python -m benchmarks compare BASELINE.jsonl NEW.jsonl compares two results.",
     )
     parser.add_argument(
-        "--only", metavar="W1,W3", help=f"workloads, of {', '.join(WORKLOADS)} (default: all)"
+        "--only",
+        metavar="W1,W3",
+        help="workloads, W1 to W17 (default: all but W14, with --quick some)",
     )
     parser.add_argument("--profile", choices=PROFILES, help="one traffic profile only")
-    parser.add_argument("--quick", action="store_true", help="few runs, within a minute")
+    parser.add_argument("--quick", action="store_true", help="few runs, a minute and a half")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw samples there")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page with pictures there"
+    )
     parser.add_argument("--runs", type=_positive, help="runs of each cell")
+    parser.add_argument("--hours", type=float, default=0.5, help="of the soak, W14 (0.5)")
     parser.add_argument("--seed", type=int, default=1, help="of payloads and of the order")
     parser.add_argument(
         "--processes", type=_positive, default=1, help="processes that share the nodes' work"
@@ -77,11 +84,16 @@ def main(arguments: list[str]) -> int:
         return _compare(arguments[1:])
     parser = _parser()
     options = parser.parse_args(arguments)
-    only = WORKLOADS if options.only is None else tuple(options.only.upper().split(","))
+    usual = QUICK_WORKLOADS if options.quick else USUAL_WORKLOADS
+    only = usual if options.only is None else tuple(options.only.upper().split(","))
     if unknown := unknown_workloads(only):
         parser.error(f"no such workload: {', '.join(unknown)}")
     selection = Selection(
-        only=only, profile=options.profile, quick=options.quick, runs=options.runs
+        only=only,
+        profile=options.profile,
+        quick=options.quick,
+        runs=options.runs,
+        soak_seconds=options.hours * 3600,
     )
     try:
         records = run_until_signal(
@@ -91,6 +103,8 @@ def main(arguments: list[str]) -> int:
         return EXIT_INTERRUPTED
     if options.json is not None:
         write_records(options.json, records)
+    if options.html is not None:
+        options.html.write_text(page(records))
     sys.stdout.write(report(records))
     return EXIT_OK if all(record.ok for record in records) else EXIT_FAILED
 

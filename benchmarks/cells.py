@@ -6,12 +6,18 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
-WORKLOADS = ("W1", "W2", "W3", "W7", "W8", "W12", "W15", "W17")
+WORKLOADS = tuple(f"W{number}" for number in range(1, 18))
+QUICK_WORKLOADS = ("W1", "W2", "W3", "W7", "W8", "W12", "W15", "W17")
+"""Within a minute and a half; the others have a short form too, if they are named."""
+USUAL_WORKLOADS = tuple(name for name in WORKLOADS if name != "W14")
+"""Without the soak, which takes half an hour alone."""
 PROFILES = ("bare", "fast", "default")
 WIRES = ("tcp", "legacy", "stream")
 MEGABYTE = 1_000_000
 LARGE_RUNS = {"bare": 5, "fast": 2, "default": 1}
 """Of 10 MB, which take half a minute in ``fast`` and two in ``default`` by the schedule alone."""
+LOSSES = ((0.0, False), (0.01, False), (0.05, False), (0.20, False), (0.05, True))
+"""Fractions lost at one hop, each packet for itself or in bursts."""
 W1_RATE = 5.0
 """Requests a second. They leave on this schedule, whatever the answers do."""
 
@@ -42,14 +48,16 @@ class Selection:
     Attributes:
         only: workloads.
         profile: one of them, or ``None`` for those that each workload is for.
-        quick: within a minute, for CI: few runs, few cells.
+        quick: within a minute and a half, for CI: few runs, few cells.
         runs: of each cell, in place of the usual number.
+        soak_seconds: length of W14.
     """
 
-    only: tuple[str, ...] = WORKLOADS
+    only: tuple[str, ...] = USUAL_WORKLOADS
     profile: str | None = None
     quick: bool = False
     runs: int | None = None
+    soak_seconds: float = 1800.0
 
 
 def plan(selection: Selection) -> list[Cell]:
@@ -58,10 +66,19 @@ def plan(selection: Selection) -> list[Cell]:
         "W1": _echo,
         "W2": _first_byte,
         "W3": _bulk,
+        "W4": _concurrent,
+        "W5": _storm,
+        "W6": _idle_memory,
         "W7": _cpu,
         "W8": _idle,
+        "W9": _loss,
+        "W10": _reordering,
+        "W11": _duplication,
         "W12": _start_up,
+        "W13": _growth,
+        "W14": _soak,
         "W15": _micro,
+        "W16": _migration,
         "W17": _nodes,
     }
     return [
@@ -183,3 +200,102 @@ def _idle(selection: Selection) -> list[Cell]:
         Cell("W8", profile, "both", {"seconds": seconds}, _runs(selection, 1, 3))
         for profile in _profiles(selection, profiles)
     ]
+
+
+def _concurrent(selection: Selection) -> list[Cell]:
+    counts = (10,) if selection.quick else (1, 10, 100, 1000)
+    size = {"trips": 10, "bytes": 20_000} if selection.quick else {"trips": 100, "bytes": 100_000}
+    return [
+        Cell("W4", profile, wire, {"streams": streams, **size}, _runs(selection, 1, 1))
+        for profile in _profiles(selection, ("bare",))
+        for wire in WIRES[1:]
+        for streams in counts
+        if streams <= 100 or wire == "stream"
+    ]
+
+
+def _storm(selection: Selection) -> list[Cell]:
+    counts = (10,) if selection.quick else (10, 100, 1000)
+    modes = [("shared", 1), *(("per-connection", reserve) for reserve in (0, 2, 10))]
+    return [
+        Cell(
+            *("W5", profile, "stream", {"opens": opens, "mode": mode, "reserve": reserve}),
+            _runs(selection, 1, 3 if opens == 10 else 1),
+        )
+        for profile in _profiles(selection, ("bare",))
+        for opens in counts
+        for mode, reserve in modes
+        # A thousand identities are a thousand registrations: those of one wait for nobody.
+        if opens <= 100 or mode == "shared"
+    ]
+
+
+def _idle_memory(selection: Selection) -> list[Cell]:
+    streams = [0, 20, 50] if selection.quick else [0, 100, 500, 1000]
+    params = {"streams": streams, "seconds": 2 if selection.quick else 10}
+    return [
+        Cell("W6", profile, wire, params, _runs(selection, 1, 2))
+        for profile in _profiles(selection, ("bare",))
+        for wire in WIRES[1:]
+    ]
+
+
+def _loss(selection: Selection) -> list[Cell]:
+    rates = ((0.05, False),) if selection.quick else LOSSES
+    return [
+        Cell(
+            *("W9", profile, wire),
+            {"loss": loss, "burst": burst, **_adverse_size(selection)},
+            _runs(selection, 1, 2),
+        )
+        for profile in _profiles(selection, ("bare", "default"))
+        for wire in (("stream",) if selection.quick else WIRES[1:])
+        for loss, burst in rates
+    ]
+
+
+def _adverse_size(selection: Selection) -> dict[str, Any]:
+    if selection.quick:
+        return {"bytes": 100_000, "requests": 15}
+    return {"bytes": MEGABYTE, "requests": 200}
+
+
+def _reordering(selection: Selection) -> list[Cell]:
+    return [
+        Cell(
+            *("W10", profile, "stream", {"delay_ms": delay, **_adverse_size(selection)}),
+            _runs(selection, 1, 2),
+        )
+        for profile in _profiles(selection, ("bare",))
+        for delay in ((50,) if selection.quick else (0, 15, 50, 200))
+    ]
+
+
+def _duplication(selection: Selection) -> list[Cell]:
+    params = {"twice": 0.1, "replayed": 0.1, **_adverse_size(selection)}
+    return [
+        Cell("W11", profile, wire, params, _runs(selection, 1, 2))
+        for profile in _profiles(selection, ("bare",))
+        for wire in WIRES[1:]
+    ]
+
+
+def _growth(selection: Selection) -> list[Cell]:
+    params = {"streams": [1, 5, 10] if selection.quick else [1, 10, 100, 1000], "trips": 20}
+    return [
+        Cell("W13", profile, "stream", params, _runs(selection, 1, 1))
+        for profile in _profiles(selection, ("bare",))
+    ]
+
+
+def _soak(selection: Selection) -> list[Cell]:
+    seconds = 30.0 if selection.quick else selection.soak_seconds
+    return [
+        Cell("W14", profile, "stream", {"seconds": seconds}, 1)
+        for profile in _profiles(selection, ("bare",))
+    ]
+
+
+def _migration(selection: Selection) -> list[Cell]:
+    files = [10, 300, 1000] if selection.quick else [10, 1000, 10_000]
+    return [Cell("W16", "default", "both", {"files": files}, _runs(selection, 1, 1))]

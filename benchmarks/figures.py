@@ -16,10 +16,16 @@ from nymproxy.stream.traits import StreamOptions
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-LARGER_IS_BETTER = frozenset({"goodput", "node_rate"})
-BOUNDED_METRICS = frozenset({"rtt", "first_byte_1", "first_byte_10", "goodput", "ready"})
+LARGER_IS_BETTER = frozenset({"goodput", "goodput_up", "goodput_down", "node_rate"})
+BOUNDED_METRICS = frozenset(
+    {"rtt", "first_byte_1", "first_byte_10", "goodput", "goodput_up", "goodput_down", "ready"}
+)
 """Those with a bound; W15 has one metric only."""
 MAIN_METRICS = BOUNDED_METRICS | {
+    *("slowest", "fairness", "open", "all_open", "registered"),
+    *("kib_per_stream_client", "kib_per_stream_server", "exponent_cpu", "exponent_memory"),
+    *("rss_growth_client", "rss_growth_server", "descriptors_client", "descriptors_server"),
+    *("connections", "failed", "small_first", "small_last", "scan_1000", "scan_10000"),
     *("node_rate", "idle_cpu_client", "idle_cpu_server", "idle_packets"),
 }
 """Those of the first table; the others are costs, and go into the second one or the file alone."""
@@ -158,8 +164,12 @@ def bound_of(group: Group, medians: dict[Group, float | None]) -> Bound | None:
         return _micro_bound(group, medians)
     if group.metric not in BOUNDED_METRICS or group.wire == "tcp":
         return None
+    if group.metric.startswith("goodput_"):
+        return _rate_bound(group, group.metric.removeprefix("goodput_"))
     if group.metric == "goodput":
-        return _goodput_bound(group) or _cpu(medians, group.sibling("cpu_bound"), rate=True)
+        return _rate_bound(group, group.param("direction")) or _cpu(
+            medians, group.sibling("cpu_bound"), rate=True
+        )
     if group.metric == "ready":
         return _cpu(medians, group.sibling("cpu"))
     if group.metric == "rtt":
@@ -177,8 +187,7 @@ def _cpu(medians: dict[Group, float | None], group: Group, *, rate: bool = False
     return Bound("CPU", value, larger_is_better=rate) if value else None
 
 
-def _goodput_bound(group: Group) -> Bound | None:
-    direction = group.param("direction")
+def _rate_bound(group: Group, direction: object) -> Bound | None:
     up = sending_rate_bound(group.profile, group.wire, FRAME_BYTES, reply=False)
     down = sending_rate_bound(group.profile, group.wire, FRAME_BYTES, reply=True)
     if up is None or down is None:

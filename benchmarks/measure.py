@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import os
 import tempfile
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from benchmarks import micro
+from benchmarks import many, micro, migration_scan
+from benchmarks.adverse import adverse, faults_of
 from benchmarks.bulk import move
 from benchmarks.echo import echo
 from benchmarks.idle import idle
 from benchmarks.nodes import node_costs
+from benchmarks.soak import soak, soak_faults
 from benchmarks.stage import PARTIES, BenchStage
 from benchmarks.startup import import_times, ready_times
+from benchmarks.statistics import slope
 from benchmarks.yardstick import beside
 from nymproxy.testing import workloads
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from benchmarks.bulk import Moved
     from benchmarks.cells import Cell
     from benchmarks.results import Results
     from benchmarks.stage import Pair, Spent
-    from benchmarks.yardstick import Yardstick
+    from nymproxy.localnet.faults import FaultPlan
+from benchmarks.yardstick import Yardstick
 
 LATER_CONNECTION = 10
 _numbers = itertools.count(1)
@@ -34,8 +42,8 @@ _numbers = itertools.count(1)
 
 async def warm_up(cell: Cell, stage: BenchStage) -> None:
     """Do a little of the same, unrecorded: connections, routes and prepared headers exist then."""
-    if cell.workload in ("W1", "W3"):
-        pair = await stage.pair(cell.wire)
+    if cell.workload in ("W1", "W3", "W4", "W8"):
+        pair = await stage.pair("stream" if cell.wire == "both" else cell.wire)
         await workloads.download(pair.target, 20_000)
         await workloads.upload(pair.target, 20_000)
 
@@ -44,22 +52,52 @@ async def measure(
     cell: Cell, stage: BenchStage, results: Results, directory: Path, seed: int
 ) -> None:
     """Do one run of a cell."""
-    if cell.workload == "W1":
-        await _echo(cell, await stage.pair(cell.wire), results, seed)
-    elif cell.workload == "W2":
-        await _first_byte(cell, stage, results)
-    elif cell.workload == "W3":
-        await _bulk(cell, await stage.pair(cell.wire), results, seed)
-    elif cell.workload == "W7":
-        await _profiled(cell, results, directory, seed)
-    elif cell.workload == "W8":
-        await idle(cell, await stage.pair("stream"), results)
-    elif cell.workload == "W12":
-        await _start_up(cell, stage, results, directory)
-    elif cell.workload == "W17":
-        await _nodes(cell, stage, results, seed)
-    else:
-        await anyio.to_thread.run_sync(measure_micro, cell, results, seed)
+    number = next(_numbers)
+    match cell.workload:
+        case "W1":
+            await _echo(cell, await stage.pair(cell.wire), results, seed)
+        case "W2":
+            await _first_byte(cell, stage, results)
+        case "W3":
+            await _bulk(cell, await stage.pair(cell.wire), results, seed)
+        case "W4":
+            await many.concurrent(cell, await stage.pair(cell.wire), results, seed)
+        case "W5":
+            await many.storm(cell, stage, results, number)
+        case "W6":
+            await many.idle_memory(cell, stage, results, number)
+        case "W7":
+            await _profiled(cell, results, directory, seed)
+        case "W8":
+            await idle(cell, await stage.pair("stream"), results)
+        case "W9" | "W10" | "W11":
+            async with _network_of_its_own(cell, directory, faults_of(cell)) as pair:
+                await adverse(cell, pair, results, seed)
+        case "W12":
+            await _start_up(cell, stage, results, directory)
+        case "W13":
+            await many.growth(cell, stage, results, seed, number)
+        case "W14":
+            faults = soak_faults(cell.params["seconds"])
+            async with _network_of_its_own(cell, directory, faults) as pair:
+                await soak(cell, pair, results, seed)
+        case "W15":
+            await anyio.to_thread.run_sync(measure_micro, cell, results, seed)
+        case "W16":
+            await anyio.to_thread.run_sync(measure_scans, cell, results, seed)
+        case _:
+            await _nodes(cell, stage, results, seed)
+
+
+@asynccontextmanager
+async def _network_of_its_own(
+    cell: Cell, directory: Path, faults: FaultPlan
+) -> AsyncIterator[Pair]:
+    with tempfile.TemporaryDirectory(dir=directory) as name:
+        async with BenchStage(cell.profile, Path(name), faults=faults) as stage:
+            pair = await stage.pair(cell.wire)
+            await workloads.download(pair.target, 20_000)
+            yield pair
 
 
 async def _echo(cell: Cell, pair: Pair, results: Results, seed: int) -> None:
@@ -204,6 +242,22 @@ async def _nodes(cell: Cell, stage: BenchStage, results: Results, seed: int) -> 
     )
     results.add(cell, "cpu_per_packet_nodes", "ms", sum(spent) / packets * 1000)
     results.add(cell, "node_rate", "packets/CPU s", packets / max(spent))
+
+
+def measure_scans(cell: Cell, results: Results, seed: int) -> None:
+    """Scan trees of several sizes (W16), each in a process of its own."""
+    costs = []
+    for files in cell.params["files"]:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder, "tree")
+            migration_scan.make_tree(root, files, seed)
+            costs.append(migration_scan.measure(root, files))
+        results.add(cell, f"scan_{files}", "s", costs[-1].wall_seconds)
+        results.add(cell, f"scan_cpu_{files}", "s", costs[-1].cpu_seconds)
+        results.add(cell, f"scan_rss_{files}", "MB", costs[-1].peak_mib * 1.048576)
+    # The first size is the start of the program, mostly.
+    points = [(math.log(cost.files), math.log(cost.cpu_seconds)) for cost in costs[1:]]
+    results.add(cell, "exponent_cpu", "of n", slope(points))
 
 
 def measure_micro(cell: Cell, results: Results, seed: int) -> None:

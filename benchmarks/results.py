@@ -57,7 +57,7 @@ class Results:
         wire: str | None,
         params: dict[str, Any],
     ) -> None:
-        is_micro = cell.workload in ("W12", "W15", "W17")
+        is_micro = cell.workload in ("W12", "W15", "W16", "W17")
         self.records.append(
             Record(
                 workload=cell.workload,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx
 
 from benchmarks.sampler import RESET_SIGNAL
-from benchmarks.usage import Usage
+from benchmarks.usage import Usage, descriptors, resident_bytes
 from nymproxy.testing.counters import NetworkTotals, network_totals
 from nymproxy.testing.stage import Stage, StagedClient, StagedNetwork, StagedServer, StagedUpstream
 from nymproxy.testing.workloads import Target
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
     from types import TracebackType
+
+    from nymproxy.localnet.faults import FaultPlan
 
 T = TypeVar("T")
 
@@ -90,6 +92,14 @@ class Pair:
         for pid in self.pids.values():
             os.kill(pid, RESET_SIGNAL)
 
+    def resident_bytes(self, party: str) -> int:
+        """Return the resident set of a party now."""
+        return resident_bytes(self.pids[party])
+
+    def descriptors(self, party: str) -> int:
+        """Return how many files a party has open now."""
+        return descriptors(self.pids[party])
+
     async def begin(self) -> None:
         """Remember what was used so far."""
         self._network = await self._totals()
@@ -122,6 +132,7 @@ class BenchStage:
         directory: for logs and keys.
         node_processes: of the localnet.
         sample_into: where the sampling profiler writes; ``None``: not profiled.
+        faults: of the localnet, from the start.
 
     Attributes:
         processes: where further processes come from.
@@ -134,7 +145,9 @@ class BenchStage:
         *,
         node_processes: int = 1,
         sample_into: Path | None = None,
+        faults: FaultPlan | None = None,
     ) -> None:
+        self._faults = faults
         self.processes = Stage(folder=directory, profile=profile, wrap=self._sampled)
         self._node_processes = node_processes
         self._sample_into = sample_into
@@ -157,7 +170,7 @@ class BenchStage:
 
     async def pair(self, wire: str) -> Pair:
         """Return a warm pair (``legacy`` or ``stream``), or the upstream alone (``tcp``)."""
-        upstream = await self._upstream()
+        upstream = await self.upstream()
         if wire == "tcp":
             target = Target.listening_at(upstream.http, TIMEOUT_SECONDS)
             return Pair(target, {"server": upstream.child.process.pid}, None, self._http)
@@ -165,15 +178,17 @@ class BenchStage:
         return await self._pair_of(await self._once(name, await self._client(name, wire, "shared")))
 
     @asynccontextmanager
-    async def fresh_client(self, wire: str, number: int) -> AsyncIterator[Pair]:
-        """Start a client of its own, with a fresh identity for each connection."""
-        client = await self._client(f"fresh-{wire}-{number}", wire, "per-connection")
+    async def fresh_client(
+        self, wire: str, number: int, *flags: str, mode: str = "per-connection"
+    ) -> AsyncIterator[Pair]:
+        """Start a client of its own; by default with a fresh identity for each connection."""
+        client = await self._client(f"fresh-{wire}-{number}", wire, mode, *flags)
         async with client as running:
             yield await self._pair_of(running)
 
     async def fresh_server(self, config_dir: Path) -> AbstractAsyncContextManager[StagedServer]:
         """Return a server of its own, yet to be started, on a directory."""
-        network, upstream = await self._network(), await self._upstream()
+        network, upstream = await self._network(), await self.upstream()
         name = f"start-{config_dir.name}"
         return self.processes.server(
             network.env_file, upstream.http, name=name, config_dir=config_dir
@@ -190,21 +205,22 @@ class BenchStage:
         )
 
     async def _client(
-        self, name: str, wire: str, identity_mode: str
+        self, name: str, wire: str, identity_mode: str, *further: str
     ) -> AbstractAsyncContextManager[StagedClient]:
-        flags = ("--wire", wire, "--identity-mode", identity_mode)
+        flags = ("--wire", wire, "--identity-mode", identity_mode, *further)
         env_file, address = (await self._network()).env_file, (await self._server()).address
         return self.processes.client(env_file, address, *flags, name=name)
 
     async def _network(self) -> StagedNetwork:
         flags = ("--processes", str(self._node_processes))
-        return await self._once("localnet", self.processes.localnet(*flags))
+        return await self._once("localnet", self.processes.localnet(*flags, faults=self._faults))
 
-    async def _upstream(self) -> StagedUpstream:
+    async def upstream(self) -> StagedUpstream:
+        """Return the services that workloads talk to."""
         return await self._once("upstream", self.processes.upstream())
 
     async def _server(self) -> StagedServer:
-        env_file, upstream = (await self._network()).env_file, (await self._upstream()).http
+        env_file, upstream = (await self._network()).env_file, (await self.upstream()).http
         return await self._once("server", self.processes.server(env_file, upstream))
 
     async def _once(self, name: str, process: AbstractAsyncContextManager[T]) -> T:

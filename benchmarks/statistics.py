@@ -96,6 +96,16 @@ class Summary:
         )
 
 
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return the slope of the least-squares line through (x, y); 0 with fewer than two x."""
+    if len({x for x, _ in points}) < 2:
+        return 0.0
+    count = len(points)
+    mean_x, mean_y = sum(x for x, _ in points) / count, sum(y for _, y in points) / count
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
+
+
 def is_noisy(samples: Sequence[float], *, larger_is_better: bool = False) -> bool:
     """Tell whether the two best of several runs differ by more than a tenth.
 

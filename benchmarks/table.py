@@ -46,7 +46,7 @@ def describe(group: Group) -> str:
     params = json.loads(group.params)
     operation = params.pop("operation", None)
     shown = [
-        f"{name} {value:,}" if isinstance(value, int) else f"{name} {value}"
+        f"{name} {value:,}" if type(value) is int else f"{name} {value}"
         for name, value in params.items()
         if name not in _HIDDEN
     ]
@@ -91,7 +91,7 @@ def _within(value: float, interval: tuple[float, float], count: int, factor: flo
     return f"{number(value * factor)} ({low} to {high})"
 
 
-_MAIN_HEADINGS = (
+MAIN_HEADINGS = (
     *("workload", "profile", "wire", "parameters", "figure", "unit", "n", "min", "p50", "p90"),
     *("tail", "bound", "quotient", "marks"),
 )
@@ -148,7 +148,7 @@ def shares_table(listed: Sequence[Figure]) -> str:
     return markdown(("wire", "process", "by", "what", "CPU"), texts) if texts else ""
 
 
-def targets_table(listed: Sequence[Figure]) -> str:
+def targets_rows(listed: Sequence[Figure]) -> list[list[str]]:
     """Return the promises and whether they are kept."""
     rows = []
     for target in targets(listed):
@@ -158,24 +158,30 @@ def targets_table(listed: Sequence[Figure]) -> str:
         )
         value = f"{number(target.value * factor)} {unit}"
         rows.append([target.name, limit, value, "met" if target.is_met else "MISSED"])
-    return markdown(("target", "limit", "measured", ""), rows) if rows else ""
+    return rows
+
+
+def main_rows(listed: Sequence[Figure]) -> list[list[str]]:
+    """Return the first table: each figure with its bound beside it."""
+    return [_main_row(figure) for figure in listed if _is_main(figure)]
 
 
 def report(records: Sequence[Record]) -> str:
     """Return everything as Markdown."""
     listed = figures(records)
-    main = [_main_row(figure) for figure in listed if _is_main(figure)]
-    parts = [_conditions(record) for record in records if record.workload == ENVIRONMENT]
+    main, kept = main_rows(listed), targets_rows(listed)
+    parts = [conditions(record) for record in records if record.workload == ENVIRONMENT]
     parts += [
-        markdown(_MAIN_HEADINGS, main) if main else "",
+        markdown(MAIN_HEADINGS, main) if main else "",
         costs_table(listed),
         shares_table(listed),
-        targets_table(listed),
+        markdown(("target", "limit", "measured", ""), kept) if kept else "",
     ]
     return "\n".join(part for part in parts if part)
 
 
-def _conditions(record: Record) -> str:
+def conditions(record: Record) -> str:
+    """Return in one sentence what a file was measured on."""
     facts = record.params
     return (
         f"Commit {facts['commit']}, Python {facts['python']}, {facts['cpu']},"

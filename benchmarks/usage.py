@@ -50,12 +50,29 @@ def queued_seconds(pid: int, proc: Path = PROC) -> float:
 
 def peak_memory_bytes(pid: int, proc: Path = PROC) -> int:
     """Return the largest resident set of a process so far; 0 when it is gone."""
+    return _memory(pid, "VmHWM:", proc)
+
+
+def resident_bytes(pid: int, proc: Path = PROC) -> int:
+    """Return the resident set of a process; 0 when it is gone."""
+    return _memory(pid, "VmRSS:", proc)
+
+
+def descriptors(pid: int, proc: Path = PROC) -> int:
+    """Return how many files a process has open; 0 when it is gone."""
+    try:
+        return len(list((proc / f"{pid}/fd").iterdir()))
+    except OSError:
+        return 0
+
+
+def _memory(pid: int, field: str, proc: Path) -> int:
     try:
         lines = (proc / f"{pid}/status").read_text().splitlines()
     except OSError:
         return 0
     for line in lines:
-        if line.startswith("VmHWM:"):
+        if line.startswith(field):
             return int(line.split()[1]) * 1024
     return 0
 

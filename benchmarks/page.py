@@ -1,0 +1,130 @@
+"""The figures as one HTML page that opens offline: three pictures, then the table."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from benchmarks.bounds import echo_seconds, packets_for
+from benchmarks.figures import Figure, figures
+from benchmarks.picture import Series, bars, lines
+from benchmarks.records import ENVIRONMENT, Record
+from benchmarks.stage import PARTIES
+from benchmarks.statistics import Summary, percentile
+from benchmarks.table import MAIN_HEADINGS, conditions, main_rows, targets_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STYLE = """
+body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;
+color:#111;background:#fff}
+svg{width:100%;max-width:46rem;font-size:12px}.grid{stroke:#ddd;fill:none}
+table{border-collapse:collapse;font-size:13px;display:block;overflow-x:auto}
+td,th{border-bottom:1px solid #ddd;padding:.2rem .5rem;text-align:left;white-space:nowrap}
+figure{margin:1.5rem 0}figcaption{color:#444}
+@media(prefers-color-scheme:dark){body{color:#eee;background:#16181c}text{fill:#eee}
+.grid{stroke:#333}td,th{border-color:#333}figcaption{color:#bbb}}
+"""
+_POINTS = 200
+"""Of a curve: more are not seen."""
+ECHO_PROFILE, ECHO_SIZE = "default", 64
+
+
+def _ecdf(samples: Sequence[float]) -> list[tuple[float, float]]:
+    """Return (milliseconds, share of samples at most so long)."""
+    ordered = sorted(samples)
+    steps = min(len(ordered), _POINTS)
+    return [
+        (percentile(ordered, 100 * step / steps) * 1000, step / steps) for step in range(steps + 1)
+    ]
+
+
+def echo_picture(listed: Sequence[Figure]) -> str:
+    """Return the echo's distribution beside that of the delays alone, or nothing."""
+    series = []
+    for figure in listed:
+        group = figure.group
+        if (group.workload, group.profile, group.metric) != ("W1", ECHO_PROFILE, "rtt"):
+            continue
+        if group.param("size") == ECHO_SIZE and figure.samples:
+            series.append(Series(group.wire, _ecdf(figure.samples)))
+    if not series:
+        return ""
+    up = packets_for(ECHO_SIZE, "stream")
+    down = packets_for(ECHO_SIZE, "stream", reply=True)
+    bound = Series("delays alone", _ecdf(echo_seconds(ECHO_PROFILE, up, down)), is_bound=True)
+    title = f"Echo of {ECHO_SIZE} bytes, profile {ECHO_PROFILE}"
+    return _figure(title, lines(title, [*series, bound], "ms", "share of the requests"))
+
+
+def loss_picture(listed: Sequence[Figure]) -> str:
+    """Return goodput against loss, or nothing."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    for figure in listed:
+        group = figure.group
+        if group.workload != "W9" or not group.metric.startswith("goodput"):
+            continue
+        if figure.samples and group.param("burst") is False:
+            name = f"{group.profile} {group.wire} {group.metric.removeprefix('goodput_')}"
+            loss = 100 * float(str(group.param("loss")))
+            rate = Summary.of(figure.samples).p50 * 1000
+            series.setdefault(name, []).append((loss, rate))
+    if not series:
+        return ""
+    title = "Goodput against loss at one hop"
+    drawn = [Series(name, sorted(points)) for name, points in series.items()]
+    return _figure(title, lines(title, drawn, "% lost", "kB/s"))
+
+
+def area_picture(listed: Sequence[Figure]) -> str:
+    """Return CPU per packet by party and area, or nothing."""
+    rows: dict[str, dict[str, float]] = {}
+    for figure in listed:
+        group = figure.group
+        kind, _, party = group.metric.partition("_")
+        if group.workload == "W7" and kind == "area" and party in PARTIES and figure.samples:
+            parts = rows.setdefault(f"{party}, {group.wire}", {})
+            parts[str(group.param("area"))] = Summary.of(figure.samples).p50
+    if not rows:
+        return ""
+    title = "CPU of a packet by area, profile bare"
+    ordered = [
+        (name, dict(sorted(parts.items(), key=lambda part: -part[1])))
+        for name, parts in sorted(rows.items())
+    ]
+    return _figure(title, bars(title, ordered, "ms"))
+
+
+def _figure(title: str, svg: str) -> str:
+    return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th>{escape(name)}</th>" for name in headings)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def page(records: Sequence[Record]) -> str:
+    """Return the whole page."""
+    listed = figures(records)
+    stated = [conditions(record) for record in records if record.workload == ENVIRONMENT]
+    parts = [
+        *(f"<p>{escape(text)}</p>" for text in stated),
+        echo_picture(listed),
+        loss_picture(listed),
+        area_picture(listed),
+        _table(("target", "limit", "measured", ""), targets_rows(listed)),
+        _table(MAIN_HEADINGS, main_rows(listed)),
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><title>nymproxy benchmarks</title>'
+        f"<style>{_STYLE}</style></head><body><h1>nymproxy benchmarks</h1>"
+        f"{''.join(parts)}</body></html>\n"
+    )
