@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 from nymproxy.address import NymAddress, SenderTag
 from nymproxy.errors import MessageFormatError, TopologyUnavailable, UsageError
 from nymproxy.mixnet.machine import BuiltPacket
-from nymproxy.mixnet.messages import COVER_FRAGMENT_ID, FragmentId, MixPacket, ReplySurb
+from nymproxy.mixnet.messages import (
+    COVER_FRAGMENT_ID,
+    FragmentId,
+    MixPacket,
+    OpenedPacket,
+    ReplySurb,
+)
 from nymproxy.mixnet.messages.cover import COVER_MARKER
 from nymproxy.mixnet.sphinx import NodeAddress
 from nymproxy.mixnet.sphinx.surb import Surb
@@ -160,12 +166,15 @@ class PretendedOpener:
         identifier = FragmentId(pushed[-len(COVER_FRAGMENT_ID) :])
         return None if identifier == COVER_FRAGMENT_ID else identifier
 
-    def open_packet(self, pushed: bytes, now: float) -> bytes:
+    def open_packet(self, pushed: bytes, now: float) -> OpenedPacket:
         """Return the content, if it is for our address or under a reply key of ours."""
         key_material, content = pushed[:32], pushed[32:]
-        if key_material != _NO_KEY and self._reply_keys.take(key_material, now) is None:
+        if key_material == _NO_KEY:
+            return OpenedPacket(content, None)
+        given = self._reply_keys.take(key_material, now)
+        if given is None:
             raise MessageFormatError("a reply under a key that we do not have")
-        return content
+        return OpenedPacket(content, given.given_to)
 
 
 def _ack(fragment_id: bytes) -> bytes:

@@ -32,7 +32,7 @@ def met() -> tuple[HandClient, HandClient, SurbAnswers]:
 
 def test_a_stranger_gets_nothing() -> None:
     client, _server, answers = met()
-    answers.requested(client.stage.client("stranger").address, 10)
+    answers.requested(client.stage.client("stranger").address, 10, client.stage.now)
     assert not answers
     answers.advance(client.stage.now)
     assert client.leave() == []
@@ -40,7 +40,7 @@ def test_a_stranger_gets_nothing() -> None:
 
 def test_an_answer_is_made_in_pieces_and_arrives() -> None:
     client, server, answers = met()
-    answers.requested(server.address, 20)
+    answers.requested(server.address, 20, client.stage.now)
     for _ in range(3):
         assert answers
         assert client.leave() == []
@@ -54,8 +54,8 @@ def test_an_answer_is_made_in_pieces_and_arrives() -> None:
 def test_a_large_one_comes_in_batches_and_no_more_than_the_maximum() -> None:
     client, server, answers = met()
     policy = replace(OPEN.surbs)
-    answers.requested(server.address, 0xFFFFFFFF)
-    answers.requested(server.address, 1)  # what is under way counts
+    answers.requested(server.address, 0xFFFFFFFF, client.stage.now)
+    answers.requested(server.address, 1, client.stage.now)  # what is under way counts
     assert len(answers._batches) == policy.maximum_answer // policy.answer_batch
     exchange(client, server)
     [correspondent] = server.outbox.replies._correspondents.values()
@@ -68,21 +68,21 @@ def test_a_large_one_comes_in_batches_and_no_more_than_the_maximum() -> None:
 def test_what_cannot_be_made_is_given_back(error: NymError) -> None:
     client, server, answers = met()
     client.maker.error = error
-    answers.requested(server.address, OPEN.surbs.maximum_answer)
+    answers.requested(server.address, OPEN.surbs.maximum_answer, client.stage.now)
     while answers:
         answers.advance(client.stage.now)
     client.maker.error = None
     client.stage.now += 10.0
-    answers.requested(server.address, 5)
+    answers.requested(server.address, 5, client.stage.now)
     assert answers
 
 
 def test_what_was_given_up_is_given_back_once() -> None:
     client, server, answers = met()
-    answers.requested(server.address, OPEN.surbs.maximum_answer)
+    answers.requested(server.address, OPEN.surbs.maximum_answer, client.stage.now)
     while answers:
         answers.advance(client.stage.now)
     client.stage.now += 10.0
     client.outbox.give_up_all(DeliveryAbandoned("enough"))
-    answers.requested(server.address, OPEN.surbs.maximum_answer)
+    answers.requested(server.address, OPEN.surbs.maximum_answer, client.stage.now)
     assert sum(size for _, size in answers._batches) == OPEN.surbs.maximum_answer

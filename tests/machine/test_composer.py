@@ -28,14 +28,14 @@ class TestSurbs:
     def test_a_draft_of_none_is_complete(self) -> None:
         composer, client, keys = make()
         client.maker.use_topology(None)
-        draft = composer.draft_surbs(0)
+        draft = composer.draft_surbs(client.address, 0)
         assert draft.advance(0.0)
         assert (draft.surbs, len(keys)) == ([], 0)
 
     def test_all_come_from_the_topology_of_the_beginning(self) -> None:
         composer, client, _ = make()
         before = client.maker.topology.rotation
-        draft = composer.draft_surbs(12)
+        draft = composer.draft_surbs(client.address, 12)
         assert not draft.advance(0.0)
         client.maker.use_topology(client.stage.mixnet.rotate())
         assert draft.advance(0.0)
@@ -47,18 +47,18 @@ class TestSurbs:
         composer, client, _ = make()
         client.maker.use_topology(None)
         with pytest.raises(TopologyUnavailable):
-            composer.draft_surbs(1)
+            composer.draft_surbs(client.address, 1)
 
     def test_their_keys_are_remembered(self) -> None:
         composer, client, keys = make()
-        surbs = composer.make_surbs(client.maker.topology, 5, 0.0)
+        surbs = composer.make_surbs(client.maker.topology, client.address, 5, 0.0)
         assert all(keys.take(surb.key_digest, 0.0) is not None for surb in surbs)
 
 
 class TestMessages:
     def test_the_kinds(self) -> None:
         composer, client, _ = make()
-        surbs = composer.make_surbs(client.maker.topology, 2, 0.0)
+        surbs = composer.make_surbs(client.maker.topology, client.address, 2, 0.0)
         to = client.address
         for composed, kind, lane, count in (
             (composer.data(to, TAG, b"x", surbs, 7), PacketKind.DATA, 7, 2),
@@ -78,7 +78,7 @@ class TestMessages:
 
     def test_a_surb_request_is_one_packet_that_has_its_surb(self) -> None:
         composer, client, _ = make(replace(OPEN, primary_packet_size=PacketSize.EXTENDED8))
-        [surb] = composer.make_surbs(client.maker.topology, 1, 0.0)
+        [surb] = composer.make_surbs(client.maker.topology, client.address, 1, 0.0)
         message, [fragment] = composer.surb_request(SurbRequestPlan(TAG, 50, surb))
         assert fragment.surb is surb
         assert fragment.size is PacketSize.REGULAR

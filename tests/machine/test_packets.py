@@ -63,7 +63,7 @@ class Builder:
         detached = detach_ack(recover_plaintext(final.payload))
         ack = unwrap(detached.first_hop, detached.packet, packet.rotation)
         assert ack.destination == self.address.identity
-        content = self.opener.open_packet(detached.pushed, 0.0)
+        content, _ = self.opener.open_packet(detached.pushed, 0.0)
         return content, self.opener.open_ack(recover_plaintext(ack.payload))
 
 

@@ -14,6 +14,7 @@ from nymproxy.mixnet.messages import (
     COVER_FRAGMENT_ID,
     AckReceived,
     CoverReceived,
+    Fragment,
     FragmentSetId,
     InboundEvent,
     MalformedInput,
@@ -29,8 +30,10 @@ from nymproxy.mixnet.messages import (
     SurbsRequested,
     build_cover_plaintext,
     detach_ack,
+    encode_message,
     fragment_id,
     seal_fragment,
+    seal_reply_fragment,
 )
 from nymproxy.mixnet.messages.cover import COVER_MARKER
 from nymproxy.mixnet.messages.payload import open_fragment
@@ -69,7 +72,10 @@ def receive_all(client: Client, pushes: list[bytes], now: float = 0) -> list[Inb
             [SurbsReceived(TAG, SURBS, False)],
         ),
         (RepliableMessage(TAG, RepliableKind.ADDITIONAL_SURBS, ()), []),
-        (SurbRequest(Client.create(9).address, 7), [SurbsRequested(Client.create(9).address, 7)]),
+        (
+            SurbRequest(Client.create(9).address, 7),
+            [SurbsRequested(Client.create(9).address, 7, None)],
+        ),
     ],
 )
 def test_each_kind_gives_its_events(message: NymMessage, events: list[InboundEvent]) -> None:
@@ -107,6 +113,35 @@ def test_replies_are_known_by_their_keys() -> None:
     # The keys are used up: what comes again is taken for a packet under an ephemeral key.
     assert receive_all(client, pushes) == []
     assert client.decoder.malformed == {MalformedInput.FRAGMENT: 2}
+
+
+def test_a_request_for_surbs_says_under_whose_key_it_came() -> None:
+    client, given_to, other = (Client.create(seed) for seed in range(3))
+    keys = [surb.encryption_key for surb in SURBS]
+    client.reply_keys.add(keys[:1], 0, given_to.address)
+    request = SurbRequest(other.address, 7)
+    assert receive_all(client, client.reply_pushes(request, keys[:1])) == [
+        SurbsRequested(other.address, 7, given_to.address)
+    ]
+    assert receive_all(client, client.pushes(request)) == [SurbsRequested(other.address, 7, None)]
+
+
+def test_a_request_in_two_packets_came_under_nobodys_key() -> None:
+    """Each of them could have come through the SURB of somebody else."""
+    client, server = Client.create(), Client.create(1)
+    keys = [surb.encryption_key for surb in SURBS[:2]]
+    client.reply_keys.add(keys, 0, server.address)
+    encoded = encode_message(SurbRequest(server.address, 7)) + b"\x01"
+    set_id = FragmentSetId(5)
+    halves = [
+        Fragment(set_id, 2, 1, None, encoded[:50]),
+        Fragment(set_id, 2, 2, None, encoded[50:]),
+    ]
+    pushed = [
+        detach_ack(seal_reply_fragment(half.to_bytes(), client.ack(), key)).pushed
+        for half, key in zip(halves, keys, strict=True)
+    ]
+    assert receive_all(client, pushed) == [SurbsRequested(server.address, 7, None)]
 
 
 def test_replies_after_a_day_are_not_read() -> None:

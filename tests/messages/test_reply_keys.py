@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from nymproxy.mixnet.messages import ReplyKeyStore
 from nymproxy.mixnet.messages.payload import reply_key_digest
+from tests.messages.builders import Client
 
 if TYPE_CHECKING:
     import pytest
@@ -23,9 +24,9 @@ def key(number: int) -> bytes:
 def test_a_key_is_handed_out_once() -> None:
     store = ReplyKeyStore()
     store.add([key(1), key(2)], now=0)
-    assert store.take(reply_key_digest(key(1)), now=1) == key(1)
+    assert store.take(reply_key_digest(key(1)), now=1) == (key(1), None)
     assert store.take(reply_key_digest(key(1)), now=1) is None
-    assert store.take(reply_key_digest(key(2)), now=1) == key(2)
+    assert store.take(reply_key_digest(key(2)), now=1) == (key(2), None)
     assert len(store) == 0
 
 
@@ -33,7 +34,7 @@ def test_a_key_lives_a_day() -> None:
     store = ReplyKeyStore()
     store.add([key(1), key(2)], now=10)
     day = 24 * 3600
-    assert store.take(reply_key_digest(key(1)), now=10 + day - 1) == key(1)
+    assert store.take(reply_key_digest(key(1)), now=10 + day - 1) == (key(1), None)
     assert store.take(reply_key_digest(key(2)), now=10 + day) is None
     store.add([key(3)], now=10 + day)
     store.add([key(4)], now=10 + 2 * day)
@@ -48,7 +49,21 @@ def test_a_full_store_drops_the_oldest_and_says_so_once(caplog: pytest.LogCaptur
     assert store.displaced == 2
     assert len(caplog.records) == 1
     assert store.take(reply_key_digest(key(1)), now=0) is None
-    assert store.take(reply_key_digest(key(3)), now=0) == key(3)
+    assert store.take(reply_key_digest(key(3)), now=0) == (key(3), None)
+
+
+def test_a_key_says_whom_it_was_given_to() -> None:
+    store = ReplyKeyStore(max_keys=3)
+    alice, bob = Client.create(1).address, Client.create(2).address
+    store.add([key(1), key(2)], 0, alice)
+    store.add([key(3)], 0, bob)
+    assert store.take(reply_key_digest(key(1)), 1) == (key(1), alice)
+    assert (store.used_by(alice), store.used_by(bob)) == (1, 0)
+    assert store.take(reply_key_digest(key(3)), 1) == (key(3), bob)
+    assert store.used_by(bob) == 0  # nothing of it is left
+    store.add([key(2)], 1, bob)  # given twice: the last counts
+    assert store.take(reply_key_digest(key(2)), 1) == (key(2), bob)
+    assert len(store._holders) == len(store) == 0
 
 
 def test_keys_are_not_shown() -> None:
@@ -90,7 +105,7 @@ class ReplyKeyStoreMachine(RuleBasedStateMachine):
         taken = self.store.take(reply_key_digest(key(number)), self.now)
         alive = [entry for entry in self.model if self.now - entry[1] < self.LIFETIME]
         assert (taken is not None) == (number in [entry[0] for entry in alive])
-        assert taken in (None, key(number))
+        assert taken in (None, (key(number), None))
         self.model = [entry for entry in self.model if entry[0] != number]
 
     @rule()

@@ -48,14 +48,16 @@ def test_batches_read_back(count: int, hops: int, rotation: KeyRotation, tail: b
     surbs = make_surbs(random.Random(0), count, hops, rotation)
     encoded = encode_surbs(surbs)
     assert len(encoded) == 4 + count * (396 + 16 * hops)
-    assert parse_surbs(b"start" + encoded + tail, 5) == (surbs, 5 + len(encoded))
+    bundle, end = parse_surbs(b"start" + encoded + tail, 5)
+    assert (tuple(bundle), end) == (surbs, 5 + len(encoded))
 
 
 @given(st.integers(0, 2), st.binary(max_size=20))
 def test_batches_of_version_1_are_read(count: int, tail: bytes) -> None:
     surbs = tuple(make_surb_v1(random.Random(index)) for index in range(count))
     encoded = count.to_bytes(4, "big") + b"".join(surb.to_bytes() for surb in surbs)
-    assert parse_surbs_v1(encoded + tail, 0) == (surbs, len(encoded))
+    bundle, end = parse_surbs_v1(encoded + tail, 0)
+    assert (tuple(bundle), end) == (surbs, len(encoded))
     assert len(encoded) == 4 + 1164 * count
 
 
@@ -146,3 +148,28 @@ def test_a_key_is_not_shown() -> None:
 def test_a_count_of_version_1_that_is_cut_off(length: int) -> None:
     with pytest.raises(MessageFormatError, match="cut off"):
         parse_surbs_v1(b"tag" + bytes(length), 3)
+
+
+class TestBundle:
+    def test_it_is_a_sequence_that_parses_what_is_taken(self) -> None:
+        surbs = make_surbs(random.Random(0), 5)
+        bundle, _ = parse_surbs(encode_surbs(surbs), 0)
+        assert len(bundle) == 5
+        assert bundle[-1] == surbs[-1]
+        assert tuple(bundle[1:3]) == surbs[1:3]
+        assert bundle == surbs
+        assert bundle != surbs[:4]
+        assert bundle != 5
+        assert len({bundle, parse_surbs(encode_surbs(surbs), 0)[0]}) == 1
+        assert repr(bundle) == "SurbBundle(5 SURBs, rotation=ODD)"
+        with pytest.raises(IndexError):
+            _ = bundle[5]
+
+    @given(st.integers(0, 4), st.sampled_from([0, 3, 5, 7, 255]))
+    def test_one_that_could_not_be_parsed_fails_them_all_at_once(
+        self, position: int, tag: int
+    ) -> None:
+        encoded = bytearray(encode_surbs(make_surbs(random.Random(0), 5)))
+        encoded[4 + position * 460 + 364] = tag
+        with pytest.raises(MessageFormatError):
+            parse_surbs(bytes(encoded), 0)

@@ -41,28 +41,60 @@ def test_the_recipient_not_written_to_for_longest_is_forgotten() -> None:
 
 def test_an_answer_comes_in_batches() -> None:
     budget = AnswerBudget(SurbPolicy())
-    assert budget.batches(_address(1), 10) == [10]
-    assert budget.batches(_address(2), 100) == [100]
-    assert budget.batches(_address(3), 250) == [100, 100, 50]
+    assert budget.batches(_address(1), 10, 0, 0.0) == [10]
+    assert budget.batches(_address(2), 100, 0, 0.0) == [100]
+    assert budget.batches(_address(3), 250, 0, 0.0) == [100, 100, 50]
 
 
 def test_a_greedy_request_is_cut() -> None:
     budget = AnswerBudget(SurbPolicy())
-    assert sum(budget.batches(_address(1), 2**32 - 1)) == 500
+    assert sum(budget.batches(_address(1), 2**32 - 1, 0, 0.0)) == 500
 
 
 def test_asking_again_before_the_answer_left_gains_nothing() -> None:
     budget = AnswerBudget(SurbPolicy())
-    budget.batches(_address(1), 450)
-    assert budget.batches(_address(1), 100) == [50]
-    assert budget.batches(_address(1), 100) == []
-    assert budget.batches(_address(2), 100) == [100]
+    budget.batches(_address(1), 450, 0, 0.0)
+    assert budget.batches(_address(1), 100, 0, 0.0) == [50]
+    assert budget.batches(_address(1), 100, 0, 0.0) == []
+    assert budget.batches(_address(2), 100, 0, 0.0) == [100]
     budget.left(_address(1), 100)
-    assert budget.batches(_address(1), 300) == [100]
+    assert budget.batches(_address(1), 300, 0, 1.0) == [100]
+
+
+def test_a_large_answer_is_given_once_a_second() -> None:
+    budget = AnswerBudget(SurbPolicy())
+    granted = []
+    for now in (0.0, 0.5, 0.99, 1.0):
+        granted.append(sum(budget.batches(_address(1), 200, 0, now)))
+        budget.left(_address(1), granted[-1])
+    assert granted == [200, 50, 50, 200]
+
+
+def test_no_more_are_given_ahead_of_replies_than_the_maximum() -> None:
+    budget = AnswerBudget(SurbPolicy(maximum_unused=300))
+
+    def asked(used: int, now: float) -> int:
+        granted = sum(budget.batches(_address(1), 2**32 - 1, used, now))
+        budget.left(_address(1), granted)
+        return granted
+
+    assert [asked(0, 0.0), asked(0, 1.0), asked(0, 11.0)] == [300, 10, 100]
+    assert asked(100, 11.0) == 50  # 110 may be given, not at once
+    assert asked(100, 12.0) == 70
+    assert asked(15, 12.0) == 16  # whose replies are counted anew
+
+
+def test_the_recipient_not_heard_of_for_longest_is_forgotten() -> None:
+    budget = AnswerBudget(SurbPolicy(maximum_recipients=2))
+    for number in range(3):
+        budget.batches(_address(number), 500, 0, 0.0)
+    budget.left(_address(0), 500)
+    assert sum(budget.batches(_address(0), 500, 0, 0.0)) == 500
+    assert budget.batches(_address(2), 500, 0, 0.0) == []
 
 
 def test_a_request_for_nothing_is_refused() -> None:
-    assert AnswerBudget(SurbPolicy()).batches(_address(1), 0) == []
+    assert AnswerBudget(SurbPolicy()).batches(_address(1), 0, 0, 0.0) == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 700)), max_size=40))
@@ -72,7 +104,7 @@ def test_never_more_than_the_limit_is_outstanding(steps: list[tuple[int, int]]) 
     outstanding = dict.fromkeys(range(3), 0)
     for (who, amount), is_request in zip(steps, itertools.cycle((True, False)), strict=False):
         if is_request:
-            batches = budget.batches(_address(who), amount)
+            batches = budget.batches(_address(who), amount, 0, 0.0)
             assert all(0 < batch <= policy.answer_batch for batch in batches)
             outstanding[who] += sum(batches)
         else:

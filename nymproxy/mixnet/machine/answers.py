@@ -10,6 +10,8 @@ from nymproxy.errors import NetworkError, SphinxError
 from nymproxy.mixnet.traffic import AnswerBudget
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nymproxy.address import NymAddress
     from nymproxy.mixnet.machine.composer import Composer, SurbDraft
     from nymproxy.mixnet.records import DeliveryRecord
@@ -23,11 +25,24 @@ class SurbAnswers:
 
     Requests from others than those we wrote to are ignored. The budget bounds what is queued here
     and in the outbox for each of them.
+
+    Args:
+        composer: makes them.
+        outbox: takes them.
+        tags: knows whom we wrote to.
+        policy: limits.
+        used_by: tells how many replies came from a recipient through SURBs of ours.
     """
 
     def __init__(
-        self, composer: Composer, outbox: Outbox, tags: SenderTags, policy: SurbPolicy
+        self,
+        composer: Composer,
+        outbox: Outbox,
+        tags: SenderTags,
+        policy: SurbPolicy,
+        used_by: Callable[[NymAddress], int],
     ) -> None:
+        self._used_by = used_by
         self._composer = composer
         self._outbox = outbox
         self._tags = tags
@@ -39,12 +54,12 @@ class SurbAnswers:
         """Tell whether :meth:`advance` has something to do."""
         return bool(self._batches)
 
-    def requested(self, recipient: NymAddress, amount: int) -> None:
-        """Take a request."""
+    def requested(self, recipient: NymAddress, amount: int, now: float) -> None:
+        """Take a request that came through a SURB which this recipient was given."""
         if self._tags.known(recipient) is None:
             _logger.debug("ignored a request for reply SURBs from somebody we never wrote to")
             return
-        batches = self._budget.batches(recipient, amount)
+        batches = self._budget.batches(recipient, amount, self._used_by(recipient), now)
         self._batches.extend((recipient, size) for size in batches)
 
     def advance(self, now: float) -> None:
@@ -54,7 +69,7 @@ class SurbAnswers:
         recipient, amount = self._batches[0]
         try:
             if self._draft is None:
-                self._draft = self._composer.draft_surbs(amount)
+                self._draft = self._composer.draft_surbs(recipient, amount)
             if not self._draft.advance(now):
                 return
         except (NetworkError, SphinxError) as error:

@@ -111,7 +111,9 @@ class ClientMachine:
         topology = maker.topology
         self._rotation_id = topology.rotation_id
         self._outbox = Outbox(profile, topology.rotation, self._composer.surb_request)
-        self._answers = SurbAnswers(self._composer, self._outbox, self._tags, profile.surbs)
+        self._answers = SurbAnswers(
+            self._composer, self._outbox, self._tags, profile.surbs, reply_keys.used_by
+        )
         self._waiting: dict[Submission, None] = {}
         self._stall = ReadingStall()
         self._tally = Tally()
@@ -147,7 +149,7 @@ class ClientMachine:
                 raise NoReplySurbs("nothing was received from this sender tag (recently)")
             return self._begin(lane, None, lambda _: self._composer.reply(to, payload, lane))
         self._maker.check_gateway(to.gateway)
-        draft = self._composer.draft_surbs(surbs) if surbs else None
+        draft = self._composer.draft_surbs(to, surbs) if surbs else None
 
         def compose(draft: SurbDraft | None) -> Composed:
             made = [] if draft is None else draft.surbs
@@ -311,8 +313,9 @@ class ClientMachine:
                 self._tally.covers_received += not is_ack
             case SurbsReceived(tag, surbs, additional):
                 self._outbox.surbs_received(tag, surbs, now, additional=additional)
-            case SurbsRequested(recipient, amount):
-                self._answers.requested(recipient, amount)
+            case SurbsRequested(recipient, amount, given_to):
+                if recipient == given_to:  # else somebody asks in another one's name
+                    self._answers.requested(recipient, amount, now)
             case MessageReceived(data, tag):  # pragma: no branch - the last kind there is
                 self._tally.messages_received += 1
                 self._tally.bytes_received += len(data)

@@ -48,10 +48,13 @@ class Composed(NamedTuple):
 class SurbDraft:
     """The reply SURBs of one message while they are being made, a few at a time."""
 
-    __slots__ = ("_amount", "_composer", "_topology", "surbs")
+    __slots__ = ("_amount", "_composer", "_to", "_topology", "surbs")
 
-    def __init__(self, composer: Composer, amount: int, topology: Topology | None) -> None:
+    def __init__(
+        self, composer: Composer, to: NymAddress, amount: int, topology: Topology | None
+    ) -> None:
         self._composer = composer
+        self._to = to
         self._amount = amount
         self._topology = topology
         self.surbs: list[ReplySurb] = []
@@ -64,7 +67,7 @@ class SurbDraft:
         """
         count = min(_SURBS_AT_ONCE, self._amount - len(self.surbs))
         if count > 0 and self._topology is not None:
-            self.surbs += self._composer.make_surbs(self._topology, count, now)
+            self.surbs += self._composer.make_surbs(self._topology, self._to, count, now)
         return len(self.surbs) >= self._amount
 
 
@@ -93,18 +96,21 @@ class Composer:
         self._profile = profile
         self._random = random_bytes
 
-    def draft_surbs(self, amount: int) -> SurbDraft:
-        """Begin to make SURBs: all from one topology, since they share one rotation marker.
+    def draft_surbs(self, to: NymAddress, amount: int) -> SurbDraft:
+        """Begin to make SURBs for a recipient: all from one topology, since they share one rotation
+        marker.
 
         Raises:
             TopologyUnavailable: there is none now.
         """
-        return SurbDraft(self, amount, self._maker.topology if amount else None)
+        return SurbDraft(self, to, amount, self._maker.topology if amount else None)
 
-    def make_surbs(self, topology: Topology, count: int, now: float) -> list[ReplySurb]:
+    def make_surbs(
+        self, topology: Topology, to: NymAddress, count: int, now: float
+    ) -> list[ReplySurb]:
         """Make SURBs in one go, and remember their keys. Raises as :meth:`SurbDraft.advance`."""
         surbs = [self._maker.create_surb(topology) for _ in range(count)]
-        self._reply_keys.add((surb.encryption_key for surb in surbs), now)
+        self._reply_keys.add((surb.encryption_key for surb in surbs), now, to)
         return surbs
 
     def data(

@@ -34,6 +34,7 @@ from nymproxy.mixnet.messages.inbound import (
     InboundEvent,
     MalformedInput,
     MessageReceived,
+    OpenedPacket,
     Opener,
     PacketOpener,
     SurbsReceived,
@@ -47,8 +48,8 @@ from nymproxy.mixnet.messages.reassembly import (
     ReassemblyCounts,
     ReassemblyLimits,
 )
-from nymproxy.mixnet.messages.reply_keys import ReplyKeyStore
-from nymproxy.mixnet.messages.reply_surbs import ReplySurb
+from nymproxy.mixnet.messages.reply_keys import GivenKey, ReplyKeyStore
+from nymproxy.mixnet.messages.reply_surbs import ReplySurb, SurbBundle
 
 __all__ = [
     "COVER_FRAGMENT_ID",
@@ -60,12 +61,14 @@ __all__ = [
     "FragmentId",
     "FragmentSetId",
     "FragmentsNeeded",
+    "GivenKey",
     "InboundDecoder",
     "InboundEvent",
     "MalformedInput",
     "MessageReceived",
     "MixPacket",
     "NymMessage",
+    "OpenedPacket",
     "Opener",
     "PacketOpener",
     "PlainMessage",
@@ -79,6 +82,7 @@ __all__ = [
     "ReplyMessage",
     "ReplySurb",
     "SurbAck",
+    "SurbBundle",
     "SurbRequest",
     "SurbsReceived",
     "SurbsRequested",

@@ -16,6 +16,8 @@ from nymproxy.errors import AddressError, MessageFormatError
 from nymproxy.mixnet.messages.reply_surbs import encode_surbs, parse_surbs, parse_surbs_v1
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nymproxy.mixnet.messages.reply_surbs import ReplySurb
 
 _PLAIN, _REPLIABLE, _REPLY = 0, 1, 2
@@ -53,13 +55,14 @@ class RepliableMessage:
     Attributes:
         sender_tag: the same in all messages of this sender to this recipient.
         kind: see :class:`RepliableKind`.
-        surbs: what the recipient can answer with; may be empty.
+        surbs: what the recipient can answer with; may be empty. Those of a received message are
+            parsed one by one when they are taken: there may be 65,535.
         data: possibly empty; always empty unless ``kind`` is ``DATA``.
     """
 
     sender_tag: SenderTag
     kind: RepliableKind
-    surbs: tuple[ReplySurb, ...]
+    surbs: Sequence[ReplySurb]
     data: bytes = field(repr=False, default=b"")
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ import enum
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from nymproxy.errors import MessageFormatError
 from nymproxy.mixnet.messages._layout import ACK_PAYLOAD_LENGTH, KEY_MATERIAL_LENGTH
@@ -29,6 +29,8 @@ from nymproxy.mixnet.messages.payload import apply_payload_key, open_fragment
 from nymproxy.mixnet.messages.reassembly import Reassembler, ReassemblyLimits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.mixnet.messages.acks import AckKey
     from nymproxy.mixnet.messages.codec import NymMessage
@@ -73,21 +75,29 @@ class SurbsReceived:
 
     Attributes:
         sender_tag: whom they lead to.
-        surbs: at least one.
+        surbs: at least one, of which each is parsed when it is taken.
         additional: they came because we asked for them.
     """
 
     sender_tag: SenderTag
-    surbs: tuple[ReplySurb, ...]
+    surbs: Sequence[ReplySurb]
     additional: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SurbsRequested:
-    """Somebody who answers us asks for more reply SURBs; ``amount`` is as sent, without a cap."""
+    """Somebody who answers us asks for more reply SURBs.
+
+    Attributes:
+        recipient: in whose name.
+        amount: as sent, without a cap.
+        given_to: whom the SURB was given to through which the request came. ``None``: it came
+            through none, or in more than one packet, as no honest one does.
+    """
 
     recipient: NymAddress
     amount: int
+    given_to: NymAddress | None
 
 
 InboundEvent: TypeAlias = (
@@ -110,6 +120,18 @@ class MalformedInput(enum.Enum):
     """A complete message with bad padding or of no known form."""
 
 
+class OpenedPacket(NamedTuple):
+    """What was in a pushed packet.
+
+    Attributes:
+        content: a serialised fragment, or what a cover carries.
+        given_to: whom the reply SURB was given to that it came through; ``None``: through none.
+    """
+
+    content: bytes
+    given_to: NymAddress | None
+
+
 class Opener(Protocol):
     """Takes the encryption off what is pushed. (Tests have networks whose packets have none.)"""
 
@@ -121,8 +143,8 @@ class Opener(Protocol):
         """
         ...
 
-    def open_packet(self, pushed: bytes, now: float) -> bytes:
-        """Return the content of a packet: a serialised fragment, or what a cover carries.
+    def open_packet(self, pushed: bytes, now: float) -> OpenedPacket:
+        """Return the content of a packet.
 
         Raises:
             MessageFormatError: no key exchange is possible with it.
@@ -152,12 +174,13 @@ class PacketOpener:
         """See :class:`Opener`, as for the other method."""
         return self._ack_key.open(pushed)
 
-    def open_packet(self, pushed: bytes, now: float) -> bytes:
+    def open_packet(self, pushed: bytes, now: float) -> OpenedPacket:
         """Decrypt with the key of a reply SURB of ours, or with that of our address."""
-        reply_key = self._reply_keys.take(pushed[:KEY_MATERIAL_LENGTH], now)
-        if reply_key is not None:
-            return apply_payload_key(reply_key, pushed[KEY_MATERIAL_LENGTH:])
-        return open_fragment(pushed, self._encryption_private_key)
+        given = self._reply_keys.take(pushed[:KEY_MATERIAL_LENGTH], now)
+        if given is not None:
+            content = apply_payload_key(given.key, pushed[KEY_MATERIAL_LENGTH:])
+            return OpenedPacket(content, given.given_to)
+        return OpenedPacket(open_fragment(pushed, self._encryption_private_key), None)
 
 
 class InboundDecoder:
@@ -195,7 +218,7 @@ class InboundDecoder:
         if len(pushed) <= KEY_MATERIAL_LENGTH:
             return self._drop(MalformedInput.LENGTH)
         try:
-            content = self._opener.open_packet(pushed, now)
+            content, given_to = self._opener.open_packet(pushed, now)
         except MessageFormatError:
             return self._drop(MalformedInput.EPHEMERAL_KEY)
         if is_cover(content):
@@ -211,7 +234,8 @@ class InboundDecoder:
             message = decode_message(remove_padding(complete.padded))
         except MessageFormatError:
             return self._drop(MalformedInput.MESSAGE)
-        return _events(message)
+        is_whole = fragment.total == 1 and fragment.linked_set_id is None
+        return _events(message, given_to if is_whole else None)
 
     def _receive_ack(self, pushed: bytes) -> list[InboundEvent]:
         try:
@@ -226,12 +250,12 @@ class InboundDecoder:
         return []
 
 
-def _events(message: NymMessage) -> list[InboundEvent]:
+def _events(message: NymMessage, given_to: NymAddress | None) -> list[InboundEvent]:
     match message:
         case PlainMessage(data) | ReplyMessage(data):
             return [MessageReceived(data, None)]
         case SurbRequest(recipient, amount):
-            return [SurbsRequested(recipient, amount)]
+            return [SurbsRequested(recipient, amount, given_to)]
         case RepliableMessage(sender_tag, kind, surbs, data):  # pragma: no branch
             events: list[InboundEvent] = []
             if surbs:

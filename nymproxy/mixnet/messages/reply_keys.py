@@ -7,22 +7,41 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nymproxy.mixnet.messages.payload import reply_key_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from nymproxy.address import NymAddress
+
 _logger = logging.getLogger("nymproxy.messages")
 
 REPLY_KEY_LIFETIME_SECONDS = 24 * 3600.0
+
+
+class GivenKey(NamedTuple):
+    """A reply key, and whom its SURB was given to: ``None`` if that is not known."""
+
+    key: bytes
+    given_to: NymAddress | None
+
+
+@dataclass(slots=True)
+class _Holder:
+    """One recipient that holds SURBs of ours: how many keys are here, how many came back."""
+
+    address: NymAddress | None
+    held: int = 0
+    used: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Entry:
     key: bytes
     added: float
+    holder: _Holder
 
 
 class ReplyKeyStore:
@@ -47,6 +66,7 @@ class ReplyKeyStore:
         # In the order of addition, and so of age. (A plain dict takes linear time to find its first
         # entry when earlier ones were deleted.)
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._holders: dict[NymAddress | None, _Holder] = {}
         self.displaced = 0
         """Keys that were forgotten early because the store was full."""
 
@@ -56,21 +76,32 @@ class ReplyKeyStore:
     def __repr__(self) -> str:
         return f"ReplyKeyStore({len(self)} keys)"
 
-    def add(self, keys: Iterable[bytes], now: float) -> None:
+    def used_by(self, address: NymAddress) -> int:
+        """Return how many replies came back from a recipient since it began to hold SURBs of ours
+        without a break."""
+        holder = self._holders.get(address)
+        return 0 if holder is None else holder.used
+
+    def add(self, keys: Iterable[bytes], now: float, given_to: NymAddress | None = None) -> None:
         """Remember the encryption keys of reply SURBs; call this before the SURBs are sent.
 
         Args:
             keys: 16 bytes each.
             now: monotonic seconds, never less than before.
+            given_to: whom the SURBs go to.
         """
         self.prune(now)
         displaced_before = self.displaced
         for key in keys:
             digest = reply_key_digest(key)
-            self._entries.pop(digest, None)
-            self._entries[digest] = _Entry(key, now)
+            self._forget(digest)
+            holder = self._holders.get(given_to)
+            if holder is None:
+                holder = self._holders[given_to] = _Holder(given_to)
+            holder.held += 1
+            self._entries[digest] = _Entry(key, now, holder)
             if len(self._entries) > self._max_keys:
-                self._entries.popitem(last=False)
+                self._forget(next(iter(self._entries)))
                 self.displaced += 1
         if self.displaced and not displaced_before:
             _logger.warning(
@@ -79,12 +110,13 @@ class ReplyKeyStore:
                 self._max_keys,
             )
 
-    def take(self, digest: bytes, now: float) -> bytes | None:
+    def take(self, digest: bytes, now: float) -> GivenKey | None:
         """Return and forget the key with this digest (32 bytes), if there is one."""
-        entry = self._entries.pop(digest, None)
+        entry = self._forget(digest)
         if entry is None or now - entry.added >= self._lifetime_seconds:
             return None
-        return entry.key
+        entry.holder.used += 1
+        return GivenKey(entry.key, entry.holder.address)
 
     def prune(self, now: float) -> None:
         """Forget the keys that are older than the lifetime."""
@@ -92,4 +124,13 @@ class ReplyKeyStore:
             digest, entry = next(iter(self._entries.items()))
             if now - entry.added < self._lifetime_seconds:
                 return
-            del self._entries[digest]
+            self._forget(digest)
+
+    def _forget(self, digest: bytes) -> _Entry | None:
+        entry = self._entries.pop(digest, None)
+        if entry is not None:
+            holder = entry.holder
+            holder.held -= 1
+            if not holder.held:
+                del self._holders[holder.address]
+        return entry

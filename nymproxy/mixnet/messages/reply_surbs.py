@@ -7,8 +7,9 @@ Vectors: tests/vectors/pipeline.json, ``reply_surbs`` and ``repliable_parsing``.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from nymproxy.errors import MessageFormatError, SphinxError
 from nymproxy.mixnet.messages._layout import REPLY_KEY_LENGTH
@@ -16,8 +17,6 @@ from nymproxy.mixnet.messages.payload import reply_key_digest
 from nymproxy.mixnet.sphinx import KeyRotation, Surb
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.sphinx import HeaderMaterial, NodeAddress
 
@@ -26,6 +25,9 @@ _FIXED_LENGTH = 396
 _SEED_LENGTH = 16
 _LENGTH_V1 = 1164
 """Always four hops with whole payload keys of 192 bytes."""
+_FIRST_HOP_OFFSET = 364
+"""Behind encryption key and header."""
+_ADDRESS_TAGS = b"\x04\x06"
 _MAX_HOPS = 5
 MAX_SURBS_PER_MESSAGE = 0xFFFF
 _PREAMBLE_V1 = struct.Struct(">I")
@@ -96,6 +98,53 @@ class ReplySurb:
         return f"ReplySurb(hops={self.hops}, rotation={self.rotation.name})"
 
 
+class SurbBundle(Sequence[ReplySurb]):
+    """The reply SURBs of one received message, each parsed when it is taken out.
+
+    What could fail then is checked for all of them at once, without a loop: a message of 65,535
+    SURBs costs a copy, and a receiver that keeps a thousand parses a thousand.
+
+    Args:
+        encoded: all SURBs, one behind the other.
+        length: of each of them, in bytes.
+        rotation: of all of them.
+
+    Raises:
+        MessageFormatError: the first hop of one is no address.
+    """
+
+    __slots__ = ("_encoded", "_length", "rotation")
+
+    def __init__(self, encoded: bytes, length: int, rotation: KeyRotation) -> None:
+        if encoded[_FIRST_HOP_OFFSET::length].strip(_ADDRESS_TAGS):
+            raise MessageFormatError("the first hop of a reply SURB is no address")
+        self._encoded = encoded
+        self._length = length
+        self.rotation = rotation
+
+    def __len__(self) -> int:
+        return len(self._encoded) // self._length
+
+    @overload
+    def __getitem__(self, index: int) -> ReplySurb: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ReplySurb]: ...
+    def __getitem__(self, index: int | slice) -> ReplySurb | list[ReplySurb]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(len(self)))]
+        start = range(len(self))[index] * self._length
+        return ReplySurb.parse(self._encoded[start : start + self._length], self.rotation)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self._encoded, self.rotation))
+
+    def __repr__(self) -> str:
+        return f"SurbBundle({len(self)} SURBs, rotation={self.rotation.name})"
+
+
 def encode_surbs(surbs: Sequence[ReplySurb]) -> bytes:
     """Return ``count(2) || hops(1) || key rotation(1) || SURBs`` (version 2).
 
@@ -121,7 +170,7 @@ def encode_surbs(surbs: Sequence[ReplySurb]) -> bytes:
     return b"".join(parts)
 
 
-def parse_surbs(data: bytes, offset: int) -> tuple[tuple[ReplySurb, ...], int]:
+def parse_surbs(data: bytes, offset: int) -> tuple[SurbBundle, int]:
     """Read the SURBs of version 2 (see :func:`encode_surbs`) at ``offset``.
 
     Returns:
@@ -141,10 +190,10 @@ def parse_surbs(data: bytes, offset: int) -> tuple[tuple[ReplySurb, ...], int]:
     if count and not 1 <= hops <= _MAX_HOPS:
         raise MessageFormatError(f"reply SURBs with {hops} hops")
     length = _FIXED_LENGTH + _SEED_LENGTH * hops
-    return _parse_all(data, offset + _PREAMBLE_V2.size, count, length, rotation)
+    return _bundle(data, offset + _PREAMBLE_V2.size, count, length, rotation)
 
 
-def parse_surbs_v1(data: bytes, offset: int) -> tuple[tuple[ReplySurb, ...], int]:
+def parse_surbs_v1(data: bytes, offset: int) -> tuple[SurbBundle, int]:
     """Read the SURBs of version 1, ``count(4) || SURBs of 1164 bytes``, at ``offset``.
 
     Returns:
@@ -156,14 +205,13 @@ def parse_surbs_v1(data: bytes, offset: int) -> tuple[tuple[ReplySurb, ...], int
     if len(data) - offset < _PREAMBLE_V1.size:
         raise MessageFormatError("the reply SURBs of a message are cut off")
     (count,) = _PREAMBLE_V1.unpack_from(data, offset)
-    return _parse_all(data, offset + _PREAMBLE_V1.size, count, _LENGTH_V1, KeyRotation.UNKNOWN)
+    return _bundle(data, offset + _PREAMBLE_V1.size, count, _LENGTH_V1, KeyRotation.UNKNOWN)
 
 
-def _parse_all(
+def _bundle(
     data: bytes, offset: int, count: int, length: int, rotation: KeyRotation
-) -> tuple[tuple[ReplySurb, ...], int]:
+) -> tuple[SurbBundle, int]:
     end = offset + count * length
     if end > len(data):
         raise MessageFormatError(f"a message announces {count} reply SURBs but is too short")
-    starts = range(offset, end, length)
-    return tuple(ReplySurb.parse(data[at : at + length], rotation) for at in starts), end
+    return SurbBundle(data[offset:end], length, rotation), end

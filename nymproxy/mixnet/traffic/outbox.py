@@ -24,7 +24,7 @@ from nymproxy.mixnet.traffic.replies import ReplyController
 from nymproxy.mixnet.traffic.window import CongestionWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from nymproxy.errors import NymError
     from nymproxy.mixnet.messages import FragmentId, ReplySurb
@@ -170,7 +170,7 @@ class Outbox:
             self._settle(fragment.message)
 
     def surbs_received(
-        self, tag: SenderTag, surbs: Iterable[ReplySurb], now: float, *, additional: bool
+        self, tag: SenderTag, surbs: Sequence[ReplySurb], now: float, *, additional: bool
     ) -> None:
         """Take SURBs of a sender, at least one."""
         self._apply(self.replies.receive(tag, surbs, now, additional=additional), now)

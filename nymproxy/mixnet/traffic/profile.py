@@ -28,6 +28,7 @@ class SurbPolicy:
         maximum_request: largest amount to ask for at once.
         maximum_answer: largest amount that we hand out for one request.
         answer_batch: SURBs in one message of an answer.
+        maximum_unused: SURBs that one recipient is given ahead of the replies that come back.
         rerequest_seconds: silence after which an unanswered request is repeated.
         drop_seconds: silence after which replies that wait for SURBs are given up.
         maximum_rerequests: repetitions without any SURB received, before giving up.
@@ -43,6 +44,7 @@ class SurbPolicy:
     maximum_request: int = 50
     maximum_answer: int = 500
     answer_batch: int = 100
+    maximum_unused: int = 1_000
     rerequest_seconds: float = 10.0
     drop_seconds: float = 300.0
     maximum_rerequests: int = 5

@@ -15,7 +15,7 @@ from nymproxy.mixnet.traffic.outgoing import ControlLane
 from nymproxy.mixnet.traffic.surbs import SpendingRate, SurbStock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from nymproxy.address import SenderTag
     from nymproxy.mixnet.messages import ReplySurb
@@ -151,9 +151,11 @@ class ReplyController:
         return 0 if correspondent is None else correspondent.pending
 
     def receive(
-        self, tag: SenderTag, surbs: Iterable[ReplySurb], now: float, *, additional: bool
+        self, tag: SenderTag, surbs: Sequence[ReplySurb], now: float, *, additional: bool
     ) -> ReplyActions:
         """Store SURBs that arrived, at least one, and use them for what waits.
+
+        Of more than a stock may hold, only the last are looked at.
 
         Args:
             tag: whose they are.
@@ -163,10 +165,9 @@ class ReplyController:
         """
         actions = ReplyActions()
         correspondent = self._meet(tag, now, actions)
-        surbs = list(surbs)
         if additional:
             correspondent.pending = max(0, correspondent.pending - len(surbs))
-        correspondent.stock.add(surbs, now)
+        correspondent.stock.add(surbs[-self._policy.maximum_per_tag :], now)
         correspondent.fed_at = now
         correspondent.rerequests = 0
         self._serve(tag, correspondent, now, actions)
