@@ -93,6 +93,16 @@ def _room_of(name: str) -> str:
     return name
 
 
+def sans_io_modules() -> set[str]:
+    """The wire and the machines: every module of these rooms that is no shell."""
+    rooms = {name: _room_of(name) for name in _modules()}
+    return {
+        name
+        for name, room in rooms.items()
+        if room in SHELLS and name.removeprefix(f"{room}.") not in SHELLS[room]
+    }
+
+
 @pytest.fixture(scope="module")
 def shells() -> dict[str, str]:
     """The modules that load an I/O module, and which one."""

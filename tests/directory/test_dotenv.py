@@ -37,6 +37,8 @@ def read(text: str, environ: dict[str, str] | None = None) -> dict[str, str]:
         ("export   KEY=1", "KEY", "1"),
         ("export = 1", "export", "1"),
         ("KEY=value # comment", "KEY", "value"),
+        ("KEY=value\t# comment", "KEY", "value"),
+        ("KEY=value \t#\\\n", "KEY", "value"),
         ("KEY=value#part", "KEY", "value#part"),
         ("K.E_Y0=1", "K.E_Y0", "1"),
         ("KEY=1\r\n", "KEY", "1"),
@@ -106,6 +108,7 @@ def test_a_name_swallows_the_closing_quote() -> None:
         "export",
         "KEY=a\\",  # an escape where the file ends
         "KEY=1 2\n",
+        "KEY=1  2\n",
         "KEY=1 ",  # a blank where the file ends without a line break
         "KÉY=1",
         "\ufeffKEY=1",

@@ -328,3 +328,9 @@ def test_other_typed_errors_are_refused() -> None:
     text = '{"type":"typedError","error":{"out_of_patience":{}}}'
     with pytest.raises(GatewayProtocolError):
         responses.parse_response(text)
+
+
+def test_encrypted_responses_of_no_kind_that_is_known() -> None:
+    sealed = KEY.seal(b'{"OtherAck":{}}', b"n" * 12)
+    with pytest.raises(GatewayProtocolError, match="unknown kind"):
+        open_response(responses.EncryptedResponse(sealed, b"n" * 12), KEY)

@@ -123,3 +123,10 @@ def test_the_first_message_of_any_kind_makes_the_wake_up_needless() -> None:
     assert not quirks.awaits_more
     quirks.numbered(b"")
     assert quirks.empty_at == math.inf
+
+
+def test_empty_messages_and_what_came_before_the_end_begin_none() -> None:
+    machine = nudges()
+    machine.peer_ended(5.0)
+    machine.numbered(b"")
+    assert not machine.awaits_more

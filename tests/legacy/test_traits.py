@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -231,3 +232,9 @@ def test_both_sides_know_ends() -> None:
     assert dial().may_send(SegmentKind.FIN)
     assert not dial().may_send(SegmentKind.RESET)
     assert answer(V4).peer_signals_end
+
+
+def test_a_trailer_with_other_abilities_makes_no_server_modern() -> None:
+    traits = dial()
+    traits.segment_received(replace(GREETING, capabilities=Capability.FLOW_CONTROL))
+    assert not traits.is_modern

@@ -216,3 +216,8 @@ def test_hello_and_pings_need_a_reason() -> None:
     assert not answering.may_send(SegmentKind.PING)
     answering.segment_received(replace(PLAIN, kind=SegmentKind.PING))
     assert answering.may_send(SegmentKind.PING)
+
+
+@pytest.mark.parametrize("kind", [SegmentKind.OPEN, SegmentKind.DATA, SegmentKind.OPEN_ACK])
+def test_what_every_peer_knows_is_always_sent(kind: SegmentKind) -> None:
+    assert dialer().may_send(kind)
