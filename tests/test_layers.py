@@ -29,6 +29,7 @@ BASE = {
     "nymproxy._lazy",
     "nymproxy._httpcore_backend",
     "nymproxy._mistrust",
+    "nymproxy._printable",
     "nymproxy._signal",
     "nymproxy._strict_json",
     "nymproxy._timers",

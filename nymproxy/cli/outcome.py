@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 
+from nymproxy._printable import printable
 from nymproxy.errors import ClientDisconnected, DeliveryError, NetworkError, NymError, PhaseTimeout
 
 EXIT_OK = 0
@@ -34,9 +35,9 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     error = first_cause(error)
     if isinstance(error, NymError):
         code = EXIT_FAILED if isinstance(error, _TRANSIENT) else EXIT_USAGE
-        return f"{error} [{error.code}]", code
+        return printable(f"{error} [{error.code}]"), code
     if isinstance(error, OSError):
-        return _explain_os_error(error), EXIT_USAGE
+        return printable(_explain_os_error(error)), EXIT_USAGE
     return None
 
 

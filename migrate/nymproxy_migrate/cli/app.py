@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from nymproxy._printable import printable
 from nymproxy.cli.root import Version, discard_output, new_app
 
 EXIT_DONE = 0
@@ -422,5 +423,5 @@ def _report(error: Exception, *, debug: bool) -> int:
 
 
 def _say(message: str) -> int:
-    sys.stderr.write(f"nymproxy-migrate: {message}\n")
+    sys.stderr.write(f"nymproxy-migrate: {printable(message)}\n")
     return EXIT_FAILED

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy import __version__
-from nymproxy_migrate import diff, names, plan, rollback, rules, schemas
+from nymproxy._printable import printable, printable_lines
+from nymproxy_migrate import diff, names, outputs, plan, rollback, rules, schemas
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
 from nymproxy_migrate.cli.shared import OUTPUT
@@ -181,7 +182,8 @@ def say_what_was_done(
     if state is not None:
         where += f" --state-dir {shlex.quote(str(state))}"
     if not OUTPUT.get().quiet:
-        sys.stdout.write("".join(f"rewritten: {change.path}\n" for change in changes))
+        written = (f"rewritten: {printable(change.path)}\n" for change in changes)
+        sys.stdout.write("".join(written))
     sys.stdout.write(f"undo it with: nymproxy-migrate rollback {run.name}{where}\n")
 
 
@@ -192,7 +194,7 @@ def make_plan(output: Path, paths: Sequence[Path], options: ScanOptions) -> int:
     if output == plan.STANDARD_STREAM:
         sys.stdout.write(text_of_plan)
     else:
-        output.write_text(text_of_plan, encoding="utf-8")
+        outputs.write(output, text_of_plan.encode())
         sys.stdout.write(f"{output}: {len(changes_of(result))} files to rewrite\n")
     return int(say_what_is_left(result))
 
@@ -248,7 +250,9 @@ def say_what_is_left(result: ScanResult) -> bool:
 
 
 def write_bytes(data: bytes) -> None:
-    """Write to stdout what need not be UTF-8."""
+    """Write to stdout what need not be UTF-8; a terminal gets nothing that steers it."""
+    if sys.stdout.isatty():
+        data = printable_lines(data)
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

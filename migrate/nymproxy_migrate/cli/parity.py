@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nymproxy import PROFILES, NymAddress
 from nymproxy.errors import NymError
 from nymproxy.testing.processes import run_until_signal
+from nymproxy_migrate import outputs
 from nymproxy_migrate.cli.shared import OUTPUT
 from nymproxy_migrate.parity.measure import Settings
 from nymproxy_migrate.parity.model import Side
@@ -65,7 +66,7 @@ def parity(options: Options) -> int:
     if options.output is None:
         sys.stdout.write(text)
     else:
-        options.output.write_text(text, encoding="utf-8")
+        outputs.write(options.output, text.encode())
     return 1 if report.worse else 0
 
 

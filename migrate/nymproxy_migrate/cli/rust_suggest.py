@@ -6,7 +6,8 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import diff, walk, workers
+from nymproxy._printable import printable
+from nymproxy_migrate import diff, outputs, walk, workers
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.rewrite import rust
@@ -33,13 +34,14 @@ def rust_suggest(folder: Path, paths: Sequence[Path]) -> int:
     suggestion = workers.call(rust.suggest, list(visit.results.values()))
     if isinstance(suggestion, workers.Failure):
         raise Refused(f"the Rust programs here cannot be read together: {suggestion.reason}")
-    sys.stderr.write("".join(f"{path}: {what}\n" for path, what in suggestion.left))
+    left = (printable(f"{path}: {what}") + "\n" for path, what in suggestion.left)
+    sys.stderr.write("".join(left))
     if not suggestion.changes:
         sys.stdout.write("no Rust program here can be changed this way\n")
         return int(bool(suggestion.left))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / PATCH).write_bytes(diff.unified(suggestion.changes))
-    (folder / f"{MODULE}.rs").write_text(rust.module_source(), encoding="utf-8")
+    outputs.write(folder / PATCH, diff.unified(suggestion.changes))
+    outputs.write(folder / f"{MODULE}.rs", rust.module_source().encode())
     sys.stdout.write(f"{folder / PATCH}: {len(suggestion.changes)} files to change\n")
     for home in suggestion.homes:
         source, target = folder / f"{MODULE}.rs", root / home

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from nymproxy._printable import printable
 from nymproxy_migrate import sidecar as proposals
 from nymproxy_migrate import walk
 from nymproxy_migrate.finders import go, rust
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.refused import Refused
-from nymproxy_migrate.report.escapes import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,12 +30,12 @@ def sidecar(paths: Sequence[Path], form: proposals.Form) -> int:
             raise Refused(f"{path}: there is no such file or folder")
     visit = walk.visit(paths, walk.common_root(paths), _of, ScanOptions().size_limit)
     for problem in (*visit.unreadable, *visit.failed):
-        sys.stderr.write(f"{shown(problem.path)}: not searched: {problem.reason}\n")
+        sys.stderr.write(f"{printable(problem.path)}: not searched: {problem.reason}\n")
     found = [each for in_file in visit.results.values() for each in in_file]
     if not found:
         sys.stderr.write("no program here makes a proxy\n")
         return 0
-    sys.stdout.write(proposals.render(found, form))
+    sys.stdout.write(printable(proposals.render(found, form), keep="\n"))
     return 0
 
 

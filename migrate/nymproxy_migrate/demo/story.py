@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy import NymError, __version__
-from nymproxy_migrate import diff, plan, rollback
+from nymproxy_migrate import diff, outputs, plan, rollback
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
 from nymproxy_migrate.demo import show
@@ -153,7 +153,7 @@ class Story:
             self.hold(False, f"{row.title} is worse")
         if self.report is not None:
             self.report.parent.mkdir(parents=True, exist_ok=True)
-            self.report.write_text(html.render(report), encoding="utf-8")
+            outputs.write(self.report, html.render(report).encode())
             show.say(f"   the whole report, with plots: {self.report}")
 
     def go_back(self, original: str) -> None:

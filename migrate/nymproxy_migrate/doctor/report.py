@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from nymproxy._printable import printable
 from nymproxy_migrate.doctor.model import Verdict
 from nymproxy_migrate.report.style import PLAIN
 
@@ -66,6 +67,4 @@ def _line(check: Check, width: int, style: Style) -> str:
     detail = f" ({check.detail})" if check.detail else ""
     following = f"; next: {check.next}" if check.next else ""
     line = f"{check.name:<{width}}  {check.cause}{detail}{following}"
-    # Paths and answers of other programs may hold anything; they must not steer the terminal.
-    line = "".join(each if each.isprintable() else "?" for each in line)
-    return f"{style(f'{check.verdict.value:<7}', _TONES[check.verdict])}  {line}\n"
+    return f"{style(f'{check.verdict.value:<7}', _TONES[check.verdict])}  {printable(line)}\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nymproxy._printable import printable
 from nymproxy_migrate.model import Action
 from nymproxy_migrate.report.json import position
 
@@ -17,15 +18,14 @@ def render(result: ScanResult) -> str:
     for finding in result.findings:
         line, end_line, column = position(finding, result)
         level = "notice" if finding.action is Action.INFO else "warning"
-        path = finding.path.encode("utf-8", "backslashreplace").decode()
-        place = f"file={_property(path)},line={line},endLine={end_line},col={column}"
+        place = f"file={_property(finding.path)},line={line},endLine={end_line},col={column}"
         message = _data(f"{finding.message}. {finding.next}")
         lines.append(f"::{level} {place},title={_property(finding.code)}::{message}\n")
     return "".join(lines)
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return printable(text, keep="\n").replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

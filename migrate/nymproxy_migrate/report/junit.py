@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from nymproxy._printable import printable
 from nymproxy_migrate.parity.model import Verdict
 from nymproxy_migrate.report.parity_text import value_text
 
 if TYPE_CHECKING:
     from nymproxy_migrate.parity.model import ParityReport, Row
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML 1.0 cannot hold, not even escaped."""
 
 
 def render(report: ParityReport) -> str:
@@ -57,4 +54,5 @@ def _add(suite: ElementTree.Element, row: Row) -> None:
 
 
 def _clean(text: str) -> str:
-    return _NOT_XML.sub("?", text)
+    # What is not printable is nothing that XML could hold, either.
+    return printable(text, keep="\t\n")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nymproxy._printable import printable
 from nymproxy_migrate.model import Action, Kind
-from nymproxy_migrate.report.escapes import shown
 from nymproxy_migrate.report.json import position
 from nymproxy_migrate.report.style import PLAIN
 
@@ -43,9 +43,9 @@ def lines(findings: Iterable[Finding], result: ScanResult, style: Style = PLAIN)
         line, _, column = position(finding, result)
         flags = finding.action.value + (", needs a human" if finding.needs_human else "")
         parts.append(
-            f"{shown(finding.path)}:{line}:{column}: {style(finding.code, 'code')} "
-            f"{shown(finding.message)} {style(f'[{flags}]', _TONES[finding.action])}\n"
-            f"    {finding.next}\n"
+            f"{printable(finding.path)}:{line}:{column}: {style(finding.code, 'code')} "
+            f"{printable(finding.message)} {style(f'[{flags}]', _TONES[finding.action])}\n"
+            f"    {printable(finding.next)}\n"
         )
     return "".join(parts)
 

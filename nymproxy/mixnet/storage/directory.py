@@ -12,7 +12,11 @@ import anyio.to_thread
 from nymproxy.address import NodeIdentity, NymAddress
 from nymproxy.errors import AddressError, StorageError
 from nymproxy.mixnet.storage.backup import back_up, has_reply_store
-from nymproxy.mixnet.storage.files import make_private_directory, storage_errors
+from nymproxy.mixnet.storage.files import (
+    make_private_directory,
+    refuse_mistrusted,
+    storage_errors,
+)
 from nymproxy.mixnet.storage.key_files import (
     check_public_keys,
     finish_interrupted_write,
@@ -108,6 +112,7 @@ class DirectoryStorage:
             with storage_errors("use", self.path):
                 if not self._lock.is_held:
                     make_private_directory(self.path)
+                    refuse_mistrusted(self.path)
                     self._lock.acquire()
                     finish_interrupted_write(self.path)
                 return function(*args, **kwargs)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import tempfile
 from typing import TYPE_CHECKING
 
 from nymproxy._bounded_read import read_regular
-from nymproxy.errors import StorageError
+from nymproxy._mistrust import why_mistrusted
+from nymproxy.errors import StorageError, UnsafePermissions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 _MAX_SMALL_FILE_BYTES = 64 * 1024
+TRUST_VARIABLE = "NYMPROXY_TRUST_DIRECTORIES"
+"""An environment variable that turns the look at directories off, but not that at key files."""
 
 
 @contextlib.contextmanager
@@ -43,6 +47,20 @@ def make_private_directory(path: Path) -> None:
     with storage_errors("create", path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)
+
+
+def refuse_mistrusted(path: Path) -> None:
+    """Refuse a directory for keys in which others could put keys of theirs.
+
+    Raises:
+        UnsafePermissions: others can write to it or to a directory above it.
+    """
+    reason = why_mistrusted(path)
+    if reason is not None and not os.environ.get(TRUST_VARIABLE):
+        raise UnsafePermissions(
+            f"keys are not safe in {path}: {reason}; where that cannot be helped, as with some "
+            f"volumes of containers, set {TRUST_VARIABLE}=1"
+        )
 
 
 def read_small_file(path: Path) -> bytes:

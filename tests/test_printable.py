@@ -1,10 +1,10 @@
-"""What is shown of names and contents."""
+"""nymproxy._printable: what is shown of names and contents."""
 
 from __future__ import annotations
 
 import pytest
 
-from nymproxy_migrate.report.escapes import shown
+from nymproxy._printable import printable, printable_lines
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,8 @@ from nymproxy_migrate.report.escapes import shown
     ],
 )
 def test_nothing_steers_a_terminal(text: str, seen: str) -> None:
-    assert shown(text) == seen
+    assert printable(text) == seen
+
+
+def test_lines_stay_lines() -> None:
+    assert printable_lines(b"a\tb\n\x1b[2J\xff\n") == b"a\tb\n?[2J\\xff\n"
