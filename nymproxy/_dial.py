@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
 
+class ProxyFailed(ConnectionError):
+    """The proxy does not answer, or does not connect; the message says which, and no target."""
+
+
 async def dial(host: str, port: int, options: ConnectionOptions) -> ByteStream:
     """Connect to a host, trying all of its addresses, or ask the proxy to. The caller limits it.
 
     Raises:
-        OSError: nobody answers, or the proxy does not connect.
+        OSError: nobody answers.
+        ProxyFailed: the proxy does not, or does not connect.
     """
     if options.proxy is None:
         return await anyio.connect_tcp(host, port)
@@ -40,7 +45,7 @@ async def _dial_through(proxy: ProxyUrl, host: str, port: int) -> ByteStream:
         reason = "does not answer" if isinstance(error, OSError) else "does not connect"
         # A status or a reply code; the proxy's own words are anybody's, and stay out.
         code = getattr(error, "error_code", None)
-        raise ConnectionError(
+        raise ProxyFailed(
             f"the proxy {proxy} {reason}" + (f" (code {code})" if code else "")
         ) from None
 

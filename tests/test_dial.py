@@ -10,7 +10,7 @@ import anyio
 import pytest
 from anyio.abc import SocketAttribute
 
-from nymproxy._dial import dial
+from nymproxy._dial import ProxyFailed, dial
 from nymproxy.connection_options import ConnectionOptions, ProxyUrl
 from nymproxy.errors import ConfigurationError
 from tests.proxy_servers import http_proxy, socks5_proxy
@@ -74,7 +74,7 @@ async def test_what_a_proxy_refuses(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         async with http_proxy(status="407 Go\x1b[2J away") as proxy:
             options = ConnectionOptions(proxy=proxy.url.replace("//", "//user:secret@"))
-            with pytest.raises(ConnectionError, match="does not connect \\(code 407\\)") as caught:
+            with pytest.raises(ProxyFailed, match="does not connect \\(code 407\\)") as caught:
                 await dial("127.0.0.1", 9, options)
     assert "secret" not in str(caught.value) + caplog.text
     assert "\x1b" not in str(caught.value)
@@ -83,7 +83,7 @@ async def test_what_a_proxy_refuses(caplog: pytest.LogCaptureFixture) -> None:
 async def test_a_proxy_that_is_not_there() -> None:
     async with http_proxy() as proxy:
         gone = ConnectionOptions(proxy=proxy.url)
-    with pytest.raises(ConnectionError, match="does not answer"):
+    with pytest.raises(ProxyFailed, match="does not answer"):
         await dial("127.0.0.1", 9, gone)
 
 
@@ -107,7 +107,7 @@ async def test_whatever_a_proxy_answers_is_a_connection_error(scheme: str, answe
         port = listener.extra(SocketAttribute.local_port)
         options = ConnectionOptions(proxy=f"{scheme}://127.0.0.1:{port}")
         with anyio.fail_after(10):
-            with suppress(ConnectionError):  # some of them say yes
+            with suppress(ProxyFailed):  # some of them say yes
                 await (await dial("host.example", 80, options)).aclose()
         group.cancel_scope.cancel()
 

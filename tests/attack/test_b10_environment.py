@@ -12,7 +12,7 @@ import pytest
 from nymproxy.cli.connection import connection_options
 from nymproxy.cli.settings import ClientSettings
 from nymproxy.connection_options import ConnectionOptions
-from nymproxy.errors import ConfigurationError
+from nymproxy.errors import ConfigurationError, DirectoryUnavailable
 from nymproxy.localnet import Localnet, LocalnetConfig
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
@@ -60,6 +60,13 @@ async def test_directory_and_gateway_go_the_way_that_they_are_told(
             assert asked & ports, "the gateway"
             assert asked - ports, "the directory"
         assert trap.asked == []
+
+
+async def test_what_the_proxy_says_is_said_of_the_proxy() -> None:
+    async with http_proxy(status="403 no") as proxy:
+        network = NetworkDetails.from_directory_url("http://directory.example/api")
+        with pytest.raises(DirectoryUnavailable, match=r"the proxy http://127.* \(code 403\)"):
+            await MessageClient.connect(network, options=ConnectionOptions(proxy=proxy.url))
 
 
 @pytest.mark.parametrize("name", [*PROXY_NAMES, "all_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"])

@@ -13,7 +13,7 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from nymproxy._dial import dial, trusted_context
+from nymproxy._dial import ProxyFailed, dial, trusted_context
 from nymproxy.errors import DirectoryFormatError, DirectoryUnavailable
 from nymproxy.mixnet.directory.bounded_body import BoundedBody
 
@@ -119,8 +119,10 @@ class HttpSession:
         try:
             return await self._body_once(url, turn)
         except lost as error:
-            reason = f": {error}" if isinstance(error, httpcore.ConnectError) else ""
-            raise DirectoryUnavailable(f"no connection ({type(error).__name__}{reason})") from error
+            # The system's own words name addresses. (httpcore raises on "from None".)
+            failed = isinstance(error.__context__, ProxyFailed)
+            reason = error.__context__ if failed else type(error).__name__
+            raise DirectoryUnavailable(f"no connection ({reason})") from error
 
     async def _body_once(self, url: str, turn: _Turn) -> bytes:
         try:
