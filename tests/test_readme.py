@@ -16,6 +16,7 @@ from nymproxy.localnet import Localnet, LocalnetConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
+NAMED_FILE = re.compile(r"`((?:nymproxy|tests|migrate|benchmarks)/[^`\s]+)`")
 QUICK_START = ["quickstart_server.py", "quickstart_client.py"]
 
 
@@ -25,10 +26,31 @@ def test_the_blocks_are_the_files() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_rooms_of_the_architecture_are_there() -> None:
+    """Two spaces are a name in ``nymproxy/``, four one in ``nymproxy/mixnet/``."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    (tree,) = re.findall(r"```\n(nymproxy/\n.*?)```", page, re.DOTALL)
+    folders = {2: ROOT / "nymproxy", 4: ROOT / "nymproxy" / "mixnet"}
+    found = re.findall(r"^( {2}| {4})(\S+)(?:  ?(\S+\.py))?", tree, re.MULTILINE)
+    assert len(found) > 15
+    for indentation, *names in found:
+        for name in filter(None, names):
+            assert any(folders[len(indentation)].glob(name)), f"there is no {name}"
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"])
+def test_named_files_are_there(page: str) -> None:
+    for name in re.findall(
+        r"`((?:nymproxy|tests|migrate|benchmarks)/[^`\s]+)`", (ROOT / page).read_text()
+    ):
+        if "NNN" not in name and "<" not in name:
+            assert any(ROOT.glob(name)), f"{page} names {name}"
 
 
 async def _echo(stream: SocketStream) -> None:
