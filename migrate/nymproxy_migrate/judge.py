@@ -30,6 +30,7 @@ _DISTINCTIVE = frozenset(
 )
 _LAUNCHERS = frozenset(
     {"start-stop-daemon", "daemonize", "daemon", "pm2", "tmux", "xargs", "parallel", "watch"}
+    | {"find", "forever", "dtach", "abduco", "nssm", "watchexec", "entr", "nodemon", "runc"}
 )
 _CARGO_OPTIONS_WITH_VALUE = frozenset(
     [
@@ -183,6 +184,9 @@ def _cargo_options(words: Sequence[Word], position: int) -> tuple[int, dict[str,
 
 def _judge_launcher(name: str, command: Command) -> UnreadableCommand | None:
     """A launcher that puts program and arguments together in its own way."""
+    runs = {"-exec", "-execdir", "-ok", "-okdir"}
+    if name == "find" and runs.isdisjoint(word.literal for word in command.words):
+        return None
     for word in command.words[1:]:
         started = (word.literal or "").lstrip().partition(" ")[0].rpartition("/")[2]
         role = _role_of(started)

@@ -112,16 +112,16 @@ def _leftovers(source: SourceFile, found: list[Finding]) -> Iterator[Finding]:
     """Yield the lines about which nothing has been said, and should be."""
     if any(each.code == nym090.RULE.code for each in found):
         return
-    if any(each.code in {"NYM004", "NYM005", "NYM031"} for each in found):
-        return  # the place where the name is put together has been told
     spans = [each.span for each in found]
     format_name = formats.format_of(source.path, source.data)
     if any(each.code.startswith(("NYM01", "NYM02")) for each in found):
-        format_name = format_name or "source"
+        # Other lines of a program that uses the API are part of what has been told.
+        return
     if format_name is not None:
         with contextlib.suppress(Unparsable):
             spans += [command.span for command in formats.find_commands(source)]
-    yield from nym093.in_file(source, format_name, spans)
+    explained = any(each.code in {"NYM004", "NYM005", "NYM031"} for each in found)
+    yield from nym093.in_file(source, format_name, spans, explained=explained)
 
 
 def _ask(entry: FinderEntry, source: SourceFile, options: ScanOptions) -> Iterator[Finding]:

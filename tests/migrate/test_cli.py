@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -140,3 +141,29 @@ def test_interrupts_and_bugs(
     assert "Traceback" not in capsys.readouterr().err
     assert main(["--debug", "scan"]) == code
     assert ("Traceback" in capsys.readouterr().err) == (code == 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code"),
+    [
+        ("nym-proxy-client -s A\n", (), "NYM001"),
+        ("@reboot nym-proxy-client -s A\n", (), "NYM001"),
+        ("FROM debian\nCMD nym-proxy-client -s A\n", ("--stdin-name", "Dockerfile"), "NYM005"),
+        ("echo\n", (), ""),
+    ],
+)
+def test_standard_input(
+    text: str,
+    options: tuple[str, ...],
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert main(["scan", "-", *options]) == (1 if code else 0)
+    assert code in capsys.readouterr().out
+
+
+def test_standard_input_has_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scan", "-", "--stdin-name", "../x"]) == 2
+    assert main(["scan", "-", "."]) == 2

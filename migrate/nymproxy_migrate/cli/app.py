@@ -121,12 +121,20 @@ def scan(
     live: Annotated[
         bool, typer.Option("--live", help="Running old proxies; files only with PATH.")
     ] = False,
+    stdin_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="With - for PATH: what standard input is called, Dockerfile say."
+        ),
+    ] = None,
 ) -> None:
     """Find every use of the old proxies; changes nothing. Exit code 1 if there is any."""
     from nymproxy_migrate.cli import commands
 
     form_name = "json" if as_json else form.value
-    raise typer.Exit(commands.scan(paths or [], form=form_name, docs=docs, live=live))
+    raise typer.Exit(
+        commands.scan(paths or [], form=form_name, docs=docs, live=live, stdin_name=stdin_name)
+    )
 
 
 @app.command()

@@ -6,17 +6,18 @@ import os
 import shlex
 import shutil
 import sys
-from pathlib import Path
+import tempfile
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from nymproxy import __version__
 from nymproxy._printable import printable, printable_lines
-from nymproxy_migrate import diff, names, outputs, plan, rollback, rules, schemas
+from nymproxy_migrate import diff, formats, names, outputs, plan, rollback, rules, schemas
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
 from nymproxy_migrate.cli.shared import OUTPUT
 from nymproxy_migrate.model import Action
-from nymproxy_migrate.options import ScanOptions, Target
+from nymproxy_migrate.options import DEFAULT_SIZE_LIMIT, ScanOptions, Target
 from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.report import documents, github, sarif, text
 from nymproxy_migrate.report import json as json_report
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.changes import FileChange
     from nymproxy_migrate.journal import Run
+
+STANDARD_INPUT = Path("-")
 
 
 def options_of(
@@ -92,9 +95,18 @@ def look(paths: Sequence[Path], options: ScanOptions) -> ScanResult:
     return scan_paths(paths or [Path()], options)
 
 
-def scan(paths: Sequence[Path], *, form: str, docs: bool, live: bool = False) -> int:
+def scan(
+    paths: Sequence[Path],
+    *,
+    form: str,
+    docs: bool,
+    live: bool = False,
+    stdin_name: str | None = None,
+) -> int:
     """Report the findings; 1 if any of them is more than information."""
-    if live:
+    if STANDARD_INPUT in paths:
+        result = _of_standard_input(paths, docs=docs, name=stdin_name)
+    elif live:
         from nymproxy_migrate.cli import live as live_scan
 
         found = look(paths, ScanOptions(docs=docs, installed=_installed(paths))) if paths else None
@@ -103,6 +115,25 @@ def scan(paths: Sequence[Path], *, form: str, docs: bool, live: bool = False) ->
         result = look(paths, ScanOptions(docs=docs, installed=_installed(paths)))
     sys.stdout.write(_report(result, form))
     return int(any(finding.action is not Action.INFO for finding in result.findings))
+
+
+def _of_standard_input(paths: Sequence[Path], *, docs: bool, name: str | None) -> ScanResult:
+    """Scan standard input as a file of its own.
+
+    Raises:
+        Refused: it is not alone, or its name is a path that leads elsewhere.
+    """
+    if len(paths) > 1:
+        raise Refused("- is standard input, and goes without other paths")
+    data = sys.stdin.buffer.read(DEFAULT_SIZE_LIMIT + 1)
+    if name is None:
+        name = "stdin" if formats.format_of("stdin", data) else "stdin.sh"
+    if name != PurePosixPath(name).name or name in {"", ".", ".."}:
+        raise Refused(f"--stdin-name {name}: a name without folders, Dockerfile say")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, name)
+        file.write_bytes(data)
+        return look([file], ScanOptions(docs=docs, installed=_installed([file])))
 
 
 def _report(result: ScanResult, form: str) -> str:

@@ -24,7 +24,7 @@ _FORMATS: tuple[tuple[str, str], ...] = (
     # By the path; the first that matches counts.
     (r"/(?:monitrc|[\w.-]+\.monit|sudoers|logrotate\.conf|nrpe\.cfg)$"
      r"|/(?:monit|monit\.d|sudoers\.d|logrotate\.d|apparmor\.d|nrpe\.d)/", "watchers"),
-    (r"\.(?:sh|bash|zsh|ksh|ash|dash|fish|command|envrc)$|/\.(?:bash|zsh)(?:rc|_profile|_aliases)$"
+    (r"\.(?:sh|bash|zsh|ksh|ash|dash|command|envrc)$|/\.(?:bash|zsh)(?:rc|_profile|_aliases)$"
      r"|/\.profile$|/(?:user-data|userdata|cloud-init)(?:\.txt)?$", "script"),
     (r"\.(?:service|socket|container)$|\.(?:service|socket|container)\.d/[^/]+\.conf$", "systemd"),
     (r"/(?:Dockerfile|Containerfile)(?:\.[\w.-]+)?$|\.[dD]ockerfile$|\.[cC]ontainerfile$",
@@ -40,10 +40,20 @@ _FORMATS: tuple[tuple[str, str], ...] = (
     (r"\.nix$", "nix"),
     (r"\.(?:ini|conf|cfg|supervisor)$|/supervisord?\.conf(?:\.d)?/", "ini"),
     (r"\.pyw?$|/(?:SConstruct|fabfile)$", "python_calls"),
+    (r"\.fish$", "fish"),
+    (r"\.(?:bat|cmd|ps1|psm1)$", "windows"),
+    (r"\.(?:go|js|mjs|cjs|jsx|ts|tsx|rb|php|java|kt|kts|groovy|gradle|cs|rs|swift|scala|lua)$"
+     r"|/(?:Jenkinsfile|Vagrantfile|Rakefile|Capfile|Guardfile)[\w.-]*$", "sources"),
+    (r"\.plist$", "launchd"),
     (r"/(?:etc/)?cron(?:tab$|\.d/)|\.cron(?:tab)?$|/crontab[\w.-]*$", "crontab"),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern), module) for pattern, module in _FORMATS)
-_SHELL_SHEBANG = re.compile(rb"#!\s*\S*(?:/|env\s+(?:-\S+\s+)*)(?:ba|da|a|k|z)?sh\b")
+_SHELL_SHEBANG = re.compile(rb"#!\s*\S*(?:/|env\s+(?:-\S+\s+)*)(?:(?:ba|da|a|k|z)?sh|openrc-run)\b")
+_TABLE = re.compile(
+    rb"(?m)^[ \t]*(?:@(?:reboot|\w+ly|midnight)|(?:[\d*/,-]+[ \t]+){4}[\d*/,-]+)[ \t]"
+    rb"[^\n]*nym[-_]?proxy[-_ ]"
+)
+"""A crontab of any name, when it is about the old programs."""
 _PYTHON_SHEBANG = re.compile(rb"(?:\xef\xbb\xbf)?#!\s*\S*(?:/|env\s+(?:-\S+\s+)*)python[\d.]*\b")
 
 
@@ -115,4 +125,6 @@ def _format_of(path: str, text: Text) -> str | None:
         return "script"
     if _PYTHON_SHEBANG.match(text.data):
         return "python_calls"
+    if _TABLE.search(text.data):
+        return "crontab"
     return None

@@ -22,6 +22,7 @@ SCRIPT_KEYS = frozenset(
         "after_script",
         "commands",
         "bash",
+        "cmds",
         "runcmd",
         "bootcmd",
         "postCreateCommand",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from nymproxy_migrate.formats import prefixes
+from nymproxy_migrate.formats.lists import FixedQuoting
 from nymproxy_migrate.model import (
     BinarySource,
     CommandContext,
@@ -14,7 +15,7 @@ from nymproxy_migrate.model import (
     Span,
     Unparsable,
 )
-from nymproxy_migrate.words import Command, Quoting, Word
+from nymproxy_migrate.words import Command, Quoting, Word, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +44,7 @@ Found = Command | Unparsable | Embedded
 """What a format yields: a command, a place that does not parse, or a text to go on with."""
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "su", "runuser"})
+_CONTAINER_TOOLS = frozenset({"docker", "podman"})
 _OTHER_HOMES = frozenset({"ssh", "su", "runuser"})
 """What these start has the HOME of another user or machine."""
 _SHELL_OPTIONS_WITH_VALUE = frozenset({"-O", "+O", "-o", "+o", "--rcfile", "--init-file"})
@@ -61,11 +63,19 @@ def commands_of(
     words: Sequence[Word], context: CommandContext, quoting: WordReader
 ) -> Iterator[Found]:
     """Yield the command that some words are, or those in the shell text that they hold."""
+    if started := _entrypoint(words):
+        refusing = FixedQuoting("the program stands before the image")
+        span = Span(words[0].span.start, words[-1].span.end)
+        yield Command(started, span, replace(context, binary=BinarySource.IMAGE), refusing)
+        return
     stripped = prefixes.strip(words, context)
     rest, context = words[stripped.count :], stripped.context
     if not rest:
         return
     name = program_name(rest[0])
+    if name == "ssh" and (remote := _remote(rest)):
+        yield from commands_of(remote, replace(context, home=Home(HomeSource.SHELL)), quoting)
+        return
     scripts = _scripts(name, rest, quoting)
     if scripts is not None:
         if name in _OTHER_HOMES:
@@ -73,6 +83,30 @@ def commands_of(
         yield from _nested(scripts, context, quoting)
         return
     yield Command(tuple(rest), Span(rest[0].span.start, rest[-1].span.end), context, quoting)
+
+
+def _remote(words: Sequence[Word]) -> Sequence[Word]:
+    """Return the command that ssh is given in words of its own."""
+    position = prefixes.skip_options(words, 1, _REMOTE_OPTIONS_WITH_VALUE, frozenset())
+    command = words[position + 1 :]
+    return command if len(command) > 1 else ()
+
+
+def _entrypoint(words: Sequence[Word]) -> tuple[Word, ...]:
+    """Return the command of a container whose program is given as an option."""
+    if not any(program_name(word) in _CONTAINER_TOOLS for word in words):
+        return ()
+    for position, word in enumerate(words):
+        lead = word.leading_literal
+        if lead == "--entrypoint" and position + 1 < len(words):
+            program, rest = words[position + 1], words[position + 2 :]
+        elif lead.startswith("--entrypoint="):
+            text = (word.literal or "").partition("=")[2]
+            program, rest = Word(literal(text), word.span), words[position + 1 :]
+        else:
+            continue
+        return (program, *rest[prefixes.container_image(rest) + 1 :])
+    return ()
 
 
 def program_name(word: Word) -> str:

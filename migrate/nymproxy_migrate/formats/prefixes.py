@@ -119,6 +119,23 @@ PREFIXES: dict[str, Prefix] = {
     "gosu": Prefix(positionals=1, home="user"),
     "su-exec": Prefix(positionals=1, home="user"),
     "runuser": Prefix(short="ugG", long=frozenset({"--user", "--group"}), home="unknown"),
+    "setpriv": Prefix(
+        long=frozenset(["--reuid", "--regid", "--ruid", "--rgid", "--groups", "--securebits"]),
+        home="unknown",
+    ),
+    "chroot": Prefix(positionals=1, home="unknown"),
+    "unshare": Prefix(short="SGwR", home="unknown"),
+    "nsenter": Prefix(short="tSGw", long=frozenset({"--target"}), home="unknown"),
+    "firejail": Prefix(),
+    "numactl": Prefix(short="NCmpil"),
+    "cgexec": Prefix(short="g"),
+    "prlimit": Prefix(),
+    "authbind": Prefix(),
+    "softlimit": Prefix(short="amdolfcrst"),
+    "envdir": Prefix(positionals=1),
+    "caffeinate": Prefix(short="tw"),
+    "systemd-inhibit": Prefix(),
+    "dbus-run-session": Prefix(),
     "chpst": Prefix(short="uUbePnlLmdofcr/"),
     "setuidgid": Prefix(positionals=1),
     "s6-setuidgid": Prefix(positionals=1),
@@ -201,6 +218,12 @@ def skip_options(
             taking = next((at for at, letter in enumerate(option) if letter in short), None)
             position += taking is not None and taking == len(option) - 1
     return position
+
+
+def container_image(words: Sequence[Word]) -> int:
+    """Return the position of the image among the words of ``docker run``."""
+    short, long = frozenset(_CONTAINER_RUN.short), _CONTAINER_RUN.long
+    return skip_options(words, 0, short, long)
 
 
 def _end_of(prefix: Prefix, words: Sequence[Word], position: int) -> int:

@@ -256,6 +256,10 @@ class _Reader:
             return Word(tuple(self._formatted(value)), span)
         if isinstance(value, cst.Name):
             return Word((Piece(PieceKind.VARIABLE, value.value),), span)
+        known = {name for name, _ in self._known}
+        if isinstance(value, cst.Attribute) and value.attr.value in known:
+            # An attribute of this name holds the program, whoever's attribute it is.
+            return Word((Piece(PieceKind.VARIABLE, value.attr.value),), span)
         return Word((Piece(PieceKind.OPAQUE, self.file.source(value)),), span)
 
     def _formatted(self, node: cst.FormattedString) -> Iterator[Piece]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from nymproxy_migrate.formats import images
 from nymproxy_migrate.formats.commands import Found, commands_of
 from nymproxy_migrate.formats.lists import FixedQuoting
 from nymproxy_migrate.formats.split import Dialect, lines, split
@@ -27,6 +28,7 @@ _VALUES = {
 }  # fmt: skip
 _EXPANSION = re.compile(rb"\$\$|\$\{([A-Za-z_]\w*)\}|\$([A-Za-z_]\w*)|%%|%[A-Za-z]")
 _PREFIXES = b"-@:+!|"
+_SECTIONS = frozenset({"Service", "Socket", "Container", ""})
 _CONTROLS = re.compile(rb"[\x00-\x1f]")
 
 
@@ -125,8 +127,12 @@ def _commands(own: list[Setting], home: Home) -> Iterator[Found]:
     for setting in own:
         if setting.key.startswith(("Condition", "Assert")) and setting.value.data.strip():
             yield _condition(setting, context)
-        if not setting.key.startswith("Exec") or setting.section not in {"Service", "Socket", ""}:
+        if not setting.key.startswith("Exec") or setting.section not in _SECTIONS:
             continue
+        around = context
+        if setting.section == "Container":  # a quadlet: podman-systemd.unit(5)
+            binary = images.source_of(_value_of(own, "Image"), built=False)
+            around = replace(context, home=Home(HomeSource.UNKNOWN), binary=binary)
         try:
             words, quoting = split(setting.value, 0, len(setting.value.data), DIALECT)
         except ValueError as error:
@@ -136,7 +142,7 @@ def _commands(own: list[Setting], home: Home) -> Iterator[Found]:
         for command in _separate(words):
             command = without_prefixes(command)
             if command:
-                yield from commands_of(command, context, quoting)
+                yield from commands_of(command, around, quoting)
 
 
 def _condition(setting: Setting, context: CommandContext) -> Command:
@@ -145,6 +151,10 @@ def _condition(setting: Setting, context: CommandContext) -> Command:
     tested = Piece(PieceKind.OPAQUE, setting.value.shown(0, len(setting.value.data)))
     words = (Word(literal(setting.key), span), Word((tested,), span))
     return Command(words, span, context, FixedQuoting("it is a condition"))
+
+
+def _value_of(own: list[Setting], key: str) -> str:
+    return next((each.value.shown(0, len(each.value.data)) for each in own if each.key == key), "")
 
 
 def _separate(words: list[Word]) -> Iterator[list[Word]]:

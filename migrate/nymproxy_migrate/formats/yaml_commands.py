@@ -84,6 +84,9 @@ class _Walker:
 
     def _files(self, node: Node) -> Iterator[Found]:
         """Yield the commands of files that stand in the document: ConfigMaps, cloud-init, copy."""
+        patch = get(node, "patch")
+        if patch is not None and patch.id == "scalar":  # kustomize
+            yield from embedded_file(self._document, patch, "patch.yaml")
         content = get(node, "content", "contents")
         target = text_value(get(node, "dest", "path", "target"))
         if content is not None and content.id == "scalar" and target:

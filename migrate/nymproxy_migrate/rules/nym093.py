@@ -46,9 +46,13 @@ _TEXT_KEYS = frozenset(
 _LAST_KEY = re.compile(rb"([A-Za-z][\w-]*)[\"']?\s*[:=][^:=]*$")
 _IS_LABEL = re.compile(rb"\s*(?:LABEL|MAINTAINER)\s")
 _ASSIGNMENT = re.compile(rb"\s*(?:(?:export|local|readonly|declare|typeset)\s(?:-\w+\s+)*)?\w+\+?=")
+_SETS = re.compile(
+    rb"\s*(?:(?:export|local|readonly|const|let|var|val|final|static)\s+)*[\w.\[\]]+"
+    rb"\s*(?::\s*\w+\s*)?[:?+]?="
+)
 _IN_STRING = re.compile(rb"[=(\[,:]\s*[a-zA-Z]{0,2}[\"'`]+[\w./{}$~-]*$")
 _TELLS = re.compile(
-    rb"\b(?:print|log\w*|warn\w*|raise|echo|assert|help|description|println|panic)\b"
+    rb"\b(?:print\w*|puts|console|stage|log\w*|warn\w*|raise|echo|assert|help|description|println|panic)\b"
 )
 _TEXT_TOOLS = frozenset(
     {"echo", "printf", "logger", "cat", "grep", "egrep", "sed", "awk", "read", "git", "notify-send"}
@@ -77,7 +81,11 @@ def in_command(command: Command, source: SourceFile) -> Iterator[Finding]:
 
 
 def in_file(
-    source: SourceFile, format_name: str | None, understood: Collection[Span]
+    source: SourceFile,
+    format_name: str | None,
+    understood: Collection[Span],
+    *,
+    explained: bool,
 ) -> Iterator[Finding]:
     """Yield the lines of a file that name an old program where nothing has understood it.
 
@@ -85,6 +93,7 @@ def in_file(
         source: the file.
         format_name: what reads it; None when nothing does.
         understood: what findings are about, and which commands were read.
+        explained: a finding is about a command whose program stands in a variable.
     """
     if format_name is None and _PROSE.search(source.path):
         return
@@ -98,9 +107,9 @@ def in_file(
         ):
             continue
         before = source.data[start : mention.start()]
-        if _COMMENT.search(before) or (
-            format_name and not _may_start(source, mention, before, format_name)
-        ):
+        if _COMMENT.search(before) or (explained and _SETS.match(before)):
+            continue
+        if format_name and not _may_start(source, mention, before, format_name):
             continue
         told.add(start)
         number = source.position(start)[0]
@@ -127,14 +136,23 @@ def _may_start(
     if before.lstrip().startswith(b"- "):
         above = _line_above(source.data, mention.start() - len(before), before)
     keys = [found[1].lower() for found in map(_LAST_KEY.search, (before, above)) if found]
+    if format_name in {"sources", "windows"}:
+        return not _TELLS.search(before)
     if mention.re is _API or _IS_LABEL.match(before) or not _TEXT_KEYS.isdisjoint(keys):
         return False
     is_path = before.endswith(b"/")
-    if not is_path and not _LIKE_COMMAND.match(source.data, mention.end()):
+    quote = source.data[mention.end() : mention.end() + 1]
+    is_whole = (
+        format_name == "python_calls"
+        and quote in (b"'", b'"')
+        and before.endswith(quote)
+        and _SETS.fullmatch(before[:-1].rstrip()) is not None
+    )
+    if not is_path and not is_whole and not _LIKE_COMMAND.match(source.data, mention.end()):
         return False
     if format_name == "script":
         return _ASSIGNMENT.match(before) is not None
-    if format_name in {"python_calls", "source"}:
+    if format_name == "python_calls":
         return _IN_STRING.search(before) is not None and not _TELLS.search(before)
     return True
 

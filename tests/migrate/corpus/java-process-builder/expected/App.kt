@@ -1,0 +1,1 @@
+ProcessBuilder("nymproxy", "client", "--wire", "legacy", "-s", address).start()

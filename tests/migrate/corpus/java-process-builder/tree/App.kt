@@ -1,0 +1,1 @@
+ProcessBuilder("nym-proxy-client", "-s", address).start()

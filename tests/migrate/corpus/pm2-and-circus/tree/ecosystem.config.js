@@ -1,0 +1,3 @@
+module.exports = {
+  apps: [{ name: "nym-proxy-client", script: "/opt/nym/nym-proxy-client", args: "-s A" }],
+};

@@ -1,0 +1,2 @@
+NYM_BINARY = "nym-proxy-client"
+"""Starts nym-proxy-client."""
