@@ -13,7 +13,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from anyio.abc import ByteReceiveStream, ByteSendStream, SocketStream
+    from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream, SocketStream
 
 LOST = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 
@@ -100,7 +100,7 @@ async def _serve(
                     async with await anyio.connect_tcp(host, target[1]) as upstream:
                         carried = bytearray()
                         proxy.carried.append(carried)
-                        await _join(stream, upstream, carried)
+                        await join(stream, upstream, carried)
         except LOST:
             return
 
@@ -110,7 +110,8 @@ async def _serve(
         group.cancel_scope.cancel()
 
 
-async def _join(client: SocketStream, upstream: SocketStream, carried: bytearray) -> None:
+async def join(client: ByteStream, upstream: ByteStream, carried: bytearray) -> None:
+    """Pass bytes on both ways until one side ends, and keep what the client says."""
     async with anyio.create_task_group() as group:
 
         async def copy(source: ByteReceiveStream, target: ByteSendStream, seen: bytearray) -> None:

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import ssl
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 import pytest
 import trustme
+from anyio.abc import SocketAttribute
+from anyio.streams.tls import TLSListener
 from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from nymproxy.connection_options import ConnectionOptions, TlsMode
+from nymproxy.connection_options import DEFAULT_OPTIONS, ConnectionOptions, TlsMode
 from nymproxy.errors import GatewayUnreachable, TopologyUnavailable, UnknownGateway
+from nymproxy.localnet import Localnet, LocalnetConfig
+from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.connecting import Environment, find_gateway
-from nymproxy.mixnet.directory import choose_gateway
+from nymproxy.mixnet.directory import ApiUrl, NetworkDetails, choose_gateway
+from nymproxy.mixnet.directory.bodies import (
+    ACTIVE_MIXNODES_PATH,
+    ENTRY_GATEWAYS_PATH,
+    KEY_ROTATION_PATH,
+    REWARDED_SET_PATH,
+)
+from nymproxy.mixnet.directory.client import MAX_BODY_BYTES
+from nymproxy.mixnet.directory.http_session import http_session
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.storage import ClientKeys, GatewayRegistration, StoredClient
-from tests.directory.network import Network, identity, node, read_node
+from tests.directory.network import Network, identity, json_answer, node, read_node, serve
 from tests.gateway.fake_gateway import FakeGateway, FakeTime
 from tests.gateway.links import IDENTITY, make_link, running
-from tests.proxy_servers import http_proxy
+from tests.proxy_servers import http_proxy, join
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from anyio.abc import ByteStream
+
     from nymproxy.mixnet.directory import Topology
 
 
@@ -74,6 +93,56 @@ async def test_an_untrusted_certificate_is_refused_when_tls_must_be() -> None:
         await link.aclose()
         async with running(make_link(gateway, secure, fallback_url=plain)) as link:
             assert link.is_connected
+
+
+async def test_a_whole_client_goes_by_tls() -> None:
+    """A localnet whose gateway is behind a TLS server, and whose directory says so."""
+    authority, server = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with Localnet(LocalnetConfig(gateways=1, seed=7)) as localnet:
+        bodies = await read_bodies(localnet.directory_url.rstrip("/"))
+        plain_port = urlsplit(localnet.gateways[0].url).port
+        assert plain_port is not None
+        async with (
+            tls_in_front(server, plain_port) as port,
+            serve(lambda target: json_answer(bodies[urlsplit(target).path])) as directory,
+        ):
+            for entry in bodies[ENTRY_GATEWAYS_PATH]["nodes"]["data"]:
+                entry["entry"] |= {"hostname": "localhost", "wss_port": port, "ws_port": 9}
+            network = NetworkDetails("localnet", (ApiUrl(directory.url),), "")
+            options = ConnectionOptions(tls="always", ssl_context=trusting)
+            with anyio.fail_after(30):
+                async with await MessageClient.connect(
+                    network, profile="bare", options=options
+                ) as client:
+                    await client.send(client.address, b"to myself")
+                    assert (await anext(client.receive())).payload == b"to myself"
+
+
+async def read_bodies(url: str) -> dict[str, Any]:
+    paths = (KEY_ROTATION_PATH, REWARDED_SET_PATH, ACTIVE_MIXNODES_PATH, ENTRY_GATEWAYS_PATH)
+    async with http_session(
+        timeout_seconds=10, max_body_bytes=MAX_BODY_BYTES, options=DEFAULT_OPTIONS
+    ) as session:
+        return {path: await session.get(url + path, json.loads) for path in paths}
+
+
+@asynccontextmanager
+async def tls_in_front(context: ssl.SSLContext, plain_port: int) -> AsyncIterator[int]:
+    """Take TLS off, and pass the rest on to a port of this machine."""
+    plain = await anyio.create_tcp_listener(local_host="localhost")
+    listener = TLSListener(plain, context, standard_compatible=False)
+
+    async def serve_one(stream: ByteStream) -> None:
+        async with stream, await anyio.connect_tcp("127.0.0.1", plain_port) as upstream:
+            await join(stream, upstream, bytearray())
+
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, serve_one)
+        yield plain.extra(SocketAttribute.local_port)
+        group.cancel_scope.cancel()
 
 
 # Which URLs are used, by what is stored, offered and asked for.

@@ -35,16 +35,8 @@ def test_other_lengths_are_refused(length: int) -> None:
 def test_rotation_marker_is_the_parity(rotation_id: int) -> None:
     marker = KeyRotation.from_rotation_id(rotation_id)
     assert marker is (KeyRotation.ODD if rotation_id % 2 else KeyRotation.EVEN)
-    assert KeyRotation.from_byte(int(marker)) is marker
 
 
 @pytest.mark.parametrize("rotation_id", [0, 2**32 - 1])
 def test_no_rotation_is_unknown(rotation_id: int) -> None:
     assert KeyRotation.from_rotation_id(rotation_id) is KeyRotation.UNKNOWN
-
-
-@pytest.mark.parametrize("value", [3, 255, -1])
-def test_other_marker_bytes_are_refused(value: int) -> None:
-    with pytest.raises(SphinxError) as caught:
-        KeyRotation.from_byte(value)
-    assert caught.value.kind is SphinxErrorKind.INVALID_PACKET

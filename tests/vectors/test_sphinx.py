@@ -311,4 +311,3 @@ def test_sizes_at_nodes(case: dict[str, Any]) -> None:
 )
 def test_key_rotation_markers(rotation_id: int, byte: int) -> None:
     assert KeyRotation.from_rotation_id(rotation_id) == byte
-    assert KeyRotation.from_byte(byte) == byte

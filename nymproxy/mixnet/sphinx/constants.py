@@ -105,17 +105,3 @@ class KeyRotation(enum.IntEnum):
         if rotation_id in (0, 0xFFFF_FFFF):
             return cls.UNKNOWN
         return cls.ODD if rotation_id % 2 else cls.EVEN
-
-    @classmethod
-    def from_byte(cls, value: int) -> KeyRotation:
-        """Read the marker byte of a frame.
-
-        Raises:
-            SphinxError: it is neither 0, 1 nor 2 (``INVALID_PACKET``).
-        """
-        try:
-            return cls(value)
-        except ValueError as error:
-            raise SphinxError(
-                SphinxErrorKind.INVALID_PACKET, f"no key rotation marker has the value {value}"
-            ) from error
