@@ -21,10 +21,11 @@ IO_MODULES = (
 # re-exports only what is no shell, so nobody pays for I/O who imports a codec.
 SHELLS: dict[str, set[str]] = {
     "nymproxy": {"_background_task", "_dial", "_file_lock", "_httpcore_backend", "_signal"},
-    "nymproxy.channel": {"channel", "driver", "mux"},
+    "nymproxy.channel": {"channel", "driver", "mux", "strays"},
     "nymproxy.forward": {"forwarder", "listener", "sockets"},
     "nymproxy.legacy": {
-        "client", "client_pool", "connector", "identities", "server", "session", "upstream_header",
+        "app_connections", "client", "client_pool", "connector", "identities", "server", "session",
+        "upstream_header",
     },
     "nymproxy.localnet": {
         "client_links", "delayer", "directory_server", "gateway_bandwidth", "gateway_clients",

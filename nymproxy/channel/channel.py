@@ -89,6 +89,11 @@ class Channel:
         return self._machine.inbound.has_payload
 
     @property
+    def has_delivered_data(self) -> bool:
+        """True once a payload of ours that is not empty was acknowledged."""
+        return self._machine.outbound.flight.acknowledged_bytes > 0
+
+    @property
     def is_at_end(self) -> bool:
         """True when the peer's direction has ended and everything was received."""
         return self._machine.is_at_end
@@ -252,6 +257,7 @@ class Channel:
             await anyio.lowlevel.checkpoint()
             return
         machine.app_closed()
+        self._driver.release()
         self._changed()
         is_flushed = False
         try:
@@ -266,6 +272,7 @@ class Channel:
     def abort(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:
         """End both directions at once; the peer is told so where the protocol can. Idempotent."""
         self._machine.abort(code, reason)
+        self._driver.release()
         self._changed()
 
     async def wait_established(self, timeout: float | None = None) -> None:

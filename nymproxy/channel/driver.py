@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy._signal import Signal
+from nymproxy.address import SenderTag
 from nymproxy.channel.protocol import AbortSignal
-from nymproxy.errors import NymError
+from nymproxy.errors import NymError, ResetCode, StreamReset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.address import NymAddress
     from nymproxy.channel.link import ChannelLink, Message
     from nymproxy.channel.table import ChannelKey
     from nymproxy.mixnet.transport import Delivery, MessageTransport
@@ -67,6 +68,7 @@ class ChannelDriver:
         transport: carries them.
         lane: the channel's own.
         schedule: called with the driver and the machine's next deadline.
+        on_released: called when the application lets go of a channel that is done.
         under_way: where its messages are counted.
     """
 
@@ -78,6 +80,7 @@ class ChannelDriver:
         transport: MessageTransport,
         lane: int,
         schedule: Callable[[ChannelDriver, float], None],
+        on_released: Callable[[ChannelDriver], None],
         under_way: UnderWay,
     ) -> None:
         self.link = link
@@ -92,7 +95,10 @@ class ChannelDriver:
         self.is_done = False
         """The sending task has ended; nothing more happens."""
         self._lane = lane
+        self.is_held = False
+        """An application has the channel, and has not closed or aborted it."""
         self._schedule = schedule
+        self._on_released = on_released
         self._under_way = under_way
         self._work = Signal()
         self._sending: anyio.CancelScope | None = None
@@ -114,6 +120,13 @@ class ChannelDriver:
         self.state.set()
         self._work.set()
         self._schedule(self, self.link.next_deadline(now))
+
+    def release(self) -> None:
+        """Note that the application has closed or aborted the channel. Idempotent."""
+        if self.is_held:
+            self.is_held = False
+            if self.is_done:
+                self._on_released(self)
 
     def _pacing_changed(self) -> None:
         if not self.is_done:
@@ -154,6 +167,8 @@ class ChannelDriver:
 
     async def _send(self, message: Message) -> None:
         is_abort = self.machine.error is not None
+        if is_abort and self._must_not_wait and not self._has_surb:
+            return  # the machine has given it out, and wants no more
         surbs = message.surbs if self.key.tag is None else 0
         delivery: Delivery | None = None
         try:
@@ -181,6 +196,22 @@ class ChannelDriver:
             if is_abort:
                 await _wait_acknowledged(delivery)
         self.changed(now)
+
+    @property
+    def _must_not_wait(self) -> bool:
+        """An abort is told to a stranger with what is in hand, or not at all: one that has said
+        nothing, and taken nothing, must not make us wait for his reply SURBs."""
+        machine = self.machine
+        error = machine.error
+        is_refusal = isinstance(error, StreamReset) and error.reset_code is ResetCode.REFUSED
+        has_spoken = machine.inbound.has_payload or machine.outbound.flight.acknowledged_bytes > 0
+        return is_refusal or not has_spoken
+
+    @property
+    def _has_surb(self) -> bool:
+        return not isinstance(self.peer, SenderTag) or (
+            self.transport.reply_surbs_in_hand(self.peer) > 0
+        )
 
     def _delivery_changed(self, message: Message, delivery: Delivery) -> None:
         if delivery.is_settled:

@@ -24,6 +24,8 @@ class Flight:
         """Messages whose last packet has not left."""
         self.unsent_bytes = 0
         """Payload bytes of them."""
+        self.acknowledged_bytes = 0
+        """Payload bytes that have arrived at the peer's gateway."""
 
     @property
     def is_empty(self) -> bool:
@@ -56,5 +58,5 @@ class Flight:
         if index not in self._messages:
             return False
         self.sent(index)
-        del self._messages[index]
+        self.acknowledged_bytes += self._messages.pop(index).size
         return True

@@ -18,8 +18,10 @@ from nymproxy._signal import Signal
 from nymproxy._timers import TimerQueue
 from nymproxy.channel.channel import Channel
 from nymproxy.channel.driver import ABORT_SECONDS, ChannelDriver, UnderWay
-from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, TableLimits
-from nymproxy.errors import ClientDisconnected, NymError, PhaseTimeout, ResetCode
+from nymproxy.channel.limited_log import LimitedLog
+from nymproxy.channel.strays import StraySender
+from nymproxy.channel.table import ChannelFault, ChannelKey, ChannelTable, Listener
+from nymproxy.errors import ClientDisconnected, NymError, PhaseTimeout, ResetCode, StreamError
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.transport import DEFAULT_LANE
 
@@ -30,15 +32,13 @@ if TYPE_CHECKING:
     from typing import Self
 
     from nymproxy.address import NymAddress, SenderTag
-    from nymproxy.channel.link import Stray
+    from nymproxy.channel.limits import TableLimits
     from nymproxy.channel.machine import ChannelMachine
     from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.transport import DeliveryRecord, MessageTransport
+    from nymproxy.mixnet.transport import MessageTransport
 
 logger = logging.getLogger("nymproxy.channel")
-
-_STRAY_SECONDS = 10.0
 
 
 class ChannelAcceptor:
@@ -113,10 +113,12 @@ class ChannelMux:
         self._arrived = Signal()
         self._timer_moved = Signal()
         self._wakes_at = math.inf
-        self._stray_waits = Signal()
-        self._strays_sent = Signal()
         self._ended = Signal()
         self._under_way = UnderWay()
+        self._strays = StraySender(
+            transport, self._table.strays, self._table.counters, self._under_way
+        )
+        self._log = LimitedLog(logger)
         self._background = BackgroundTask(self._run)
 
     @property
@@ -159,7 +161,7 @@ class ChannelMux:
             async with anyio.create_task_group() as task_group:
                 self._task_group = task_group
                 task_group.start_soon(self._run_timers)
-                task_group.start_soon(self._send_strays)
+                task_group.start_soon(self._strays.run)
                 task_status.started()
                 cause = await self._receive()
                 self._end(cause)
@@ -178,7 +180,11 @@ class ChannelMux:
 
     def _message_received(self, payload: bytes, tag: SenderTag | None) -> None:
         now = anyio.current_time()
-        key = self._table.message_received(payload, tag, now)
+        try:
+            key = self._table.message_received(payload, tag, now)
+        except ChannelFault as fault:
+            self._fault(self._drivers.get(fault.key), fault)
+            return
         self._settle(now)
         if key is None:
             return
@@ -192,8 +198,7 @@ class ChannelMux:
 
     def _settle(self, now: float) -> None:
         """Go on with what the table has to say besides the channel that it was told of."""
-        if self._table.strays:
-            self._stray_waits.set()
+        self._strays.wake()
         if self._table.next_deadline(now) < self._wakes_at:
             self._timer_moved.set()
         changed = self._table.take_changed()
@@ -212,6 +217,7 @@ class ChannelMux:
             self.transport,
             next(self._lanes),
             self._schedule,
+            self._released,
             self._under_way,
         )
         self._drivers[key] = driver
@@ -222,14 +228,27 @@ class ChannelMux:
     async def _drive(self, driver: ChannelDriver) -> None:
         try:
             await driver.run()
+        except Exception as error:  # other channels must not pay for it
+            self._fault(driver, error)
         finally:
             if not driver.link.is_over:  # cancelled, and that is only when the mux ends
                 self._end(None)
             self._timers.cancel(driver)
             del self._drivers[driver.key], self._channels[driver.key]
-            self._table.remove(driver.key, driver.peer, anyio.current_time())
-            if self._table.strays:
-                self._stray_waits.set()
+            now = anyio.current_time()
+            self._table.remove(driver.key, driver.peer, now, is_held=driver.is_held)
+            self._strays.wake()
+
+    def _fault(self, driver: ChannelDriver | None, error: Exception) -> None:
+        """Let what should not have happened end the channel that it happened to."""
+        now = anyio.current_time()
+        self._log.warning(now, "A channel was ended by a fault in nymproxy", exc_info=error)
+        if driver is not None:
+            driver.machine.transport_failed(StreamError("a fault in nymproxy ended the channel"))
+            driver.changed(now)
+
+    def _released(self, driver: ChannelDriver) -> None:
+        self._table.release(driver.key, anyio.current_time())
 
     def _end(self, cause: NymError | None) -> None:
         """Fail all that goes on: nobody may wait for a transport that is gone. Idempotent."""
@@ -258,33 +277,12 @@ class ChannelMux:
                 await self._timer_moved.wait()
             now = anyio.current_time()
             for driver in self._timers.pop_due(now):
-                driver.tick(now)
+                try:
+                    driver.tick(now)
+                except Exception as error:  # other channels must not pay for it
+                    self._fault(driver, error)
             self._table.tick(now)
             self._settle(now)
-
-    async def _send_strays(self) -> None:
-        while True:
-            while self._table.strays:
-                await self._send_stray(self._table.strays.popleft())
-            self._strays_sent.set()
-            await self._stray_waits.wait()
-
-    async def _send_stray(self, stray: Stray) -> None:
-        self._under_way.begin()
-        delivery = None
-        try:
-            with anyio.move_on_after(_STRAY_SECONDS):
-                delivery = await self.transport.send(stray.to, stray.payload, surbs=stray.surbs)
-        except NymError as error:
-            logger.debug("a refusal could not be sent: %s", error.code)
-        if delivery is None:
-            self._under_way.end()
-        else:
-            delivery.subscribe(self._stray_changed)
-
-    def _stray_changed(self, delivery: DeliveryRecord) -> None:
-        if delivery.is_settled:
-            self._under_way.end()
 
     # Opening.
 
@@ -319,6 +317,7 @@ class ChannelMux:
         key, machine = self._table.open(protocol, to, anyio.current_time())
         driver = self._start(key, to)
         channel = self._channels[key]
+        driver.is_held = True
         is_open = False
         try:
             if protocol.opens_explicitly:
@@ -328,6 +327,7 @@ class ChannelMux:
             is_open = True
         finally:
             if not is_open:
+                driver.release()
                 machine.abort(ResetCode.CANCELLED, "given up while it was opened")
                 driver.changed(anyio.current_time())
         return channel
@@ -356,7 +356,10 @@ class ChannelMux:
 
     def _accept(self, listener: Listener) -> Channel | None:
         key = self._table.accept(listener)
-        return None if key is None else self._channels[key]
+        if key is None:
+            return None
+        self._drivers[key].is_held = True
+        return self._channels[key]
 
     def _close_listener(self, listener: Listener) -> None:
         now = anyio.current_time()
@@ -398,8 +401,7 @@ class ChannelMux:
 
     async def _all_told(self) -> None:
         """Wait until nothing is left to be sent, or to be acknowledged."""
-        if self._table.strays:
-            await self._strays_sent.wait()
+        await self._strays.all_sent()
         await self._under_way.settled()
 
     def _for_each(self, action: Callable[[ChannelMachine], None]) -> None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.link import Admission, ChannelLink, LinkContext, Stray
 from nymproxy.channel.machine import ChannelMachine
-from nymproxy.channel.orphans import OrphanLimits, Orphans
-from nymproxy.channel.rules import KIB, MIB
+from nymproxy.channel.orphans import Orphans
 from nymproxy.channel.segment import NUMBERED_KINDS, ChannelId, Segment, SegmentKind
 from nymproxy.channel.tombstones import Tombstones
 from nymproxy.errors import ChannelFormatError, ListenerAlreadyTaken, ResetCode
@@ -43,31 +42,16 @@ class ChannelKey(NamedTuple):
     channel_id: ChannelId
 
 
-@dataclass(frozen=True, slots=True)
-class TableLimits:
-    """Bounds of one client.
+class ChannelFault(Exception):
+    """A machine failed in a way that it should not.
 
     Attributes:
-        channels: open at the same time; a peer's Open beyond it is refused.
-        unclaimed_seconds: how long an Open waits for a listener to be made.
-        unclaimed: how many of them.
-        unclaimed_payload_bytes: largest payload of one of them.
-        backlog_bytes: held by channels that wait to be accepted, all together.
-        stray_messages: answers that wait to be sent outside of any channel.
-        orphans: of frames that came before their Open.
-        tombstone_seconds: how long the id of a channel that is over is remembered.
-        tombstones: how many.
+        key: of the channel.
     """
 
-    channels: int = 1024
-    unclaimed_seconds: float = 5.0
-    unclaimed: int = 128
-    unclaimed_payload_bytes: int = 64 * KIB
-    backlog_bytes: int = 64 * MIB
-    stray_messages: int = 256
-    orphans: OrphanLimits = field(default_factory=OrphanLimits)
-    tombstone_seconds: float = 600.0
-    tombstones: int = 10_000
+    def __init__(self, key: ChannelKey) -> None:
+        super().__init__("a channel's machine failed")
+        self.key = key
 
 
 class Listener:
@@ -169,17 +153,26 @@ class ChannelTable:
             self.counters["reset-before-accept"] += 1
         return None
 
-    def remove(self, key: ChannelKey, peer: NymAddress | SenderTag, now: float) -> None:
-        """Forget a channel that is over, but for its tombstone."""
+    def remove(
+        self, key: ChannelKey, peer: NymAddress | SenderTag, now: float, *, is_held: bool = False
+    ) -> None:
+        """Forget a channel that is over, but for its tombstone; ``is_held``: an application has it
+        still, until :meth:`release`."""
         machine = self.channels.pop(key, None)
         if machine is not None:
             link = self.links.pop(key)
             self._unconfirmed.discard(key)
             self._linkers[key.protocol].removed(link)
             answers = not (machine.inbound.has_ended or machine.was_reset_by_peer)
-            self._tombstones.add(key, peer, now, answers=answers, words=link.last_words())
+            self._tombstones.add(
+                key, peer, now, answers=answers, words=link.last_words(), is_held=is_held
+            )
             if machine.error is None and machine.inbound.has_dropped_payload:
                 self._answer_dropped(key, peer, machine, now)
+
+    def release(self, key: ChannelKey, now: float) -> None:
+        """Note that the application has let go of a channel that was over before."""
+        self._tombstones.release(key, now)
 
     # Receiving.
 
@@ -214,7 +207,10 @@ class ChannelTable:
             if segment.kind is SegmentKind.OPEN:
                 self._drop("duplicate-open")
             else:
-                link.segment_received(segment, now)
+                try:
+                    link.segment_received(segment, now)
+                except Exception as error:
+                    raise ChannelFault(key) from error
                 self._confirm(key)
                 self._check_backlog(key, link.machine)
             return key
@@ -272,13 +268,16 @@ class ChannelTable:
         traits = listener.protocol.answer(segment)
         assert key.tag is not None
         machine = ChannelMachine(key.channel_id, traits, is_dialer=False, now=now)
-        machine.attach_listener()
-        link = self._linkers[key.protocol].accept(machine, segment, key.tag, now)
+        try:
+            machine.attach_listener()
+            link = self._linkers[key.protocol].accept(machine, segment, key.tag, now)
+            for orphan in self._orphans.take(key, now):
+                link.segment_received(orphan, now)
+        except Exception as error:
+            raise ChannelFault(key) from error
         self.channels[key] = machine
         self.links[key] = link
         self._unconfirmed.add(key)
-        for orphan in self._orphans.take(key, now):
-            link.segment_received(orphan, now)
         self._confirm(key)
         return key
 

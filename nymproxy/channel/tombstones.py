@@ -57,15 +57,17 @@ class Tombstone:
 
 
 class Tombstones(Generic[K]):
-    """Remembers keys for ``lifetime`` seconds, at most ``limit`` of them (the oldest go first)."""
+    """Remembers keys for ``lifetime`` seconds, at most ``limit`` of them: the oldest go first, but
+    none that an application still holds."""
 
     def __init__(self, *, lifetime: float = 600.0, limit: int = 10_000) -> None:
         self._lifetime = lifetime
         self._limit = limit
         self._stones: OrderedDict[K, Tombstone] = OrderedDict()
+        self._held: dict[K, Tombstone] = {}
 
     def __len__(self) -> int:
-        return len(self._stones)
+        return len(self._stones) + len(self._held)
 
     def add(
         self,
@@ -75,18 +77,33 @@ class Tombstones(Generic[K]):
         *,
         answers: bool,
         words: LastWords | None = None,
+        is_held: bool = False,
     ) -> None:
-        """Remember a key from now on."""
+        """Remember a key from now on; with ``is_held`` at least until :meth:`release`."""
+        stone = Tombstone(now + self._lifetime, peer, answers, words)
+        if is_held and len(self._held) < self._limit:
+            self._held[key] = stone
+        else:
+            self._bury(key, stone, now)
+
+    def release(self, key: K, now: float) -> None:
+        """Note that nobody holds the channel any more. Idempotent."""
+        stone = self._held.pop(key, None)
+        if stone is not None:
+            stone.expires_at = now + self._lifetime
+            self._bury(key, stone, now)
+
+    def _bury(self, key: K, stone: Tombstone, now: float) -> None:
         self._expire(now)
         self._stones.pop(key, None)
-        self._stones[key] = Tombstone(now + self._lifetime, peer, answers, words)
+        self._stones[key] = stone
         if len(self._stones) > self._limit:
             self._stones.popitem(last=False)
 
     def get(self, key: K, now: float) -> Tombstone | None:
         """Return the tombstone of a key, if it has one."""
         self._expire(now)
-        return self._stones.get(key)
+        return self._stones.get(key) or self._held.get(key)
 
     def _expire(self, now: float) -> None:
         while self._stones:

@@ -28,6 +28,7 @@ async def _serve(settings: ClientSettings) -> None:
         identity_mode=settings.identity_mode.value,
         profile=settings.profile.value,
         options=connection_options(settings, os.environ),
+        max_connections=settings.max_connections,
     )
 
     def ready() -> dict[str, object]:

@@ -110,6 +110,9 @@ async def _serve(settings: ServerSettings) -> None:
         settings=WireSettings(
             legacy=LegacySettings(close_to_legacy_clients=settings.close_to_legacy_clients)
         ),
+        max_sessions=settings.max_sessions,
+        max_sessions_per_client=settings.max_sessions_per_client,
+        connect_rate=settings.connect_rate,
     )
 
     def ready() -> dict[str, object]:

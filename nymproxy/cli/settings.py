@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_type_hints
 import typer
 
 from nymproxy.cli.choices import Accept, IdentityMode, Profile, Tls, Wire
+from nymproxy.legacy.limits import DEFAULT_LIMITS, MAX_CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _S = TypeVar("_S")
 
+_LIMITS = "Limits"
 _NETWORK = "Network"
 _OUTPUT = "Output"
 _PRIVACY = "Privacy"
@@ -139,6 +141,15 @@ class ClientSettings(ProxySettings):
             "identities; 'shared': one identity, so all connections are linkable.",
         ),
     ] = IdentityMode.PER_CONNECTION
+    max_connections: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            rich_help_panel=_LIMITS,
+            help="Local connections at once. For one more, the longest silent one goes; if none "
+            "is silent, it waits.",
+        ),
+    ] = MAX_CONNECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +212,26 @@ class ServerSettings(ProxySettings):
             help="Tell old clients when the upstream ends, too (Rust clients ignore it).",
         ),
     ] = False
+    max_sessions: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            rich_help_panel=_LIMITS,
+            help="Sessions at once. For one more, the longest idle one goes; if none is idle, it "
+            "is refused.",
+        ),
+    ] = DEFAULT_LIMITS.sessions
+    max_sessions_per_client: Annotated[
+        int, typer.Option(min=1, rich_help_panel=_LIMITS, help="The same for each sender tag.")
+    ] = DEFAULT_LIMITS.sessions_per_client
+    connect_rate: Annotated[
+        float,
+        typer.Option(
+            min=0.001,
+            rich_help_panel=_LIMITS,
+            help="New connections to the TCP service in a second; others wait.",
+        ),
+    ] = DEFAULT_LIMITS.connects_per_second
 
 
 def switches(settings: type[object]) -> Iterator[str]:

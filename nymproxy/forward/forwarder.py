@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from nymproxy.errors import ResetCode
+from nymproxy.errors import ResetCode, StreamIdleTimeout
 from nymproxy.forward.sockets import reset_stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anyio.abc import ByteStream
 
     from nymproxy.errors import NymError
@@ -30,8 +32,11 @@ _CLEANUP_SECONDS = 5.0
 """Bound of everything done after the end, so that a proxy that stops does so in ten seconds: the
 channel may take as long again to tell its peer that it was aborted."""
 
+STALLED_SECONDS = 120.0
+"""Once the channel is over, its last bytes go into a socket that takes some in so long."""
 _LAST_BYTES_SECONDS = 1.0
 """What came before a failure of the channel may take so long to go into the socket."""
+_SHUTTING_DOWN = (ResetCode.SHUTTING_DOWN, "the proxy is shutting down")
 
 
 class ByteChannel(Protocol):
@@ -119,8 +124,10 @@ class Forwarding:
         socket: the TCP stream; anything that is an anyio byte stream works.
         channel: the channel.
         read_bytes: the largest piece read from the socket at once.
+        first: was read from the socket before.
         flush_when_stopped: :meth:`stop` ends the channel after what was read from the socket,
             where the protocol has no way to tell an abort; otherwise it aborts it.
+        on_first_bytes: called when the first bytes have gone through, in either direction.
     """
 
     def __init__(
@@ -129,17 +136,23 @@ class Forwarding:
         channel: ByteChannel,
         *,
         read_bytes: int = READ_BYTES,
+        first: bytes = b"",
         flush_when_stopped: bool = False,
+        on_first_bytes: Callable[[], None] | None = None,
     ) -> None:
         self._socket = socket
         self._channel = channel
         self._read_bytes = read_bytes
+        self._first = first
         self._flush_when_stopped = flush_when_stopped
+        self._on_first_bytes = on_first_bytes
         self._scope = anyio.CancelScope()
-        self._stopped = False
+        self._stopped_with: tuple[ResetCode, str] | None = None
         self._failure: tuple[ForwardEnd, Exception] | None = None
         self.bytes_to_channel = 0
         self.bytes_to_socket = 0
+        self.last_active_at = anyio.current_time()
+        """When bytes were accepted last, in either direction."""
 
     async def run(self) -> ForwardResult:
         """Forward until both directions have ended, or one has failed."""
@@ -155,7 +168,7 @@ class Forwarding:
             if self._failure is not None:
                 end = self._failure[0]
             else:
-                end = ForwardEnd.STOPPED if self._stopped else ForwardEnd.FINISHED
+                end = ForwardEnd.STOPPED if self._stopped_with else ForwardEnd.FINISHED
         finally:
             with anyio.move_on_after(_CLEANUP_SECONDS, shield=True):
                 await self._close(end)
@@ -166,15 +179,20 @@ class Forwarding:
             self._failure[1] if self._failure else None,
         )
 
-    def stop(self) -> None:
-        """End both directions soon; :meth:`run` returns when the peer has been told."""
-        self._stopped = True
+    def stop(
+        self,
+        code: ResetCode = _SHUTTING_DOWN[0],
+        reason: str = _SHUTTING_DOWN[1],
+    ) -> None:
+        """End both directions soon; :meth:`run` returns when the peer has been told why."""
+        self._stopped_with = code, reason
         self._scope.cancel()
 
     async def _socket_to_channel(self) -> None:
         while True:
             try:
-                data = await self._socket.receive(self._read_bytes)
+                data = self._first or await self._socket.receive(self._read_bytes)
+                self._first = b""
             except anyio.EndOfStream:
                 break
             except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
@@ -186,6 +204,7 @@ class Forwarding:
                 self._fail(ForwardEnd.CHANNEL_FAILED, error)
                 return
             self.bytes_to_channel += len(data)
+            self._moved()
         try:
             await self._channel.send_eof()
             await self._channel.drain()
@@ -207,20 +226,34 @@ class Forwarding:
                 self._fail(ForwardEnd.SOCKET_FAILED, error)
                 return
             self.bytes_to_socket += len(data)
+            self._moved()
         try:
             await self._socket.send_eof()
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError) as error:
             # On trio the shutdown of a socket whose peer has reset it is a bare OSError.
             self._fail(ForwardEnd.SOCKET_FAILED, error)
 
+    def _moved(self) -> None:
+        self.last_active_at = anyio.current_time()
+        if self._on_first_bytes is not None:
+            self._on_first_bytes()
+            self._on_first_bytes = None
+
     async def _watch_channel(self) -> None:
-        """Notice a failure while both directions wait for the socket, which may be for ever."""
+        """Let no direction wait for the socket for ever when the channel is over or has failed."""
         await self._channel.wait_closed()
+        error = anyio.BrokenResourceError()
         if self._channel.error is not None:
             await anyio.sleep(_LAST_BYTES_SECONDS)
-            error = anyio.BrokenResourceError()
             error.__cause__ = self._channel.error
             self._fail(ForwardEnd.CHANNEL_FAILED, error)
+            return
+        written = -1
+        while written != self.bytes_to_socket:
+            written = self.bytes_to_socket
+            await anyio.sleep(STALLED_SECONDS)
+        error.__cause__ = StreamIdleTimeout(f"the TCP side took nothing for {STALLED_SECONDS:g} s")
+        self._fail(ForwardEnd.SOCKET_FAILED, error)
 
     def _fail(self, end: ForwardEnd, error: Exception) -> None:
         if self._failure is None:
@@ -240,7 +273,7 @@ class Forwarding:
         elif end is ForwardEnd.SOCKET_FAILED:
             self._channel.abort(ResetCode.CANCELLED, "the TCP connection broke")
         else:
-            self._channel.abort(ResetCode.SHUTTING_DOWN, "the proxy is shutting down")
+            self._channel.abort(*(self._stopped_with or _SHUTTING_DOWN))
 
 
 async def forward(

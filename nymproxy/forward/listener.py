@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 from anyio.abc import SocketAttribute
@@ -15,7 +15,7 @@ from nymproxy.forward.endpoint import TcpEndpoint
 from nymproxy.forward.sockets import read_on_demand, reset_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from anyio.abc import Listener, SocketStream, TaskGroup
 
@@ -24,14 +24,13 @@ logger = logging.getLogger("nymproxy.forward")
 ACCEPT_PAUSE_SECONDS = 0.2
 """Pause after a failed accept: with no file descriptor left, the next one would fail at once."""
 
-ConnectionHandler: TypeAlias = "Callable[[SocketStream], Awaitable[None]]"
+ConnectionHandler: TypeAlias = "Callable[[SocketStream], Coroutine[Any, Any, None]]"
 
 
 class TcpListener:
     """Listens on one TCP endpoint and runs a handler for each connection.
 
-    A failed accept is logged and followed by a pause, never the end. At a connection limit, one
-    more connection waits to be handled and the others in the backlog of the operating system.
+    A failed accept is logged and followed by a pause, never the end.
 
     Use :meth:`bind`, then :meth:`serve`.
     """
@@ -40,25 +39,19 @@ class TcpListener:
         self,
         listeners: list[Listener[SocketStream]],
         *,
-        max_connections: int | None = None,
         accept_pause_seconds: float = ACCEPT_PAUSE_SECONDS,
     ) -> None:
         self._listeners = listeners
-        self._slots = anyio.Semaphore(max_connections) if max_connections is not None else None
         self._accept_pause_seconds = accept_pause_seconds
         self._local_endpoint: TcpEndpoint | None = None
 
     @classmethod
-    async def bind(
-        cls, endpoint: TcpEndpoint, *, max_connections: int | None = None
-    ) -> TcpListener:
+    async def bind(cls, endpoint: TcpEndpoint) -> TcpListener:
         """Bind and listen. Port 0 takes a free port; :attr:`local_endpoint` tells which.
 
         Raises:
             ConfigurationError: the address is not ours, or the port is in use or not allowed.
         """
-        if max_connections is not None and max_connections < 1:
-            raise ConfigurationError("the connection limit must be at least 1")
         try:
             listener = await anyio.create_tcp_listener(
                 local_host=endpoint.host, local_port=endpoint.port
@@ -67,7 +60,7 @@ class TcpListener:
             raise ConfigurationError(
                 f"cannot listen on {endpoint}: {error}; choose another address or port"
             ) from error
-        bound = cls(list(listener.listeners), max_connections=max_connections)
+        bound = cls(list(listener.listeners))
         assert bound.local_endpoint  # remembered, since a closed socket cannot tell it
         return bound
 
@@ -80,25 +73,42 @@ class TcpListener:
             self._local_endpoint = TcpEndpoint(host, first.extra(SocketAttribute.local_port))
         return self._local_endpoint
 
-    async def serve(self, handler: ConnectionHandler, task_group: TaskGroup) -> None:
-        """Accept until closed or cancelled; handlers run in ``task_group``."""
+    async def serve(
+        self,
+        handler: ConnectionHandler,
+        task_group: TaskGroup,
+        *,
+        room: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Accept until closed or cancelled.
+
+        Args:
+            handler: called with each connection.
+            task_group: where the handlers run.
+            room: awaited before each of them, if there is a limit: one connection waits here, the
+                others in the backlog of the operating system.
+        """
         async with anyio.create_task_group() as accepting:
             for listener in self._listeners:
-                accepting.start_soon(self._accept_all, listener, handler, task_group)
+                accepting.start_soon(self._accept_all, listener, handler, task_group, room)
 
     async def aclose(self) -> None:
         """Stop listening; running handlers go on."""
         await MultiListener(self._listeners).aclose()
 
     async def _accept_all(
-        self, listener: Listener[SocketStream], handler: ConnectionHandler, task_group: TaskGroup
+        self,
+        listener: Listener[SocketStream],
+        handler: ConnectionHandler,
+        task_group: TaskGroup,
+        room: Callable[[], Awaitable[None]] | None,
     ) -> None:
         while (stream := await self._accept(listener)) is not None:
             handed_over = False
             try:
-                if self._slots is not None:
-                    await self._slots.acquire()
-                task_group.start_soon(self._handle, handler, stream)
+                if room is not None:
+                    await room()
+                task_group.start_soon(handler, stream)
                 handed_over = True
             finally:
                 if not handed_over:
@@ -123,13 +133,6 @@ class TcpListener:
             else:
                 read_on_demand(stream)
                 return stream
-
-    async def _handle(self, handler: ConnectionHandler, stream: SocketStream) -> None:
-        try:
-            await handler(stream)
-        finally:
-            if self._slots is not None:
-                self._slots.release()
 
 
 def _hint(reason: BaseException) -> str:

@@ -6,7 +6,6 @@ src/tcp_proxy/tcp_proxy_client.rs.
 
 from __future__ import annotations
 
-import itertools
 import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,14 +16,21 @@ from anyio.from_thread import start_blocking_portal
 
 from nymproxy._background_task import BackgroundTask, without_group
 from nymproxy.address import NymAddress
+from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
 from nymproxy.forward.endpoint import TcpEndpoint, parse_port
 from nymproxy.forward.listener import TcpListener
 from nymproxy.forward.sockets import reset_stream
+from nymproxy.legacy.app_connections import (
+    FIRST_BYTES_SECONDS,
+    AppConnection,
+    AppConnections,
+)
 from nymproxy.legacy.background import RunningClient, running
 from nymproxy.legacy.connector import mixnet_connector
-from nymproxy.legacy.identities import IdentityMode, make_identities
+from nymproxy.legacy.identities import IdentityMode, Lease, make_identities
+from nymproxy.legacy.limits import MAX_CONNECTIONS
 from nymproxy.legacy.session import Session
 from nymproxy.legacy.upstream_header import make_header
 from nymproxy.legacy.wire import Destination, WireSettings, check_wire
@@ -68,7 +74,8 @@ class NymProxyClient:
         gateway: entry gateway of all clients; each chooses its own without one.
         settings: of both protocols; ``close_timeout`` wins over its own.
         upstream_header: ``host:port`` to ask the server for (servers that were told to allow it).
-        max_connections: TCP connections at once; more wait.
+        max_connections: TCP connections at once. For one more, the one goes that has been silent
+            for longest; if none is silent, it waits.
         options: TLS towards the gateway, and a proxy on the way to it.
         connector: connects mixnet clients, in place of everything about the network above.
 
@@ -93,7 +100,7 @@ class NymProxyClient:
         gateway: NodeIdentity | str | None = None,
         settings: WireSettings | None = None,
         upstream_header: str | None = None,
-        max_connections: int | None = None,
+        max_connections: int = MAX_CONNECTIONS,
         options: ConnectionOptions = DEFAULT_OPTIONS,
         connector: Connector | None = None,
     ) -> None:
@@ -103,7 +110,8 @@ class NymProxyClient:
             else NymAddress.parse(server_address)
         )
         self._endpoint = TcpEndpoint(listen_address.strip("[]"), parse_port(listen_port))
-        self._max_connections = max_connections
+        self._log = LimitedLog(logger)
+        self._connections = AppConnections(max_connections, self._log)
         self._header = None if upstream_header is None else make_header(upstream_header)
         self._identities = make_identities(
             identity_mode,
@@ -119,8 +127,6 @@ class NymProxyClient:
             amount=default_client_amount,
         )
         self._server_address = address
-        self._numbers = itertools.count(1)
-        self._sessions: dict[int, Session] = {}
         self._listener: TcpListener | None = None
         self._stop = anyio.Event()
         self._ended = anyio.Event()
@@ -146,9 +152,7 @@ class NymProxyClient:
         """
         if self._listener is not None:
             raise UsageError("this proxy client was run before; make another one")
-        self._listener = await TcpListener.bind(
-            self._endpoint, max_connections=self._max_connections
-        )
+        self._listener = await TcpListener.bind(self._endpoint)
         logger.info("Connecting to mixnet server at %r", self._server_address)
         try:
             with without_group():
@@ -188,7 +192,7 @@ class NymProxyClient:
     @property
     def session_count(self) -> int:
         """TCP connections being carried."""
-        return len(self._sessions)
+        return self._connections.session_count
 
     async def __aenter__(self) -> Self:
         """Run in the background; returns when connections can be served."""
@@ -212,32 +216,79 @@ class NymProxyClient:
             tasks.start_soon(self._stop_when_asked, listener)
             task_status.started()
             async with anyio.create_task_group() as sessions:
-                await listener.serve(self._carry, sessions)
+                await listener.serve(self._carry, sessions, room=self._connections.room)
             await self._identities.stop()
 
     async def _stop_when_asked(self, listener: TcpListener) -> None:
         await self._stop.wait()
         logger.info("Triggering client shutdown")
         await listener.aclose()
-        for session in list(self._sessions.values()):
-            session.stop()
+        self._connections.stop()
 
     async def _carry(self, stream: SocketStream) -> None:
         """Carry one TCP connection. Whatever goes wrong ends it with a reset, and nothing else."""
-        number = next(self._numbers)
+        connection = self._connections.add(stream)
+        number = connection.number
         try:
-            async with self._identities.channel() as channel:
-                session = self._sessions[number] = Session(number, channel)
-                if self._stop.is_set():
-                    session.stop()
-                if self._header is not None:
-                    await channel.send(self._header)
-                await session.run(stream)
+            with connection.scope:
+                await self._carry_by_an_identity(connection)
         except (NymError, OSError) as error:
-            logger.warning("Session %d could not be carried: %s", number, error)
+            self._log.warning(
+                anyio.current_time(), "Session %d could not be carried: %s", number, error
+            )
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
             logger.warning("Session %d ended at once: %s", number, error.__cause__ or "stopped")
+        except Exception as error:  # a fault of ours: other connections must not pay for it
+            logger.exception("Session %d ended: %s", number, type(error).__name__)
         finally:
-            self._sessions.pop(number, None)
+            self._connections.remove(connection)
             with anyio.CancelScope(shield=True):
                 await reset_stream(stream)  # nothing happens when it is closed already
+
+    async def _carry_by_an_identity(self, connection: AppConnection) -> None:
+        with anyio.move_on_after(FIRST_BYTES_SECONDS):
+            await connection.listen()
+        lease = await self._identity_for(connection)
+        if lease is None:
+            logger.debug("Connection %d ended without a word", connection.number)
+            return
+        async with lease.channel() as channel:
+            session = Session(
+                connection.number, channel, self._log, on_first_bytes=connection.spoke
+            )
+            connection.session = session
+            if self._stop.is_set():
+                session.stop()
+            if self._header is not None:
+                await channel.send(self._header)
+            await session.run(connection.stream, first=connection.first)
+
+    async def _identity_for(self, connection: AppConnection) -> Lease | None:
+        """Wait for an identity; ``None``: the app went away without a word."""
+        lease: Lease | None = None
+        try:
+            if connection.is_silent and not connection.is_gone:
+                with without_group():
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(_listen, connection, tasks.cancel_scope)
+                        await self._connections.silent_turn(connection)
+                        lease = await self._identities.take(is_patient=True)
+                        tasks.cancel_scope.cancel()
+        except BaseException:
+            _release(lease)  # cancelled on the way out
+            raise
+        if connection.is_gone:
+            _release(lease)
+            return None
+        return lease or await self._identities.take()
+
+
+async def _listen(connection: AppConnection, scope: anyio.CancelScope) -> None:
+    """Give up waiting as a silent connection as soon as it is none."""
+    await connection.listen()
+    scope.cancel()
+
+
+def _release(lease: Lease | None) -> None:
+    if lease is not None:
+        lease.release()

@@ -130,6 +130,7 @@ class ClientPool:
         self._backoff = backoff or Backoff()
         self._ready: deque[PooledClient] = deque()
         self._waiters: deque[_Waiter] = deque()
+        self._patient: deque[_Waiter] = deque()
         self._connecting = 0
         self._retry_at = 0.0
         self._last_error: NymError | OSError | None = None
@@ -184,8 +185,11 @@ class ClientPool:
 
     # Ours.
 
-    async def acquire(self) -> PooledClient:
+    async def acquire(self, *, is_patient: bool = False) -> PooledClient:
         """Take the oldest client, waiting for one to connect when there is none.
+
+        Args:
+            is_patient: wait behind all those who are not.
 
         Raises:
             UsageError: the pool is not running.
@@ -196,11 +200,12 @@ class ClientPool:
         if self._scope is None:
             raise UsageError("start the pool before taking clients from it")
         await anyio.lowlevel.checkpoint()
-        if not self._waiters and (taken := self._take()) is not None:
+        others = self._patient if is_patient else self._waiters
+        if not others and (taken := self._take()) is not None:
             return taken
         if self._last_error is not None and self._is_failing:
             raise self._last_error
-        return await self._wait_for_client()
+        return await self._wait_for_client(self._patient if is_patient else self._waiters)
 
     async def wait_ready(self) -> None:
         """Wait until a client can be taken without waiting; it stays in the pool.
@@ -255,8 +260,7 @@ class ClientPool:
 
     def _end(self) -> None:
         self._scope = None
-        while self._waiters:
-            self._settle(self._waiters.popleft(), error=ClientDisconnected("the pool was stopped"))
+        self._fail_all(ClientDisconnected("the pool was stopped"))
         self._stopped.set()
 
     async def _fill(
@@ -281,7 +285,8 @@ class ClientPool:
                 await self._wake.wait()
 
     def _connects_wanted(self, now: float) -> int:
-        missing = self._reserve + len(self._waiters) - len(self._ready) - self._connecting
+        waiting = len(self._waiters) + len(self._patient)
+        missing = self._reserve + waiting - len(self._ready) - self._connecting
         if now < self._retry_at:
             return 0
         # After a failure one attempt must succeed before there are several again.
@@ -317,8 +322,7 @@ class ClientPool:
         self._last_error = error
         logger.warning("Error creating client: %s, will retry in %.1f s", error, pause)
         if self._is_failing:
-            while self._waiters:
-                self._settle(self._waiters.popleft(), error=error)
+            self._fail_all(error)
 
     @property
     def _is_failing(self) -> bool:
@@ -332,10 +336,15 @@ class ClientPool:
     def _hand_out(self, pooled: PooledClient) -> None:
         if self._scope is None:
             pooled.release()
-        elif self._waiters:
-            self._settle(self._waiters.popleft(), taken=pooled)
+        elif line := self._waiters or self._patient:
+            self._settle(line.popleft(), taken=pooled)
         else:
             self._ready.append(pooled)
+
+    def _fail_all(self, error: NymError | OSError) -> None:
+        for line in (self._waiters, self._patient):
+            while line:
+                self._settle(line.popleft(), error=error)
 
     def _settle(
         self,
@@ -347,15 +356,15 @@ class ClientPool:
         waiter.taken, waiter.error = taken, error
         waiter.event.set()
 
-    async def _wait_for_client(self) -> PooledClient:
+    async def _wait_for_client(self, line: deque[_Waiter]) -> PooledClient:
         waiter = _Waiter()
-        self._waiters.append(waiter)
+        line.append(waiter)
         self._wake.set()
         try:
             await waiter.event.wait()
         except BaseException:  # cancelled; what was taken meanwhile goes to the next one
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
+            if waiter in line:
+                line.remove(waiter)
             elif waiter.taken is not None:
                 self._hand_out(waiter.taken)
             raise

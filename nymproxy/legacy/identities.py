@@ -35,6 +35,22 @@ logger = logging.getLogger("nymproxy.legacy")
 IdentityMode: TypeAlias = Literal["per-connection", "pool", "shared"]
 
 
+class Lease(Protocol):
+    """An identity for one connection: use :meth:`channel` or :meth:`release`, once."""
+
+    def channel(self) -> AbstractAsyncContextManager[Channel]:
+        """Open a channel; leaving ends it, and the identity if it was for it alone.
+
+        Raises:
+            NymError: the server cannot be reached.
+        """
+        ...
+
+    def release(self) -> None:
+        """Give it back unused."""
+        ...
+
+
 class Identities(Protocol):
     """Gives each connection a channel to the server."""
 
@@ -48,17 +64,41 @@ class Identities(Protocol):
         """
         ...
 
-    def channel(self) -> AbstractAsyncContextManager[Channel]:
-        """Open a channel; leaving ends it, and whatever identity was for it alone.
+    async def take(self, *, is_patient: bool = False) -> Lease:
+        """Wait for an identity; ``is_patient``: behind all who are not.
 
         Raises:
-            NymError: no client can be connected, or it cannot reach the server.
+            NymError: no client can be connected.
         """
         ...
 
     async def stop(self) -> None:
         """Disconnect, once all channels have been left."""
         ...
+
+
+class FreshLease:
+    """A client for one connection alone."""
+
+    def __init__(self, pooled: PooledClient, destination: Destination) -> None:
+        self._pooled = pooled
+        self._destination = destination
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[Channel]:
+        """See :class:`Lease`."""
+        async with self._pooled as client:
+            protocol = self._destination.protocol(client.packet_rate)
+            async with ChannelMux(client, [protocol], grace_seconds=FLUSH_SECONDS) as mux:
+                channel = await mux.open(protocol, self._destination.address)
+                yield channel
+                # The client goes with the channel: a second Close may still have to leave.
+                with anyio.move_on_after(FLUSH_SECONDS):
+                    await channel.wait_closed()
+
+    def release(self) -> None:
+        """See :class:`Lease`."""
+        self._pooled.release()
 
 
 class FreshIdentities:
@@ -93,36 +133,24 @@ class FreshIdentities:
                     await self.pool.wait_ready()
                 task_status.started()
 
-    @asynccontextmanager
-    async def channel(self) -> AsyncIterator[Channel]:
-        """See :class:`Identities`."""
-        pooled = await self._take()
-        async with pooled as client:
-            protocol = self._destination.protocol(client.packet_rate)
-            async with ChannelMux(client, [protocol], grace_seconds=FLUSH_SECONDS) as mux:
-                channel = await mux.open(protocol, self._destination.address)
-                yield channel
-                # The client goes with the channel: a second Close may still have to leave.
-                with anyio.move_on_after(FLUSH_SECONDS):
-                    await channel.wait_closed()
-
     async def stop(self) -> None:
         """See :class:`Identities`."""
         await self.pool.disconnect_pool()
 
-    async def _take(self) -> PooledClient:
+    async def take(self, *, is_patient: bool = False) -> FreshLease:
+        """See :class:`Identities`."""
         pooled = await self.pool.get_mixnet_client()
         if pooled is not None:
             logger.debug("Grabbed client %r from pool", pooled.client.address)
-            return pooled
+            return FreshLease(pooled, self._destination)
         if self.pool.get_pool_reserve():
             logger.info("Not enough clients in pool, creating ephemeral client")
-        pooled = await self.pool.acquire()
+        pooled = await self.pool.acquire(is_patient=is_patient)
         logger.debug(
             "Using %r for the moment, created outside of the connection pool",
             pooled.client.address,
         )
-        return pooled
+        return FreshLease(pooled, self._destination)
 
 
 @dataclass(eq=False, slots=True)
@@ -132,6 +160,34 @@ class _Slot:
     mux: ChannelMux | None = None
     channels: int = 0
     error: NymError | OSError | None = None
+
+
+class LastingLease:
+    """A place on an identity that others use too."""
+
+    def __init__(self, slot: _Slot, mux: ChannelMux, destination: Destination) -> None:
+        self._slot = slot
+        self._mux = mux
+        self._destination = destination
+        slot.channels += 1
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[Channel]:
+        """See :class:`Lease`."""
+        try:
+            protocol = self._destination.protocol(self._mux.transport.packet_rate)
+            channel = await self._mux.open(protocol, self._destination.address)
+            try:
+                yield channel
+            except BaseException:
+                channel.abort()
+                raise
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """See :class:`Lease`."""
+        self._slot.channels -= 1
 
 
 class LastingIdentities:
@@ -178,21 +234,10 @@ class LastingIdentities:
         finally:
             self._stopped.set()
 
-    @asynccontextmanager
-    async def channel(self) -> AsyncIterator[Channel]:
-        """See :class:`Identities`."""
+    async def take(self, *, is_patient: bool = False) -> LastingLease:
+        """See :class:`Identities`. Nobody waits for another one here."""
         slot, mux = await self._least_busy()
-        slot.channels += 1
-        try:
-            protocol = self._destination.protocol(mux.transport.packet_rate)
-            channel = await mux.open(protocol, self._destination.address)
-            try:
-                yield channel
-            except BaseException:
-                channel.abort()
-                raise
-        finally:
-            slot.channels -= 1
+        return LastingLease(slot, mux, self._destination)
 
     async def stop(self) -> None:
         """See :class:`Identities`."""

@@ -10,13 +10,16 @@ import logging
 from contextlib import contextmanager
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
 from anyio.from_thread import start_blocking_portal
 
 from nymproxy._background_task import without_group
+from nymproxy._signal import Signal
+from nymproxy.channel.limited_log import LimitedLog
+from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.mux import ChannelMux
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import (
@@ -30,7 +33,12 @@ from nymproxy.forward.endpoint import TcpEndpoint
 from nymproxy.forward.sockets import CONNECT_SECONDS, connect_upstream
 from nymproxy.legacy.background import RunningServer, running
 from nymproxy.legacy.connector import FLUSH_SECONDS, mixnet_connector
+from nymproxy.legacy.limits import DEFAULT_LIMITS, SessionLimits
 from nymproxy.legacy.session import Session, SessionSnapshot, session_name
+from nymproxy.legacy.session_book import (
+    ConnectRate,
+    SessionBook,
+)
 from nymproxy.legacy.upstream_header import AllowList, read_header
 from nymproxy.legacy.wire import WireSettings, check_wire
 
@@ -41,7 +49,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import SocketStream
 
-    from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+    from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.channel import ChannelProtocol
     from nymproxy.channel.channel import Channel
     from nymproxy.channel.mux import ChannelAcceptor
@@ -53,16 +61,6 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.traffic import TrafficProfile
 
 logger = logging.getLogger("nymproxy.legacy")
-
-MAX_SESSIONS = 1024
-
-
-class SessionKey(NamedTuple):
-    """What tells sessions apart: the same id under another sender tag is another session."""
-
-    protocol: str
-    session_id: str
-    peer: NymAddress | SenderTag
 
 
 class DisconnectSignal:
@@ -90,7 +88,7 @@ class NymProxyServer:
         *,
         accept: Sequence[Wire],
         settings: WireSettings,
-        max_sessions: int,
+        limits: SessionLimits,
         connect_timeout: float,
         allowed_upstreams: AllowList | None,
     ) -> None:
@@ -98,11 +96,15 @@ class NymProxyServer:
         self._upstream = upstream
         self._accept = accept
         self._settings = settings
-        self._max_sessions = max_sessions
+        self._limits = limits
         self._connect_timeout = connect_timeout
         self._allowed_upstreams = allowed_upstreams
         self._numbers = itertools.count(1)
-        self._sessions: dict[SessionKey, Session] = {}
+        self._sessions: SessionBook[Session] = SessionBook(limits)
+        self._session_added = Signal()
+        self._connect_line = anyio.Lock()
+        self._connect_rate = ConnectRate(limits.connects_per_second)
+        self._log = LimitedLog(logger)
         self._stop = anyio.Event()
         self._ended = anyio.Event()
         self._was_run = False
@@ -120,7 +122,9 @@ class NymProxyServer:
         profile: TrafficProfile | str = "default",
         network: NetworkDetails | None = None,
         settings: WireSettings | None = None,
-        max_sessions: int = MAX_SESSIONS,
+        max_sessions: int = DEFAULT_LIMITS.sessions,
+        max_sessions_per_client: int = DEFAULT_LIMITS.sessions_per_client,
+        connect_rate: float = DEFAULT_LIMITS.connects_per_second,
         connect_timeout: float = CONNECT_SECONDS,
         allowed_upstreams: Sequence[str] | None = None,
         options: ConnectionOptions = DEFAULT_OPTIONS,
@@ -137,7 +141,9 @@ class NymProxyServer:
             profile: traffic profile, by name or as an object.
             network: the network itself, in place of ``env``.
             settings: of both protocols, idle limits among them.
-            max_sessions: more sessions are refused.
+            max_sessions: for more, the longest idle ones go; if none is idle, new ones are refused.
+            max_sessions_per_client: the same for each sender tag.
+            connect_rate: new upstream connections in a second; others wait.
             connect_timeout: seconds for connecting to the upstream.
             allowed_upstreams: ``host:port`` or ``host:*``: sessions may ask for these with an
                 ``UPSTREAM:host:port`` line (the dialect of nym-rpc). Off without it.
@@ -150,8 +156,13 @@ class NymProxyServer:
         """
         upstream = TcpEndpoint.parse(upstream_address)
         wires = tuple(check_wire(name) for name in dict.fromkeys(accept))
-        if not wires or max_sessions < 1:
-            raise ConfigurationError("a server accepts at least one protocol and one session")
+        if not wires:
+            raise ConfigurationError("a server accepts at least one protocol")
+        limits = SessionLimits(
+            sessions=max_sessions,
+            sessions_per_client=max_sessions_per_client,
+            connects_per_second=connect_rate,
+        )
         allowed = None if allowed_upstreams is None else AllowList.parse(allowed_upstreams)
         connector = connector or mixnet_connector(
             network=network,
@@ -169,7 +180,7 @@ class NymProxyServer:
             upstream,
             accept=wires,
             settings=settings or WireSettings(),
-            max_sessions=max_sessions,
+            limits=limits,
             connect_timeout=connect_timeout,
             allowed_upstreams=allowed,
         )
@@ -198,10 +209,10 @@ class NymProxyServer:
         """Return what clients are given."""
         return self._client.address
 
-    def session_map(self) -> Mapping[SessionKey, SessionSnapshot]:
-        """Return the sessions that are running now."""
+    def session_map(self) -> Mapping[int, SessionSnapshot]:
+        """Return the sessions that are running now, by the number that names them in the log."""
         return MappingProxyType(
-            {key: session.snapshot() for key, session in self._sessions.items()}
+            {number: session.snapshot() for number, session in self._sessions.sessions.items()}
         )
 
     def disconnect_signal(self) -> DisconnectSignal:
@@ -237,7 +248,12 @@ class NymProxyServer:
                 async with self._client as client:
                     rate = client.packet_rate
                     protocols = [self._settings.protocol(wire, rate) for wire in self._accept]
-                    mux = ChannelMux(client, protocols, grace_seconds=FLUSH_SECONDS)
+                    mux = ChannelMux(
+                        client,
+                        protocols,
+                        limits=TableLimits(channels=2 * self._limits.sessions),
+                        grace_seconds=FLUSH_SECONDS,
+                    )
                     async with mux:
                         await self._serve_all(mux, protocols, task_status)
         finally:
@@ -254,6 +270,7 @@ class NymProxyServer:
         acceptors = [mux.listen(protocol) for protocol in protocols]
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._stop_when_lost, mux)
+            tasks.start_soon(self._end_half_open)
             async with anyio.create_task_group() as sessions:
                 for acceptor in acceptors:
                     tasks.start_soon(self._accept_all, acceptor, sessions)
@@ -261,7 +278,7 @@ class NymProxyServer:
                 await self._stop.wait()
                 for acceptor in acceptors:
                     await acceptor.aclose()
-                for session in list(self._sessions.values()):
+                for session in list(self._sessions.sessions.values()):
                     session.stop()
                 # Each tells its client, in bounded time; the group waits for them.
             tasks.cancel_scope.cancel()
@@ -278,31 +295,78 @@ class NymProxyServer:
                 channel = await acceptor.accept()
             except (anyio.ClosedResourceError, anyio.BrokenResourceError):
                 return
-            if len(self._sessions) >= self._max_sessions:
-                logger.warning("A session was refused: %d are running", len(self._sessions))
-                channel.abort(ResetCode.REFUSED, "too many sessions")
-                continue
-            key = SessionKey(channel.protocol, session_name(channel), channel.peer)
-            session = self._sessions[key] = Session(next(self._numbers), channel)
-            sessions.start_soon(self._serve, key, session)
+            if self._make_room(channel):
+                session = Session(next(self._numbers), channel, self._log)
+                self._sessions.add(session)
+                self._session_added.set()
+                sessions.start_soon(self._serve, session)
 
-    async def _serve(self, key: SessionKey, session: Session) -> None:
+    def _make_room(self, channel: Channel) -> bool:
+        """Have room for one more session of a peer; False: it was refused."""
+        now = anyio.current_time()
+        if not self._sessions.is_full_for(channel.peer):
+            return True
+        victim = self._sessions.victim_for(channel.peer, now)
+        if victim is None:
+            self._log.warning(now, "A session was refused: %d are running", len(self._sessions))
+            channel.abort(ResetCode.REFUSED, "too many sessions")
+            return False
+        self._log.warning(
+            now, "Session %d was idle for longest, and goes for a new one", victim.number
+        )
+        self._sessions.remove(victim)
+        victim.stop(ResetCode.IDLE_TIMEOUT, "idle, and there are too many sessions")
+        return True
+
+    async def _end_half_open(self) -> None:
+        """End the sessions whose peer says nothing, and takes nothing."""
+        while True:
+            with anyio.CancelScope(deadline=self._sessions.next_deadline):
+                await self._session_added.wait()
+            now = anyio.current_time()
+            for session in self._sessions.half_open_too_long(now):
+                self._log.warning(
+                    now,
+                    "Session %d: its peer has said nothing for %g s",
+                    session.number,
+                    self._limits.half_open_seconds,
+                )
+                self._sessions.remove(session)
+                session.stop(ResetCode.IDLE_TIMEOUT, "nothing was heard of the other side")
+
+    async def _serve(self, session: Session) -> None:
         """Carry one session. Whatever goes wrong ends it, and nothing else."""
-        logger.debug("Spawned a new session handler: %s", key.session_id)
+        logger.debug("Spawned a new session handler: %s", session_name(session.channel))
         try:
             with session.starting:
                 stream, channel = await self._connect(session.channel)
-                await session.run(stream, channel)
+                try:
+                    await session.run(stream, channel)
+                finally:
+                    await anyio.aclose_forcefully(stream)  # closed already, unless by a fault
         except StreamRefused as error:
-            logger.warning("Session %d was refused: %s", session.number, error)
+            self._log.warning(
+                anyio.current_time(), "Session %d was refused: %s", session.number, error
+            )
             session.channel.abort(ResetCode.REFUSED, "the upstream cannot be reached")
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
-            logger.warning("Session %d ended at once: %s", session.number, error.__cause__)
+            self._log.warning(
+                anyio.current_time(),
+                "Session %d ended at once: %s",
+                session.number,
+                error.__cause__,
+            )
+        except Exception as error:  # a fault of ours: its other sessions must not pay for it
+            logger.exception("Session %d ended: %s", session.number, type(error).__name__)
+            session.channel.abort(ResetCode.CANCELLED, "a fault in the proxy")
         finally:
-            del self._sessions[key]
+            self._sessions.remove(session)
 
     async def _connect(self, channel: Channel) -> tuple[SocketStream, ByteChannel]:
-        if self._allowed_upstreams is None:
-            return await connect_upstream(self._upstream, timeout=self._connect_timeout), channel
-        upstream, rest = await read_header(channel, self._upstream, self._allowed_upstreams)
+        upstream: TcpEndpoint = self._upstream
+        rest: ByteChannel = channel
+        if self._allowed_upstreams is not None:
+            upstream, rest = await read_header(channel, upstream, self._allowed_upstreams)
+        async with self._connect_line:  # each waits for its turn, and then no longer than a moment
+            await anyio.sleep_until(self._connect_rate.take(anyio.current_time()))
         return await connect_upstream(upstream, timeout=self._connect_timeout), rest

@@ -13,9 +13,13 @@ from nymproxy.errors import ResetCode
 from nymproxy.forward.forwarder import ForwardEnd, Forwarding, ForwardResult
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anyio.abc import ByteStream
 
+    from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel.channel import Channel
+    from nymproxy.channel.limited_log import LimitedLog
     from nymproxy.forward.forwarder import ByteChannel
 
 logger = logging.getLogger("nymproxy.legacy")
@@ -55,41 +59,89 @@ class Session:
     Args:
         number: names it in the logs, where its id on the wire must not appear.
         channel: to the peer.
+        log: for what a stranger can cause.
+        on_first_bytes: called when the first bytes have gone through, in either direction.
     """
 
-    def __init__(self, number: int, channel: Channel) -> None:
+    def __init__(
+        self,
+        number: int,
+        channel: Channel,
+        log: LimitedLog,
+        *,
+        on_first_bytes: Callable[[], None] | None = None,
+    ) -> None:
         self.number = number
         self.channel = channel
         self.starting = anyio.CancelScope()
         """Around what comes before :meth:`run`; cancelled when the session is stopped then."""
-        self._began_at = anyio.current_time()
+        self.began_at = anyio.current_time()
+        self._log = log
+        self._on_first_bytes = on_first_bytes
         self._forwarding: Forwarding | None = None
         logger.info("Starting session: %d (%s)", number, channel.protocol)
         logger.debug("Starting session: %s (number %d)", session_name(channel), number)
 
-    async def run(self, stream: ByteStream, channel: ByteChannel | None = None) -> ForwardResult:
+    @property
+    def peer(self) -> NymAddress | SenderTag:
+        """Whose session it is."""
+        return self.channel.peer
+
+    @property
+    def has_carried(self) -> bool:
+        """True once bytes have gone through, in either direction."""
+        forwarding = self._forwarding
+        return forwarding is not None and bool(
+            forwarding.bytes_to_channel or forwarding.bytes_to_socket
+        )
+
+    @property
+    def last_active_at(self) -> float:
+        """When bytes went either way last."""
+        return self._forwarding.last_active_at if self._forwarding else self.began_at
+
+    @property
+    def is_half_open(self) -> bool:
+        """True until the peer has sent data, or data of ours has arrived there."""
+        return not (self.channel.has_received_data or self.channel.has_delivered_data)
+
+    async def run(
+        self, stream: ByteStream, channel: ByteChannel | None = None, *, first: bytes = b""
+    ) -> ForwardResult:
         """Carry a TCP stream; both are closed at the end.
 
         Args:
             stream: the TCP side.
             channel: what to read and write in place of the channel itself.
+            first: was read from the TCP side before.
         """
         # A legacy peer can only be told an end, so what was accepted goes before it. A stream peer
         # is told that there was an abort.
         flushes = self.channel.protocol == "legacy"
-        self._forwarding = Forwarding(stream, channel or self.channel, flush_when_stopped=flushes)
+        self._forwarding = Forwarding(
+            stream,
+            channel or self.channel,
+            first=first,
+            flush_when_stopped=flushes,
+            on_first_bytes=self._on_first_bytes,
+        )
         result = await self._forwarding.run()
         logger.info("Closing write end of session: %d (%s)", self.number, result)
         if result.end is ForwardEnd.CHANNEL_FAILED:
-            logger.warning("Session %d was cut: %s", self.number, result)
+            now = anyio.current_time()
+            self._log.warning(now, "Session %d was cut: %s", self.number, result)
         return result
 
-    def stop(self) -> None:
-        """End the session soon, telling the peer."""
+    def stop(
+        self,
+        code: ResetCode = ResetCode.SHUTTING_DOWN,
+        reason: str = "the proxy is shutting down",
+    ) -> None:
+        """End the session soon, telling the peer why."""
         if self._forwarding is not None:
-            self._forwarding.stop()
+            self._forwarding.stop(code, reason)
         else:
-            self.channel.abort(ResetCode.SHUTTING_DOWN)
+            self.channel.abort(code, reason)
             self.starting.cancel()
 
     def snapshot(self) -> SessionSnapshot:
@@ -99,7 +151,7 @@ class Session:
             self.number,
             self.channel.protocol,
             session_name(self.channel),
-            anyio.current_time() - self._began_at,
+            anyio.current_time() - self.began_at,
             forwarding.bytes_to_channel if forwarding else 0,
             forwarding.bytes_to_socket if forwarding else 0,
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from nymproxy.channel.channel import Channel
-    from nymproxy.channel.table import TableLimits
+    from nymproxy.channel.limits import TableLimits
 
 
 @dataclass

@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from nymproxy.address import NodeIdentity, NymAddress
+from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.mux import ChannelMux
-from nymproxy.channel.table import TableLimits
 from nymproxy.errors import (
     ClientDisconnected,
     ListenerAlreadyTaken,

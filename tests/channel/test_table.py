@@ -19,8 +19,9 @@ from nymproxy.channel import (
     Segment,
     SegmentKind,
 )
+from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.orphans import OrphanLimits
-from nymproxy.channel.table import ChannelKey, ChannelTable, Listener, TableLimits
+from nymproxy.channel.table import ChannelKey, ChannelTable, Listener
 from nymproxy.errors import ListenerAlreadyTaken, ResetCode, StreamReset
 from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.protocol import StreamProtocol

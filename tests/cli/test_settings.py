@@ -35,12 +35,16 @@ OWN: dict[str, list[tuple[list[str], str, object]]] = {
     "client": [
         (["--wire", "stream"], "wire", Wire.STREAM),
         (["--identity-mode", "pool"], "identity_mode", IdentityMode.POOL),
+        (["--max-connections", "7"], "max_connections", 7),
     ],
     "server": [
         (["--compat-config-dir"], "compat_config_dir", True),
         (["--new-identity"], "new_identity", True),
         (["--accept", "stream"], "accept", Accept.STREAM),
         (["--close-to-legacy-clients"], "close_to_legacy_clients", True),
+        (["--max-sessions", "7"], "max_sessions", 7),
+        (["--max-sessions-per-client", "3"], "max_sessions_per_client", 3),
+        (["--connect-rate", "2.5"], "connect_rate", 2.5),
     ],
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -74,12 +75,6 @@ async def test_a_port_in_use_is_a_configuration_error() -> None:
     await listener.aclose()
 
 
-@pytest.mark.parametrize("limit", [0, -1])
-async def test_a_limit_below_one_is_a_configuration_error(limit: int) -> None:
-    with pytest.raises(ConfigurationError):
-        await TcpListener.bind(TcpEndpoint("127.0.0.1", 0), max_connections=limit)
-
-
 @pytest.mark.parametrize(
     "failure",
     [
@@ -104,8 +99,9 @@ async def test_d35_a_failing_accept_is_survived(
     assert ("ulimit -n" in caplog.text) == (getattr(failure, "errno", 0) == errno.EMFILE)
 
 
-async def test_the_connection_limit_queues_and_does_not_refuse() -> None:
-    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0), max_connections=2)
+async def test_a_connection_waits_for_room_and_is_not_refused() -> None:
+    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    slots = anyio.Semaphore(2)
     running = most = 0
 
     async def handler(stream: SocketStream) -> None:
@@ -114,6 +110,7 @@ async def test_the_connection_limit_queues_and_does_not_refuse() -> None:
         most = max(most, running)
         await echo(stream)
         running -= 1
+        slots.release()
 
     answers: list[bytes] = []
 
@@ -122,7 +119,7 @@ async def test_the_connection_limit_queues_and_does_not_refuse() -> None:
 
     with anyio.fail_after(10):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listener.serve, handler, tasks)
+            tasks.start_soon(partial(listener.serve, room=slots.acquire), handler, tasks)
             async with anyio.create_task_group() as clients:
                 for number in range(10):
                     clients.start_soon(one, number)

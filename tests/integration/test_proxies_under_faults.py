@@ -128,9 +128,9 @@ async def test_one_server_serves_both_kinds_of_clients_at_once() -> None:
             # Held open while both transfers run, so that sessions of both kinds are there at once.
             async with await anyio.connect_tcp(target.host, target.port) as held:
                 await held.send(b"GET ")
-                protocols.update(key.protocol for key in server.session_map())
+                protocols.update(each.protocol for each in server.session_map().values())
                 await both_transferred.wait()
-                protocols.update(key.protocol for key in server.session_map())
+                protocols.update(each.protocol for each in server.session_map().values())
 
         both_transferred = anyio.Event()
         targets = {

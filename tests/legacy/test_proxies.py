@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -164,10 +165,10 @@ async def test_d18_session_map_is_live(network: MemoryNetwork) -> None:
         async with await both.connect() as app:
             await app.send(b"12345")
             assert await app.receive() == b"12345"
-            ((key, session),) = both.server.session_map().items()
-            assert (key.protocol, session.protocol) == ("legacy", "legacy")
+            ((number, session),) = both.server.session_map().items()
+            assert (number, session.number, session.protocol) == (1, 1, "legacy")
             assert (session.bytes_from_peer, session.bytes_to_peer) == (5, 5)
-            assert session.session_id == key.session_id
+            assert uuid.UUID(session.session_id).version == 8
             assert session.seconds >= 0
             await app.send_eof()
             assert await read_all(app) == b""
@@ -414,7 +415,10 @@ async def test_one_address_serves_both_protocols_at_once(network: MemoryNetwork)
             for app in (legacy_app, stream_app):
                 await app.send(b"hello")
                 assert await app.receive() == b"hello"
-            assert {key.protocol for key in server.session_map()} == {"legacy", "stream"}
+            assert {session.protocol for session in server.session_map().values()} == {
+                "legacy",
+                "stream",
+            }
 
 
 async def test_a_server_can_accept_one_protocol_only(network: MemoryNetwork) -> None:
@@ -452,15 +456,15 @@ async def test_the_log_has_the_lines_that_scripts_read_and_no_session_ids(
     async with proxies(network) as both, await both.connect() as app:
         await app.send(b"hello")
         assert await app.receive() == b"hello"
-        ((key, _),) = both.server.session_map().items()
+        (session,) = both.server.session_map().values()
         await app.send_eof()
         assert await read_all(app) == b""
     assert f"Client created: {both.server.nym_address()}" in caplog.messages
     shown = [record for record in caplog.records if record.levelno > logging.DEBUG]
     assert any(record.getMessage().startswith("Starting session: ") for record in shown)
-    assert not any(key.session_id in record.getMessage() for record in shown)
+    assert not any(session.session_id in record.getMessage() for record in shown)
     debug = [record.getMessage() for record in caplog.records]
-    assert any(line.startswith(f"Starting session: {key.session_id}") for line in debug)
+    assert any(line.startswith(f"Starting session: {session.session_id}") for line in debug)
     assert "hello" not in caplog.text
 
 

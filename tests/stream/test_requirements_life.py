@@ -187,8 +187,9 @@ async def test_s9_disconnecting_wakes_readers_writers_and_accept(*, is_lost: boo
             async with anyio.create_task_group() as task_group:
                 task_group.start_soon(expect_disconnected, "receive")
                 task_group.start_soon(expect_disconnected, "send", bytes(1024 * KIB))
-                task_group.start_soon(expect_disconnected, "drain")
                 task_group.start_soon(expect_disconnected, "accept")
+                await anyio.wait_all_tasks_blocked()
+                task_group.start_soon(expect_disconnected, "drain")  # there is something to drain
                 await anyio.wait_all_tasks_blocked()
                 link = pair.links[0]
                 if is_lost:

@@ -1,0 +1,140 @@
+"""The TCP connections of a proxy client's apps: how many, and which of them is worth an identity.
+
+An identity costs a registration and half a megabyte. A connection that has said nothing gets one,
+since the upstream may be the one that speaks first, but waits behind those that have; and when
+there are too many, the one that has been silent for longest goes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy._signal import Signal
+from nymproxy.errors import ConfigurationError
+from nymproxy.forward.forwarder import READ_BYTES
+
+if TYPE_CHECKING:
+    from anyio.abc import SocketStream
+
+    from nymproxy.channel.limited_log import LimitedLog
+    from nymproxy.legacy.session import Session
+
+FIRST_BYTES_SECONDS = 0.02
+"""A health probe, or an app that speaks, shows itself by then."""
+MAX_SILENT_IDENTITIES = 32
+"""Identities of connections on which nothing was said; further ones wait until something is."""
+
+
+class AppConnection:
+    """One TCP connection of an app.
+
+    Args:
+        number: names it in the logs.
+        stream: to the app.
+        changed: told when it speaks.
+    """
+
+    def __init__(self, number: int, stream: SocketStream, changed: Signal) -> None:
+        self.number = number
+        self.stream = stream
+        self.scope = anyio.CancelScope()
+        self.session: Session | None = None
+        self.first = b""
+        """What the app said before its session began."""
+        self.is_gone = False
+        """The app has ended the connection without a word."""
+        self.has_silent_turn = False
+        self._changed = changed
+
+    @property
+    def is_silent(self) -> bool:
+        """True while nothing was said in either direction."""
+        return not self.first and not (self.session is not None and self.session.has_carried)
+
+    async def listen(self) -> None:
+        """Wait for the app to say something, or to go away. Cancelling loses nothing."""
+        try:
+            self.first = await self.stream.receive(READ_BYTES)
+        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self.is_gone = True
+        self.spoke()
+
+    def spoke(self) -> None:
+        """Let others have the turn of a silent one."""
+        self.has_silent_turn = False
+        self._changed.set()
+
+
+class AppConnections:
+    """All TCP connections of a proxy client.
+
+    Args:
+        limit: how many there may be.
+        log: says which goes.
+
+    Raises:
+        ConfigurationError: fewer than one.
+    """
+
+    def __init__(self, limit: int, log: LimitedLog) -> None:
+        if limit < 1:
+            raise ConfigurationError("the connection limit must be at least 1")
+        self._limit = limit
+        self._log = log
+        self._changed = Signal()
+        self._connections: dict[int, AppConnection] = {}  # in the order of their coming
+        self._count = 0
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    @property
+    def session_count(self) -> int:
+        """Connections that are being carried."""
+        return sum(each.session is not None for each in self._connections.values())
+
+    def stop(self) -> None:
+        """End all, telling the peer where there is one."""
+        for each in self._connections.values():
+            if each.session is None:
+                each.scope.cancel()
+            else:
+                each.session.stop()
+
+    async def room(self) -> None:
+        """Wait until there is room for one more; the longest silent one is made to go for it."""
+        while len(self._connections) >= self._limit:
+            silent = next((each for each in self._connections.values() if each.is_silent), None)
+            if silent is None:
+                await self._changed.wait()
+            else:
+                self._log.warning(
+                    anyio.current_time(),
+                    "Connection %d was silent for longest, and goes for a new one",
+                    silent.number,
+                )
+                silent.scope.cancel()
+                self.remove(silent)
+
+    def add(self, stream: SocketStream) -> AppConnection:
+        """Count a connection."""
+        self._count += 1
+        connection = AppConnection(self._count, stream, self._changed)
+        self._connections[connection.number] = connection
+        return connection
+
+    def remove(self, connection: AppConnection) -> None:
+        """Forget a connection. Idempotent."""
+        self._connections.pop(connection.number, None)
+        connection.spoke()
+
+    async def silent_turn(self, connection: AppConnection) -> None:
+        """Wait until a silent connection may have an identity."""
+        while (
+            sum(each.has_silent_turn for each in self._connections.values())
+            >= MAX_SILENT_IDENTITIES
+        ):
+            await self._changed.wait()
+        connection.has_silent_turn = True

@@ -1,0 +1,144 @@
+"""The TCP connections of a proxy client: silent ones, probes, and the limit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from nymproxy.errors import ConfigurationError
+from nymproxy.legacy.app_connections import MAX_SILENT_IDENTITIES
+from nymproxy.legacy.client import NymProxyClient
+from nymproxy.testing import MemoryFaults, MemoryNetwork
+from tests.legacy.addresses import some_address
+from tests.legacy.memory_clients import MemoryConnector
+from tests.legacy.proxies import proxies, read_all, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from anyio.abc import SocketStream
+
+
+@pytest.fixture
+async def network() -> AsyncIterator[MemoryNetwork]:
+    async with MemoryNetwork(faults=MemoryFaults(delay_seconds=0.002)) as network:
+        yield network
+
+
+async def test_a_probe_costs_neither_identity_nor_upstream_connection(
+    network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nymproxy.legacy.client.FIRST_BYTES_SECONDS", 5.0)  # a loaded machine's
+    async with proxies(network, default_client_amount=1) as both:
+        before = len(both.connector.clients)
+        for _ in range(20):
+            probe = await both.connect()
+            await probe.aclose()
+        await until(lambda: len(both.client._connections) == 0)
+        assert len(both.connector.clients) == before
+        assert network.messages() == []
+        async with await both.connect() as app:
+            await app.send(b"hello")
+            assert await app.receive() == b"hello"
+
+
+async def test_an_app_that_leaves_while_it_waits_for_an_identity_costs_none(
+    network: MemoryNetwork,
+) -> None:
+    connector = MemoryConnector(network, seconds=0.3)
+    async with proxies(network, default_client_amount=0, connector=connector) as both:
+        app = await both.connect()
+        await until(lambda: connector.connecting == 1)
+        await app.aclose()
+        await until(lambda: len(both.client._connections) == 0)
+        assert not both.server.session_map()
+
+
+async def test_who_speaks_goes_before_those_who_are_silent(network: MemoryNetwork) -> None:
+    connector = MemoryConnector(network, seconds=0.1)
+    async with proxies(network, default_client_amount=0, connector=connector) as both:
+        silent = [await both.connect() for _ in range(24)]
+        await until(lambda: connector.connecting == 4)
+        async with await both.connect() as app:
+            await app.send(b"hello")
+            assert await app.receive() == b"hello"
+        assert len(connector.clients) < 20  # four at a time: it would have been the 25th
+        for stream in silent:
+            await stream.aclose()
+
+
+async def test_silent_connections_share_a_few_identities(network: MemoryNetwork) -> None:
+    async with proxies(network, default_client_amount=0) as both:
+        silent = [await both.connect() for _ in range(MAX_SILENT_IDENTITIES + 8)]
+        await until(lambda: both.client.session_count == MAX_SILENT_IDENTITIES)
+        await anyio.wait_all_tasks_blocked()
+        assert both.client.session_count == MAX_SILENT_IDENTITIES
+        await silent[-1].send(b"hello")
+        assert await silent[-1].receive() == b"hello"
+        await silent[0].send(b"hello")  # and its turn goes to another
+        assert await silent[0].receive() == b"hello"
+        await until(lambda: both.client.session_count == MAX_SILENT_IDENTITIES + 2)
+        for stream in silent:
+            await stream.aclose()
+
+
+async def speaking(both_connect: SocketStream) -> SocketStream:
+    await both_connect.send(b"hello")
+    assert await both_connect.receive() == b"hello"
+    return both_connect
+
+
+async def test_at_the_limit_the_longest_silent_one_goes(network: MemoryNetwork) -> None:
+    async with proxies(network, max_connections=2) as both:
+        silent = await both.connect()
+        first = await speaking(await both.connect())
+        second = await speaking(await both.connect())
+        with pytest.raises(anyio.BrokenResourceError), anyio.fail_after(3):
+            await read_all(silent)
+        third = await both.connect()  # none is silent now: it waits
+        await third.send(b"hello")
+        with anyio.move_on_after(0.1) as waited:
+            await third.receive()
+        assert waited.cancelled_caught
+        await first.aclose()
+        with anyio.fail_after(3):
+            assert await third.receive() == b"hello"
+        for stream in (silent, second, third):
+            await stream.aclose()
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_a_configuration_error(limit: int) -> None:
+    with pytest.raises(ConfigurationError):
+        NymProxyClient(some_address(), max_connections=limit, connector=MemoryConnector)  # type: ignore[arg-type]
+
+
+class CancellingIdentities:
+    """Gives a lease to a connection that is made to go at that very moment."""
+
+    def __init__(self, proxy: NymProxyClient) -> None:
+        self.released = 0
+        self._connections = proxy._connections._connections
+
+    async def take(self, *, is_patient: bool = False) -> CancellingIdentities:
+        for connection in self._connections.values():
+            connection.scope.cancel()
+        return self
+
+    def release(self) -> None:
+        self.released += 1
+
+
+async def test_a_connection_that_goes_gives_the_identity_back_that_it_has_just_got(
+    network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with proxies(network) as both, await both.connect():
+        await until(lambda: both.client.session_count == 1)
+        identities = CancellingIdentities(both.client)
+        monkeypatch.setattr(both.client, "_identities", identities)
+        async with await both.connect():
+            await until(lambda: identities.released)
+        monkeypatch.undo()
+    assert identities.released == 1
