@@ -28,6 +28,8 @@ from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.sphinx import NodeAddress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from anyio.abc import ByteStream, TaskGroup
 
 
@@ -75,28 +77,27 @@ async def _serve_parent(
         host.close()
 
 
+_CALLS = frozenset(
+    {"ports", "set_names", "set_faults", "set_schedule", "start", "stop", "disconnect", "snapshot"}
+)
+_READERS: dict[str, Callable[[Any], object]] = {
+    "names": lambda names: {NodeAddress.parse(ip, port): name for ip, port, name in names},
+    "plan": FaultPlan.from_dict,
+    "schedule": lambda schedule: EpochSchedule(**schedule),
+}
+
+
 async def _perform(host: LocalHost, request: dict[str, Any]) -> object:
+    """Call the method of the host that is named, with arguments made of their JSON forms."""
     call = request["call"]
-    result: object = None
-    if call == "ports":
-        result = await host.ports()
-    elif call == "set_names":
-        names = {NodeAddress.parse(ip, port): name for ip, port, name in request["names"]}
-        await host.set_names(names)
-    elif call == "set_faults":
-        await host.set_faults(FaultPlan.from_dict(request["plan"]))
-    elif call == "set_schedule":
-        await host.set_schedule(EpochSchedule(**request["schedule"]))
-    elif call == "start":
-        await host.start(request["name"])
-    elif call == "stop":
-        await host.stop(request["name"], orderly=request["orderly"])
-    elif call == "disconnect":
-        result = await host.disconnect(request["name"], request["peer_pattern"])
-    elif call == "snapshot":
-        result = await host.snapshot()
-    else:
+    if call not in _CALLS:
         raise ConfigurationError(f"a worker knows no call {call!r}")
+    arguments = {
+        name: _READERS[name](value) if name in _READERS else value
+        for name, value in request.items()
+        if name not in ("id", "call")
+    }
+    result: object = await getattr(host, call)(**arguments)
     return result
 
 
