@@ -29,9 +29,24 @@ pytestmark = [
     pytest.mark.exhaustive,
     pytest.mark.timeout(240),
     pytest.mark.parametrize("anyio_backend", ["asyncio"]),
-    pytest.mark.parametrize("wire", ["legacy", "stream"]),
 ]
 LENGTH = 3_000_000
+NO_RESENDING = pytest.mark.xfail(strict=True, reason="NX2: losses behind the ack are not noticed")
+NO_MOVING = pytest.mark.xfail(strict=True, reason="NX2: a channel does not move yet")
+NO_EARLY_ABORT = pytest.mark.xfail(
+    strict=True, reason="an abort before the Open is known to have arrived is not told yet"
+)
+
+
+def wires(**expected: pytest.MarkDecorator) -> pytest.MarkDecorator:
+    """Both wires, each with what is expected of it."""
+    return pytest.mark.parametrize(
+        "wire",
+        [
+            pytest.param(wire, marks=[expected[wire]] if wire in expected else [])
+            for wire in ("legacy", "stream")
+        ],
+    )
 
 
 async def download(upstream: SocketStream) -> None:
@@ -51,6 +66,7 @@ async def client_of(stage: Scene) -> tuple[str, str]:
     raise AssertionError("the client is not connected")
 
 
+@wires(legacy=NO_RESENDING)
 async def test_one_reset_of_the_clients_connection_breaks_nothing(
     tmp_path: Path, wire: str
 ) -> None:
@@ -68,6 +84,7 @@ async def test_one_reset_of_the_clients_connection_breaks_nothing(
     assert [is_complete_or_told(one, LENGTH) for one in seen] == [True] * 4
 
 
+@wires(stream=NO_EARLY_ABORT)
 async def test_apps_that_reset_at_once_leave_nothing_behind(tmp_path: Path, wire: str) -> None:
     open_now = 0
 
@@ -91,6 +108,7 @@ async def test_apps_that_reset_at_once_leave_nothing_behind(tmp_path: Path, wire
                 assert open_now == 1
 
 
+@wires()
 async def test_a_server_that_stands_still_for_a_minute_loses_nothing(
     tmp_path: Path, wire: str
 ) -> None:
@@ -105,7 +123,10 @@ async def test_a_server_that_stands_still_for_a_minute_loses_nothing(
         assert is_complete_or_told(seen, LENGTH)
 
 
-@pytest.mark.parametrize("action", [PushAction.REPLAY, PushAction.SWALLOW])
+@wires()
+@pytest.mark.parametrize(
+    "action", [PushAction.REPLAY, pytest.param(PushAction.SWALLOW, marks=NO_RESENDING)]
+)
 async def test_gateways_that_replay_or_swallow(
     tmp_path: Path, wire: str, action: PushAction
 ) -> None:
@@ -117,6 +138,8 @@ async def test_gateways_that_replay_or_swallow(
         assert is_complete_or_told(await downloaded(stage), LENGTH)
 
 
+@NO_MOVING
+@wires()
 async def test_the_clients_gateway_goes_for_good(tmp_path: Path, wire: str) -> None:
     async with scene(tmp_path, wire, download) as stage, await stage.connect() as app:
         gateway, _ = await client_of(stage)
