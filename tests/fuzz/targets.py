@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from nymproxy._strict_json import JsonReader
 from nymproxy.address import NymAddress, SenderTag
+from nymproxy.channel.segment import WHOLE_KINDS
 from nymproxy.channel.table import ChannelTable
 from nymproxy.errors import (
     AddressError,
@@ -210,6 +211,17 @@ def _nx2_frame(data: bytes) -> None:
     _one(lambda: unseal([bytes(32)], TAG.value, data))
 
 
+def _stream_segment(data: bytes) -> None:
+    try:
+        segment = STREAM_CODEC.decode(data)
+    except ChannelFormatError:
+        return
+    if segment.kind in WHOLE_KINDS:  # the link opens them
+        assert segment.payload == data
+    else:
+        assert STREAM_CODEC.decode(STREAM_CODEC.encode(segment)) == segment
+
+
 def _request_frame(data: bytes) -> None:
     open_frame(corpus.FRAME_KEY, data, RequestKind)
 
@@ -222,6 +234,7 @@ def _env_file(content: str) -> None:
     read_env_file_leniently(content, {})
 
 
+STREAM_CODEC = StreamCodec()
 READER = JsonReader(GatewayProtocolError, max_values=10_000)
 
 TARGETS = {
@@ -348,7 +361,7 @@ TARGETS = {
         ),
         Target(
             "stream-segment",
-            binary(StreamCodec().decode, ChannelFormatError, encode=StreamCodec().encode),
+            _stream_segment,
             corpus.stream_frames,
         ),
         Target(
