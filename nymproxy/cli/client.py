@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from nymproxy.cli.connection import connection_options
+from nymproxy.cli.connection import connection_options, traffic_profile
 from nymproxy.cli.logs import set_up_logging
 from nymproxy.cli.running import serve_until_told_to_end
 from nymproxy.legacy.client import NymProxyClient
@@ -26,7 +26,7 @@ async def _serve(settings: ClientSettings) -> None:
         settings.client_pool_reserve,
         wire=settings.wire.value,
         identity_mode=settings.identity_mode.value,
-        profile=settings.profile.value,
+        profile=traffic_profile(settings),
         options=connection_options(settings, os.environ),
         max_connections=settings.max_connections,
     )

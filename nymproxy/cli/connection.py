@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy.connection_options import ConnectionOptions
 from nymproxy.errors import ConfigurationError
+from nymproxy.mixnet.traffic import profile_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from nymproxy.cli.settings import ProxySettings
+    from nymproxy.mixnet.traffic import TrafficProfile
 
 logger = logging.getLogger("nymproxy.cli")
 
@@ -35,6 +38,11 @@ def connection_options(settings: ProxySettings, environ: Mapping[str, str]) -> C
         proxy=settings.proxy,
         ssl_context=None if settings.ca_file is None else _trusting(settings.ca_file),
     )
+
+
+def traffic_profile(settings: ProxySettings) -> TrafficProfile:
+    """Return the traffic profile that the flags say."""
+    return replace(profile_named(settings.profile.value), copies=settings.copies)
 
 
 def _trusting(path: Path) -> ssl.SSLContext:

@@ -51,6 +51,16 @@ class ProxySettings:
             "'bare' not at all (no cover, no mix delays; for tests and local networks).",
         ),
     ] = Profile.DEFAULT
+    copies: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=2,
+            rich_help_panel=_PRIVACY,
+            help="Further packets of a small message that leave in place of cover, so that a lost "
+            "one is not missed. They cost nothing.",
+        ),
+    ] = 1
     tls: Annotated[
         Tls,
         typer.Option(

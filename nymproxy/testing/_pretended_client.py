@@ -86,7 +86,7 @@ class PretendedClient:
         reply_keys = ReplyKeyStore()
         self.machine = ClientMachine(
             address,
-            PretendedMaker(address, network.topology, random_bytes, note_of),
+            PretendedMaker(address, network.topology, profile, random_bytes, note_of),
             InboundDecoder(PretendedOpener(reply_keys)),
             reply_keys,
             profile,

@@ -32,7 +32,8 @@ class PacketFaults:
     """What happens to packets on their way. Times in seconds, chances from 0 to 1.
 
     Attributes:
-        delay: shortest and longest time of a packet on its way; the difference reorders.
+        delay: shortest and longest time of a packet on its way, beside what its sender wished;
+            the difference reorders.
         ack_delay: of an ack.
         loss: chance of each packet to be lost.
         ack_loss: of each ack.
@@ -175,7 +176,7 @@ class PretendedMixnet:
             self._send_off(packet, faults, verdict)
 
     def _send_off(self, packet: PretendedPacket, faults: PacketFaults, verdict: Verdict) -> None:
-        delay = self.random.uniform(*faults.delay)
+        delay = packet.delay_seconds + self.random.uniform(*faults.delay)
         if faults.reordering and self.random.random() < faults.reordering:
             delay += faults.reordering_seconds
         self.agenda.after(delay, partial(self._arrive, packet, faults, verdict))
@@ -196,7 +197,7 @@ class PretendedMixnet:
             return
         if faults.ack_loss and chance() < faults.ack_loss:
             return
-        delay = self.random.uniform(*faults.ack_delay)
+        delay = packet.ack_delay_seconds + self.random.uniform(*faults.ack_delay)
         self.agenda.after(delay, partial(self._return_ack, packet))
 
     def _return_ack(self, packet: PretendedPacket) -> None:

@@ -6,6 +6,7 @@ these packets carry the same fragments, are recognised by the same reply keys, a
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from nymproxy.mixnet.messages import (
     ReplySurb,
 )
 from nymproxy.mixnet.messages.cover import COVER_MARKER
+from nymproxy.mixnet.randomness import RandomBytes, exponential_seconds
 from nymproxy.mixnet.sphinx import NodeAddress
 from nymproxy.mixnet.sphinx.surb import Surb
 
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity
     from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.messages import ReplyKeyStore
-    from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.traffic import OutgoingFragment
+    from nymproxy.mixnet.traffic import OutgoingFragment, TrafficProfile
 
 FIRST_HOP = NodeAddress.parse("127.0.0.1", 1)
+_HOPS = 3
+_LABEL = struct.Struct(">QQ")
 _NO_KEY = bytes(32)
 _HEADER_LENGTH = 348
 _SEEDS = (bytes(16),) * 4
@@ -50,6 +53,8 @@ class PretendedPacket(MixPacket):
         rotation_id: the key rotation that it was made for.
         pushed: what the recipient's gateway pushes: 32 bytes of key material, then the content.
         ack: what the sender's gateway pushes when the recipient's gateway has it.
+        delay_seconds: for how long the mixes hold it back, as its sender wished.
+        ack_delay_seconds: the same for the ack.
         note: what the network wants to know about it.
     """
 
@@ -58,6 +63,8 @@ class PretendedPacket(MixPacket):
     rotation_id: int = 0
     pushed: bytes = field(default=b"", repr=False)
     ack: bytes = field(default=b"", repr=False)
+    delay_seconds: float = 0.0
+    ack_delay_seconds: float = 0.0
     note: object = None
 
 
@@ -67,7 +74,8 @@ class PretendedMaker:
     Args:
         address: the client's own.
         topology: to begin with.
-        random_bytes: source of reply keys.
+        profile: how long packets and acks are held back.
+        random_bytes: source of reply keys and delays.
         note_of: returns the note for the packets of a message.
     """
 
@@ -77,11 +85,13 @@ class PretendedMaker:
         self,
         address: NymAddress,
         topology: Topology,
+        profile: TrafficProfile,
         random_bytes: RandomBytes,
         note_of: Callable[[OutgoingFragment], object],
     ) -> None:
         self._address = address
         self._topology: Topology | None = topology
+        self._profile = profile
         self._random = random_bytes
         self._note_of = note_of
 
@@ -106,17 +116,20 @@ class PretendedMaker:
         self.topology.egress(gateway)
 
     def build(self, fragment: OutgoingFragment) -> BuiltPacket:
-        """Build the packet that carries a fragment. Nothing is known of how long it takes."""
+        """Build the packet that carries a fragment."""
         to, surb = fragment.message.to, fragment.surb
         topology = self.topology
         if surb is not None:
-            recipient, rotation_id = _read_surb(surb)
+            recipient, rotation_id, delay = _read_surb(surb)
+            expected = _HOPS * self._profile.packet_delay_seconds
             key_material = surb.key_digest
         elif isinstance(to, SenderTag):
             raise UsageError("a fragment to a sender tag needs a reply SURB")
         else:
             topology.egress(to.gateway)
             recipient, rotation_id, key_material = to.identity, topology.rotation_id, _NO_KEY
+            expected = delay = self._delay(self._profile.packet_delay_seconds)
+        ack_delay = self._delay(self._profile.ack_delay_seconds)
         packet = PretendedPacket(
             FIRST_HOP,
             topology.rotation,
@@ -126,9 +139,11 @@ class PretendedMaker:
             rotation_id=rotation_id,
             pushed=key_material + fragment.data,
             ack=_ack(fragment.fragment_id),
+            delay_seconds=delay,
+            ack_delay_seconds=ack_delay,
             note=self._note_of(fragment),
         )
-        return BuiltPacket(packet, 0.0)
+        return BuiltPacket(packet, expected + ack_delay)
 
     def build_cover(self) -> MixPacket:
         """Build a packet to ourselves."""
@@ -143,16 +158,25 @@ class PretendedMaker:
             rotation_id=topology.rotation_id,
             pushed=_NO_KEY + COVER_MARKER,
             ack=_ack(COVER_FRAGMENT_ID),
+            delay_seconds=self._delay(self._profile.packet_delay_seconds),
+            ack_delay_seconds=self._delay(self._profile.ack_delay_seconds),
         )
 
     def create_surb(self, topology: Topology) -> ReplySurb:
         """Make a reply SURB to ourselves."""
-        label = self._address.identity + topology.rotation_id.to_bytes(8, "big")
+        delay_ns = round(self._delay(self._profile.packet_delay_seconds) * 1e9)
+        label = self._address.identity + _LABEL.pack(topology.rotation_id, delay_ns)
         surb = Surb(label.ljust(_HEADER_LENGTH, b"\0"), _FIRST_HOP_FIELD, _SEEDS)
         return ReplySurb(self._random(16), surb, topology.rotation)
 
     def prepare_one(self) -> None:
         """Nothing can be done ahead."""
+
+    def _delay(self, mean_seconds: float) -> float:
+        """Draw the delay of a whole route, an exponential one at each mix."""
+        if not mean_seconds:
+            return 0.0
+        return sum(exponential_seconds(self._random, mean_seconds) for _ in range(_HOPS))
 
 
 class PretendedOpener:
@@ -181,6 +205,8 @@ def _ack(fragment_id: bytes) -> bytes:
     return bytes(fragment_id).rjust(_ACK_LENGTH, b"\0")
 
 
-def _read_surb(surb: ReplySurb) -> tuple[bytes, int]:
+def _read_surb(surb: ReplySurb) -> tuple[bytes, int, float]:
+    """Return whom it leads to, the key rotation that it was made for, and its delay in seconds."""
     header = surb.surb.header
-    return header[:32], int.from_bytes(header[32:40], "big")
+    rotation_id, delay_ns = _LABEL.unpack_from(header, 32)
+    return header[:32], rotation_id, delay_ns / 1e9

@@ -85,7 +85,7 @@ class HandClient:
         self.address: NymAddress = stage.mixnet.address_of(name)
         self.reply_keys = ReplyKeyStore()
         self.maker = FailingMaker(
-            self.address, stage.mixnet.topology, random_bytes, lambda fragment: fragment
+            self.address, stage.mixnet.topology, profile, random_bytes, lambda fragment: fragment
         )
         self.machine = ClientMachine(
             self.address,

@@ -61,13 +61,14 @@ _LATE_SECONDS: Final = 0.1
 class PacketBatch:
     """Packets that are written together."""
 
-    __slots__ = ("fragments", "kinds", "packets", "started_at")
+    __slots__ = ("copies", "fragments", "kinds", "packets", "started_at")
 
     def __init__(self, started_at: float) -> None:
         self.started_at = started_at
         self.packets: list[MixPacket] = []
         self.kinds: list[PacketKind] = []
         self.fragments: list[OutgoingFragment] = []
+        self.copies: list[tuple[OutgoingFragment, float]] = []
 
 
 class ClientMachine:
@@ -241,9 +242,9 @@ class ClientMachine:
             fragment = self._outbox.next_fragment()
             if fragment is not None:
                 self._add(batch, fragment, now)
-            elif due.covered:
+            elif due.covered and not self._add_copy(batch):
                 self._add_cover(batch, PacketKind.COVER)
-            else:
+            elif not due.covered:
                 break
         for _ in range(due.loop_covers):
             self._add_cover(batch, PacketKind.LOOP_COVER)
@@ -254,6 +255,8 @@ class ClientMachine:
         self._now = now
         for fragment in batch.fragments:
             self._outbox.left(fragment, now)
+        for fragment, expected_seconds in batch.copies:
+            self._outbox.copy_left(fragment, now + expected_seconds)
         sent = self._tally.sent
         for kind in batch.kinds:
             sent[kind.value] += 1
@@ -274,6 +277,23 @@ class ClientMachine:
             batch.packets.append(packet)
             batch.kinds.append(fragment.kind)
             batch.fragments.append(fragment)
+
+    def _add_copy(self, batch: PacketBatch) -> bool:
+        """Add a second packet of something small in flight, if there is any."""
+        fragment = self._outbox.next_copy(self._now)
+        if fragment is None:
+            return False
+        try:
+            packet, expected_seconds = self._maker.build(fragment)
+        except (NetworkError, AddressError, SphinxError) as error:
+            self._tally.unbuilt[error.code] += 1
+            return False
+        finally:
+            fragment.surb = None  # its timer runs: the next one may be that of a retransmission
+        batch.packets.append(packet)
+        batch.kinds.append(PacketKind.COPY)
+        batch.copies.append((fragment, expected_seconds))
+        return True
 
     def _add_cover(self, batch: PacketBatch, kind: PacketKind) -> None:
         try:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from nymproxy.address import SenderTag
 from nymproxy.errors import DeliveryAbandoned
+from nymproxy.mixnet.traffic.copies import CopyCandidates
 from nymproxy.mixnet.traffic.lanes import Lanes, Room
 from nymproxy.mixnet.traffic.outgoing import ControlLane, PacketKind
 from nymproxy.mixnet.traffic.pending import PendingAcks
@@ -68,6 +69,7 @@ class Outbox:
         """Room by lane. Reserve before :meth:`submit`."""
         self.tag_room = Room(profile.surbs.maximum_waiting, profile.total_packets)
         """Room by sender tag, for what waits for SURBs. Reserve before :meth:`submit`."""
+        self._copies = CopyCandidates(profile.copies)
         self.retransmissions = 0
         """Packets that were queued again because no ack came in time."""
         self.given_up: Counter[str] = Counter()
@@ -143,6 +145,25 @@ class Outbox:
         fragment.surb = None
         fragment.mark_left()
         self.start_timer(fragment, now)
+        self._copies.left(fragment)
+
+    def next_copy(self, now: float) -> OutgoingFragment | None:
+        """Take a fragment of which another packet may leave in place of a cover.
+
+        A reply takes another SURB for it, and only of those that nobody will miss.
+        """
+        while (fragment := self._copies.take()) is not None:
+            to = fragment.message.to
+            if isinstance(to, SenderTag):
+                fragment.surb = self.replies.take_spare(to, now)
+                if fragment.surb is None:
+                    continue
+            return fragment
+        return None
+
+    def copy_left(self, fragment: OutgoingFragment, acked_from: float) -> None:
+        """Record that a copy was handed to the gateway; its ack cannot come before that time."""
+        self._copies.copied(fragment, acked_from)
 
     def start_timer(self, fragment: OutgoingFragment, now: float) -> None:
         """Start the timer without a packet: it could not be built now, and is tried again."""

@@ -8,6 +8,7 @@ is one flag, and the parts drop its fragments when they come across them.
 from __future__ import annotations
 
 import enum
+import math
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class PacketKind(enum.Enum):
     SURB_REQUEST = "surb-request"
     ADDITIONAL_SURBS = "additional-surbs"
     RETRANSMISSION = "retransmission"
+    COPY = "copy"
+    """A further packet of a fragment in flight, in place of a cover."""
     COVER = "cover"
     LOOP_COVER = "loop-cover"
 
@@ -93,6 +96,8 @@ class OutgoingFragment:
         holds_lane_room: it waits for the first time, and occupies room in its lane.
         holds_tag_room: it waits for a SURB for the first time, and occupies room of its sender tag.
         retransmissions: how often it was queued again.
+        copies: how often it left once more in place of a cover, since it left last.
+        copy_acked_from: no ack of such a copy can come earlier, in the clock's seconds.
         has_left: it has left at least once.
         in_flight: it has left and its timer runs.
         is_acknowledged: its ack came.
@@ -103,6 +108,8 @@ class OutgoingFragment:
     """
 
     __slots__ = (
+        "copies",
+        "copy_acked_from",
         "data",
         "deadline",
         "expected_seconds",
@@ -130,6 +137,8 @@ class OutgoingFragment:
         self.holds_lane_room = False
         self.holds_tag_room = False
         self.retransmissions = 0
+        self.copies = 0
+        self.copy_acked_from = math.inf
         self.has_left = False
         self.in_flight = False
         self.is_acknowledged = False

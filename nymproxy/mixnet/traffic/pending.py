@@ -112,7 +112,8 @@ class PendingAcks:
             # Taken for lost and queued again, but not sent again yet: the ack is the first one's.
             fragment.retransmissions == 1 and not fragment.in_flight
         )
-        if fragment.sent_at is not None:
+        # From a certain moment on it may be the ack of a copy, which proves nothing.
+        if fragment.sent_at is not None and now < fragment.copy_acked_from:
             if sent_once:
                 self.excess.measured(fragment.excess_seconds(now))
             else:

@@ -114,6 +114,7 @@ class TrafficProfile:
         retransmission_backoff: factor on the timer for each retransmission of one packet.
         maximum_ack_wait_seconds: limit of one timer after back-off.
         maximum_retransmissions: of one packet, after which its message is given up.
+        copies: further packets of a small message that may leave in place of cover, 0 to 2.
         lane_packets: packets that may wait in one lane before ``send`` waits (one message of any
             size is always admitted to an empty lane).
         total_packets: packets that may wait in all lanes together before ``send`` waits.
@@ -138,6 +139,7 @@ class TrafficProfile:
     retransmission_backoff: float = 1.5
     maximum_ack_wait_seconds: float = 30.0
     maximum_retransmissions: int = 12
+    copies: int = 1
     lane_packets: int = 128
     total_packets: int = 4096
     header_pool_size: int = 64
@@ -155,6 +157,8 @@ class TrafficProfile:
             raise ConfigurationError("ack timers need a multiplier >= 1 and a positive addition")
         if self.retransmission_backoff < 1 or self.maximum_retransmissions < 0:
             raise ConfigurationError("retransmission needs a back-off >= 1 and a limit >= 0")
+        if not 0 <= self.copies <= 2:
+            raise ConfigurationError("a packet has 0, 1 or 2 copies")
         if not 0 < self.lane_packets <= self.total_packets:
             raise ConfigurationError("lanes need 0 < lane_packets <= total_packets")
         if self.header_pool_size < 0 or not 0 <= self.cover_primary_ratio <= 1:

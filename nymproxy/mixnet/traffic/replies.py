@@ -232,6 +232,17 @@ class ReplyController:
             self._serve(tag, correspondent, now, actions)
         return actions
 
+    def take_spare(self, tag: SenderTag, now: float) -> ReplySurb | None:
+        """Take a SURB for a packet that could be done without, or ``None``.
+
+        As many as the reserve again stay for replies that come meanwhile.
+        """
+        correspondent = self._correspondents.get(tag)
+        if correspondent is None or len(correspondent.stock) <= 2 * self._policy.reserve:
+            return None
+        correspondent.rate.spent(1, now)
+        return correspondent.stock.take()
+
     def request_failed(self, tag: SenderTag, amount: int, now: float) -> ReplyActions:
         """Record that a request was given up, so that its SURBs will not come."""
         actions = ReplyActions()

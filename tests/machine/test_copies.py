@@ -1,0 +1,145 @@
+"""Copies in place of cover: what they bring, when they leave, and that the line shows nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from statistics import quantiles
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from nymproxy.mixnet.traffic import DEFAULT, TrafficProfile
+from nymproxy.testing._pretended_client import PretendedClient
+from nymproxy.testing._pretended_mixnet import PacketFaults, PretendedMixnet
+from tests.machine.conversations import Echo, make_mixnet, submit
+
+if TYPE_CHECKING:
+    from nymproxy.mixnet.messages import MixPacket
+    from nymproxy.testing._agenda import VirtualAgenda
+
+SCHEDULED = replace(DEFAULT, header_pool_size=0)
+NO_COPIES = replace(SCHEDULED, copies=0)
+
+
+def faults(loss: float) -> PacketFaults:
+    return PacketFaults(delay=(0.001, 0.003), ack_delay=(0.001, 0.003), loss=loss, ack_loss=loss)
+
+
+def echo(loss: float, profile: TrafficProfile, *, count: int = 400) -> tuple[list[float], Echo]:
+    """The percentiles of an echo in seconds, and the stage."""
+    stage = Echo(make_mixnet(7, faults(loss)), profile, surbs=2)
+    return quantiles(stage.run(count), n=100), stage
+
+
+class TestEcho:
+    def test_without_loss_the_earlier_of_two_counts(self) -> None:
+        with_copies, stage = echo(0.0, SCHEDULED)
+        without, _ = echo(0.0, NO_COPIES)
+        assert with_copies[49] < 0.93 * without[49]
+        assert stage.dialer.machine.counters.retransmissions == 0
+        assert stage.dialer.machine.counters.sent["copy"] > 300
+        assert stage.server.machine.counters.sent["copy"] > 300
+
+    def test_a_loss_in_a_hundred_is_not_felt(self) -> None:
+        percentiles, _ = echo(0.01, SCHEDULED)
+        assert percentiles[98] < 0.35
+
+    def test_a_loss_in_twenty_is_hardly_felt(self) -> None:
+        percentiles, stage = echo(0.05, SCHEDULED)
+        assert percentiles[89] < 0.25
+        assert max(stage.seconds) < 0.8
+
+
+class TestWhenTheyLeave:
+    def one_way(self, profile: TrafficProfile, payload_bytes: int) -> PretendedClient:
+        network = make_mixnet(3, faults(0.0))
+        alice = PretendedClient("alice", network, profile)
+        bob = PretendedClient("bob", network, profile)
+        agenda = cast("VirtualAgenda", network.agenda)
+        submit(alice, bob.machine.address, bytes(payload_bytes))
+        while agenda.now < 5.0:
+            agenda.step()
+        assert bob.machine.counters.messages_received == 1
+        return alice
+
+    @pytest.mark.parametrize("copies", [0, 1, 2])
+    def test_a_small_message_has_as_many_as_the_profile_says(self, copies: int) -> None:
+        alice = self.one_way(replace(SCHEDULED, copies=copies), 1)
+        assert alice.machine.counters.sent.get("copy", 0) <= copies
+        assert alice.machine.counters.sent.get("copy", 0) >= min(copies, 1)
+
+    def test_each_of_two_packets_has_one(self) -> None:
+        assert self.one_way(SCHEDULED, 2_000).machine.counters.sent["copy"] == 2
+
+    def test_larger_messages_have_none(self) -> None:
+        assert "copy" not in self.one_way(SCHEDULED, 4_000).machine.counters.sent
+
+    def test_without_a_schedule_there_are_none(self) -> None:
+        unpaced = replace(SCHEDULED, sending_delay_seconds=None, loop_cover_delay_seconds=None)
+        assert "copy" not in self.one_way(unpaced, 1).machine.counters.sent
+
+    def test_the_spare_surbs_of_a_peer_are_not_used_up(self) -> None:
+        """A reply is copied only while twice the reserve is in hand."""
+        stage = Echo(make_mixnet(7, faults(0.0)), SCHEDULED, surbs=1)
+        stage.run(200)
+        counters = stage.server.machine.counters
+        assert counters.sent["copy"] < 20
+        assert "surb-request" not in counters.sent
+
+
+class _Line:
+    """What an observer of a client's line sees: when packets leave."""
+
+    def __init__(self, network: PretendedMixnet) -> None:
+        self.times: list[float] = []
+        carry = network.carry
+
+        def observe(packet: MixPacket) -> None:
+            if getattr(packet, "sender", b"") == network.address_of("dialer").identity:
+                self.times.append(network.agenda.now)
+            carry(packet)
+
+        network.carry = observe  # type: ignore[method-assign]
+
+    @property
+    def gaps(self) -> list[float]:
+        return [after - before for before, after in zip(self.times, self.times[1:], strict=False)]
+
+
+def two_sample_p_value(first: list[float], second: list[float]) -> float:
+    """The Kolmogorov-Smirnov test: how probable a difference as large as this is by chance."""
+    marks = sorted([(x, 1 / len(first)) for x in first] + [(x, -1 / len(second)) for x in second])
+    distance = height = 0.0
+    for index, (x, step) in enumerate(marks):
+        height += step
+        if index + 1 == len(marks) or marks[index + 1][0] != x:
+            distance = max(distance, abs(height))
+    size = math.sqrt(len(first) * len(second) / (len(first) + len(second)))
+    scaled = (size + 0.12 + 0.11 / size) * distance
+    if scaled < 0.3:  # where the series does not converge, and the value is 1 to many places
+        return 1.0
+    terms = [(-1.0) ** (k - 1) * math.exp(-2 * (k * scaled) ** 2) for k in range(1, 101)]
+    return 2 * sum(terms)
+
+
+def test_the_line_looks_alike_idle_and_busy() -> None:
+    """10,000 gaps of an idle client and of one in conversation, copies on."""
+    idle_network, busy_network = make_mixnet(11, faults(0.0)), make_mixnet(12, faults(0.0))
+    idle, busy = _Line(idle_network), _Line(busy_network)
+    stage = Echo(busy_network, SCHEDULED, surbs=2)
+    client = PretendedClient("dialer", idle_network, SCHEDULED)
+    client.pump()
+    agenda = cast("VirtualAgenda", idle_network.agenda)
+    while len(idle.times) <= 10_000:
+        agenda.step()
+    while len(busy.times) <= 10_000:
+        stage.run(len(stage.seconds) + 50)
+    assert stage.dialer.machine.counters.sent["copy"] > 300
+    assert two_sample_p_value(idle.gaps[:10_000], busy.gaps[:10_000]) > 0.01
+
+
+def test_the_test_itself_sees_a_difference() -> None:
+    slow, fast = [index / 1000 for index in range(1000)], [index / 1100 for index in range(1000)]
+    assert two_sample_p_value(slow, fast) < 0.01
+    assert two_sample_p_value(slow, list(slow)) > 0.99
