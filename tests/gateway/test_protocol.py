@@ -42,7 +42,7 @@ from nymproxy.mixnet.gateway.events import (
     SensitiveAnswer,
     Streaming,
 )
-from nymproxy.mixnet.gateway.protocol import Phase
+from nymproxy.mixnet.gateway.phases import Phase
 from nymproxy.mixnet.gateway.refusals import RefusalKind
 from nymproxy.mixnet.messages import MixPacket
 from tests.gateway.fake_gateway import CREDENTIALS, FREE_BYTES, NOT_REGISTERED, PACKET

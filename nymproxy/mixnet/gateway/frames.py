@@ -18,9 +18,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from nymproxy.errors import GatewayProtocolError
 from nymproxy.mixnet.gateway.keys import NONCE_BYTES, TAG_BYTES
+from nymproxy.mixnet.gateway.versions import carries_key_rotation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nymproxy.mixnet.gateway.keys import SharedKey
+    from nymproxy.mixnet.messages import MixPacket
+    from nymproxy.mixnet.randomness import RandomBytes
 
 FRAME_PREFIX_BYTES = 2 + NONCE_BYTES
 MAX_FRAME_BYTES = FRAME_PREFIX_BYTES + 2 + 19 + 33133 + TAG_BYTES
@@ -85,3 +90,16 @@ def open_frame(
     if frame[1] == 0 and allow_unencrypted:
         return Frame(kind, body)
     raise GatewayProtocolError("a frame is not encrypted: anybody could have made it")
+
+
+def seal_packets(
+    key: SharedKey, packets: Iterable[MixPacket], protocol_version: int, random_bytes: RandomBytes
+) -> list[bytes]:
+    """Seal packets for a gateway, in the form of a protocol version."""
+    if carries_key_rotation(protocol_version):
+        plaintexts = (packet.encode_v2() for packet in packets)
+        kind = RequestKind.FORWARD_SPHINX_V2
+    else:
+        plaintexts = (packet.encode_v1() for packet in packets)
+        kind = RequestKind.FORWARD_SPHINX
+    return [seal_frame(key, kind, plaintext, random_bytes(NONCE_BYTES)) for plaintext in plaintexts]

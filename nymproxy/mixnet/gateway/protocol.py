@@ -8,7 +8,6 @@ under way; what is not an answer (pushed messages, ``send``, ``encryptedResponse
 
 from __future__ import annotations
 
-import enum
 import logging
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
@@ -31,12 +30,13 @@ from nymproxy.mixnet.gateway.events import (
     SensitiveAnswer,
     Streaming,
 )
-from nymproxy.mixnet.gateway.frames import RequestKind, ResponseKind, open_frame, seal_frame
+from nymproxy.mixnet.gateway.frames import ResponseKind, open_frame, seal_packets
 from nymproxy.mixnet.gateway.handshake import ClientHandshake
 from nymproxy.mixnet.gateway.handshake_texts import HandshakeText, parse_handshake_text
-from nymproxy.mixnet.gateway.keys import NONCE_BYTES, ClientIdentityKey, SharedKey
+from nymproxy.mixnet.gateway.keys import NONCE_BYTES
 from nymproxy.mixnet.gateway.limits import PhaseLimits
 from nymproxy.mixnet.gateway.liveness import Liveness
+from nymproxy.mixnet.gateway.phases import HANDSHAKE_PHASES, Phase
 from nymproxy.mixnet.gateway.refusals import RefusalKind, explain_refusal
 from nymproxy.mixnet.gateway.requests import ClaimFreeTestnetBandwidth, SupportedProtocolRequest
 from nymproxy.mixnet.gateway.versions import (
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nymproxy.address import NodeIdentity
+    from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey
     from nymproxy.mixnet.messages import MixPacket
     from nymproxy.mixnet.randomness import RandomBytes
 
@@ -57,22 +58,6 @@ _log = logging.getLogger("nymproxy.gateway")
 
 _Events: TypeAlias = list[GatewayEvent]
 _Response = TypeVar("_Response")
-
-
-class Phase(enum.Enum):
-    """Where a connection stands."""
-
-    NEW = "new"
-    ASKING_VERSION = "asking for the protocol version"
-    EXCHANGING_KEYS = "exchanging keys"
-    AWAITING_CONFIRMATION = "waiting for the gateway to confirm the key"
-    AWAITING_REGISTRATION = "waiting for the registration"
-    AUTHENTICATING = "authenticating"
-    CLAIMING = "claiming bandwidth"
-    STREAMING = "streaming"
-
-
-_HANDSHAKE_PHASES = (Phase.EXCHANGING_KEYS, Phase.AWAITING_CONFIRMATION)
 
 
 class GatewayClientProtocol:
@@ -171,7 +156,7 @@ class GatewayClientProtocol:
         if deadline is None or now < deadline:
             return
         if self.phase is not Phase.STREAMING:
-            if self._handshake is not None and self.phase in _HANDSHAKE_PHASES:
+            if self._handshake is not None and self.phase in HANDSHAKE_PHASES:
                 self._outgoing.append(self._handshake.abort_for_timeout().encode())
             raise PhaseTimeout(f"the gateway did not answer in time while {self.phase.value}")
         claimed_at = self.allowance.claimed_at
@@ -189,7 +174,7 @@ class GatewayClientProtocol:
             OutOfBandwidth: a claim brought nothing.
         """
         self.receive_pong(now)
-        if self.phase in _HANDSHAKE_PHASES:
+        if self.phase in HANDSHAKE_PHASES:
             return self._receive_handshake_text(text, now, unix_time)
         response = responses.parse_response(text)
         match self.phase:
@@ -242,16 +227,7 @@ class GatewayClientProtocol:
         key = self._key
         if key is None or self.phase is not Phase.STREAMING:
             raise GatewayProtocolError("packets cannot be sent before the connection is streaming")
-        if carries_key_rotation(self.protocol_version):
-            plaintexts = (packet.encode_v2() for packet in packets)
-            kind = RequestKind.FORWARD_SPHINX_V2
-        else:
-            plaintexts = (packet.encode_v1() for packet in packets)
-            kind = RequestKind.FORWARD_SPHINX
-        return [
-            seal_frame(key, kind, plaintext, self._random_bytes(NONCE_BYTES))
-            for plaintext in plaintexts
-        ]
+        return seal_packets(key, packets, self.protocol_version, self._random_bytes)
 
     # The phases.
 
