@@ -18,6 +18,7 @@ import anyio
 from nymproxy._signal import Signal
 from nymproxy.errors import StorageError
 from nymproxy.localnet.client_links import ClientLinks
+from nymproxy.localnet.core import SURB_ACK_BYTES, Deliver
 from nymproxy.localnet.counters import Direction, DropReason, NodeCounters
 from nymproxy.localnet.delayer import Delayer
 from nymproxy.localnet.faults import CLIENT_NAME
@@ -29,7 +30,6 @@ from nymproxy.mixnet.sphinx import PacketSize
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nymproxy.localnet.core import Deliver
     from nymproxy.localnet.fault_gates import FaultGates
     from nymproxy.localnet.gateway_store import GatewayStore
     from nymproxy.localnet.links import Outbox
@@ -41,6 +41,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nymproxy.localnet")
 
 STORED_BATCH = 100
+_SIZE_OF_LENGTH = {
+    size.plaintext_length - (0 if size is PacketSize.ACK else SURB_ACK_BYTES): size
+    for size in PacketSize
+}
+"""The packet size of a stored message, which is kept without it."""
 
 
 class GatewayClients:
@@ -146,12 +151,22 @@ class GatewayClients:
 
     def _misbehave(self, session: ClientSession, delivery: Deliver) -> None:
         """Do what the plan has gateways do to a message, and acknowledge it in any case."""
-        size, now = delivery.size.name.lower(), anyio.current_time()
-        for delay, message in self._push_gate.apply(session.name, size, delivery.message, now):
-            pushed = delivery._replace(message=message, ack=None)
-            if not self._late_pushes.push(delay, pushed):
-                self.counters.drop(DropReason.DELAY_QUEUE_FULL)
+        for message in self._pushed_now(session, delivery):
+            self._queue(session, delivery._replace(message=message, ack=None))
         self._release_ack(delivery)
+
+    def _pushed_now(self, session: ClientSession, delivery: Deliver) -> list[bytes]:
+        """Return what the plan leaves of a message; what is replayed later is put aside."""
+        if self._push_gate.is_open:
+            return [delivery.message]
+        size, now = delivery.size.name.lower(), anyio.current_time()
+        at_once: list[bytes] = []
+        for delay, message in self._push_gate.apply(session.name, size, delivery.message, now):
+            if not delay:
+                at_once.append(message)
+            elif not self._late_pushes.push(delay, delivery._replace(message=message, ack=None)):
+                self.counters.drop(DropReason.DELAY_QUEUE_FULL)
+        return at_once
 
     def _push_late(self, delivery: Deliver) -> None:
         session = self._sessions.get(delivery.destination)
@@ -235,8 +250,11 @@ class GatewayClients:
         self._sessions[address] = session
         try:
             while waiting := self._store.waiting(address, STORED_BATCH):
-                for message in waiting:
-                    socket.send_binary(session.seal_message(message.content))
+                for _, content in waiting:
+                    size = _SIZE_OF_LENGTH.get(len(content), PacketSize.REGULAR)
+                    stored = Deliver(address, content, size, None)
+                    for message in self._pushed_now(session, stored):
+                        socket.send_binary(session.seal_message(message))
                 await socket.flush()
                 self._store.delete(address, waiting)
                 self.counters.event("stored_messages_pushed", len(waiting))

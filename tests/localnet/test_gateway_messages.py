@@ -9,6 +9,7 @@ import anyio
 
 from nymproxy import _base58
 from nymproxy.localnet import FaultPlan, LinkFaults, PushAction, PushFault, gateway_session
+from nymproxy.localnet.core import SURB_ACK_BYTES
 from nymproxy.localnet.counters import Direction, DropReason
 from nymproxy.localnet.gateway_store import GatewayStore
 from nymproxy.mixnet.gateway.encrypted_texts import (
@@ -25,6 +26,7 @@ from nymproxy.mixnet.gateway.responses import (
     EncryptedResponse,
     RegisterResponse,
 )
+from nymproxy.mixnet.sphinx import PacketSize
 from tests.localnet.client import eventually, websocket_to
 from tests.localnet.lone_gateway import LoneGateway, authentication, refused, registered
 
@@ -171,6 +173,25 @@ class TestMessages:
                 b"replayed",
             ]
             assert await other.message() == b"well"
+
+    async def test_what_was_stored_is_no_safer(self, gateway: LoneGateway) -> None:
+        client = await registered(gateway)
+        regular = bytes(PacketSize.REGULAR.plaintext_length - SURB_ACK_BYTES)
+        gateway.deliver(client, regular, regular, b"an acknowledgement...")
+        gateway.gates.install(
+            FaultPlan(
+                pushes=(
+                    PushFault(action=PushAction.ALTER, packet="regular", offsets=(0,), mask=1),
+                    PushFault(action=PushAction.SWALLOW, packet="regular", count=1),
+                    PushFault(action=PushAction.REPLAY, packet="regular", delay_seconds=0.05),
+                )
+            )
+        )
+        async with websocket_to(gateway.info) as websocket:
+            await client.authenticate(websocket, int(gateway.now))
+            altered = b"\x01" + regular[1:]
+            messages = [await client.message() for _ in range(3)]
+            assert sorted(messages) == sorted([altered, altered, b"an acknowledgement..."])
 
     async def test_forget_me(self, gateway: LoneGateway) -> None:
         client = await registered(gateway)
