@@ -57,7 +57,7 @@ _BYTE_PATTERNS = tuple(re.compile(source.encode("ascii")) for source in _SOURCES
 NEEDLES = tuple(sorted({max(line.text[1:].split(), key=len).encode("ascii") for line in LOG_LINES}))
 """The longest word of each line: words are what stays the same in a pattern."""
 
-_NYM = re.compile(rb"(?i)(?<!o)nym|proxy_(?:client|server)")
+_NYM = re.compile(rb"(?i)(?<![a-z])nym(?![a-z])|nym_?proxy|nymtech")
 
 
 def looked_for(text: str) -> LogLine | None:

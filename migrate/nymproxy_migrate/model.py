@@ -194,6 +194,8 @@ class BinarySource(enum.Enum):
     """Inside a container image that this file only names."""
     BUILD = "build"
     """Built or copied by a stage of the same file."""
+    OWN_IMAGE = "own-image"
+    """Inside a container image that has nymproxy, on a PATH of its own."""
     LOOKED_UP = "looked-up"
     """``$(command -v ...)`` or a variable: the file does not say."""
 

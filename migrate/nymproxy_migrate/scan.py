@@ -18,6 +18,7 @@ from nymproxy_migrate.rules import nym052, nym090, nym092, nym093
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+_PARSER_FAILURES = (ValueError, LookupError, RecursionError, TypeError, AttributeError)
 _logger = logging.getLogger("nymproxy.migrate")
 
 
@@ -118,8 +119,9 @@ def _leftovers(source: SourceFile, found: list[Finding]) -> Iterator[Finding]:
         # Other lines of a program that uses the API are part of what has been told.
         return
     if format_name is not None:
-        with contextlib.suppress(Unparsable):
+        with contextlib.suppress(Unparsable, *_PARSER_FAILURES):
             spans += [command.span for command in formats.find_commands(source)]
+    # A parser's own failure on a strange file has been told by the finder of commands.
     explained = any(each.code in {"NYM004", "NYM005", "NYM031"} for each in found)
     yield from nym093.in_file(source, format_name, spans, explained=explained)
 
@@ -129,7 +131,7 @@ def _ask(entry: FinderEntry, source: SourceFile, options: ScanOptions) -> Iterat
         yield from entry.load()(source, options)
     except Unparsable as error:
         yield nym090.at(source, error.offset, str(error))
-    except (ValueError, LookupError, RecursionError, TypeError, AttributeError) as error:
+    except _PARSER_FAILURES as error:
         # A parser's own failure on a strange file must not end the scan of all others.
         _logger.debug("%s fails on %s", entry.module, source.path, exc_info=True)
         yield nym090.at(source, 0, f"it cannot be judged ({type(error).__name__})")

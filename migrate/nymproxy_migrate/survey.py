@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import posixpath
 import re
+import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nymproxy_migrate import formats
 from nymproxy_migrate.formats import containerfile
 from nymproxy_migrate.formats.text import Text
-from nymproxy_migrate.model import BinarySource, Evidence
+from nymproxy_migrate.model import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nymproxy_migrate.model import SourceFile
+    from nymproxy_migrate.model import BinarySource, SourceFile
 
 BY_NAME = (
     b"nym-proxy-client", b"nym-proxy-server", b"nym_proxy_client", b"nym_proxy_server",
@@ -35,40 +36,73 @@ class Survey:
 
     Attributes:
         shown: what speaks for programs with names that anybody's have.
-        in_images: files and folders that are copied into an image which has no nymproxy yet, each
-            with the file that does so.
+        in_images: files and folders that are copied into an image, each with the file that does so
+            and where programs come from in that image.
         installing: the files that put an old program into an image.
+        crate_roots: the sources that Cargo manifests name as roots of their own.
+        sdk_names: what Cargo manifests call nym-sdk, where that is not its own name.
     """
 
     shown: frozenset[Evidence] = frozenset()
-    in_images: tuple[tuple[str, str], ...] = ()
+    in_images: tuple[tuple[str, str, BinarySource], ...] = ()
     installing: tuple[str, ...] = ()
+    crate_roots: frozenset[str] = frozenset()
+    sdk_names: frozenset[str] = frozenset()
 
-    def image_of(self, path: str) -> str | None:
-        """Return the file that copies another one into an image."""
-        for copied, by in self.in_images:
+    def image_of(self, path: str) -> tuple[str, BinarySource] | None:
+        """Return the file that copies another one into an image, and whose programs are there."""
+        for copied, by, binary in self.in_images:
             if path == copied or path.startswith(f"{copied}/"):
-                return by
+                return by, binary
         return None
 
 
 def of_file(source: SourceFile) -> Survey | None:
     """Return what one file says, or None when it says nothing."""
     shown = _shown_by(source.data)
-    in_images: list[tuple[str, str]] = []
+    in_images: list[tuple[str, str, BinarySource]] = []
     installs = False
     if formats.format_of(source.path, source.data) == "containerfile":
         text = Text.whole(source.data)
         in_images = [
-            (path, source.path)
+            (path, source.path, binary)
             for copied, binary in containerfile.copied_files(text)
-            if binary is not BinarySource.PATH
             for path in _places(copied, source.path)
         ]
         installs = containerfile.installs_old(text)
-    if not (shown or in_images or installs):
-        return None
-    return Survey(shown, tuple(in_images), (source.path,) if installs else ())
+    installing = (source.path,) if installs else ()
+    roots, called = _said_by_manifest(source)
+    found = Survey(shown, tuple(in_images), installing, roots, called)
+    return None if found == Survey() else found
+
+
+def _said_by_manifest(source: SourceFile) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the roots that a Cargo manifest names, and what it calls nym-sdk."""
+    if source.name != "Cargo.toml":
+        return frozenset(), frozenset()
+    try:
+        manifest = tomllib.loads(source.data.decode("utf-8", "replace"))
+    except tomllib.TOMLDecodeError:
+        return frozenset(), frozenset()
+    folder = posixpath.dirname(source.path)
+    targets = [
+        each for key in ("bin", "example", "test", "bench") for each in _tables(manifest, key)
+    ]
+    paths = [each["path"] for each in (*targets, *_tables(manifest, "lib")) if "path" in each]
+    roots = (posixpath.normpath(posixpath.join(folder, path)) for path in map(str, paths))
+    return frozenset(roots), frozenset(
+        name.replace("-", "_")
+        for key in ("dependencies", "dev-dependencies")
+        for table in _tables(manifest, key)
+        for name, spec in table.items()
+        if isinstance(spec, dict) and str(spec.get("package", "")).replace("_", "-") == "nym-sdk"
+    )
+
+
+def _tables(manifest: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    found = manifest.get(key)
+    listed = found if isinstance(found, list) else [found]
+    return [each for each in listed if isinstance(each, dict)]
 
 
 def merged(surveys: Iterable[Survey]) -> Survey:
@@ -78,6 +112,8 @@ def merged(surveys: Iterable[Survey]) -> Survey:
         frozenset(each for survey in all_of_them for each in survey.shown),
         tuple(each for survey in all_of_them for each in survey.in_images),
         tuple(each for survey in all_of_them for each in survey.installing),
+        frozenset(each for survey in all_of_them for each in survey.crate_roots),
+        frozenset(each for survey in all_of_them for each in survey.sdk_names),
     )
 
 

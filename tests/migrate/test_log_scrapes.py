@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from nymproxy_migrate.log_lines import LOG_LINES, looked_for
 from nymproxy_migrate.model import Action, Kind
+from nymproxy_migrate.scan import scan
 from tests.migrate.tools import codes, findings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,6 @@ def test_what_to_do_depends_on_the_line() -> None:
     [
         ("a.sh", "echo 'Client created: nym'\n"),
         ("a.sh", "# grep 'Client created' nym.log\nls\n"),
-        ("a.sh", "grep 'Client created' crm.log\n"),
         ("a.sh", "grep nym 'client.log' created\n"),
         ("a.sh", "logger 'Our Nym address is'\n"),
         ("a.py", "print('Client created: nym')\n"),
@@ -69,6 +74,22 @@ def test_what_to_do_depends_on_the_line() -> None:
 )
 def test_what_does_not(path: str, text: str) -> None:
     assert codes(path, text) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("watch.sh", "journalctl -u backup | sed -n 's/.*Client created: //p'\n"),
+        ("watch.py", "import re\nre.search('Starting session:', line)\n"),
+    ],
+)
+def test_a_file_that_does_not_say_whose_log_it_reads(path: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / path).write_text(text)
+    assert scan([tmp_path]).findings == ()
+    (tmp_path / "client.sh").write_text("nym-proxy-client -s A\n")
+    assert "NYM070" not in {each.code for each in scan([tmp_path]).findings}
+    (tmp_path / "server.sh").write_text("nym-proxy-server -u a:1\n")
+    assert "NYM070" in {each.code for each in scan([tmp_path]).findings}
 
 
 @pytest.mark.parametrize("line", LOG_LINES, ids=lambda line: line.text)

@@ -187,6 +187,59 @@ def test_each_crate_has_its_root() -> None:
     assert found.left == (("lonely.rs", "add `mod nymproxy_compat;` to the root of its crate"),)
 
 
+CALLED = (
+    "use nym_sdk::tcp_proxy::NymProxyClient;\n"
+    "fn f() {\n    NymProxyClient::new(a, b, c, d, e, f);\n}\n"
+)
+
+
+def test_a_root_that_only_the_manifest_names() -> None:
+    manifest = MANIFEST + '[[bin]]\nname = "proxy_client"\npath = "src/proxy_client.rs"\n'
+    found = suggest(Cargo=manifest, src__proxy_client=CALLED)
+    (changed,) = (each for each in found.changes if each.path.endswith(".rs"))
+    assert changed.after.startswith(b"mod nymproxy_compat;\nuse crate::nymproxy_compat")
+    assert found.homes == ("src/nymproxy_compat.rs",)
+    assert found.left == ()
+
+
+def test_nym_sdk_by_another_name() -> None:
+    manifest = MANIFEST.replace(
+        'nym-sdk = "1.21.6"', 'nym = { package = "nym-sdk", version = "1.21.6" }'
+    )
+    found = suggest(Cargo=manifest, src__main=CALLED.replace("nym_sdk", "nym"))
+    (changed,) = found.changes
+    assert b"use crate::nymproxy_compat::NymProxyClient;" in changed.after
+
+
+def test_what_never_compiled_is_left_alone() -> None:
+    found = suggest(Cargo=MANIFEST, src__main=CALLED.replace("(a, b, c, d, e, f)", "(a)"))
+    assert found.changes == ()
+    assert found.left == (
+        (
+            "src/main.rs",
+            "left as it is: no published version takes these arguments, so it never compiled",
+        ),
+    )
+
+
+def test_a_private_copy_of_the_module_is_named_as_that() -> None:
+    text = "pub struct NymProxyServer {\n    upstream: String,\n}\n"
+    (found,) = findings("src/tcp_proxy/server.rs", text)
+    assert (found.code, found.message.partition(":")[0]) == (
+        "NYM018",
+        "NymProxyServer is declared here",
+    )
+    assert findings("src/nymproxy_compat.rs", text) == []
+
+
+def test_crates_of_the_same_repository_go_with_it() -> None:
+    git = '{ git = "https://github.com/nymtech/nym" }'
+    manifest = MANIFEST.replace('"1.21.6"', git) + f"nym-crypto = {git}\n"
+    found = suggest(Cargo=manifest, src__main=CALLED)
+    ((_, what),) = found.left
+    assert what.endswith(': nym-sdk = "1.21.6", and nym-crypto')
+
+
 @pytest.mark.parametrize(
     ("manifest", "expected"),
     [

@@ -89,7 +89,7 @@ FINDERS: tuple[FinderEntry, ...] = (
     FinderEntry("log_scrapes", log_lines.NEEDLES),
     FinderEntry(
         "rust",
-        (b"nym_sdk",),
+        (b"nym_sdk", b"::tcp_proxy", b"::client_pool", b"struct NymProxy"),
         (".rs",),
         pattern=rb"tcp_proxy|NymProxy|ClientPool|client_pool|open_stream|listener",
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nymproxy_migrate import formats, names, new_commands
 from nymproxy_migrate.judge import judge
 from nymproxy_migrate.judged import OldInvocation, UnreadableCommand
-from nymproxy_migrate.model import BinarySource, Unparsable
+from nymproxy_migrate.model import Unparsable
 from nymproxy_migrate.rules import (
     nym001,
     nym002,
@@ -45,10 +45,10 @@ _BESIDE = (nym050, nym051, nym060, nym061, nym062, nym063)
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield what there is to say about each command of a file."""
     try:
-        in_image = options.survey.image_of(source.path) is not None
+        image = options.survey.image_of(source.path)
         for found in formats.read_commands(source):
-            if in_image:
-                found = formats.with_binary(found, BinarySource.BUILD)
+            if image is not None:
+                found = formats.with_binary(found, image[1])
             yield from findings_in(found, source, options)
             if not isinstance(found, Unparsable):
                 yield from _about(found, source)

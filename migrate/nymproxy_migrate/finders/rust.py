@@ -12,8 +12,9 @@ from nymproxy_migrate.finders.rust_values import Values, bare, function_of
 from nymproxy_migrate.formats import syntax
 from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.model import Finding, Kind, SourceFile, Span
-from nymproxy_migrate.rules import nym010, nym011, nym012, nym013, nym016, nym017, nym090
+from nymproxy_migrate.rules import nym010, nym011, nym012, nym013, nym016, nym017, nym018, nym090
 from nymproxy_migrate.sidecar import CLIENT_DEFAULTS, Value
+from nymproxy_migrate.survey import Survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from nymproxy_migrate.options import ScanOptions
     from nymproxy_migrate.sidecar import Role, Sidecar
 
-_RULES = (nym010, nym011, nym012, nym013, nym016, nym017)
+_RULES = (nym010, nym011, nym012, nym013, nym016, nym017, nym018)
 _PROXIES = frozenset({CLIENT, SERVER})
 _PATHS = frozenset({"scoped_identifier", "scoped_type_identifier", "identifier", "type_identifier"})
 _WITHIN_PATHS = frozenset(
@@ -86,6 +87,7 @@ class RustFile:
     """What a Rust file says about nym-sdk."""
 
     source: SourceFile
+    survey: Survey = field(default_factory=Survey)
     root: Node = field(init=False)
     names: Names = field(init=False)
     values: Values = field(init=False)
@@ -94,7 +96,12 @@ class RustFile:
 
     def __post_init__(self) -> None:
         self.root = syntax.parse("rust", Text.whole(self.source.data))
-        self.names = Names(self.root, is_crate_root=self.source.name in _CRATE_ROOTS)
+        self.names = Names(
+            self.root,
+            is_crate_root=self.source.name in _CRATE_ROOTS
+            or self.source.path in self.survey.crate_roots,
+            called=self.survey.sdk_names,
+        )
         self.values = Values(self.names)
         self.uses = list(uses(self.names))
         self.calls = list(_calls(self.names, self.values))
@@ -107,7 +114,7 @@ class RustFile:
 
 def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     """Yield the uses of the old API in a Rust file."""
-    file = RustFile(source)
+    file = RustFile(source, options.survey)
     for rule in _RULES:
         yield from rule.find(file)
     if file.root.has_error:

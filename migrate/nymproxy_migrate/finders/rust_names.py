@@ -148,18 +148,23 @@ class Scope:
 class Names:
     """The scopes of a file, and the nodes with the scope that each is in."""
 
-    def __init__(self, root: Node, *, is_crate_root: bool) -> None:
+    def __init__(
+        self, root: Node, *, is_crate_root: bool, called: frozenset[str] = frozenset()
+    ) -> None:
         """Read the declarations of a file.
 
         Args:
             root: the tree that the grammar gives.
-            is_crate_root: the file is ``main.rs`` or ``lib.rs``.
+            is_crate_root: the file is ``main.rs`` or ``lib.rs``, or a manifest says so.
+            called: names that a manifest gives to nym-sdk.
         """
         self.nodes: list[tuple[Node, Scope]] = []
         self.imports: list[tuple[Node, Scope, Path]] = []
         """``pub use`` only: node of the declaration, scope, path of each name."""
         self._scopes: dict[int, Scope] = {}
-        stack = [(root, Scope(is_crate_root=is_crate_root))]
+        outermost = Scope(is_crate_root=is_crate_root)
+        outermost.names.update(dict.fromkeys(called, ("nym_sdk",)))
+        stack = [(root, outermost)]
         while stack:
             node, scope = stack.pop()
             self.nodes.append((node, scope))

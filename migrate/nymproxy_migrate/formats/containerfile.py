@@ -144,7 +144,9 @@ def _commands(stage: _Stage, text: Text) -> Iterator[Found]:
 
 def _binary(stage: _Stage) -> BinarySource:
     built = stage.brings_old or stage.name != "" or not _is_foreign(stage.base)
-    return BinarySource.PATH if stage.brings_ours else images.source_of(stage.base, built=built)
+    return (
+        BinarySource.OWN_IMAGE if stage.brings_ours else images.source_of(stage.base, built=built)
+    )
 
 
 def copied_files(text: Text) -> Iterator[tuple[str, BinarySource]]:

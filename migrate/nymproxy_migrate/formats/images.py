@@ -11,7 +11,7 @@ def source_of(image: str | None, *, built: bool) -> BinarySource:
     """Return where a container's program comes from; our own image has ours on its PATH."""
     name = (image or "").partition("@")[0].rpartition("/")[2].partition(":")[0]
     if "nymproxy" in name:
-        return BinarySource.PATH
+        return BinarySource.OWN_IMAGE
     return BinarySource.BUILD if built else BinarySource.IMAGE
 
 

@@ -243,7 +243,16 @@ def _plain_command(words: Sequence[Word], position: int) -> bool:
 
 
 def _has_command_option(words: Sequence[Word]) -> bool:
-    return any(word.literal in {"-c", "--command"} for word in words)
+    options = iter(words[1:])
+    for word in options:
+        option = word.literal or ""
+        if option in {"-c", "--command"}:
+            return True
+        if option == "--" or not option.startswith("-"):
+            return False
+        if option in {"-u", "-g", "-G", "--user", "--group", "--supp-group"}:
+            next(options, None)
+    return False
 
 
 def _is_assignment(word: Word) -> bool:

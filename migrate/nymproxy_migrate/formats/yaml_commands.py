@@ -95,7 +95,7 @@ class _Walker:
         if data is not None and data.id == "mapping":
             # Pods mount them: what they start comes from an image.
             ours = _OUR_IMAGE.search(self._document.text.data)
-            binary = BinarySource.PATH if ours else BinarySource.IMAGE
+            binary = BinarySource.OWN_IMAGE if ours else BinarySource.IMAGE
             for key, value in data.value:
                 if value.id == "scalar" and key.id == "scalar":
                     yield from embedded_file(self._document, value, key.value, binary)

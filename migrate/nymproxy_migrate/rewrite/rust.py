@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from nymproxy_migrate import survey
 from nymproxy_migrate.changes import FileChange, change
 from nymproxy_migrate.finders import cargo, rust, toml_places
+from nymproxy_migrate.finders.rust import RustFile
 from nymproxy_migrate.finders.rust_names import CLIENT, SERVER, Names, path_of, text
 from nymproxy_migrate.formats import syntax
 from nymproxy_migrate.formats.text import Text
@@ -35,6 +37,7 @@ _PROXIES = frozenset({CLIENT, SERVER})
 _CANNOT_FOLLOW = {
     "NYM012": "it uses messages or buffers of the old protocol",
     "NYM017": "it uses internals of the old server",
+    "NYM018": "it is a private copy of the old module",
     "NYM090": "it does not parse",
 }
 _ADDED = {
@@ -44,6 +47,11 @@ _ADDED = {
     (SERVER, 3): "None",
 }
 """Arguments that the early forms did not have; a pool of 0 is none, as it was then."""
+_ARITIES = {
+    (CLIENT, "new"): {4, 5, 6},
+    (CLIENT, "new_with_defaults"): {2},
+    (SERVER, "new"): {2, 3, 4},
+}
 _CRATE_FOLDERS = frozenset({"bin", "examples", "tests", "benches"})
 _NEEDED = {"anyhow": '"1"', "tokio": '{ version = "1.47", features = ["full"] }'}
 
@@ -71,21 +79,20 @@ def module_source() -> str:
 def suggest(sources: Iterable[SourceFile]) -> Suggestion:
     """Return what would move the Rust programs among some files to streams."""
     files = {each.path: each for each in sources if each.name.endswith(READ)}
+    said = survey.merged(filter(None, map(survey.of_file, files.values())))
     edits: dict[str, list[Edit]] = {}
     left: list[tuple[str, str]] = []
     declared: dict[str, str] = {}
-    for path in sorted(files):
-        if not path.endswith(".rs") or b"nym_sdk" not in files[path].data:
-            continue
-        found = list(_edits_in(files[path]))
-        if not found:
-            continue
-        reason = _reason_against(files[path])
-        root = _crate_root(path, files)
+    for path in sorted(each for each in files if each.endswith(".rs")):
+        file = RustFile(files[path], said)
+        found = list(_edits_in(file))
+        reason = _reason_against(file, ScanOptions(survey=said)) if found else None
         if reason is not None:
             left.append((path, f"left as it is: {reason}"))
+        if not found or reason is not None:
             continue
         edits.setdefault(path, []).extend(found)
+        root = _crate_root(path, files, said)
         if root is None:
             left.append((path, f"add `mod {MODULE};` to the root of its crate"))
         else:
@@ -101,14 +108,17 @@ def suggest(sources: Iterable[SourceFile]) -> Suggestion:
     return Suggestion(tuple(changes), tuple(left), tuple(sorted(set(declared.values()))))
 
 
-def _reason_against(source: SourceFile) -> str | None:
-    codes = [finding.code for finding in rust.find(source, ScanOptions())]
+def _reason_against(file: RustFile, options: ScanOptions) -> str | None:
+    for use in file.uses:
+        arities = _ARITIES.get((use.known.name, "::".join(use.known.rest)))
+        if arities and use.arguments is not None and len(use.arguments) not in arities:
+            return "no published version takes these arguments, so it never compiled"
+    codes = [finding.code for finding in rust.find(file.source, options)]
     return next((_CANNOT_FOLLOW[code] for code in codes if code in _CANNOT_FOLLOW), None)
 
 
-def _edits_in(source: SourceFile) -> Iterator[Edit]:
-    root = syntax.parse("rust", Text.whole(source.data))
-    names = Names(root, is_crate_root=source.name in {"main.rs", "lib.rs"})
+def _edits_in(file: RustFile) -> Iterator[Edit]:
+    names = file.names
     for node, scope in names.nodes:
         if node.type == "use_declaration":
             yield from rust_uses.edits_of(node, scope)
@@ -120,7 +130,7 @@ def _edits_in(source: SourceFile) -> Iterator[Edit]:
             if module is not None and known is not None and known.name in _PROXIES:
                 yield Edit(Span(module.start_byte, module.end_byte), f"crate::{MODULE}".encode())
     yield from _in_macros(names)
-    for use in rust.uses(names):
+    for use in file.uses:
         added = _ADDED.get((use.known.name, len(use.arguments or ())))
         if added is not None and use.known.rest == ("new",) and use.end_of_arguments is not None:
             end = use.end_of_arguments
@@ -150,12 +160,17 @@ def _in_macros(names: Names) -> Iterator[Edit]:
                 yield Edit(Span(crate.start_byte, module.end_byte), f"crate::{MODULE}".encode())
 
 
-def _crate_root(path: str, files: Mapping[str, SourceFile]) -> str | None:
+def _crate_root(path: str, files: Mapping[str, SourceFile], said: survey.Survey) -> str | None:
     """Return the root of the crate that a file belongs to, when it is among the files."""
     folder, name = posixpath.split(path)
-    if name in {"main.rs", "lib.rs"} or posixpath.basename(folder) in _CRATE_FOLDERS:
+    is_root = name in {"main.rs", "lib.rs"} or posixpath.basename(folder) in _CRATE_FOLDERS
+    if is_root or path in said.crate_roots:
         return path
     while True:
+        # The only root of its own that stands beside or above it.
+        named = [each for each in said.crate_roots if posixpath.dirname(each) == folder]
+        if len(named) == 1 and named[0] in files:
+            return named[0]
         for candidate in ("lib.rs", "main.rs"):
             root = posixpath.join(folder, candidate)
             if root in files:
@@ -228,7 +243,9 @@ def _manifest_edits(source: SourceFile) -> tuple[list[Edit], list[str]]:
     span = toml_places.best(places, sdk.path)
     version = sdk.spec.get("version")
     if "git" in sdk.spec:
-        left.append(f'take nym-sdk from crates.io: nym-sdk = "{SDK_VERSION}"')
+        of_git = [each.crate for each in entries if each.spec.get("git") == sdk.spec["git"]]
+        with_it = ", and ".join([f'nym-sdk = "{SDK_VERSION}"', *sorted({*of_git} - {cargo.CRATE})])
+        left.append(f"take nym-sdk from crates.io, with all of its repository: {with_it}")
     elif isinstance(version, str) and nym014.is_before_streams(version):
         written = toml_places.best(places, (*sdk.path, "version"))
         old = f'"{version}"'.encode()

@@ -73,7 +73,7 @@ class Started:
     def becomes(self, rule: Rule) -> Iterator[Finding]:
         """Yield what becomes of the command; nothing while its program is somebody else's."""
         context = self.invocation.command.context
-        if context.binary is not BinarySource.PATH and (
+        if context.binary not in {BinarySource.PATH, BinarySource.OWN_IMAGE} and (
             self.options.decisions.get("NYM005") != "rewrite"
         ):
             return

@@ -52,8 +52,10 @@ def find(started: Started) -> Iterator[Finding]:
         return
     message = f"the old {invocation.role} comes from {origin}"
     survey, path = started.options.survey, started.source.path
-    beside = [survey.image_of(path), *(each for each in survey.installing if each != path)]
-    builders = list(dict.fromkeys(each for each in beside if each is not None))[:3]
+    image = survey.image_of(path)
+    beside = [image[0]] if image is not None else []
+    beside += [each for each in survey.installing if each != path]
+    builders = list(dict.fromkeys(beside))[:3]
     if builders:
         message += f"; see {', '.join(builders)}"
     if started.new is not None:

@@ -25,7 +25,8 @@ RULE = Rule(
     ),
     next=(
         "Keep it at 1.21.6 or newer for streams; see the findings in the sources (NYM010 to "
-        "NYM017) for what uses the old module."
+        "NYM017) for what uses the old module. Where a newer one has features, add those that are "
+        "used: tcp-proxy, client-pool, stream."
     ),
     example_before='[dependencies]\nnym-sdk = "1.21.6"',
     action=Action.INFO,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import log_lines
-from nymproxy_migrate.model import Kind
+from nymproxy_migrate.model import Evidence, Kind
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
@@ -37,7 +37,11 @@ _STEP = (
 def find(source: SourceFile, place: Span, text: str) -> Iterator[Finding]:
     """Yield the line of the old programs that a text looks for."""
     line = log_lines.looked_for(text)
-    if line is None or not (line.is_theirs or log_lines.speaks_of_nym(source.data)):
+    if line is None:
         return
+    # Whose log a file reads that does not say it, the rest of the tree tells.
+    sure = line.is_theirs or log_lines.speaks_of_nym(source.data)
     message = f"this looks for `{line.text}` in the log of an old program"
-    yield RULE.finding(source, place, message, next=None if line.tells_address else _STEP)
+    step = None if line.tells_address else _STEP
+    needs = None if sure else Evidence.SERVER
+    yield RULE.finding(source, place, message, next=step, needs=needs)

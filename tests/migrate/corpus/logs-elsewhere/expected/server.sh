@@ -1,0 +1,1 @@
+nymproxy server --accept legacy,stream --compat-config-dir -u a:1

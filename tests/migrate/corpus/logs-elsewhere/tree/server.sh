@@ -1,0 +1,1 @@
+nym-proxy-server -u a:1

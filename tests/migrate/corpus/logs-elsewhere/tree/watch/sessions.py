@@ -1,0 +1,3 @@
+import re
+if re.search('Starting session:', line):
+    count += 1

@@ -1,0 +1,1 @@
+journalctl -u backup | sed -n 's/.*Client created: //p'

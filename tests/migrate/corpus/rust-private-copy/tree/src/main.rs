@@ -1,0 +1,3 @@
+mod tcp_proxy;
+use crate::tcp_proxy::client::NymProxyClient;
+fn main() { NymProxyClient::new(); }

@@ -1,0 +1,7 @@
+pub struct NymProxyClient {
+    server: String,
+}
+
+impl NymProxyClient {
+    pub fn new() -> Self { todo!() }
+}

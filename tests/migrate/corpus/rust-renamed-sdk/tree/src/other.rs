@@ -1,0 +1,1 @@
+use other::tcp_proxy::Proxy;

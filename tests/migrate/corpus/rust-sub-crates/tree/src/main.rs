@@ -1,0 +1,5 @@
+use nym_sdk::tcp_proxy::NymProxyClient;
+
+fn main() {
+    NymProxyClient::new(a, "127.0.0.1", "8080", 60, None, 2);
+}
