@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from nymproxy_migrate.installing import IN_IMAGE, WHEEL
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -181,7 +183,9 @@ def _service(name: str, sidecar: Sidecar) -> str:
         "    build:",
         "      dockerfile_inline: |",
         "        FROM python:3.13-slim",
-        "        RUN pip install --no-cache-dir nymproxy",
+        "        # The wheel lies beside this file; put its SHA-256 in the place of HASH.",
+        f"        COPY {WHEEL} /tmp/",
+        f"        RUN pip install --no-cache-dir '{IN_IMAGE}'",
         '        ENTRYPOINT ["nymproxy"]',
         f"    command: {json.dumps(sidecar.command_list(), ensure_ascii=False)}",
         "    # The program finds it at the same address as before.",

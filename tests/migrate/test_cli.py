@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nymproxy_migrate.cli import app, main
+from nymproxy_migrate.installing import INSTALL_MIGRATE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,7 +123,7 @@ def test_a_missing_extra_says_how_to_install_it(tree: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(modules)},
     )
     assert done.returncode == 2
-    assert "pip install 'nymproxy[migrate]'" in done.stderr
+    assert INSTALL_MIGRATE in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -15,6 +15,7 @@ from nymproxy import __version__
 from nymproxy_migrate import names
 from nymproxy_migrate.doctor.endpoint import reason_of, why_unreachable
 from nymproxy_migrate.doctor.model import Check, Verdict
+from nymproxy_migrate.installing import INSTALL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def judge_nymproxy(program: str | None, answer: str) -> Check:
             NYMPROXY,
             Verdict.WARN,
             f"{__version__} is installed, but no nymproxy is on PATH: rewritten commands start it",
-            "add its folder to the PATH of the user who runs it, or: pipx install nymproxy",
+            f"add its folder to the PATH of the user who runs it, or: {INSTALL}",
         )
     if answer != f"nymproxy {__version__}":
         return Check(

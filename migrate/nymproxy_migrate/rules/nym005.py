@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nymproxy_migrate.installing import INSTALL
 from nymproxy_migrate.model import BinarySource, Kind
 from nymproxy_migrate.rules._rule import Rule
 from nymproxy_migrate.rules._started import kind_of, one_line, unreadable_part
@@ -21,8 +22,8 @@ RULE = Rule(
     title="the old program comes from an image, a build stage or a lookup",
     why="Renaming the command alone would start a program that is not there.",
     next=(
-        "Install nymproxy in the image or stage (`pip install nymproxy`) or point the lookup at "
-        "it; then change the command, or let `--decide NYM005=rewrite` do that."
+        f"Install nymproxy in the image or stage (`{INSTALL}`) or point the lookup at it; then "
+        "change the command, or let `--decide NYM005=rewrite` do that."
     ),
     example_before=(
         'FROM debian\nCOPY nym-proxy-client /usr/local/bin/\nCMD ["nym-proxy-client", "-s", '

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate import names
+from nymproxy_migrate.installing import INSTALL
 from nymproxy_migrate.model import Evidence, Kind
 from nymproxy_migrate.rules._rule import Rule
 
@@ -23,7 +24,7 @@ RULE = Rule(
         "After the migration nothing needs the Rust binaries; as long as they are installed, "
         "somebody can start them."
     ),
-    next="Replace the step by `pip install nymproxy`, once no command uses the old programs.",
+    next=f"Replace the step by `{INSTALL}`, once no command uses the old programs.",
     example_before="cargo install nym-sdk",
 )
 
