@@ -135,14 +135,16 @@ class LinkContext:
         sender_tag_for: under which tag the client at an address knows us.
         random_bytes: for secrets.
         unix_time: the time of day in seconds.
-        is_older_than_process: the address was made by an earlier process.
+        is_connected: whether the client has its gateway.
+        is_restored: the address was made by an earlier process.
     """
 
     address: NymAddress
     sender_tag_for: Callable[[NymAddress], SenderTag]
     random_bytes: RandomBytes
     unix_time: Callable[[], float]
-    is_older_than_process: bool = False
+    is_connected: Callable[[], bool]
+    is_restored: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +198,9 @@ class Linker:
         machine.opened_by(segment, now)
         return ChannelLink(machine, self._codec)
 
-    def refuse(self, segment: Segment, tag: SenderTag, code: ResetCode) -> list[bytes]:
-        """Return what tells a peer that its opening was refused, if plain segments cannot."""
-        return []
+    def refuse(self, segment: Segment, tag: SenderTag, code: ResetCode) -> list[bytes] | None:
+        """Return what tells a peer that its opening was refused; ``None``: a plain RESET does."""
+        return None
 
     def removed(self, link: ChannelLink) -> None:
         """Note that a channel is over."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from nymproxy._timers import TimerQueue
 from nymproxy.channel.channel import Channel
 from nymproxy.channel.driver import ABORT_SECONDS, ChannelDriver, UnderWay
 from nymproxy.channel.limited_log import LimitedLog
+from nymproxy.channel.link import LinkContext
 from nymproxy.channel.strays import StraySender
 from nymproxy.channel.table import ChannelFault, ChannelKey, ChannelTable, Listener
 from nymproxy.errors import ClientDisconnected, NymError, PhaseTimeout, ResetCode, StreamError
@@ -87,6 +89,7 @@ class ChannelMux:
         random_bytes: for channel ids.
         limits: the bounds of all channels together.
         grace_seconds: how long leaving the block may flush.
+        unix_time: the time of day in seconds.
     """
 
     def __init__(
@@ -97,12 +100,23 @@ class ChannelMux:
         random_bytes: RandomBytes = system_random_bytes,
         limits: TableLimits | None = None,
         grace_seconds: float = 10.0,
+        unix_time: Callable[[], float] = time.time,
     ) -> None:
         self.transport = transport
         self.error: ClientDisconnected | None = None
         """Set when the mux has ended."""
         self._closed = ClientDisconnected("the client was closed, or lost its gateway for good")
-        self._table = ChannelTable(protocols, random_bytes=random_bytes, limits=limits)
+        context = LinkContext(
+            transport.address,
+            transport.sender_tag_for,
+            random_bytes,
+            unix_time,
+            lambda: transport.is_connected,
+            transport.is_restored,
+        )
+        self._table = ChannelTable(
+            protocols, random_bytes=random_bytes, limits=limits, context=context
+        )
         self._grace_seconds = grace_seconds
         self._drivers: dict[ChannelKey, ChannelDriver] = {}
         self._channels: dict[ChannelKey, Channel] = {}

@@ -242,12 +242,13 @@ class PeerMemory:
     """What was learned about addresses, kept while the process lives (and bounded).
 
     Share one between the protocols of all clients of a process. The oldest entry is forgotten
-    when there are more than ``limit``.
+    when there are more than ``limit``. Nothing of it is ever written to disk.
     """
 
     def __init__(self, limit: int = 4096) -> None:
         self._limit = limit
         self._known: dict[NymAddress, Capability] = {}
+        self._sealed: dict[NymAddress, None] = {}
 
     def recall(self, address: NymAddress) -> Capability | None:
         """Return what is known; ``Capability.NONE``: known to have none; ``None``: nothing."""
@@ -259,3 +260,14 @@ class PeerMemory:
         self._known[address] = capabilities
         if len(self._known) > self._limit:
             del self._known[next(iter(self._known))]
+
+    def was_sealed(self, address: NymAddress) -> bool:
+        """Tell whether a channel to an address was sealed: it is not spoken to unsealed again."""
+        return address in self._sealed
+
+    def remember_sealed(self, address: NymAddress) -> None:
+        """Record that an address has shown that it seals channels."""
+        self._sealed.pop(address, None)
+        self._sealed[address] = None
+        if len(self._sealed) > self._limit:
+            del self._sealed[next(iter(self._sealed))]

@@ -21,7 +21,7 @@ from nymproxy.channel.tombstones import Tombstones
 from nymproxy.errors import ChannelFormatError, ListenerAlreadyTaken, ResetCode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel.protocol import ChannelProtocol, PeerTraits
@@ -248,7 +248,9 @@ class ChannelTable:
         if listener is not None:
             return self._opened_by_peer(key, segment, now)
         if key in self._unclaimed:
-            if segment.is_numbered and not self._orphans.add(key, segment, now):
+            if segment.kind is SegmentKind.OFFER:  # it opens by itself, and says more
+                self._unclaimed[key] = (segment, self._unclaimed[key][1])
+            elif segment.is_numbered and not self._orphans.add(key, segment, now):
                 self._drop("orphan")
         elif (
             len(self._unclaimed) >= self._limits.unclaimed
@@ -323,17 +325,15 @@ class ChannelTable:
         if key.tag is None:
             return
         self._tombstones.add(key, key.tag, now, answers=False)
-        if not self._refuse_sealed(key, key.tag, segment, ResetCode.REFUSED):
+        answers = self._linkers[key.protocol].refuse(segment, key.tag, ResetCode.REFUSED)
+        if answers is None:
             self._send_reset(key, key.tag, segment, ResetCode.REFUSED, "nobody accepts")
+        else:
+            self._send_all(key.tag, answers)
 
-    def _refuse_sealed(
-        self, key: ChannelKey, tag: SenderTag, segment: Segment, code: ResetCode
-    ) -> bool:
-        """Refuse an opening that plain segments cannot; False: they can."""
-        answers = self._linkers[key.protocol].refuse(segment, tag, code)
-        for answer in answers:
-            self._send_stray(Stray(tag, answer))
-        return bool(answers)
+    def _send_all(self, to: NymAddress | SenderTag, payloads: Iterable[bytes]) -> None:
+        for payload in payloads:
+            self._send_stray(Stray(to, payload))
 
     def _drop_unknown(
         self, key: ChannelKey, protocol: ChannelProtocol, segment: Segment, now: float
@@ -344,12 +344,12 @@ class ChannelTable:
             return
         self._drop("after-end")
         if stone.words is not None:
-            for answer in stone.words.answer(segment, now):
-                self._send_stray(Stray(stone.peer, answer))
+            self._send_all(stone.peer, stone.words.answer(segment, now))
             return
         if segment.kind is SegmentKind.OFFER and key.tag is not None:
             if stone.may_answer_offer(now):
-                self._refuse_sealed(key, key.tag, segment, ResetCode.REFUSED)
+                answers = self._linkers[key.protocol].refuse(segment, key.tag, ResetCode.REFUSED)
+                self._send_all(key.tag, answers or ())
             return
         if (
             segment.kind in _ANSWERED_KINDS

@@ -77,6 +77,8 @@ class MessageClient(MachineShell):
         storage: ClientStorage,
         profile: TrafficProfile,
         environment: Environment,
+        *,
+        is_restored: bool = False,
     ) -> None:
         """Put the parts together. Use :meth:`connect` instead.
 
@@ -87,12 +89,14 @@ class MessageClient(MachineShell):
             storage: closed with the client.
             profile: shapes the traffic.
             environment: time and randomness.
+            is_restored: the address was made by an earlier process.
         """
         machine = _make_machine(keys, link, keeper, profile, environment)
         super().__init__(machine, environment.clock)
         self._link = link
         self._keeper = keeper
         self._storage = storage
+        self._is_restored = is_restored
         self._board = StatusBoard(ClientStatus(0.9, False, False, "connected, not started"))
         self._is_closed = False
         self._is_started = False
@@ -154,7 +158,10 @@ class MessageClient(MachineShell):
                 await place.save_registration(registration)
             link = make_link(stored, registration, place, environment)
             await link.connect()
-            return cls(stored.keys, link, keeper, place, profile, environment)
+            is_restored = stored.registration is not None
+            return cls(
+                stored.keys, link, keeper, place, profile, environment, is_restored=is_restored
+            )
         except BaseException:
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
                 if link is not None:
@@ -173,6 +180,11 @@ class MessageClient(MachineShell):
     def is_connected(self) -> bool:
         """True while messages can be sent: started, not closed, the gateway connected."""
         return self._machine.ended is None and self._is_started and self._link.is_connected
+
+    @property
+    def is_restored(self) -> bool:
+        """True when the address was made by an earlier process, in the same storage."""
+        return self._is_restored
 
     @property
     def status(self) -> ClientStatus:

@@ -57,6 +57,20 @@ class MachineShell:
         """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""
         return self._machine.reply_surbs_in_hand(tag)
 
+    def sender_tag_for(self, to: NymAddress) -> SenderTag:
+        """Return the tag under which the client at an address knows us."""
+        return self._machine.sender_tag_for(to)
+
+    @property
+    def is_connected(self) -> bool:
+        """True while messages can be sent."""
+        return self._machine.ended is None
+
+    @property
+    def is_restored(self) -> bool:
+        """True when the address was made by an earlier process."""
+        return False
+
     def discard_lane(self, lane: int) -> None:
         """Drop what waits in or for a lane, and retransmissions of it; their deliveries fail."""
         self._machine.discard_lane(lane)

@@ -167,6 +167,22 @@ class MessageTransport(Protocol):
         """Return the number of usable reply SURBs that we hold for ``tag``."""
         ...
 
+    def sender_tag_for(self, to: NymAddress) -> SenderTag:
+        """Return the tag under which the client at an address knows us, also before the first
+        message."""
+        ...
+
+    @property
+    def is_connected(self) -> bool:
+        """True while messages can leave and arrive."""
+        ...
+
+    @property
+    def is_restored(self) -> bool:
+        """True when our address was made by an earlier process: what was sent to that may still
+        come."""
+        ...
+
     async def aclose(self) -> None:
         """Close at once: what is still queued fails with ``DeliveryAbandoned``. Idempotent."""
         ...
@@ -210,6 +226,20 @@ class TransportWrapper:
     def reply_surbs_in_hand(self, tag: SenderTag) -> int:
         """Of the other transport."""
         return self._transport.reply_surbs_in_hand(tag)
+
+    def sender_tag_for(self, to: NymAddress) -> SenderTag:
+        """Of the other transport."""
+        return self._transport.sender_tag_for(to)
+
+    @property
+    def is_connected(self) -> bool:
+        """Of the other transport."""
+        return self._transport.is_connected
+
+    @property
+    def is_restored(self) -> bool:
+        """Of the other transport."""
+        return self._transport.is_restored
 
     async def aclose(self) -> None:
         """Close the other transport."""

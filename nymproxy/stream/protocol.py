@@ -10,7 +10,6 @@ from nymproxy.channel.protocol import ChannelCodec, PeerMemory
 from nymproxy.channel.segment import ChannelId, Segment
 from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.nx2.linker import Nx2Linker
-from nymproxy.stream.nx2.openings import SealedPeers
 from nymproxy.stream.traits import StreamOptions, StreamTraits
 
 if TYPE_CHECKING:
@@ -25,14 +24,12 @@ class StreamProtocol:
     Attributes:
         options: settings of the streams opened, or accepted, with this object.
         memory: verdicts about addresses; share one between the clients of a process.
-        sealed_peers: addresses that were sealed once; share one likewise.
     """
 
     codec: ClassVar[ChannelCodec] = StreamCodec()
     opens_explicitly: ClassVar[bool] = True
     options: StreamOptions = field(default_factory=StreamOptions)
     memory: PeerMemory = field(default_factory=PeerMemory)
-    sealed_peers: SealedPeers = field(default_factory=SealedPeers)
 
     def new_channel_id(self, random_bytes: RandomBytes) -> ChannelId:
         """Draw 64 random bits."""
@@ -51,4 +48,4 @@ class StreamProtocol:
         if context is None or not (self.options.extensions and self.options.seals):
             return Linker(self.codec)
         requires = self.options.requires_sealed
-        return Nx2Linker(self.codec, context, self.sealed_peers, requires_sealed=requires)
+        return Nx2Linker(self.codec, context, self.memory, requires_sealed=requires)

@@ -45,13 +45,16 @@ class Network(PaperNetwork):
     async def make_client(
         self, gateway: int = 0, options: StreamOptions | None = None
     ) -> MixnetClient:
+        return MixnetClient(await self.make_message_client(gateway), stream_options=options)
+
+    async def make_message_client(self, gateway: int = 0) -> MessageClient:
         source = random.Random(self.random.random())
         keys = ClientKeys.generate(source.randbytes)
         link = PaperLink(self, self.gateways[gateway])
         self.links[keys.identity_public] = link
         keeper = TopologyKeeper(self, refresh_seconds=3600)
         await keeper.refresh()
-        client = MessageClient(
+        return MessageClient(
             keys,
             link,  # type: ignore[arg-type]
             keeper,
@@ -59,7 +62,6 @@ class Network(PaperNetwork):
             QUICK,
             Environment(time.monotonic, time.time, source.randbytes),
         )
-        return MixnetClient(client, stream_options=options)
 
 
 async def echo(stream: MixnetStream) -> None:
@@ -242,10 +244,10 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     given: dict[str, Any] = {}
 
     async def connect(
-        cls: type[MixnetClient], /, network: Network, **arguments: Any
-    ) -> MixnetClient:
+        cls: type[MessageClient], /, network: Network, **arguments: Any
+    ) -> MessageClient:
         given.update(arguments)
-        return await network.make_client()
+        return await network.make_message_client()
 
     monkeypatch.setattr(MessageClient, "connect", classmethod(connect))
     return given

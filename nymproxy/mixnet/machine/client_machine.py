@@ -195,6 +195,10 @@ class ClientMachine:
         """Tell whether anything of a sender ever arrived (and it is not forgotten)."""
         return self._outbox.replies.knows(tag)
 
+    def sender_tag_for(self, to: NymAddress) -> SenderTag:
+        """Return the tag under which the client at an address knows us."""
+        return self._tags.tag_for(to)
+
     def reply_surbs_in_hand(self, tag: SenderTag) -> int:
         """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""
         return self._outbox.replies.usable(tag)

@@ -371,7 +371,8 @@ class SealedLink(ChannelLink):
         due = self.machine.next_deadline(now)
         if self.is_plain or self.machine.error is not None:
             return due
-        due = min(due, self.kept.stalled_at)
+        if self.is_sealed:
+            due = min(due, self.kept.stalled_at)
         for at in self._own_times():
             if now < at < due:
                 due = at

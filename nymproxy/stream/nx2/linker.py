@@ -16,14 +16,14 @@ from nymproxy.stream.nx2.accepting import AcceptorLink
 from nymproxy.stream.nx2.dialing import DialerLink
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.nx2.frames import RANDOM_LENGTH, Accept, Offer
-from nymproxy.stream.nx2.openings import Openings, SealedPeers, Verdict
+from nymproxy.stream.nx2.openings import Openings, Verdict
 from nymproxy.stream.nx2.peers import PeerWatch
 from nymproxy.stream.nx2.sealer import AcceptorSealer, DialerSealer, read_offer
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel.machine import ChannelMachine
-    from nymproxy.channel.protocol import ChannelCodec
+    from nymproxy.channel.protocol import ChannelCodec, PeerMemory
 
 logger = logging.getLogger("nymproxy.stream")
 
@@ -42,7 +42,7 @@ class Nx2Linker(Linker):
     Args:
         codec: the stream codec.
         context: of the client.
-        sealed_peers: addresses that were sealed once, of the whole process.
+        memory: what the process has learned about addresses.
         requires_sealed: never speak unsealed to an address that we dial.
     """
 
@@ -50,17 +50,18 @@ class Nx2Linker(Linker):
         self,
         codec: ChannelCodec,
         context: LinkContext,
-        sealed_peers: SealedPeers,
+        memory: PeerMemory,
         *,
         requires_sealed: bool,
     ) -> None:
         super().__init__(codec)
         self._context = context
-        self._sealed_peers = sealed_peers
+        self._memory = memory
         self._requires_sealed = requires_sealed
-        started_at = context.unix_time() if context.is_older_than_process else -math.inf
+        started_at = context.unix_time() if context.is_restored else -math.inf
         self._openings = Openings(started_at)
         self._watch = PeerWatch(context)
+        self._was_connected = True
         self._admitted: OrderedDict[bytes, _Admitted] = OrderedDict()
         self._peers: dict[ChannelLink, NymAddress | SenderTag] = {}
 
@@ -68,7 +69,7 @@ class Nx2Linker(Linker):
 
     def dial(self, machine: ChannelMachine, to: NymAddress, now: float) -> ChannelLink:
         """See :meth:`Linker.dial`."""
-        is_known = self._requires_sealed or to in self._sealed_peers
+        is_known = self._requires_sealed or self._memory.was_sealed(to)
         if not is_known and machine.traits.is_known_without(Capability.NX2):
             machine.traits.withhold(Capability.NX2)  # an acceptor would wait for our OFFER
             return super().dial(machine, to, now)
@@ -96,7 +97,7 @@ class Nx2Linker(Linker):
         return max(0, int(self._context.unix_time() // 60) + shift)
 
     def _accepted(self, to: NymAddress, accept: Accept, now: float) -> None:
-        self._sealed_peers.add(to)
+        self._memory.remember_sealed(to)
         self._watch.wants(to, accept.ask_seconds, now)
 
     # Accepting.
@@ -115,7 +116,14 @@ class Nx2Linker(Linker):
             self._admitted.popitem(last=False)
         return Admission.REFUSE if admitted.verdict is Verdict.STALE else Admission.TAKE
 
+    def _note_connection(self) -> None:
+        is_connected = self._context.is_connected()
+        if is_connected and not self._was_connected:
+            self._openings.gateway_returned(self._context.unix_time())
+        self._was_connected = is_connected
+
     def _judge(self, frame: bytes, tag: SenderTag) -> _Admitted | None:
+        self._note_connection()
         try:
             offer = read_offer(frame, tag, self._context.address)
         except ChannelFormatError as error:
@@ -183,10 +191,11 @@ class Nx2Linker(Linker):
         )
         return AcceptorSealer(stream_id, tag, context.address, admitted.offer, accept)
 
-    def refuse(self, segment: Segment, tag: SenderTag, code: ResetCode) -> list[bytes]:
-        """See :meth:`Linker.refuse`: the keys, then a sealed RESET."""
+    def refuse(self, segment: Segment, tag: SenderTag, code: ResetCode) -> list[bytes] | None:
+        """See :meth:`Linker.refuse`: the keys, then a sealed RESET. An Open gets nothing where an
+        OFFER follows."""
         if segment.kind is not SegmentKind.OFFER:
-            return []
+            return [] if _shows_nx2(segment) else None
         admitted = self._admitted.pop(segment.payload, None)
         if admitted is None:
             try:
@@ -229,6 +238,7 @@ class Nx2Linker(Linker):
 
     def tick(self, now: float) -> None:
         """See :meth:`Linker.tick`."""
+        self._note_connection()
         self._watch.tick(now)
 
 

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 if TYPE_CHECKING:
-    from nymproxy.address import NymAddress
     from nymproxy.stream.nx2.frames import Offer
 
 MAX_AGE_MINUTES = 7
 REMEMBERED_MINUTES = 8
 MAX_REMEMBERED = 65_536
 SKEW_SECONDS = 300.0
-MAX_SEALED_PEERS = 4096
 _DIGEST_BYTES = 16
 
 
@@ -70,24 +68,3 @@ class Openings:
         """Forget what would be refused for its age; the order is about that of the stamps."""
         while self._seen and next(iter(self._seen.values())) <= now:
             self._seen.popitem(last=False)
-
-
-class SealedPeers:
-    """Addresses that were sealed once in this process: they are not spoken to unsealed again.
-
-    In memory alone, one bit for each address; the one unused for longest goes first.
-    """
-
-    def __init__(self, limit: int = MAX_SEALED_PEERS) -> None:
-        self._limit = limit
-        self._addresses: OrderedDict[NymAddress, None] = OrderedDict()
-
-    def __contains__(self, address: NymAddress) -> bool:
-        return address in self._addresses
-
-    def add(self, address: NymAddress) -> None:
-        """Note that a frame of the address has verified."""
-        self._addresses[address] = None
-        self._addresses.move_to_end(address)
-        if len(self._addresses) > self._limit:
-            self._addresses.popitem(last=False)

@@ -24,6 +24,7 @@ MAX_STRAYS = 256
 MAX_ENDED = 1024
 ENDED_SECONDS = 600.0
 _GRAIN_SECONDS = 0.001
+_OFFLINE_GRAIN_SECONDS = 1.0
 
 Peer: TypeAlias = "NymAddress | SenderTag"
 
@@ -184,7 +185,8 @@ class PeerWatch:
         """Return when :meth:`tick` is due."""
         connected = self._connected(now)
         # A little later than due, so that rounding cannot make it due and yet not reached.
-        wakes_at = now + max(0.0, self._due_at - connected) + _GRAIN_SECONDS
+        grain = _GRAIN_SECONDS if self._context.is_connected() else _OFFLINE_GRAIN_SECONDS
+        wakes_at = now + max(0.0, self._due_at - connected) + grain
         self._clock_at(now).announce(wakes_at)
         return wakes_at
 
@@ -213,7 +215,9 @@ class PeerWatch:
         return any(link.machine.error is None for link in links.values())
 
     def _connected(self, now: float) -> float:
-        return self._clock_at(now).observe(now)
+        clock = self._clock_at(now)
+        clock.connection_changed(now, is_connected=self._context.is_connected())
+        return clock.seconds
 
     def _clock_at(self, now: float) -> ConnectedClock:
         if self._clock is None:

@@ -17,6 +17,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from nymproxy.address import NymAddress, SenderTag
+from nymproxy.channel import PeerMemory
 from nymproxy.channel.link import LinkContext
 from nymproxy.channel.table import ChannelTable
 from nymproxy.errors import DeliveryAbandoned, StreamError
@@ -120,9 +121,7 @@ class Host:
         self.ended: dict[ChannelKey, StreamError | Exception | None] = {}
         self.accepted: list[int] = []
         skew = sim.plan.skew if name == "client" else 0.0
-        self.protocol = StreamProtocol(
-            StreamOptions(seals=True), sealed_peers=sim.sealed_peers[name]
-        )
+        self.protocol = StreamProtocol(StreamOptions(seals=True), sim.memories[name])
         self.table = ChannelTable(
             [self.protocol],
             random_bytes=self.random.randbytes,
@@ -131,7 +130,8 @@ class Host:
                 lambda to: self.tag,
                 self.random.randbytes,
                 lambda: START_UNIX + sim.now + skew,
-                is_older_than_process=life > 0,
+                is_connected=lambda: True,
+                is_restored=life > 0,
             ),
         )
         self.listener: Listener | None = None
@@ -251,10 +251,9 @@ class Simulation:
         self.random = random.Random(f"{seed}/network")
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
-        protocol = StreamProtocol()
-        self.sealed_peers = {name: type(protocol.sealed_peers)() for name in ("client", "server")}
+        self.memories = {name: PeerMemory() for name in ("client", "server")}
         if plan.is_known:
-            self.sealed_peers["client"].add(ADDRESS)
+            self.memories["client"].remember_sealed(ADDRESS)
         self.messages = 0
         self.packets = 0
         self.hosts: list[Host] = []

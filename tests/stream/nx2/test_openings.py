@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from nymproxy.channel import PeerMemory
 from nymproxy.stream.nx2 import openings
 from nymproxy.stream.nx2.frames import Offer
-from nymproxy.stream.nx2.openings import Openings, SealedPeers, Verdict
+from nymproxy.stream.nx2.openings import Openings, Verdict
 from tests.stream.nx2.builders import ADDRESS
 
 NOW = 29_000_000 * 60.0
@@ -65,10 +66,8 @@ def test_what_waited_at_the_gateway_is_confirmed() -> None:
 
 
 def test_sealed_peers_are_remembered_within_a_bound() -> None:
-    peers = SealedPeers(limit=2)
+    memory = PeerMemory(limit=2)
     others = [replace(ADDRESS, encryption=bytes([n]) * 32) for n in range(3)]
-    peers.add(others[0])
-    peers.add(others[1])
-    peers.add(others[0])
-    peers.add(others[2])
-    assert [each in peers for each in others] == [True, False, True]
+    for each in (others[0], others[1], others[0], others[2]):
+        memory.remember_sealed(each)
+    assert [memory.was_sealed(each) for each in others] == [True, False, True]
