@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SERVER_LIMITS = (
+    *("--max-sessions", "20000", "--max-sessions-per-client", "20000", "--connect-rate", "10000"),
+)
+CLIENT_LIMITS = ("--max-connections", "20000")
+"""What strangers are kept to by default is not what is measured."""
+
 TIMEOUT_SECONDS = 300.0
 PARTIES = ("client", "server", "nodes")
 
@@ -207,7 +213,7 @@ class BenchStage:
     async def _client(
         self, name: str, wire: str, identity_mode: str, *further: str
     ) -> AbstractAsyncContextManager[StagedClient]:
-        flags = ("--wire", wire, "--identity-mode", identity_mode, *further)
+        flags = ("--wire", wire, "--identity-mode", identity_mode, *CLIENT_LIMITS, *further)
         env_file, address = (await self._network()).env_file, (await self._server()).address
         return self.processes.client(env_file, address, *flags, name=name)
 
@@ -221,7 +227,7 @@ class BenchStage:
 
     async def _server(self) -> StagedServer:
         env_file, upstream = (await self._network()).env_file, (await self.upstream()).http
-        return await self._once("server", self.processes.server(env_file, upstream))
+        return await self._once("server", self.processes.server(env_file, upstream, *SERVER_LIMITS))
 
     async def _once(self, name: str, process: AbstractAsyncContextManager[T]) -> T:
         if name not in self._running:
