@@ -236,6 +236,8 @@ class ChannelMux:
         )
         self._drivers[key] = driver
         self._channels[key] = Channel(driver)
+        if key.tag is not None:
+            self.transport.hold(key.tag)
         self._task_group.start_soon(self._drive, driver)
         return driver
 
@@ -249,6 +251,8 @@ class ChannelMux:
                 self._end(None)
             self._timers.cancel(driver)
             del self._drivers[driver.key], self._channels[driver.key]
+            if driver.key.tag is not None:
+                self.transport.let_go(driver.key.tag)
             now = anyio.current_time()
             self._table.remove(driver.key, driver.peer, now, is_held=driver.is_held)
             self._strays.wake()

@@ -76,6 +76,15 @@ class MachineShell:
         self._machine.discard_lane(lane)
         self._changed()
 
+    def hold(self, tag: SenderTag) -> None:
+        """Take note that a channel goes on with a sender. See
+        :class:`~nymproxy.mixnet.transport.MessageTransport`, as for :meth:`let_go`."""
+        self._machine.hold(tag)
+
+    def let_go(self, tag: SenderTag) -> None:
+        """Take note that a channel that held a sender is over."""
+        self._machine.let_go(tag)
+
     async def send(
         self,
         to: NymAddress | SenderTag,

@@ -143,8 +143,8 @@ class MessageTransport(Protocol):
         Raises:
             UnknownGateway: the recipient's gateway is not in the topology.
             NoReplySurbs: nothing was ever received from this tag, so that no SURBs can be on
-                their way. When messages came and their SURBs did not, the delivery fails after
-                about a minute: messages overtake each other.
+                their way. When messages came and their SURBs did not, the delivery fails ten
+                seconds after the first: messages overtake each other. Later it fails at once.
             MessageTooLarge: over the limit.
             UsageError: an empty reply, SURBs for a reply, or fewer than none.
             ClientDisconnected: closed, or the gateway is lost for good.
@@ -181,6 +181,15 @@ class MessageTransport(Protocol):
     def is_restored(self) -> bool:
         """True when our address was made by an earlier process: what was sent to that may still
         come."""
+        ...
+
+    def hold(self, tag: SenderTag) -> None:
+        """Take note that a channel goes on with a sender: it is not forgotten for others, and is
+        asked for new SURBs when the keys of the network rotate. :meth:`let_go` must follow."""
+        ...
+
+    def let_go(self, tag: SenderTag) -> None:
+        """Take note that a channel that held a sender is over."""
         ...
 
     async def aclose(self) -> None:
@@ -240,6 +249,14 @@ class TransportWrapper:
     def is_restored(self) -> bool:
         """Of the other transport."""
         return self._transport.is_restored
+
+    def hold(self, tag: SenderTag) -> None:
+        """Pass on."""
+        self._transport.hold(tag)
+
+    def let_go(self, tag: SenderTag) -> None:
+        """Pass on."""
+        self._transport.let_go(tag)
 
     async def aclose(self) -> None:
         """Close the other transport."""

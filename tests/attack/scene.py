@@ -69,7 +69,7 @@ class Peer:
     def request_surbs(self, tag: SenderTag, amount: int, in_the_name_of: NymAddress) -> None:
         """Send a request of any amount in any name, through one of the SURBs in hand."""
         controller = self.machine._outbox.replies
-        surb = controller._correspondents[tag].stock.take()
+        surb = controller._correspondents.get(tag).stock.take()  # type: ignore[union-attr]
         assert surb is not None
         composer = self.machine._composer
         composed = composer._compose(
@@ -77,7 +77,7 @@ class Peer:
         )
         [fragment] = composed.fragments
         fragment.surb = surb
-        self.machine._outbox._lanes.push(0, fragment)
+        self.machine._outbox._lanes.push(0, tag, fragment)
         self.client.pump()
 
     def leave(self) -> None:

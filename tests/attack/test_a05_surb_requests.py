@@ -29,7 +29,7 @@ def test_a_server_that_asks_for_all_there_is(attack_figures: AttackFigures) -> N
     attack_figures.clock = lambda: scene.now
     client.send(hostile, b"hello", surbs=200)
     scene.run(5.0)
-    [tag] = hostile.machine._outbox.replies._correspondents
+    [(tag, _)] = hostile.machine._outbox.replies._correspondents.by_age()
 
     def ask() -> None:
         with attack_figures.honest():
@@ -74,8 +74,8 @@ def test_a_request_in_the_name_of_another_server(attack_figures: AttackFigures) 
     for server in (known, hostile):
         client.send(server, b"hello", surbs=20)
     scene.run(5.0)
-    [tag] = hostile.machine._outbox.replies._correspondents
-    [tag_at_known] = known.machine._outbox.replies._correspondents
+    [(tag, _)] = hostile.machine._outbox.replies._correspondents.by_age()
+    [(tag_at_known, _)] = known.machine._outbox.replies._correspondents.by_age()
     held = known.machine._outbox.replies.held(tag_at_known)
     for _ in range(10):
         hostile.request_surbs(tag, 100, known.address)

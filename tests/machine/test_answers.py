@@ -47,7 +47,7 @@ def test_an_answer_is_made_in_pieces_and_arrives() -> None:
         answers.advance(client.stage.now)
     assert not answers
     server.hear(client.leave())
-    [correspondent] = server.outbox.replies._correspondents.values()
+    [(_, correspondent)] = server.outbox.replies._correspondents.by_age()
     assert len(correspondent.stock) == 20
 
 
@@ -58,7 +58,7 @@ def test_a_large_one_comes_in_batches_and_no_more_than_the_maximum() -> None:
     answers.requested(server.address, 1, client.stage.now)  # what is under way counts
     assert len(answers._batches) == policy.maximum_answer // policy.answer_batch
     exchange(client, server)
-    [correspondent] = server.outbox.replies._correspondents.values()
+    [(_, correspondent)] = server.outbox.replies._correspondents.by_age()
     assert len(correspondent.stock) == policy.maximum_answer
 
 

@@ -182,6 +182,28 @@ class TestReplies:
         assert client.payloads() == [b"answer"]
         assert delivery.is_acknowledged
 
+    def test_ten_seconds_after_a_sender_was_met_its_surbs_are_not_waited_for(self) -> None:
+        stage = Stage()
+        _client, server, tag = meet(stage, 0)
+        early = server.send(tag, b"answer").delivery
+        while not early.is_settled:
+            stage.now = server.machine.next_deadline()
+            server.tick()
+        assert 10.0 < stage.now - 1000.0 <= 15.0
+        late = server.send(tag, b"answer").delivery
+        assert isinstance(early.error, DeliveryAbandoned)
+        assert isinstance(late.error, DeliveryAbandoned)
+
+    def test_what_waits_for_surbs_takes_no_room_from_others(self) -> None:
+        stage = Stage()
+        profile = replace(OPEN, total_packets=64, lane_packets=64)
+        _client, server, tag = meet(stage, 10, profile)
+        for lane in range(10):
+            server.send(tag, bytes(30_000), lane=lane)
+        assert server.outbox.tag_room.total > 128
+        other = stage.client("other")
+        assert all(server.send(other, lane=100 + number).is_admitted for number in range(20))
+
     def test_at_exactly_the_reserve_a_retransmission_leaves_and_a_reply_does_not(self) -> None:
         stage = Stage()
         _client, server, tag = meet(stage, 11)
@@ -397,6 +419,7 @@ class TestTopology:
     def test_a_rotation_replaces_the_surbs_in_hand(self) -> None:
         stage = Stage()
         client, server, tag = meet(stage, 30)
+        server.machine.hold(tag)
         topology = stage.mixnet.rotate()
         client.machine.use_topology(topology, OVERLAP_SECONDS, stage.now)
         server.machine.use_topology(topology, OVERLAP_SECONDS, stage.now)
@@ -404,8 +427,18 @@ class TestTopology:
         exchange(client, server)
         assert server.machine.counters.sent["surb-request"] == 1
         assert server.outbox.replies.held(tag) > 30
-        stock = server.outbox.replies._correspondents[tag].stock
+        stock = server.outbox.replies._correspondents.get(tag).stock
         assert stock.fresh == 30
+
+    def test_a_rotation_asks_nobody_with_whom_nothing_goes_on(self) -> None:
+        stage = Stage()
+        client, server, tag = meet(stage, 30)
+        server.machine.hold(tag)
+        server.machine.let_go(tag)
+        topology = stage.mixnet.rotate()
+        server.machine.use_topology(topology, OVERLAP_SECONDS, stage.now)
+        exchange(client, server)
+        assert "surb-request" not in server.machine.counters.sent
 
     def test_without_topology_it_waits_and_says_so(self) -> None:
         stage, alice, bob = pair()

@@ -100,9 +100,9 @@ class TestCallingOff:
         server.send(tag, lane=1)
         waiting = server.send(tag, lane=2)
         assert not waiting.is_settled
-        assert server.outbox.lane_room.used(2) == 1
-        waiting.call_off()
         assert server.outbox.lane_room.used(2) == 0
+        waiting.call_off()
+        assert server.outbox.tag_room.used(tag) == 1
 
     def test_when_it_is_in_the_outbox_its_packets_do_not_leave(self) -> None:
         alice = Stage().client("alice")

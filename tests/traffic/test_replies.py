@@ -226,12 +226,81 @@ class TestRetransmissions:
         assert _controller().retransmit(TAG, lost, 0.0, any_surb=False).abandoned == [lost]
 
 
+class TestHopeless:
+    def test_none_in_hand_and_none_on_their_way(self) -> None:
+        controller = _controller()
+        controller.seen(TAG, 0.0)
+        early, late = _reply(1), _reply(1)
+        assert controller.queue(TAG, 0, early, 10.0).abandoned == []
+        assert controller.queue(TAG, 0, late, 10.1).abandoned == late
+        assert controller.tick(10.1).abandoned == early
+
+    def test_when_the_request_for_them_is_given_up(self) -> None:
+        controller = _fed(1)
+        fragments = _reply(1)
+        actions = controller.queue(TAG, 0, fragments, 0.0)
+        assert [request.amount for request in actions.requests] == [10]
+        assert controller.queue(TAG, 0, _reply(1), 60.0).abandoned == []
+        abandoned = controller.request_failed(TAG, 10, 60.0).abandoned
+        assert abandoned[:1] == fragments
+        assert controller.waiting(TAG) == 0
+
+
+class TestDisplacing:
+    TAGS = tuple(SenderTag(bytes([number] * 16)) for number in range(1, 5))
+
+    def waiting(self, *counts: tuple[int, float]) -> ReplyController:
+        """A controller where so many fragments wait for senders that were fed at these times."""
+        controller = _controller()
+        for tag, (packets, fed_at) in zip(self.TAGS, counts, strict=False):
+            controller.receive(tag, make_surbs(10), fed_at, additional=False)
+            controller.queue(tag, 0, _reply(packets), fed_at)
+        return controller
+
+    def left(self, controller: ReplyController) -> list[int]:
+        return [controller.waiting(tag) for tag in self.TAGS]
+
+    def test_the_sender_for_which_most_waits_loses(self) -> None:
+        controller = self.waiting((3, 0.0), (9, 0.0), (5, 0.0))
+        assert len(controller.displace(TAG, 1, 1.0).abandoned) == 9
+        assert self.left(controller) == [3, 0, 5, 0]
+
+    def test_a_silent_one_before_one_that_still_answers(self) -> None:
+        controller = self.waiting((3, 0.0), (9, 50.0), (5, 0.0))
+        controller.displace(TAG, 6, 51.0)
+        assert self.left(controller) == [0, 9, 0, 0]
+
+    def test_none_for_which_no_more_waits_than_for_whom_it_is_wanted(self) -> None:
+        controller = self.waiting((3, 0.0), (9, 0.0), (5, 0.0))
+        controller.displace(self.TAGS[2], 100, 1.0)
+        assert self.left(controller) == [3, 0, 5, 0]
+
+    def test_none_that_has_surbs_to_go_on_with(self) -> None:
+        controller = self.waiting((3, 0.0))
+        stock = controller._correspondents.heard_of(self.TAGS[0])
+        assert stock is not None
+        stock.stock.add(make_surbs(20), 0.0)
+        assert controller.displace(TAG, 100, 1.0).abandoned == []
+
+
 class TestRotation:
     def test_it_asks_for_as_many_new_ones_once(self) -> None:
         controller = _fed(30)
+        controller.hold(TAG)
         actions = controller.rotate(KeyRotation.ODD, 3600.0, 10.0)
         assert [request.amount for request in actions.requests] == [30]
         assert controller.held(TAG) == 29
+
+    def test_it_asks_those_only_with_whom_something_goes_on(self) -> None:
+        controller = _fed(30)
+        controller.receive(OTHER_TAG, make_surbs(10), 0.0, additional=False)
+        controller.queue(OTHER_TAG, 0, _reply(1), 0.0)
+        for _ in range(2):
+            controller.hold(TAG)
+        for _ in range(2):
+            controller.let_go(TAG)
+        actions = controller.rotate(KeyRotation.ODD, 3600.0, 10.0)
+        assert [request.tag for request in actions.requests] == [OTHER_TAG]
 
     def test_stale_ones_work_until_the_overlap_ends(self) -> None:
         controller = _fed(30)
@@ -256,15 +325,33 @@ class TestBounds:
     def test_the_sender_not_heard_of_for_longest_is_forgotten(self) -> None:
         controller = _controller(SurbPolicy(maximum_tags=3))
         tags = [SenderTag(bytes([number] * 16)) for number in range(4)]
+        for tag in tags:
+            controller.receive(tag, make_surbs(1), 1.0, additional=False)
+        assert [controller.knows(tag) for tag in tags] == [False, True, True, True]
+
+    def test_but_not_while_something_goes_on_with_it(self) -> None:
+        controller = _controller(SurbPolicy(maximum_tags=3))
+        tags = [SenderTag(bytes([number] * 16)) for number in range(5)]
         controller.receive(tags[0], make_surbs(10), 0.0, additional=False)
-        fragments = _reply(2)
-        controller.queue(tags[0], 0, fragments, 0.0)
-        abandoned = []
+        controller.queue(tags[0], 0, _reply(2), 0.0)
+        controller.hold(tags[1])
         for tag in tags[1:]:
-            abandoned += controller.receive(tag, make_surbs(1), 1.0, additional=False).abandoned
+            controller.receive(tag, make_surbs(1), 1.0, additional=False)
+        assert [controller.knows(tag) for tag in tags] == [True, True, False, False, True]
+
+    def test_when_something_goes_on_with_all_the_oldest_goes_and_what_waits_is_abandoned(
+        self,
+    ) -> None:
+        controller = _controller(SurbPolicy(maximum_tags=2))
+        tags = [SenderTag(bytes([number] * 16)) for number in range(3)]
+        waiting = [_reply(2), _reply(2)]
+        for tag, fragments in zip(tags[:2], waiting, strict=True):
+            controller.receive(tag, make_surbs(10), 0.0, additional=False)
+            controller.queue(tag, 0, fragments, 0.0)
+        actions = controller.receive(tags[2], make_surbs(1), 1.0, additional=False)
         assert not controller.knows(tags[0])
-        assert abandoned == fragments
-        assert len(controller) == 3
+        assert actions.abandoned == waiting[0]
+        assert len(controller) == 2
 
     def test_one_sender_cannot_fill_the_memory(self) -> None:
         controller = _controller(SurbPolicy(maximum_per_tag=50))

@@ -191,6 +191,14 @@ class ClientMachine:
             submission.fail(error)
         self._outbox.discard_lane(lane)
 
+    def hold(self, tag: SenderTag) -> None:
+        """Take note that a channel goes on with a sender; :meth:`let_go` must follow."""
+        self._outbox.replies.hold(tag)
+
+    def let_go(self, tag: SenderTag) -> None:
+        """Take note that a channel that held a sender is over."""
+        self._outbox.replies.let_go(tag)
+
     def knows(self, tag: SenderTag) -> bool:
         """Tell whether anything of a sender ever arrived (and it is not forgotten)."""
         return self._outbox.replies.knows(tag)

@@ -21,9 +21,9 @@ class Submission:
     """One message that the application wants to send.
 
     :meth:`advance` makes its reply SURBs, some at each call, until :attr:`is_made`. Then it waits
-    for room in its lane and, for a reply, among those that wait for SURBs. It enters the outbox
-    in the instant in which room is granted, not when somebody who waits for it is scheduled. So
-    messages enter in the order in which they asked.
+    for room: a reply first among those that wait for SURBs, then all in their lanes. It enters the
+    outbox in the instant in which room is granted, not when somebody who waits for it is scheduled.
+    So messages enter in the order in which they asked.
 
     Attributes:
         on_settled: called once, when the message is in the outbox or the submission has failed;
@@ -96,9 +96,9 @@ class Submission:
         if self._draft is None or self._draft.advance(now):
             self._composed = self._compose(self._draft)
             message = self._composed.message
-            self._steps.append((self._outbox.lane_room, message.lane))
             if isinstance(message.to, SenderTag):
                 self._steps.append((self._outbox.tag_room, message.to))
+            self._steps.append((self._outbox.lane_room, message.lane))
             self._take_steps()
 
     def fail(self, error: NymError) -> None:
@@ -121,7 +121,12 @@ class Submission:
         assert self._composed is not None
         while self._steps:
             room, key = self._steps.popleft()
-            reservation = room.reserve(key, len(self._composed.fragments), self._take_steps)
+            reservation = room.reserve(
+                key,
+                len(self._composed.fragments),
+                self._take_steps,
+                peer=self._composed.message.to,
+            )
             self._reservations.append((room, reservation))
             if not reservation.granted:
                 return

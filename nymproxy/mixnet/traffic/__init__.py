@@ -7,7 +7,7 @@ the bounds that it lacks.
 from __future__ import annotations
 
 from nymproxy.mixnet.traffic.answers import AnswerBudget, SenderTags
-from nymproxy.mixnet.traffic.lanes import Lanes, Reservation, Room
+from nymproxy.mixnet.traffic.lanes import Lanes
 from nymproxy.mixnet.traffic.outbox import Outbox
 from nymproxy.mixnet.traffic.outgoing import (
     ControlLane,
@@ -28,6 +28,7 @@ from nymproxy.mixnet.traffic.profile import (
     profile_named,
 )
 from nymproxy.mixnet.traffic.replies import ReplyActions, ReplyController, SurbRequestPlan
+from nymproxy.mixnet.traffic.room import Reservation, Room
 from nymproxy.mixnet.traffic.schedule import BackPressure, ExponentialSchedule
 from nymproxy.mixnet.traffic.surbs import SpendingRate, SurbStock
 from nymproxy.mixnet.traffic.window import CongestionWindow

@@ -1,4 +1,4 @@
-"""Lanes: in order within one, fair among them, and bounded.
+"""Lanes: in order within one, fair among peers and then among the lanes of each, and bounded.
 
 Lanes exist in nym-client-core 1.21.6 too (src/client/transmission_buffer.rs), unbounded and with a
 random choice; here they take turns.
@@ -12,86 +12,125 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from nymproxy.mixnet.traffic.outgoing import ControlLane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Hashable
 
     from nymproxy.mixnet.traffic.outgoing import Lane
 
 _Item = TypeVar("_Item")
 
 
-class _Ring(Generic[_Item]):
+class _Queue(Generic[_Item]):
+    __slots__ = ("items", "key")
+
+    def __init__(self, key: Hashable, item: _Item) -> None:
+        self.key = key
+        self.items = deque((item,))
+
+
+class _Group(Generic[_Item]):
     """Queues that take turns; an emptied one is forgotten."""
 
-    __slots__ = ("_queues", "_turns")
+    __slots__ = ("by_key", "key", "turns")
+
+    def __init__(self, key: Hashable) -> None:
+        self.key = key
+        self.by_key: dict[Hashable, _Queue[_Item]] = {}
+        self.turns: deque[_Queue[_Item]] = deque()
+
+    def push(self, key: Hashable, item: _Item) -> None:
+        queue = self.by_key.get(key)
+        if queue is None:
+            queue = self.by_key[key] = _Queue(key, item)
+            self.turns.append(queue)
+        else:
+            queue.items.append(item)
+
+    def pop(self) -> _Item:
+        queue = self.turns.popleft()
+        item = queue.items.popleft()
+        if queue.items:
+            self.turns.append(queue)
+        else:
+            del self.by_key[queue.key]
+        return item
+
+    def discard(self, key: Hashable) -> list[_Item]:
+        queue = self.by_key.pop(key, None)
+        if queue is None:
+            return []
+        self.turns.remove(queue)
+        return list(queue.items)
+
+
+class _Groups(Generic[_Item]):
+    """Groups that take turns, each with one item of the queue whose turn it is in it."""
+
+    __slots__ = ("_by_key", "_turns")
 
     def __init__(self) -> None:
-        self._queues: dict[Lane, deque[_Item]] = {}
-        self._turns: deque[Lane] = deque()
+        self._by_key: dict[Hashable, _Group[_Item]] = {}
+        self._turns: deque[_Group[_Item]] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._turns)
 
-    def push(self, lane: Lane, item: _Item) -> None:
-        queue = self._queues.get(lane)
-        if queue is None:
-            self._queues[lane] = deque((item,))
-            self._turns.append(lane)
+    def push(self, group_key: Hashable, key: Hashable, item: _Item) -> None:
+        group = self._by_key.get(group_key)
+        if group is None:
+            group = self._by_key[group_key] = _Group(group_key)
+            self._turns.append(group)
+        group.push(key, item)
+
+    def pop(self) -> _Item:
+        group = self._turns.popleft()
+        item = group.pop()
+        if group.turns:
+            self._turns.append(group)
         else:
-            queue.append(item)
+            del self._by_key[group.key]
+        return item
 
-    def pop(self) -> tuple[Lane, _Item]:
-        lane = self._turns[0]
-        queue = self._queues[lane]
-        item = queue.popleft()
-        if queue:
-            self._turns.rotate(-1)
-        else:
-            del self._queues[lane]
-            self._turns.popleft()
-        return lane, item
-
-    def discard(self, lane: Lane) -> list[_Item]:
-        queue = self._queues.pop(lane, None)
-        if queue is None:
-            return []
-        self._turns.remove(lane)
-        return list(queue)
-
-    def waiting(self, lane: Lane) -> int:
-        queue = self._queues.get(lane)
-        return 0 if queue is None else len(queue)
+    def discard(self, key: Hashable) -> list[_Item]:
+        """Empty the queues of this key in all groups."""
+        dropped = []
+        for group in list(self._turns):
+            dropped += group.discard(key)
+            if not group.turns:
+                del self._by_key[group.key]
+                self._turns.remove(group)
+        return dropped
 
 
 class Lanes(Generic[_Item]):
     """What waits to leave, by lane.
 
-    Callers' lanes take turns. The control lanes take turns among themselves and get every second
-    slot when they have something, so that neither side can starve the other. The bound is kept
-    by :class:`Room`, before anything is pushed.
+    Peers take turns, whatever the number of their lanes, and the lanes of a peer do among
+    themselves. Control lanes take turns, too, and in each of them the peers; they get every second
+    slot when they have something. So neither one side nor one peer can starve the others. The
+    bound is kept by :class:`~nymproxy.mixnet.traffic.room.Room`, before anything is pushed.
     """
 
     __slots__ = ("_callers", "_control", "_control_next", "_count")
 
     def __init__(self) -> None:
-        self._callers: _Ring[_Item] = _Ring()
-        self._control: _Ring[_Item] = _Ring()
+        self._callers: _Groups[_Item] = _Groups()
+        self._control: _Groups[_Item] = _Groups()
         self._control_next = True
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def waiting(self, lane: Lane) -> int:
-        """Return how much waits in one lane."""
-        return self._ring(lane).waiting(lane)
-
-    def push(self, lane: Lane, item: _Item) -> None:
-        """Append to a lane."""
-        self._ring(lane).push(lane, item)
+    def push(self, lane: Lane, peer: Hashable, item: _Item) -> None:
+        """Append to a lane something that goes to a peer."""
+        if isinstance(lane, ControlLane):
+            self._control.push(lane, peer, item)
+        else:
+            self._callers.push(peer, lane, item)
         self._count += 1
 
-    def pop(self) -> tuple[Lane, _Item] | None:
-        """Take the next item with its lane, or ``None`` if nothing waits."""
+    def pop(self) -> _Item | None:
+        """Take the next item, or ``None`` if nothing waits."""
         if not self._count:
             return None
         self._count -= 1
@@ -101,106 +140,8 @@ class Lanes(Generic[_Item]):
         self._control_next = True
         return self._callers.pop()
 
-    def discard(self, lane: Lane) -> list[_Item]:
-        """Empty a lane; return what was in it."""
-        dropped = self._ring(lane).discard(lane)
+    def discard(self, lane: int) -> list[_Item]:
+        """Empty a caller's lane; return what was in it."""
+        dropped = self._callers.discard(lane)
         self._count -= len(dropped)
         return dropped
-
-    def _ring(self, lane: Lane) -> _Ring[_Item]:
-        return self._control if isinstance(lane, ControlLane) else self._callers
-
-
-class Reservation:
-    """A place for the packets of one message; ``granted`` turns true once, by :class:`Room`."""
-
-    __slots__ = ("_on_granted", "granted", "key", "packets")
-
-    def __init__(self, key: Hashable, packets: int, on_granted: Callable[[], None]) -> None:
-        self.key = key
-        self.packets = packets
-        self.granted = False
-        self._on_granted = on_granted
-
-    def grant(self) -> None:
-        """Tell the waiter. Only :class:`Room` calls this."""
-        self.granted = True
-        self._on_granted()
-
-
-class Room:
-    """How many packets may wait under one key (a lane, a sender tag) and under all together.
-
-    A message is admitted whole when its key and the total are below their limits, in order of
-    asking for each key. So a limit is exceeded by at most one message, and no size starves.
-    """
-
-    __slots__ = ("_limit", "_total_limit", "_used", "_waiting", "total")
-
-    def __init__(self, limit: int, total_limit: int) -> None:
-        self._limit = limit
-        self._total_limit = total_limit
-        self._used: dict[Hashable, int] = {}
-        self._waiting: dict[Hashable, deque[Reservation]] = {}
-        self.total = 0
-        """Packets admitted and not released, under all keys."""
-
-    def used(self, key: Hashable) -> int:
-        """Return the packets admitted under ``key`` and not released."""
-        return self._used.get(key, 0)
-
-    def reserve(self, key: Hashable, packets: int, on_granted: Callable[[], None]) -> Reservation:
-        """Ask for room; the reservation is granted at once, or later by a release.
-
-        ``on_granted`` is called, synchronously, only if the grant comes later.
-        """
-        reservation = Reservation(key, packets, on_granted)
-        if key not in self._waiting and self._admits(key):
-            reservation.granted = True
-            self._take(key, packets)
-        else:
-            self._waiting.setdefault(key, deque()).append(reservation)
-        return reservation
-
-    def cancel(self, reservation: Reservation) -> None:
-        """Give a reservation back: a waiting one leaves the queue, a granted one is released."""
-        if reservation.granted:
-            self.release(reservation.key, reservation.packets)
-            return
-        queue = self._waiting.get(reservation.key)
-        if queue is not None and reservation in queue:
-            queue.remove(reservation)
-            self._grant(reservation.key)
-
-    def release(self, key: Hashable, packets: int = 1) -> None:
-        """Record that packets do not wait any more, and admit who can go now."""
-        used = self._used[key] - packets
-        if used > 0:
-            self._used[key] = used
-        else:
-            del self._used[key]
-        was_full = self.total >= self._total_limit
-        self.total -= packets
-        if not self._waiting:
-            return
-        for waiting_key in list(self._waiting) if was_full else (key,):
-            self._grant(waiting_key)
-
-    def _admits(self, key: Hashable) -> bool:
-        return self._used.get(key, 0) < self._limit and self.total < self._total_limit
-
-    def _take(self, key: Hashable, packets: int) -> None:
-        self._used[key] = self._used.get(key, 0) + packets
-        self.total += packets
-
-    def _grant(self, key: Hashable) -> None:
-        # A grant may lead to further calls of this room before it returns.
-        while (queue := self._waiting.get(key)) is not None:
-            if not queue:
-                del self._waiting[key]
-            elif self._admits(key):
-                reservation = queue.popleft()
-                self._take(key, reservation.packets)
-                reservation.grant()
-            else:
-                return

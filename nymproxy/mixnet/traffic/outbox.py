@@ -12,20 +12,22 @@ a fragment, after nym-client-core 1.21.6 (src/client/real_messages_control)::
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from nymproxy.address import SenderTag
 from nymproxy.errors import DeliveryAbandoned
 from nymproxy.mixnet.traffic.copies import CopyCandidates
-from nymproxy.mixnet.traffic.lanes import Lanes, Room
+from nymproxy.mixnet.traffic.lanes import Lanes
 from nymproxy.mixnet.traffic.outgoing import ControlLane, PacketKind
 from nymproxy.mixnet.traffic.pending import PendingAcks
 from nymproxy.mixnet.traffic.replies import ReplyController
+from nymproxy.mixnet.traffic.room import Room
 from nymproxy.mixnet.traffic.window import CongestionWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from nymproxy.errors import NymError
     from nymproxy.mixnet.messages import FragmentId, ReplySurb
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.traffic.replies import ReplyActions, SurbRequestPlan
 
 _logger = logging.getLogger("nymproxy.traffic")
+
+# Packets that may wait whatever others have waiting: in one lane, and of one peer.
+_LANE_QUOTA: Final = 16
+_PEER_QUOTA: Final = 64
 
 ComposeRequest: TypeAlias = (
     "Callable[[SurbRequestPlan], tuple[OutgoingMessage, Sequence[OutgoingFragment]]]"
@@ -65,11 +71,21 @@ class Outbox:
         )
         self.replies = ReplyController(profile.surbs, rotation)
         """The SURBs in hand. Feed it through :meth:`surbs_received`, not directly."""
-        self.lane_room = Room(profile.lane_packets, profile.total_packets)
-        """Room by lane. Reserve before :meth:`submit`."""
-        self.tag_room = Room(profile.surbs.maximum_waiting, profile.total_packets)
+        self.lane_room = Room(
+            profile.lane_packets, profile.total_packets, quota=_LANE_QUOTA, peer_quota=_PEER_QUOTA
+        )
+        """Room by lane. Reserve before :meth:`submit`. What waits for SURBs is not in its total."""
+        self.tag_room = Room(
+            profile.surbs.maximum_waiting,
+            profile.surbs.total_waiting,
+            quota=_PEER_QUOTA,
+            peer_quota=_PEER_QUOTA,
+            on_full=self._displace,
+        )
         """Room by sender tag, for what waits for SURBs. Reserve before :meth:`submit`."""
         self._copies = CopyCandidates(profile.copies)
+        self._displaced_at_once = max(1, profile.surbs.total_waiting // 8)
+        self._now = -math.inf
         self.retransmissions = 0
         """Packets that were queued again because no ack came in time."""
         self.given_up: Counter[str] = Counter()
@@ -91,9 +107,13 @@ class Outbox:
             fragment.holds_tag_room = is_callers and is_reply
         if isinstance(message.to, SenderTag):
             self._apply(self.replies.queue(message.to, message.lane, fragments, now), now)
+            for fragment in fragments:
+                if fragment.holds_tag_room and fragment.holds_lane_room:
+                    fragment.is_parked = True
+                    self.lane_room.park(message.lane)
         else:
             for fragment in fragments:
-                self._lanes.push(message.lane, fragment)
+                self._lanes.push(message.lane, message.to, fragment)
 
     def discard_lane(self, lane: Lane) -> None:
         """Give up everything of a lane, waiting or in flight."""
@@ -103,8 +123,9 @@ class Outbox:
             if isinstance(message.to, SenderTag):
                 tags.add(message.to)
             self.give_up(message, error)
-        for fragment in self._lanes.discard(lane):
-            self._release(fragment)
+        if not isinstance(lane, ControlLane):
+            for fragment in self._lanes.discard(lane):
+                self._release(fragment)
         for tag in tags:
             for fragment in self.replies.discard(tag, lane):
                 self._release(fragment)
@@ -131,8 +152,7 @@ class Outbox:
 
     def next_fragment(self) -> OutgoingFragment | None:
         """Take the fragment that leaves next, tracked for its ack; ``None`` if nothing waits."""
-        while (popped := self._lanes.pop()) is not None:
-            fragment = popped[1]
+        while (fragment := self._lanes.pop()) is not None:
             self._release(fragment)
             if not fragment.is_done:
                 self._pending.track(fragment)
@@ -251,26 +271,36 @@ class Outbox:
             actions = self.replies.retransmit(message.to, fragment, now, any_surb=any_surb)
             self._apply(actions, now)
         else:
-            self._lanes.push(ControlLane.RETRANSMISSION, fragment)
+            self._lanes.push(ControlLane.RETRANSMISSION, message.to, fragment)
+
+    def _displace(self, tag: Hashable) -> None:
+        """Make room for what waits for SURBs, for a tag."""
+        assert isinstance(tag, SenderTag)
+        actions = self.replies.displace(tag, self._displaced_at_once, self._now)
+        self._apply(actions, self._now)
 
     def _apply(self, actions: ReplyActions, now: float) -> None:
+        self._now = now
         for lane, fragment in actions.ready:
+            if fragment.is_parked:
+                fragment.is_parked = False
+                self.lane_room.unpark()
             self._release_tag_room(fragment)
-            self._lanes.push(lane, fragment)
+            self._lanes.push(lane, fragment.message.to, fragment)
         for plan in actions.requests:
             self._request(plan)
         for fragment in actions.dropped:
             self._release(fragment)
         for fragment in actions.abandoned:
             self._release(fragment)
-            error = DeliveryAbandoned("the recipient sent no more reply SURBs in time")
+            error = DeliveryAbandoned("there are no reply SURBs of the recipient to send it with")
             self.give_up(fragment.message, error)
 
     def _request(self, plan: SurbRequestPlan) -> None:
         message, fragments = self._compose_request(plan)
         self._messages.setdefault(message.lane, {})[message] = None
         for fragment in fragments:
-            self._lanes.push(message.lane, fragment)
+            self._lanes.push(message.lane, message.to, fragment)
         _logger.debug("asking for %d more reply SURBs", plan.amount)
 
     def _settle(self, message: OutgoingMessage) -> None:
@@ -283,7 +313,8 @@ class Outbox:
     def _release(self, fragment: OutgoingFragment) -> None:
         if fragment.holds_lane_room:
             fragment.holds_lane_room = False
-            self.lane_room.release(fragment.message.lane)
+            self.lane_room.release(fragment.message.lane, parked=fragment.is_parked)
+            fragment.is_parked = False
         self._release_tag_room(fragment)
 
     def _release_tag_room(self, fragment: OutgoingFragment) -> None:

@@ -94,6 +94,7 @@ class OutgoingFragment:
         size: of the packet it goes into.
         surb: the reply SURB for the next transmission, of a fragment to a sender tag.
         holds_lane_room: it waits for the first time, and occupies room in its lane.
+        is_parked: it waits for a SURB, so its room in its lane does not count in the total.
         holds_tag_room: it waits for a SURB for the first time, and occupies room of its sender tag.
         retransmissions: how often it was queued again.
         copies: how often it left once more in place of a cover, since it left last.
@@ -119,6 +120,7 @@ class OutgoingFragment:
         "holds_tag_room",
         "in_flight",
         "is_acknowledged",
+        "is_parked",
         "message",
         "retransmissions",
         "sent_at",
@@ -136,6 +138,7 @@ class OutgoingFragment:
         self.surb: ReplySurb | None = None
         self.holds_lane_room = False
         self.holds_tag_room = False
+        self.is_parked = False
         self.retransmissions = 0
         self.copies = 0
         self.copy_acked_from = math.inf

@@ -30,11 +30,14 @@ class SurbPolicy:
         answer_batch: SURBs in one message of an answer.
         maximum_unused: SURBs that one recipient is given ahead of the replies that come back.
         rerequest_seconds: silence after which an unanswered request is repeated.
+        overtaking_seconds: for how long a message may have overtaken the SURBs of an earlier one.
+            Replies to a sender of whom none are in hand and none were asked for wait no longer.
         drop_seconds: silence after which replies that wait for SURBs are given up.
         maximum_rerequests: repetitions without any SURB received, before giving up.
         maximum_tags: anonymous senders remembered; the least recently used is forgotten.
         maximum_per_tag: SURBs stored for one sender; the oldest go first.
         maximum_waiting: packets of one sender that may wait for SURBs before ``send`` waits.
+        total_waiting: of all senders; beyond it, what waits for the sender with most is given up.
         maximum_recipients: recipients whose sender tag of ours is remembered.
     """
 
@@ -46,11 +49,13 @@ class SurbPolicy:
     answer_batch: int = 100
     maximum_unused: int = 1_000
     rerequest_seconds: float = 10.0
+    overtaking_seconds: float = 10.0
     drop_seconds: float = 300.0
     maximum_rerequests: int = 5
     maximum_tags: int = 10_000
     maximum_per_tag: int = 1_000
     maximum_waiting: int = 256
+    total_waiting: int = 4_096
     maximum_recipients: int = 10_000
 
     def __post_init__(self) -> None:

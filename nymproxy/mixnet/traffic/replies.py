@@ -7,12 +7,12 @@ that a reply that cannot be sent fails visibly.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from nymproxy.mixnet.traffic.correspondents import Correspondent, Correspondents
 from nymproxy.mixnet.traffic.outgoing import ControlLane
-from nymproxy.mixnet.traffic.surbs import SpendingRate, SurbStock
+from nymproxy.mixnet.traffic.surbs import SurbStock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,60 +51,6 @@ class ReplyActions:
     dropped: list[OutgoingFragment] = field(default_factory=list)
 
 
-class _Correspondent:
-    """One anonymous sender: the SURBs it gave us, and the fragments that wait for more."""
-
-    __slots__ = (
-        "asked_at",
-        "fed_at",
-        "pending",
-        "rate",
-        "rerequests",
-        "retransmissions",
-        "stock",
-        "waiting",
-        "waiting_count",
-    )
-
-    def __init__(self, stock: SurbStock, now: float) -> None:
-        self.stock = stock
-        self.rate = SpendingRate(now)
-        self.pending = 0  # SURBs asked for and not received
-        self.fed_at = now
-        self.asked_at = now
-        self.rerequests = 0
-        self.waiting: OrderedDict[Lane, deque[OutgoingFragment]] = OrderedDict()
-        self.waiting_count = 0
-        self.retransmissions: deque[OutgoingFragment] = deque()
-
-    @property
-    def is_waiting(self) -> bool:
-        return self.waiting_count > 0 or bool(self.retransmissions)
-
-    @property
-    def demand(self) -> int:
-        return self.waiting_count + len(self.retransmissions)
-
-    def next_waiting(self, dropped: list[OutgoingFragment]) -> tuple[Lane, OutgoingFragment] | None:
-        """Take the next fragment: retransmissions first, then the lanes in turn."""
-        while self.is_waiting:
-            lane: Lane
-            if self.retransmissions:
-                lane, fragment = ControlLane.RETRANSMISSION, self.retransmissions.popleft()
-            else:
-                lane, queue = next(iter(self.waiting.items()))
-                fragment = queue.popleft()
-                self.waiting_count -= 1
-                if queue:
-                    self.waiting.move_to_end(lane)
-                else:
-                    del self.waiting[lane]
-            if not fragment.is_done:
-                return lane, fragment
-            dropped.append(fragment)
-        return None
-
-
 class ReplyController:
     """The store of received SURBs by sender tag, with the replies that wait for them.
 
@@ -121,7 +67,7 @@ class ReplyController:
     def __init__(self, policy: SurbPolicy, rotation: KeyRotation) -> None:
         self._policy = policy
         self._rotation = rotation
-        self._correspondents: OrderedDict[SenderTag, _Correspondent] = OrderedDict()
+        self._correspondents = Correspondents(policy.maximum_tags)
         self._stale_until: float | None = None
 
     def __len__(self) -> int:
@@ -144,6 +90,15 @@ class ReplyController:
         """Return how many fragments wait for SURBs of a sender."""
         correspondent = self._correspondents.get(tag)
         return 0 if correspondent is None else correspondent.demand
+
+    def hold(self, tag: SenderTag) -> None:
+        """Take note that a channel goes on with a sender: it is kept, and asked for SURBs when the
+        keys rotate. :meth:`let_go` must follow."""
+        self._correspondents.hold(tag)
+
+    def let_go(self, tag: SenderTag) -> None:
+        """Take note that a channel that held a sender is over."""
+        self._correspondents.let_go(tag)
 
     def pending(self, tag: SenderTag) -> int:
         """Return how many SURBs were asked for and have not come."""
@@ -184,15 +139,15 @@ class ReplyController:
     ) -> ReplyActions:
         """Take the fragments of a reply, at least one.
 
-        They are abandoned if the sender is not known (any more).
+        They are abandoned if the sender is not known (any more), or if none of its SURBs are in
+        hand and it owes none.
         """
         actions = ReplyActions()
         correspondent = self._correspondents.get(tag)
-        if correspondent is None:
+        if correspondent is None or self._is_hopeless(correspondent, now):
             actions.abandoned.extend(fragments)
             return actions
-        correspondent.waiting.setdefault(lane, deque()).extend(fragments)
-        correspondent.waiting_count += len(fragments)
+        correspondent.wait(lane, fragments)
         self._serve(tag, correspondent, now, actions)
         return actions
 
@@ -250,6 +205,34 @@ class ReplyController:
         if correspondent is not None:
             correspondent.pending = max(0, correspondent.pending - amount)
             self._serve(tag, correspondent, now, actions)
+            if self._is_hopeless(correspondent, now):
+                self._abandon(correspondent, actions)
+        return actions
+
+    def displace(self, wanted_by: SenderTag, amount: int, now: float) -> ReplyActions:
+        """Abandon what waits for the SURBs of some senders, so that others have room to wait.
+
+        Those without a SURB to go on with lose, first the ones that gave none lately, and of these
+        the ones for which most waits; none for which no more waits than for the sender that the
+        room is wanted for.
+
+        Args:
+            wanted_by: who is to have the room.
+            amount: fragments to abandon, about.
+            now: the clock.
+        """
+        actions = ReplyActions()
+        least = self.waiting(wanted_by)
+        losers = [
+            (now - each.fed_at > self._policy.overtaking_seconds, each.demand, number, each)
+            for number, (tag, each) in enumerate(self._correspondents.by_age())
+            if each.demand > least and tag != wanted_by and not self.usable(tag)
+        ]
+        for _, demand, _, loser in sorted(losers, reverse=True):
+            if amount <= 0:
+                break
+            amount -= demand
+            self._abandon(loser, actions)
         return actions
 
     def discard(self, tag: SenderTag, lane: Lane) -> list[OutgoingFragment]:
@@ -258,14 +241,11 @@ class ReplyController:
         Retransmissions are dropped when they are met.
         """
         correspondent = self._correspondents.get(tag)
-        queue = None if correspondent is None else correspondent.waiting.pop(lane, None)
-        if correspondent is None or queue is None:
-            return []
-        correspondent.waiting_count -= len(queue)
-        return list(queue)
+        return [] if correspondent is None else correspondent.discard(lane)
 
     def rotate(self, rotation: KeyRotation, overlap_seconds: float, now: float) -> ReplyActions:
-        """Take a change of the key rotation: SURBs turn stale, and as many new ones are asked for.
+        """Take a change of the key rotation: SURBs turn stale, and as many new ones are asked for
+        from those senders with whom something goes on.
 
         Args:
             rotation: the marker of the new rotation.
@@ -276,12 +256,12 @@ class ReplyController:
         actions = ReplyActions()
         self._rotation = rotation
         self._stale_until = now + overlap_seconds
-        for tag, correspondent in self._correspondents.items():
+        for tag, correspondent in self._correspondents.by_age():
             before = correspondent.stock.fresh
             correspondent.stock.rotate(rotation, now - overlap_seconds)
             lost = before - correspondent.stock.fresh
             correspondent.pending = 0
-            if lost > 0:
+            if lost > 0 and self._correspondents.is_live(tag):
                 amount = max(lost, self._policy.minimum_request)
                 self._request(tag, correspondent, amount, now, actions)
         return actions
@@ -291,9 +271,9 @@ class ReplyController:
         actions = ReplyActions()
         if self._stale_until is not None and now >= self._stale_until:
             self._stale_until = None
-            for correspondent in self._correspondents.values():
+            for _, correspondent in self._correspondents.by_age():
                 correspondent.stock.drop_stale(now)
-        for tag, correspondent in list(self._correspondents.items()):
+        for tag, correspondent in self._correspondents.by_age():
             if correspondent.is_waiting:
                 self._check_waiting(tag, correspondent, now, actions)
             elif (
@@ -301,26 +281,33 @@ class ReplyController:
                 and not correspondent.pending
                 and now - correspondent.fed_at > _IDLE_ENTRY_SECONDS
             ):
-                del self._correspondents[tag]
+                self._correspondents.forget(tag)
         return actions
 
     # Inside.
 
-    def _meet(self, tag: SenderTag, now: float, actions: ReplyActions) -> _Correspondent:
+    def _meet(self, tag: SenderTag, now: float, actions: ReplyActions) -> Correspondent:
         """Return the record of a sender that was just heard of, making one if there is none."""
-        correspondent = self._correspondents.get(tag)
-        if correspondent is not None:
-            self._correspondents.move_to_end(tag)
-            return correspondent
-        if len(self._correspondents) >= self._policy.maximum_tags:
-            _, forgotten = self._correspondents.popitem(last=False)
-            self._abandon(forgotten, actions)
-        stock = SurbStock(self._rotation, self._policy.maximum_per_tag)
-        correspondent = self._correspondents[tag] = _Correspondent(stock, now)
+        correspondent = self._correspondents.heard_of(tag)
+        if correspondent is None:
+            stock = SurbStock(self._rotation, self._policy.maximum_per_tag)
+            correspondent = Correspondent(stock, now)
+            forgotten = self._correspondents.add(tag, correspondent)
+            if forgotten is not None:
+                self._abandon(forgotten, actions)
         return correspondent
 
+    def _is_hopeless(self, correspondent: Correspondent, now: float) -> bool:
+        """No SURB is in hand, and none is on its way: none was asked for, and those that the
+        message came with that was seen first would have overtaken nothing for so long."""
+        return (
+            not len(correspondent.stock)
+            and not correspondent.pending
+            and now - correspondent.fed_at > self._policy.overtaking_seconds
+        )
+
     def _serve(
-        self, tag: SenderTag, correspondent: _Correspondent, now: float, actions: ReplyActions
+        self, tag: SenderTag, correspondent: Correspondent, now: float, actions: ReplyActions
     ) -> None:
         stock = correspondent.stock
         spent = 0
@@ -337,7 +324,7 @@ class ReplyController:
         self._request_by_need(tag, correspondent, now, actions)
 
     def _request_by_need(
-        self, tag: SenderTag, correspondent: _Correspondent, now: float, actions: ReplyActions
+        self, tag: SenderTag, correspondent: Correspondent, now: float, actions: ReplyActions
     ) -> None:
         policy = self._policy
         ahead = min(correspondent.rate.expected(now), policy.maximum_held // 2)
@@ -360,7 +347,7 @@ class ReplyController:
     def _request(
         self,
         tag: SenderTag,
-        correspondent: _Correspondent,
+        correspondent: Correspondent,
         amount: int,
         now: float,
         actions: ReplyActions,
@@ -375,9 +362,12 @@ class ReplyController:
         return True
 
     def _check_waiting(
-        self, tag: SenderTag, correspondent: _Correspondent, now: float, actions: ReplyActions
+        self, tag: SenderTag, correspondent: Correspondent, now: float, actions: ReplyActions
     ) -> None:
         policy = self._policy
+        if self._is_hopeless(correspondent, now):
+            self._abandon(correspondent, actions)
+            return
         silence = now - correspondent.fed_at
         if silence > policy.drop_seconds or correspondent.rerequests > policy.maximum_rerequests:
             self._abandon(correspondent, actions)
@@ -389,7 +379,7 @@ class ReplyController:
             # One request only: what is left of the reserve must last for all repetitions.
             self._request(tag, correspondent, correspondent.demand, now, actions)
 
-    def _abandon(self, correspondent: _Correspondent, actions: ReplyActions) -> None:
+    def _abandon(self, correspondent: Correspondent, actions: ReplyActions) -> None:
         while (following := correspondent.next_waiting(actions.dropped)) is not None:
             actions.abandoned.append(following[1])
         correspondent.rerequests = 0

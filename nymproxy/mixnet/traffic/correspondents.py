@@ -1,0 +1,164 @@
+"""The anonymous senders that a client has heard of: their SURBs, and what waits for more."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from nymproxy.mixnet.traffic.outgoing import ControlLane
+from nymproxy.mixnet.traffic.surbs import SpendingRate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nymproxy.address import SenderTag
+    from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment
+    from nymproxy.mixnet.traffic.surbs import SurbStock
+
+
+class Correspondent:
+    """One anonymous sender: the SURBs it gave us, and the fragments that wait for more.
+
+    Attributes:
+        stock: the SURBs in hand.
+        rate: how fast they are spent.
+        pending: SURBs asked for and not received.
+        fed_at: when it gave some last; at first, when it was met.
+        asked_at: when it was asked last.
+        rerequests: requests repeated since it gave some.
+    """
+
+    __slots__ = (
+        "asked_at",
+        "fed_at",
+        "pending",
+        "rate",
+        "rerequests",
+        "retransmissions",
+        "stock",
+        "waiting",
+        "waiting_count",
+    )
+
+    def __init__(self, stock: SurbStock, now: float) -> None:
+        self.stock = stock
+        self.rate = SpendingRate(now)
+        self.pending = 0
+        self.fed_at = now
+        self.asked_at = now
+        self.rerequests = 0
+        self.waiting: OrderedDict[Lane, deque[OutgoingFragment]] = OrderedDict()
+        self.waiting_count = 0
+        self.retransmissions: deque[OutgoingFragment] = deque()
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while fragments wait for SURBs."""
+        return self.waiting_count > 0 or bool(self.retransmissions)
+
+    @property
+    def demand(self) -> int:
+        """How many fragments wait."""
+        return self.waiting_count + len(self.retransmissions)
+
+    def wait(self, lane: Lane, fragments: Sequence[OutgoingFragment]) -> None:
+        """Let fragments of a lane wait."""
+        self.waiting.setdefault(lane, deque()).extend(fragments)
+        self.waiting_count += len(fragments)
+
+    def discard(self, lane: Lane) -> list[OutgoingFragment]:
+        """Take out what waits in a lane; retransmissions are dropped when they are met."""
+        queue = self.waiting.pop(lane, None)
+        if queue is None:
+            return []
+        self.waiting_count -= len(queue)
+        return list(queue)
+
+    def next_waiting(self, dropped: list[OutgoingFragment]) -> tuple[Lane, OutgoingFragment] | None:
+        """Take the next fragment: retransmissions first, then the lanes in turn.
+
+        Those that need not be sent any more are added to ``dropped``.
+        """
+        while self.is_waiting:
+            lane: Lane
+            if self.retransmissions:
+                lane, fragment = ControlLane.RETRANSMISSION, self.retransmissions.popleft()
+            else:
+                lane, queue = next(iter(self.waiting.items()))
+                fragment = queue.popleft()
+                self.waiting_count -= 1
+                if queue:
+                    self.waiting.move_to_end(lane)
+                else:
+                    del self.waiting[lane]
+            if not fragment.is_done:
+                return lane, fragment
+            dropped.append(fragment)
+        return None
+
+
+class Correspondents:
+    """The bounded store of them. A new one makes room at the cost of the one that was not heard of
+    for longest, among those with which nothing goes on, if there are any."""
+
+    __slots__ = ("_by_tag", "_holders", "_maximum")
+
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
+        self._by_tag: OrderedDict[SenderTag, Correspondent] = OrderedDict()
+        self._holders: Counter[SenderTag] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._by_tag)
+
+    def __contains__(self, tag: SenderTag) -> bool:
+        return tag in self._by_tag
+
+    def get(self, tag: SenderTag) -> Correspondent | None:
+        """Return one, if it is known."""
+        return self._by_tag.get(tag)
+
+    def by_age(self) -> list[tuple[SenderTag, Correspondent]]:
+        """Return all; the one not heard of for longest comes first."""
+        return list(self._by_tag.items())
+
+    def heard_of(self, tag: SenderTag) -> Correspondent | None:
+        """Return one that was just heard of, if it is known."""
+        correspondent = self._by_tag.get(tag)
+        if correspondent is not None:
+            self._by_tag.move_to_end(tag)
+        return correspondent
+
+    def add(self, tag: SenderTag, correspondent: Correspondent) -> Correspondent | None:
+        """Add one; return the one that had to make room."""
+        forgotten = self._oldest() if len(self._by_tag) >= self._maximum else None
+        self._by_tag[tag] = correspondent
+        return forgotten
+
+    def forget(self, tag: SenderTag) -> None:
+        """Remove one."""
+        del self._by_tag[tag]
+
+    def hold(self, tag: SenderTag) -> None:
+        """Take note that a channel goes on with one; :meth:`let_go` must follow."""
+        self._holders[tag] += 1
+
+    def let_go(self, tag: SenderTag) -> None:
+        """Take note that a channel that held one is over."""
+        self._holders[tag] -= 1
+        if not self._holders[tag]:
+            del self._holders[tag]
+
+    def is_live(self, tag: SenderTag) -> bool:
+        """Tell whether a channel goes on with one, or something waits for its SURBs."""
+        correspondent = self._by_tag.get(tag)
+        return tag in self._holders or (correspondent is not None and correspondent.is_waiting)
+
+    def _oldest(self) -> Correspondent:
+        """Take the oldest out, live ones only if there are no others."""
+        for _ in range(len(self._by_tag)):
+            tag = next(iter(self._by_tag))
+            if not self.is_live(tag):
+                break
+            self._by_tag.move_to_end(tag)  # what goes on with it is a sign of it, too
+        return self._by_tag.popitem(last=False)[1]

@@ -1,0 +1,99 @@
+"""A 1: answers that wait for SURBs of one peer hold up nobody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nymproxy.testing._pretended_client import pretended_profile
+from tests.attack.scene import Peer, Questioner, Scene
+
+if TYPE_CHECKING:
+    from nymproxy.mixnet.records import DeliveryRecord, Received
+    from tests.attack.figures import AttackFigures
+
+PACKETS = 64
+PACKET_BYTES = 1604
+NO_SCHEDULE = pretended_profile()
+
+
+class Server:
+    """Answers each question with three packets, and each order with a large message, or several
+    of them on lanes of their own."""
+
+    def __init__(self) -> None:
+        self.answers: list[DeliveryRecord] = []
+
+    def __call__(self, peer: Peer, message: Received) -> None:
+        if message.sender_tag is None:
+            return
+        if message.payload == b"question":
+            peer.send(message.sender_tag, bytes(3 * PACKET_BYTES - 50), lane=peer.new_lane())
+            return
+        for _ in range(message.payload[0]):
+            payload = bytes(PACKETS * PACKET_BYTES - 50)
+            submission = peer.send(message.sender_tag, payload, lane=peer.new_lane())
+            self.answers.append(submission.delivery)
+
+
+def test_messages_without_surbs(attack_figures: AttackFigures) -> None:
+    """80 of them stalled everybody for 70 seconds."""
+    scene, application = Scene(), Server()
+    server = scene.peer("server", application)
+    honest = Questioner(scene, server, attack_figures)
+    hostile = [scene.peer(f"hostile {number}", profile=NO_SCHEDULE) for number in range(800)]
+    honest.ask(5)
+    with attack_figures.attack(
+        f"{len(hostile)} messages without SURBs, answers of {PACKETS} packets"
+    ):
+        for peer in hostile:
+            peer.send(server, b"\x01")
+        scene.run(0.5)
+        honest.ask(20)
+    room = server.machine._outbox.tag_room
+    attack_figures.notes["packets that wait for SURBs"] = str(room.total)
+    honest.ask(5)
+    assert len(application.answers) == len(hostile)
+    scene.run(20.0)
+    assert all(delivery.error is not None for delivery in application.answers)
+    attack_figures.check(memory_limit_bytes=64 << 20)
+    assert room.total == 0
+
+
+def test_clients_that_die_in_mid_download(attack_figures: AttackFigures) -> None:
+    """64 honest ones did the same, for as long as they were waited for."""
+    scene, application = Scene(), Server()
+    server = scene.peer("server", application, NO_SCHEDULE)
+    honest = Questioner(scene, server, attack_figures)
+    clients = [scene.peer(f"client {number}", profile=NO_SCHEDULE) for number in range(200)]
+    honest.ask(5)
+    with attack_figures.attack(f"{len(clients)} clients die while they get {4 * PACKETS} packets"):
+        for peer in clients:
+            peer.send(server, b"\x04", surbs=20)
+        scene.run(0.25)
+        for peer in clients:
+            peer.client.disconnect()
+        honest.ask(20)
+    waiting = server.machine._outbox.tag_room.total
+    attack_figures.notes["packets that wait for SURBs"] = str(waiting)
+    honest.ask(5)
+    attack_figures.check(memory_limit_bytes=64 << 20)
+
+
+def test_channels_of_one_peer_do_not_crowd_out_another(attack_figures: AttackFigures) -> None:
+    """A peer with SURBs and a hundred channels gets no more of the schedule than one with one."""
+    scene, application = Scene(), Server()
+    server = scene.peer("server", application)
+    honest = Questioner(scene, server, attack_figures)
+    greedy = scene.peer("greedy", profile=NO_SCHEDULE)
+    honest.ask(5)
+    with attack_figures.attack(
+        f"one peer with 100 answers of {PACKETS} packets, and the SURBs for it"
+    ):
+        for _ in range(100):
+            greedy.send(server, b"\x01", surbs=100, lane=greedy.new_lane())
+        scene.run(2.0)
+        honest.ask(20)
+    honest.ask(5)
+    scene.run(200.0)
+    assert all(delivery.is_acknowledged for delivery in application.answers)
+    attack_figures.check(memory_limit_bytes=64 << 20)
