@@ -47,6 +47,22 @@ def apply(
             raise Refused(f"nothing is written: {place}: {error.strerror}") from error
 
 
+def blocked(root: Path, changes: Sequence[FileChange]) -> dict[str, str]:
+    """Return the files that cannot be replaced, and why: each blocks itself alone.
+
+    Raises:
+        Refused: nothing is written in this tree at all.
+    """
+    found = {}
+    with targets.opened(root) as tree:
+        for change in changes:
+            try:
+                _target_of(tree, change)
+            except Refused as refusal:
+                found[change.path] = str(refusal)
+    return found
+
+
 def _apply(tree: int, changes: Sequence[FileChange], journal: Journal, files: DurableFiles) -> Run:
     journal.remove_leftovers(tree)
     found = _check(tree, changes)
@@ -74,12 +90,16 @@ def _check(tree: int, changes: Sequence[FileChange]) -> list[targets.Target]:
     found, refusals = [], []
     for change in changes:
         try:
-            target = targets.look(tree, change.path)
-            if target.data != change.before:
-                raise Refused(f"{change.path}: it has changed since it was judged; run it again")
-            found.append(target)
+            found.append(_target_of(tree, change))
         except Refused as refusal:
             refusals.append(str(refusal))
     if refusals:
         raise Refused("nothing is written: " + "; ".join(refusals))
     return found
+
+
+def _target_of(tree: int, change: FileChange) -> targets.Target:
+    target = targets.look(tree, change.path)
+    if target.data != change.before:
+        raise Refused(f"{change.path}: it has changed since it was judged; run it again")
+    return target

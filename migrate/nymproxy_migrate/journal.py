@@ -170,6 +170,11 @@ class Journal:
             raise Refused(f"the run {name} has been rolled back already")
         return self._read(name)
 
+    def listed(self) -> Iterator[tuple[Run, bool]]:
+        """Yield the runs, the first one first, each with whether it has been undone."""
+        for name in self._names():
+            yield self._read(name), (self._runs / name / _UNDONE).exists()
+
     def _names(self) -> list[str]:
         return [each.parent.name for each in sorted(self._runs.glob(f"*/{_RECORD}"))]
 

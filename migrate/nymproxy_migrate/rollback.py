@@ -19,6 +19,7 @@ def roll_back(
     *,
     base: Path | None = None,
     moved_from: Path | None = None,
+    keep: frozenset[str] = frozenset(),
     files: DurableFiles | None = None,
 ) -> tuple[Run, int]:
     """Undo a run, also one that was killed while it wrote or while it was undone.
@@ -28,6 +29,7 @@ def roll_back(
         name: the run; by default the last one that has not been undone.
         base: the state folder; None for the user's own.
         moved_from: where the tree was, if somewhere else.
+        keep: files of the run that stay as they are, whatever has become of them.
         files: what changes the disk.
 
     Returns:
@@ -38,18 +40,16 @@ def roll_back(
             is restored.
     """
     files = files or DurableFiles()
-    known = state.existing(moved_from or root, base)
-    if known is None:
-        raise Refused(
-            f"{moved_from or root}: there is no run to roll back; name the tree (--root), and "
-            "where it was if it has been moved (--moved-from)"
-        )
-    journal = Journal(known, files)
+    journal = _journal(moved_from or root, base, files)
     with targets.opened(root) as tree, journal.locked():
         run = journal.find(name)
-        found = _check(run, tree)
+        unknown = keep - {entry.path for entry in run.entries}
+        if unknown:
+            raise Refused(f"{min(unknown)}: it is no file of the run {run.name}")
+        found = _check(run, tree, keep)
         restored = 0
-        for index, (entry, target) in enumerate(zip(run.entries, found, strict=True)):
+        for index, target in found.items():
+            entry = run.entries[index]
             targets.remove_temporary(tree, entry.path, run.temporary(index), files)
             if digest(target.data) != entry.before or target.mode != entry.mode:
                 original = run.original(index)
@@ -59,15 +59,37 @@ def roll_back(
     return run, restored
 
 
-def _check(run: Run, tree: int) -> list[targets.Target]:
-    found, refusals = [], []
+def runs(root: Path, base: Path | None = None) -> list[tuple[Run, bool]]:
+    """Return the runs of a tree, the first one first, each with whether it has been undone.
+
+    Raises:
+        Refused: there is none, or a record cannot be read.
+    """
+    return list(_journal(root, base, DurableFiles()).listed())
+
+
+def _journal(root: Path, base: Path | None, files: DurableFiles) -> Journal:
+    known = state.existing(root, base)
+    if known is None:
+        raise Refused(
+            f"{root}: there is no run to roll back; name the tree (--root), and where it was if "
+            "it has been moved (--moved-from)"
+        )
+    return Journal(known, files)
+
+
+def _check(run: Run, tree: int, keep: frozenset[str]) -> dict[int, targets.Target]:
+    """Return the files to restore, by their place in the run."""
+    found, refusals = {}, []
     for index, entry in enumerate(run.entries):
+        if entry.path in keep:
+            continue
         try:
             target = targets.look(tree, entry.path)
             if digest(target.data) not in {entry.before, entry.after}:
                 raise Refused(f"{entry.path}: it has been changed since the run wrote it")
             run.original(index)
-            found.append(target)
+            found[index] = target
         except Refused as refusal:
             refusals.append(str(refusal))
     if refusals:

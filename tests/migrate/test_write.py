@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from itertools import count
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -18,9 +18,6 @@ from nymproxy_migrate.rollback import roll_back
 from nymproxy_migrate.scan import scan
 from tests.migrate import dying
 from tests.migrate.dying import roll_back_if_it_wrote, snapshot
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CONTENT = {
     "a.sh": (b"nym-proxy-client -s A\r\n# \xe9\r\n", 0o755),
@@ -264,3 +261,51 @@ def test_a_damaged_journal_is_refused(tree: Path, tmp_path: Path) -> None:
 def test_overlapping_edits_are_refused() -> None:
     with pytest.raises(Refused, match="overlap"):
         change("a", b"abc", [Edit(Span(0, 2), b""), Edit(Span(1, 3), b"")])
+
+
+def test_one_file_blocks_itself_only(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(tree)
+    read_only(tree)
+    assert main(["rewrite", "--write", "--strict", str(tree)]) == 2
+    assert "nothing is written: deep/b.sh: it is read-only" in capsys.readouterr().err
+    assert main(["rewrite", "--write", str(tree)]) == 1
+    assert "not written: deep/b.sh: it is read-only" in capsys.readouterr().err
+    after = snapshot(tree)
+    assert {path for path in before if after[path][0] != before[path][0]} == {"a.sh", "deep/c.sh"}
+    assert main(["rollback", "--root", str(tree)]) == 0
+    assert {path: data for path, (data, _) in snapshot(tree).items()} == {
+        path: data for path, (data, _) in before.items()
+    }
+
+
+def test_a_file_that_was_changed_can_be_kept(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = snapshot(tree)
+    main(["rewrite", "--write", str(tree)])
+    (tree / "a.sh").write_bytes(b"mine\n")
+    assert main(["rollback", "--root", str(tree)]) == 2
+    assert main(["rollback", "--root", str(tree), "--keep", "no.sh"]) == 2
+    capsys.readouterr()
+    assert main(["rollback", "--root", str(tree), "--list"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    name, originals = line.partition(":")[0], Path(line.partition("originals in ")[2])
+    assert line.startswith(f"{name}: 3 files; ")
+    assert (originals / "original-0").read_bytes() == before["a.sh"][0]
+    assert main(["rollback", "--root", str(tree), "--keep", "./a.sh"]) == 0
+    assert snapshot(tree) == {**before, "a.sh": (b"mine\n", 0o755)}
+    main(["rollback", "--root", str(tree), "--list"])
+    assert "rolled back" in capsys.readouterr().out
+
+
+def test_paths_are_those_of_where_one_stands(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tree)
+    for form in ("text", "github"):
+        main(["scan", "deep", "--format", form])
+        assert "deep/b.sh" in capsys.readouterr().out
+    main(["rewrite", "deep"])
+    assert "+++ b/deep/b.sh" in capsys.readouterr().out
+    assert main(["rewrite", "--write", "deep"]) == 0
+    assert main(["rollback"]) == 0

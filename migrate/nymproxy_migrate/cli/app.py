@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import sys
 import traceback
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from nymproxy._printable import printable
 from nymproxy.cli.root import Version, discard_output, new_app
+from nymproxy_migrate.cli.choices import Format, ParityFormat, Sidecar, Target
 
 EXIT_DONE = 0
 EXIT_FINDINGS = 1
@@ -21,38 +21,6 @@ EXIT_INTERRUPTED = 130
 app = new_app(
     "nymproxy-migrate", "Find uses of the old TcpProxy, rewrite their commands, and undo that."
 )
-
-
-class Target(enum.StrEnum):
-    """The wire of rewritten clients."""
-
-    LEGACY = "legacy"
-    STREAM = "stream"
-
-
-class Sidecar(enum.StrEnum):
-    """The kinds of files that run a proxy beside a program."""
-
-    SYSTEMD = "systemd"
-    COMPOSE = "compose"
-
-
-class Format(enum.StrEnum):
-    """How findings are reported."""
-
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
-    SARIF = "sarif"
-
-
-class ParityFormat(enum.StrEnum):
-    """How a comparison is reported."""
-
-    TEXT = "text"
-    JSON = "json"
-    JUNIT = "junit"
-    HTML = "html"
 
 
 Paths = Annotated[
@@ -176,6 +144,9 @@ def rewrite(
     write: Annotated[
         bool, typer.Option("--write", help="Write it; `rollback` takes it back.")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write nothing if any file cannot be written.")
+    ] = False,
     state_dir: StateDir = None,
     plan_file: Annotated[
         Path | None,
@@ -215,7 +186,8 @@ def rewrite(
         stream_servers=stream_server or [],
     )
     if write:
-        raise typer.Exit(commands.write(paths or [], options, state_dir, as_json=as_json))
+        done = commands.write(paths or [], options, state_dir, strict=strict, as_json=as_json)
+        raise typer.Exit(done)
     raise typer.Exit(commands.rewrite(paths or [], options, as_json=as_json))
 
 
@@ -267,13 +239,26 @@ def rollback(
     moved_from: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the tree was, if it was moved.")
     ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", metavar="FILE", help="Leave this file as it is, even if changed."),
+    ] = None,
+    list_runs: Annotated[
+        bool, typer.Option("--list", help="List the runs and where their originals are.")
+    ] = False,
     state_dir: StateDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Put back the bytes and modes of all files of a run."""
     from nymproxy_migrate.cli import commands
+    from nymproxy_migrate.refused import Refused
 
-    commands.roll_back(run_id, root, state_dir, moved_from, as_json=as_json)
+    if list_runs:
+        if run_id is not None or keep or moved_from or as_json:
+            raise Refused("--list goes with --root and --state-dir only")
+        commands.list_runs(root, state_dir)
+        return
+    commands.roll_back(run_id, root, state_dir, moved_from, keep=keep or [], as_json=as_json)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from nymproxy import __version__
 from nymproxy._printable import printable, printable_lines
 from nymproxy_migrate import diff, formats, names, outputs, plan, rollback, rules, schemas
-from nymproxy_migrate.apply import apply
+from nymproxy_migrate.apply import apply, blocked
 from nymproxy_migrate.changes import changes_of, left_for_a_human
 from nymproxy_migrate.cli.shared import OUTPUT
 from nymproxy_migrate.model import Action
@@ -92,7 +92,14 @@ def look(paths: Sequence[Path], options: ScanOptions) -> ScanResult:
     for path in paths:
         if not path.exists() and not path.is_symlink():
             raise Refused(f"{path}: there is no such file or folder")
-    return scan_paths(paths or [Path()], options)
+    return scan_paths(paths or [Path()], options, root=_root_of(paths))
+
+
+def _root_of(paths: Sequence[Path]) -> Path | None:
+    """Return the current folder when everything is in it: paths are shown from where one stands."""
+    here = Path.cwd()
+    below = all(Path(os.path.abspath(path)).is_relative_to(here) for path in paths)
+    return here if below else None
 
 
 def scan(
@@ -133,7 +140,8 @@ def _of_standard_input(paths: Sequence[Path], *, docs: bool, name: str | None) -
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, name)
         file.write_bytes(data)
-        return look([file], ScanOptions(docs=docs, installed=_installed([file])))
+        options = ScanOptions(docs=docs, installed=_installed([file]))
+        return scan_paths([file], options)
 
 
 def _report(result: ScanResult, form: str) -> str:
@@ -174,16 +182,35 @@ def rewrite(paths: Sequence[Path], options: ScanOptions, *, as_json: bool) -> in
     return int(say_what_is_left(result) or bool(changes))
 
 
-def write(paths: Sequence[Path], options: ScanOptions, state: Path | None, *, as_json: bool) -> int:
-    """Write all rewrites; 1 if work is left for a human."""
+def write(
+    paths: Sequence[Path],
+    options: ScanOptions,
+    state: Path | None,
+    *,
+    strict: bool,
+    as_json: bool,
+) -> int:
+    """Write all rewrites; 1 if work is left for a human, or a file cannot be written.
+
+    Args:
+        paths: what is scanned.
+        options: of the scan.
+        state: the state folder; None for the user's own.
+        strict: write nothing if any file cannot be written.
+        as_json: report as JSON.
+    """
     result = look(paths, options)
     changes = changes_of(result)
+    held = {} if strict else blocked(result.root, changes)
+    for reason in held.values():
+        sys.stderr.write(f"not written: {printable(reason)}\n")
+    changes = [each for each in changes if each.path not in held]
     run = apply_changes(result.root, changes, state)
     if as_json:
         sys.stdout.write(documents.rewrite(result, options, run))
     else:
         say_what_was_done(result.root, changes, run, state)
-    return int(say_what_is_left(result))
+    return int(say_what_is_left(result) or bool(held))
 
 
 def apply_changes(root: Path, changes: Sequence[FileChange], state: Path | None) -> Run | None:
@@ -215,6 +242,7 @@ def say_what_was_done(
     if not OUTPUT.get().quiet:
         written = (f"rewritten: {printable(change.path)}\n" for change in changes)
         sys.stdout.write("".join(written))
+        sys.stdout.write(f"the originals are in {printable(str(run.folder))}\n")
     sys.stdout.write(f"undo it with: nymproxy-migrate rollback {run.name}{where}\n")
 
 
@@ -244,16 +272,32 @@ def write_plan(path: Path, root: Path | None, state: Path | None, *, as_json: bo
 
 
 def roll_back(
-    name: str | None, root: Path, state: Path | None, moved_from: Path | None, *, as_json: bool
+    name: str | None,
+    root: Path,
+    state: Path | None,
+    moved_from: Path | None,
+    *,
+    keep: Sequence[str],
+    as_json: bool,
 ) -> None:
     """Undo a run and say so."""
     root = Path.absolute(root)
     say_what_is_not_trusted(root)
-    run, restored = rollback.roll_back(root, name, base=state, moved_from=moved_from)
+    kept = frozenset(PurePosixPath(each).as_posix() for each in keep)
+    run, restored = rollback.roll_back(root, name, base=state, moved_from=moved_from, keep=kept)
     if as_json:
         sys.stdout.write(documents.rollback(run, root, restored))
     else:
         sys.stdout.write(f"rolled back {run.name}: {restored} files restored\n")
+
+
+def list_runs(root: Path, state: Path | None) -> None:
+    """Print a line for each run of a tree: its files, whether it is undone, its originals."""
+    for run, is_undone in rollback.runs(Path.absolute(root), state):
+        undone = ", rolled back" if is_undone else ""
+        sys.stdout.write(
+            f"{run.name}: {len(run.entries)} files{undone}; originals in {run.folder}\n"
+        )
 
 
 def schema(name: str) -> None:
