@@ -143,7 +143,7 @@ def check_database(directory: Path, name: str) -> Check:
     path = directory / DATABASES[name]
     if not path.exists():
         return judge_missing_database(name, has_keys=(directory / PRIVATE[0]).exists())
-    problem = workers.call(_problem_of, (path, _TABLES[name]))
+    problem = workers.call(_problem_of, (path.absolute(), _TABLES[name]))
     if isinstance(problem, workers.Failure):
         problem = problem.reason
     return judge_database(name, path, problem, path.stat().st_mode)

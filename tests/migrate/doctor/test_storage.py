@@ -55,6 +55,12 @@ def test_a_folder_of_a_rust_client(folder: Path) -> None:
     assert snapshot(folder) == before
 
 
+def test_a_folder_below_the_current_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker stands elsewhere."""
+    monkeypatch.chdir(folder.parent)
+    assert set(verdicts(Path(folder.name)).values()) == {Verdict.OK}
+
+
 def test_an_empty_folder(tmp_path: Path) -> None:
     assert verdicts(tmp_path) == {
         "key-files": Verdict.WARN,
