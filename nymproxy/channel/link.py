@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelCodec
     from nymproxy.channel.segment import Segment
-    from nymproxy.errors import NymError, ResetCode
+    from nymproxy.errors import NymError
     from nymproxy.mixnet.randomness import RandomBytes
 
 
@@ -198,7 +198,7 @@ class Linker:
         machine.opened_by(segment, now)
         return ChannelLink(machine, self._codec)
 
-    def refuse(self, segment: Segment, tag: SenderTag, code: ResetCode) -> list[bytes] | None:
+    def refuse(self, segment: Segment, tag: SenderTag) -> list[bytes] | None:
         """Return what tells a peer that its opening was refused; ``None``: a plain RESET does."""
         return None
 

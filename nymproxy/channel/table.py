@@ -325,7 +325,7 @@ class ChannelTable:
         if key.tag is None:
             return
         self._tombstones.add(key, key.tag, now, answers=False)
-        answers = self._linkers[key.protocol].refuse(segment, key.tag, ResetCode.REFUSED)
+        answers = self._linkers[key.protocol].refuse(segment, key.tag)
         if answers is None:
             self._send_reset(key, key.tag, segment, ResetCode.REFUSED, "nobody accepts")
         else:
@@ -348,7 +348,7 @@ class ChannelTable:
             return
         if segment.kind is SegmentKind.OFFER and key.tag is not None:
             if stone.may_answer_offer(now):
-                answers = self._linkers[key.protocol].refuse(segment, key.tag, ResetCode.REFUSED)
+                answers = self._linkers[key.protocol].refuse(segment, key.tag)
                 self._send_all(key.tag, answers or ())
             return
         if (

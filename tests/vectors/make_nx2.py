@@ -134,6 +134,7 @@ def stream_vectors(source: random.Random) -> dict[str, Any]:
     accepts = [
         {
             "confirm": confirm,
+            "refused": refused,
             "ask_seconds": seconds,
             "alternates": [ADDRESS.hex()] * count,
             **stream.own(
@@ -141,7 +142,7 @@ def stream_vectors(source: random.Random) -> dict[str, Any]:
                 ACCEPT,
                 0,
                 u8(1)
-                + u8(1 if confirm else 0)
+                + u8((1 if confirm else 0) + (2 if refused else 0))
                 + u8(seconds)
                 + stream.r_a
                 + u8(count)
@@ -149,7 +150,11 @@ def stream_vectors(source: random.Random) -> dict[str, Any]:
                 *context,
             ),
         }
-        for confirm, seconds, count in ((False, 20, 0), (True, 100, 4))
+        for confirm, refused, seconds, count in (
+            (False, False, 20, 0),
+            (True, False, 100, 4),
+            (False, True, 20, 0),
+        )
     ]
     return {
         "stream_id": stream.id,

@@ -76,6 +76,7 @@ def test_opening(stream: dict[str, Any]) -> None:
             case["confirm"],
             case["ask_seconds"],
             alternates,
+            case["refused"],
         )
         _check(stream, case, accept.encode(), context)
         assert Accept.decode(bytes.fromhex(case["fields"])) == accept

@@ -201,15 +201,20 @@ class DialerLink(SealedLink):
             self._seals.begin(now + SEAL_SECONDS)
         elif accept.confirm:
             self.receipts.asked(0)
-        self.machine.segment_received(
-            Segment(
+        if not accept.is_refused:
+            hello = Segment(
                 SegmentKind.HELLO,
                 self.machine.channel_id,
                 capabilities=Capability(CAPABILITY_BYTE & 0x0F),
-            ),
-            now,
-        )
+            )
+            self.machine.segment_received(hello, now)
         self.accepted(accept, now)
+        if accept.is_refused:
+            refusal = Segment(
+                SegmentKind.RESET, self.machine.channel_id, reset_code=ResetCode.REFUSED
+            )
+            self.machine.segment_received(refusal, now)
+            return
         self.verified(now)
         self._open_early(now)
 

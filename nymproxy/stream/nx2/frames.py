@@ -24,6 +24,7 @@ MAX_ASK_SECONDS = 100
 _ADDRESS_LENGTH = 96
 _FOLLOWS_SEAL = 1
 _CONFIRM = 1
+_REFUSED = 2
 _OFFER = struct.Struct(">BBI32s")
 _ACCEPT = struct.Struct(">BBB32sB")
 _SEAL = struct.Struct(">I32s")
@@ -85,18 +86,20 @@ class Accept:
         confirm: the acceptor waits for a frame under the final keys before it does anything.
         ask_seconds: longest pause between two ASKs that it wants, 20 to 100.
         alternates: other addresses of the acceptor, for this stream alone; at most 4.
+        is_refused: the acceptor does not want the stream; nothing follows.
     """
 
     acceptor_random: bytes
     confirm: bool = False
     ask_seconds: int = MIN_ASK_SECONDS
     alternates: tuple[NymAddress, ...] = ()
+    is_refused: bool = False
 
     def encode(self) -> bytes:
         """Return the fields."""
         head = _ACCEPT.pack(
             VERSION,
-            _CONFIRM if self.confirm else 0,
+            (_CONFIRM if self.confirm else 0) | (_REFUSED if self.is_refused else 0),
             self.ask_seconds,
             self.acceptor_random,
             len(self.alternates),
@@ -129,6 +132,7 @@ class Accept:
             bool(flags & _CONFIRM),
             min(max(ask_seconds, MIN_ASK_SECONDS), MAX_ASK_SECONDS),
             alternates,
+            bool(flags & _REFUSED),
         )
 
 

@@ -184,16 +184,20 @@ class Nx2Linker(Linker):
         self._watch.verified(tag, link, now)
         link.offered(admitted.offer, sealer, now, confirms=confirms)
 
-    def _sealer(self, stream_id: int, tag: SenderTag, admitted: _Admitted) -> AcceptorSealer:
+    def _sealer(
+        self, stream_id: int, tag: SenderTag, admitted: _Admitted, *, is_refused: bool = False
+    ) -> AcceptorSealer:
         context = self._context
         accept = Accept(
-            context.random_bytes(RANDOM_LENGTH), confirm=admitted.verdict is Verdict.CONFIRM
+            context.random_bytes(RANDOM_LENGTH),
+            confirm=admitted.verdict is Verdict.CONFIRM,
+            is_refused=is_refused,
         )
         return AcceptorSealer(stream_id, tag, context.address, admitted.offer, accept)
 
-    def refuse(self, segment: Segment, tag: SenderTag, code: ResetCode) -> list[bytes] | None:
-        """See :meth:`Linker.refuse`: the keys, then a sealed RESET. An Open gets nothing where an
-        OFFER follows."""
+    def refuse(self, segment: Segment, tag: SenderTag) -> list[bytes] | None:
+        """See :meth:`Linker.refuse`: an ACCEPT that says so. An Open gets nothing where an OFFER
+        follows."""
         if segment.kind is not SegmentKind.OFFER:
             return [] if _shows_nx2(segment) else None
         admitted = self._admitted.pop(segment.payload, None)
@@ -203,11 +207,8 @@ class Nx2Linker(Linker):
             except ChannelFormatError:
                 return []
             admitted = _Admitted(offer, Verdict.STALE)
-        sealer = self._sealer(int(segment.channel_id), tag, admitted)
-        reset = Segment(
-            SegmentKind.RESET, segment.channel_id, capabilities=ALL_CAPABILITIES, reset_code=code
-        )
-        return [sealer.accept, sealer.seal(self._codec.encode(reset), 0)]
+        sealer = self._sealer(int(segment.channel_id), tag, admitted, is_refused=True)
+        return [sealer.accept]
 
     # What peers share.
 

@@ -64,6 +64,7 @@ ACCEPTS = st.builds(
     st.booleans(),
     st.integers(20, 100),
     st.lists(st.just(PEER), max_size=4).map(tuple),
+    st.booleans(),
 )
 SEALS = st.builds(Seal, UINT32, RANDOM)
 RESUMES = st.builds(Resume, UINT32, acks())

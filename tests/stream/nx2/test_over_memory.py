@@ -1,0 +1,258 @@
+"""Sealed streams over the memory network: the same API, few more packets, and the truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from nymproxy.channel import PeerMemory
+from nymproxy.errors import StreamPeerLost, StreamRefused
+from nymproxy.stream.codec import StreamFrame
+from nymproxy.stream.endpoint import StreamEndpoint
+from nymproxy.stream.nx2.envelopes import is_marked
+from nymproxy.stream.traits import StreamOptions
+from nymproxy.testing import MemoryFaults, MemoryNetwork, MessageKind
+from tests.stream.support import on_virtual_time, receive_all
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from nymproxy.stream.listener import MixnetListener
+    from nymproxy.stream.stream import MixnetStream
+
+SEALED = StreamOptions(seals=True)
+NX1 = StreamOptions(seals=False)
+PLAIN = StreamOptions(extensions=False)
+
+
+@dataclass
+class Ends:
+    """A dialing and an accepting end."""
+
+    network: MemoryNetwork
+    dialer: StreamEndpoint
+    acceptor: StreamEndpoint
+    listener: MixnetListener
+    seen: int = field(default=0)
+
+    async def transfer(self, up: int, down: int) -> None:
+        """Open a stream, send so much each way, and close both ends."""
+        dialed = await self.dialer.open_stream(self.acceptor.address)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_send, dialed, up)
+            accepted = await self.listener.accept()
+            tasks.start_soon(_send, accepted, down)
+            assert len(await receive_all(accepted)) == up
+            assert len(await receive_all(dialed)) == down
+        await dialed.aclose()
+        await accepted.aclose()
+        await anyio.sleep(5)
+
+    def packets(self) -> int:
+        """Packets of both ends since the last call."""
+        messages = list(self.network.messages())
+        new, self.seen = messages[self.seen :], len(messages)
+        return sum(message.packet_count for message in new)
+
+    def types(self) -> Counter[str]:
+        """Frames of both ends by type; sealed ones apart."""
+        counted: Counter[str] = Counter()
+        for message in self.network.messages():
+            if message.kind in (MessageKind.MESSAGE, MessageKind.REPLY):
+                name = StreamFrame.decode(message.payload).message_type.name
+                counted[f"sealed {name}" if is_marked(message.payload) else name] += 1
+        return counted
+
+
+async def _send(stream: MixnetStream, size: int) -> None:
+    await stream.send(bytes(size))
+    await stream.send_eof()
+
+
+@asynccontextmanager
+async def ends(
+    dialing: StreamOptions,
+    accepting: StreamOptions,
+    memory: PeerMemory | None = None,
+    faults: MemoryFaults | None = None,
+) -> AsyncIterator[Ends]:
+    async with (
+        MemoryNetwork(seed=1, faults=faults) as network,
+        StreamEndpoint(
+            network.endpoint("dialer"), options=dialing, memory=memory, grace_seconds=0
+        ) as dialer,
+        StreamEndpoint(
+            network.endpoint("acceptor"), options=accepting, grace_seconds=0
+        ) as acceptor,
+    ):
+        yield Ends(network, dialer, acceptor, acceptor.listener())
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_everything_but_the_beginning_is_sealed(is_known: bool) -> None:
+    async def main() -> None:
+        async with ends(SEALED, SEALED) as pair:
+            if is_known:
+                await pair.transfer(10, 10)
+                pair.packets()
+            before = pair.types()
+            await pair.transfer(100_000, 100_000)
+            types = pair.types() - before
+            assert types["ACCEPT"] == 1
+            assert types["sealed FIN"] == 2
+            assert types["sealed DATA"] >= 4
+            unsealed = {"OPEN", "OFFER", "ACCEPT", "DATA"} if not is_known else {"OFFER", "ACCEPT"}
+            assert {name for name in types if not name.startswith("sealed")} <= unsealed
+
+    on_virtual_time(main)
+
+
+@pytest.mark.parametrize(
+    ("dialing", "accepting"),
+    [(SEALED, NX1), (NX1, SEALED), (SEALED, PLAIN), (PLAIN, SEALED)],
+    ids=["to NX1", "from NX1", "to plain", "from plain"],
+)
+def test_with_peers_without_it_streams_are_as_before(
+    dialing: StreamOptions, accepting: StreamOptions
+) -> None:
+    async def main() -> None:
+        memory = PeerMemory()
+        async with ends(dialing, accepting, memory) as pair:
+            for _ in range(2):
+                await pair.transfer(100_000, 100_000)
+            types = pair.types()
+            assert not any(name.startswith("sealed") for name in types)
+            assert types["OFFER"] <= 3  # to the first stream's peer, until it is known
+            assert types["ACCEPT"] == 0
+
+    on_virtual_time(main)
+
+
+def test_it_costs_few_packets() -> None:
+    """Property P5: to a peer that is known, against NX1."""
+
+    async def count(options: StreamOptions) -> list[int]:
+        async with ends(options, options) as pair:
+            counts = []
+            for up, down in ((10, 10), (10, 10), (1_000_000, 10), (10, 1_000_000)):
+                await pair.transfer(up, down)
+                counts.append(pair.packets())
+            return counts
+
+    async def main() -> None:
+        before, after = await count(NX1), await count(SEALED)
+        ends_of_both = 2  # each end of a direction is acknowledged
+        assert after[0] - before[0] <= 3 + ends_of_both
+        assert after[1] - before[1] <= 1 + ends_of_both
+        assert after[2] <= 1.02 * before[2]
+        assert after[3] <= 1.03 * before[3]
+
+    on_virtual_time(main)
+
+
+def test_an_idle_stream_costs_eight_packets_a_minute_at_most_and_stays() -> None:
+    async def main() -> None:
+        async with ends(SEALED, SEALED) as pair:
+            dialed = await pair.dialer.open_stream(pair.acceptor.address)
+            await dialed.send(b"x")
+            accepted = await pair.listener.accept()
+            assert await accepted.receive() == b"x"
+            await anyio.sleep(10)
+            pair.packets()
+            await anyio.sleep(3600)  # the idle limit is half an hour, for peers that say nothing
+            assert pair.packets() <= 2 * 8 * 60
+            await accepted.send(b"still there")
+            assert await dialed.receive() == b"still there"
+
+    on_virtual_time(main)
+
+
+def test_nobody_who_accepts_is_told_sealed() -> None:
+    async def main() -> None:
+        memory = PeerMemory()
+        async with ends(SEALED, SEALED, memory) as pair:
+            for _ in range(2):  # unknown, then known
+                await pair.transfer(10, 10)
+            await pair.listener.aclose()
+            with pytest.raises(StreamRefused):
+                await pair.dialer.open_stream(pair.acceptor.address, wait=True, timeout=30)
+            stranger = PeerMemory()
+            async with StreamEndpoint(
+                pair.network.endpoint("stranger"), options=SEALED, memory=stranger, grace_seconds=0
+            ) as other:
+                with pytest.raises(StreamRefused):
+                    await other.open_stream(pair.acceptor.address, wait=True, timeout=30)
+
+    on_virtual_time(main)
+
+
+def test_a_dialer_that_is_gone_is_noticed() -> None:
+    async def main() -> None:
+        async with ends(SEALED, SEALED) as pair:
+            dialed = await pair.dialer.open_stream(pair.acceptor.address)
+            await dialed.send(b"x")
+            accepted = await pair.listener.accept()
+            assert await accepted.receive() == b"x"
+            gone = pair.network.find(pair.dialer.address)
+            assert gone is not None
+            gone.lose_gateway()
+            started = anyio.current_time()
+            with pytest.raises(anyio.BrokenResourceError) as caught:
+                await accepted.receive()
+            assert isinstance(caught.value.__cause__, StreamPeerLost)
+            assert anyio.current_time() - started <= 101
+
+    on_virtual_time(main)
+
+
+def test_a_restarted_acceptor_is_noticed() -> None:
+    async def main() -> None:
+        async with MemoryNetwork(seed=1) as network:
+            server = network.endpoint("acceptor")
+            async with StreamEndpoint(
+                network.endpoint("dialer"), options=SEALED, grace_seconds=0
+            ) as dialer:
+                acceptor = StreamEndpoint(server, options=SEALED, grace_seconds=0)
+                async with acceptor:
+                    listener = acceptor.listener()
+                    dialed = await dialer.open_stream(acceptor.address)
+                    await dialed.send(b"x")
+                    accepted = await listener.accept()
+                    assert await accepted.receive() == b"x"
+                    await anyio.sleep(3)
+                    acceptor.mux._end(None)  # as if killed: nothing is told
+                async with StreamEndpoint(server, options=SEALED, grace_seconds=0) as again:
+                    again.listener()
+                    started = anyio.current_time()
+                    with pytest.raises(anyio.BrokenResourceError) as caught:
+                        await dialed.receive()
+                    assert isinstance(caught.value.__cause__, StreamPeerLost)
+                    assert anyio.current_time() - started <= 30
+
+    on_virtual_time(main)
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_what_gateways_lose_behind_their_acks_costs_time_alone(is_known: bool) -> None:
+    async def main() -> None:
+        memory = PeerMemory()
+        faults = MemoryFaults(
+            jitter_seconds=0.3,
+            loss=0.02,
+            duplication=0.05,
+            reordering=0.05,
+            swallowing=0.02,
+            corruption=0.01 if is_known else 0.0,
+        )
+        async with ends(SEALED, SEALED, memory, faults) as pair:
+            if is_known:
+                memory.remember_sealed(pair.acceptor.address)
+            for _ in range(2):
+                await pair.transfer(100_000, 100_000)
+
+    on_virtual_time(main)
