@@ -250,7 +250,8 @@ class Channel:
     async def aclose(self) -> None:
         """End both directions: flush (at most 10 s), tell the end, drop what still comes.
 
-        Cancelled, or after 10 s with data left, the channel is aborted instead. Idempotent.
+        Cancelled, or after 10 s with data left, the channel is aborted instead. A sealed channel
+        is flushed for as long as the peer is there. Idempotent.
         """
         machine = self._machine
         if machine.is_closed:
@@ -261,7 +262,7 @@ class Channel:
         self._changed()
         is_flushed = False
         try:
-            with anyio.move_on_after(CLOSE_SECONDS):
+            with anyio.move_on_after(None if self._driver.link.hears_the_peer else CLOSE_SECONDS):
                 await self._wait_until(lambda: machine.outbound.is_drained)
                 is_flushed = True
         finally:

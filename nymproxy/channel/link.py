@@ -64,6 +64,12 @@ class ChannelLink:
         return True
 
     @property
+    def hears_the_peer(self) -> bool:
+        """True when what is acknowledged was acknowledged by the peer itself, whose death would
+        be noticed."""
+        return False
+
+    @property
     def is_over(self) -> bool:
         """True when nothing more is sent, or expected."""
         return self.machine.is_over

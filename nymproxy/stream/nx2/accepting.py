@@ -98,8 +98,6 @@ class AcceptorLink(SealedLink):
             self._gate = None
             if is_started:
                 self._altered()
-        if self.machine.outbound.next_index:
-            self.machine.abort(ResetCode.PROTOCOL_ERROR, "data was sent before the offer")
         self.machine.segment_received(
             Segment(
                 SegmentKind.HELLO,

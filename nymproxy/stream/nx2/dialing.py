@@ -106,7 +106,6 @@ class DialerLink(SealedLink):
         self._sealer = sealer
         self._offer = sealer.offer(minutes)
         self._offers = _Repeated()
-        self._offer_surbs = CONTROL_SURBS
         self._opened_at = now
         self._has_shown = False
         self._given_up: list[tuple[Message, NymError]] = []
@@ -243,10 +242,11 @@ class DialerLink(SealedLink):
         return super().next_message(now)
 
     def _write_offer(self, now: float) -> Message:
+        # One packet: the SURBs that an opening brings take ten, of which one may be lost again.
         self._offers.sent(now, self.kept.round_trip.question_seconds)
         if self.is_plain and self._offers.at > self._opened_at + VERDICT_SECONDS:
             self._offers.stop()
-        return Message(self._offer, self._offer_surbs)
+        return Message(self._offer, CONTROL_SURBS)
 
     def _next_own(self, now: float) -> Message | None:
         question_seconds = self.kept.round_trip.question_seconds
@@ -286,7 +286,6 @@ class DialerLink(SealedLink):
         if self.state is Dialing.UNKNOWN:
             self._offers.begin(now)
             return Message(self._codec.encode(outgoing.segment), outgoing.surbs, outgoing)
-        self._offer_surbs = outgoing.surbs
         self._offers.sent(now, self.kept.round_trip.question_seconds)
         return Message(self._offer, outgoing.surbs, outgoing)
 

@@ -141,6 +141,11 @@ class SealedLink(ChannelLink):
         return not self.is_plain and self.sealer is not None and self.sealer.has_keys
 
     @property
+    def hears_the_peer(self) -> bool:
+        """See :meth:`ChannelLink.hears_the_peer`."""
+        return not self.is_plain and self.sealer is not None and self.sealer.can_seal
+
+    @property
     def is_over(self) -> bool:
         """As of the machine; and nothing is left that only this link can tell the peer."""
         if not self.machine.is_over or self.is_plain or self.machine.error is not None:

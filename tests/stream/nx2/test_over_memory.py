@@ -16,7 +16,13 @@ from nymproxy.stream.codec import StreamFrame
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.stream.nx2.envelopes import is_marked
 from nymproxy.stream.traits import StreamOptions
-from nymproxy.testing import MemoryFaults, MemoryNetwork, MessageKind
+from nymproxy.testing import (
+    MemoryFaults,
+    MemoryMessage,
+    MemoryNetwork,
+    MessageFate,
+    MessageKind,
+)
 from tests.stream.support import on_virtual_time, receive_all
 
 if TYPE_CHECKING:
@@ -254,5 +260,33 @@ def test_what_gateways_lose_behind_their_acks_costs_time_alone(is_known: bool) -
                 memory.remember_sealed(pair.acceptor.address)
             for _ in range(2):
                 await pair.transfer(100_000, 100_000)
+
+    on_virtual_time(main)
+
+
+def test_closing_waits_for_a_peer_that_is_there() -> None:
+    """Longer than the ten seconds that a peer without acknowledgements of its own is given."""
+
+    async def main() -> None:
+        memory = PeerMemory()
+        is_deaf = False
+
+        def choose(message: MemoryMessage) -> MessageFate:
+            return MessageFate.VANISH if is_deaf else MessageFate.DELIVER
+
+        async with ends(SEALED, SEALED, memory, MemoryFaults(choose_fate=choose)) as pair:
+            memory.remember_sealed(pair.acceptor.address)
+            dialed = await pair.dialer.open_stream(pair.acceptor.address, wait=True)
+            accepted = await pair.listener.accept()
+            is_deaf = True
+            await dialed.send(b"x" * 5_000)
+            started = anyio.current_time()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(dialed.aclose)
+                await anyio.sleep(25)
+                is_deaf = False
+                assert len(await receive_all(accepted)) == 5_000
+            assert anyio.current_time() - started > 10
+            assert dialed.error is None
 
     on_virtual_time(main)

@@ -1,0 +1,260 @@
+"""The links of both ends, message by message: what the simulation meets rarely."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nymproxy.address import SenderTag
+from nymproxy.channel import PeerMemory, Segment, SegmentKind
+from nymproxy.channel.link import LinkContext, Message
+from nymproxy.channel.table import ChannelTable
+from nymproxy.errors import (
+    DeliveryAbandoned,
+    ResetCode,
+    StreamAltered,
+    StreamDataLost,
+    StreamError,
+    StreamPeerLost,
+    StreamRefused,
+)
+from nymproxy.stream.codec import MAX_SEQUENCE, TYPE_OFFSET, MessageType, StreamFrame
+from nymproxy.stream.nx2.link import EARLY_SECONDS, MAX_EARLY_FRAMES, EarlyFrames
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.traits import StreamOptions
+from tests.stream.nx2.builders import ADDRESS, TAG
+
+if TYPE_CHECKING:
+    from nymproxy.channel.link import ChannelLink
+    from nymproxy.channel.machine import ChannelMachine
+
+SENDER = SenderTag(TAG)
+UNIX = 29_000_000 * 60.0
+
+
+class End:
+    """One end: a table, and at most one stream."""
+
+    def __init__(self, seed: int, *, skew: float = 0.0, memory: PeerMemory | None = None) -> None:
+        source = random.Random(seed)
+        self.now = 0.0
+        self.protocol = StreamProtocol(StreamOptions(seals=True), memory or PeerMemory())
+        self.table = ChannelTable(
+            [self.protocol],
+            random_bytes=source.randbytes,
+            context=LinkContext(
+                ADDRESS,
+                lambda to: SENDER,
+                source.randbytes,
+                lambda: UNIX + skew,
+                lambda: True,
+                False,
+            ),
+        )
+
+    def dial(self) -> None:
+        self.table.open(self.protocol, ADDRESS, self.now)
+
+    @property
+    def link(self) -> ChannelLink:
+        (link,) = self.table.links.values()
+        return link
+
+    @property
+    def machine(self) -> ChannelMachine:
+        return self.link.machine
+
+    def send(self) -> list[Message]:
+        """Return what leaves now; it counts as handed over, and as delivered."""
+        messages = []
+        for link in list(self.table.links.values()):
+            while (message := link.next_message(self.now)) is not None:
+                link.handed_over(message, 1, self.now)
+                link.delivery_changed(
+                    message, is_sent=True, is_acknowledged=True, error=None, now=self.now
+                )
+                messages.append(message)
+        messages += [Message(stray.payload) for stray in self.table.strays]
+        self.table.strays.clear()
+        return messages
+
+    def take(self, payload: bytes, tag: SenderTag | None) -> None:
+        self.table.message_received(payload, tag, self.now)
+
+    def pass_time(self, seconds: float) -> None:
+        self.now += seconds
+        for link in list(self.table.links.values()):
+            link.tick(self.now)
+        self.table.tick(self.now)
+
+
+class Pair:
+    """A dialer and an acceptor."""
+
+    def __init__(self, *, is_known: bool = True, skew: float = 0.0) -> None:
+        memory = PeerMemory()
+        if is_known:
+            memory.remember_sealed(ADDRESS)
+        self.dialer = End(1, memory=memory, skew=skew)
+        self.acceptor = End(2)
+        self.acceptor.table.listen(self.acceptor.protocol, 8, 0.0)
+        self.dialer.dial()
+
+    def exchange(self, rounds: int = 4) -> None:
+        for _ in range(rounds):
+            for message in self.dialer.send():
+                self.acceptor.take(message.payload, SENDER)
+            for message in self.acceptor.send():
+                self.dialer.take(message.payload, None)
+
+    def settle(self, seconds: float = 1.0) -> None:
+        """Let both ends say all that they have to say."""
+        for _ in range(8):
+            self.exchange()
+            self.dialer.pass_time(seconds)
+            self.acceptor.pass_time(seconds)
+
+
+def type_of(message: Message) -> MessageType:
+    return MessageType(message.payload[TYPE_OFFSET])
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_stale_opening_is_refused(is_known: bool) -> None:
+    pair = Pair(is_known=is_known, skew=-1200.0)
+    pair.settle()
+    assert isinstance(next(iter(pair.dialer.table.links.values())).machine.error, StreamRefused)
+
+
+def test_a_peer_that_was_made_to_look_plain_is_noticed() -> None:
+    pair = Pair(is_known=False)
+    opening = pair.dialer.send()
+    data = StreamFrame(int(pair.dialer.machine.channel_id), MessageType.DATA, 0, b"forged")
+    pair.dialer.take(data.encode(), None)
+    assert pair.dialer.machine.is_readable
+    for message in opening:
+        pair.acceptor.take(message.payload, SENDER)
+    for message in pair.acceptor.send():
+        pair.dialer.take(message.payload, None)
+    assert isinstance(pair.dialer.machine.error, StreamAltered)
+    assert pair.dialer.protocol.memory.was_sealed(ADDRESS)
+
+
+def test_a_plain_peer_is_offered_nothing_after_a_while() -> None:
+    pair = Pair(is_known=False)
+    pair.dialer.send()
+    stream_id = int(pair.dialer.machine.channel_id)
+    pair.dialer.take(StreamFrame(stream_id, MessageType.DATA, 0, b"plain").encode(), None)
+    pair.dialer.take(StreamFrame(stream_id, MessageType.ACCEPT, 0, bytes(60)).encode(), None)
+    offers = 0
+    for _ in range(40):
+        pair.dialer.pass_time(1.0)
+        offers += sum(type_of(message) is MessageType.OFFER for message in pair.dialer.send())
+    assert offers <= 2
+    assert pair.dialer.machine.error is None
+
+
+def test_what_an_unknown_peer_did_not_get_is_lost_when_it_is_plain() -> None:
+    pair = Pair(is_known=False)
+    pair.dialer.machine.app_wrote(b"data")
+    link, now = pair.dialer.link, 0.0
+    while (message := link.next_message(now)) is not None:
+        link.handed_over(message, 1, now)
+        link.delivery_changed(
+            message,
+            is_sent=False,
+            is_acknowledged=False,
+            error=DeliveryAbandoned("given up"),
+            now=now,
+        )
+    assert pair.dialer.machine.error is None
+    stream_id = int(pair.dialer.machine.channel_id)
+    pair.dialer.take(StreamFrame(stream_id, MessageType.DATA, 0, b"plain").encode(), None)
+    assert isinstance(pair.dialer.machine.error, StreamDataLost)
+
+
+def test_a_known_peer_that_never_accepts_is_an_error() -> None:
+    dialer = Pair().dialer
+    for _ in range(101):
+        dialer.send()
+        dialer.pass_time(1.0)
+    assert isinstance(dialer.machine.error, StreamPeerLost)
+
+
+def test_an_open_without_an_offer_is_never_shown_and_ends() -> None:
+    pair = Pair(is_known=False)
+    pair.acceptor.take(pair.dialer.send()[0].payload, SENDER)
+    listener = pair.acceptor.table._listeners["stream"]
+    pair.acceptor.pass_time(1.0)
+    (hello,) = pair.acceptor.send()
+    assert type_of(hello) is MessageType.HELLO
+    assert pair.acceptor.table.accept(listener) is None
+    pair.acceptor.pass_time(100.0)
+    assert isinstance(pair.acceptor.machine.error, StreamPeerLost)
+
+
+def test_an_offer_that_was_seen_before_ends_its_stream() -> None:
+    pair = Pair(is_known=False)
+    messages = pair.dialer.send()
+    for message in messages:
+        pair.acceptor.take(message.payload, SENDER)
+    (key,) = pair.acceptor.table.links
+    pair.acceptor.table.remove(key, SENDER, 0.0)
+    pair.acceptor.now = 1000.0  # the tombstone is gone
+    for message in messages:
+        pair.acceptor.take(message.payload, SENDER)
+    assert pair.acceptor.machine.error is not None
+
+
+def test_unsealed_data_before_an_offer_without_a_seal_was_forged() -> None:
+    pair = Pair()
+    (offer,) = pair.dialer.send()
+    stream_id = int(pair.dialer.machine.channel_id)
+    for forged in (
+        StreamFrame(stream_id, MessageType.OPEN, 0, b"", 0xAB),
+        StreamFrame(stream_id, MessageType.DATA, 0, b"forged", 0xAB),
+    ):
+        pair.acceptor.take(forged.encode(), SENDER)
+    pair.acceptor.take(offer.payload, SENDER)
+    assert isinstance(pair.acceptor.machine.error, StreamAltered)
+
+
+def test_a_hint_makes_the_dialer_ask_and_nothing_else() -> None:
+    pair = Pair()
+    pair.settle()
+    stream_id = pair.dialer.machine.channel_id
+    reset = Segment(SegmentKind.RESET, stream_id, reset_code=ResetCode.UNKNOWN_STREAM)
+    pair.dialer.take(pair.dialer.protocol.codec.encode(reset), None)
+    assert pair.dialer.machine.error is None
+    pair.dialer.table.tick(pair.dialer.now)
+    (ask,) = pair.dialer.send()
+    assert type_of(ask) is MessageType.ASK
+
+
+def test_the_last_number_is_the_end_of_a_sealed_direction() -> None:
+    pair = Pair()
+    pair.settle()
+    pair.dialer.machine.outbound._next_index = MAX_SEQUENCE
+    pair.dialer.machine.app_wrote(b"one too many")
+    pair.dialer.send()
+    assert isinstance(pair.dialer.machine.error, StreamError)
+
+
+def test_a_sequence_that_no_peer_can_have_sent_is_dropped() -> None:
+    pair = Pair()
+    pair.settle()
+    pair.dialer.machine.outbound._next_index = 5000
+    pair.dialer.machine.app_wrote(b"far away")
+    pair.exchange(1)
+    assert not pair.acceptor.machine.is_readable
+    assert pair.acceptor.machine.error is None
+
+
+def test_early_frames_are_few_and_not_kept_for_long() -> None:
+    early = EarlyFrames()
+    taken = [early.add(b"frame", 0.0) for _ in range(MAX_EARLY_FRAMES + 1)]
+    assert taken == [True] * MAX_EARLY_FRAMES + [False]
+    assert early.add(b"later", EARLY_SECONDS)
+    assert early.take(EARLY_SECONDS) == [b"later"]
