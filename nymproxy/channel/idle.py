@@ -16,6 +16,8 @@ class Quiet(enum.Enum):
     """Nothing in either direction."""
     NO_ANSWER = "no answer"
     """Our end was acknowledged, and the peer has said nothing for too long since."""
+    UNANSWERED = "unanswered"
+    """We opened the channel, and nothing at all came back."""
     SILENCE = "silence"
     """No data for so long counts as the end of the peer's direction (if asked for)."""
 
@@ -33,10 +35,12 @@ class IdleClock:
         self._last_received = now
         self._last_data = now
         self._last_activity = now
+        self._is_answered = False
 
     def received(self, now: float, *, is_data: bool) -> None:
         """Note a segment of the peer."""
         self._last_received = self._last_activity = now
+        self._is_answered = True
         if is_data:
             self._last_data = now
 
@@ -64,6 +68,8 @@ class IdleClock:
         if rules.answer_timeout_seconds is not None and out_ended_at is not None:
             since = max(out_ended_at, self._last_received)
             limits[Quiet.NO_ANSWER] = since + rules.answer_timeout_seconds
+        if rules.connect_timeout_seconds is not None and not self._is_answered:
+            limits[Quiet.UNANSWERED] = self._last_activity + rules.connect_timeout_seconds
         if rules.silence_end_seconds is not None:
             limits[Quiet.SILENCE] = self._last_data + rules.silence_end_seconds
         return limits

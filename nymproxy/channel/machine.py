@@ -29,6 +29,12 @@ from nymproxy.errors import (
     StreamReset,
 )
 
+_TOO_QUIET = {
+    Quiet.IDLE: "nothing was sent or received",
+    Quiet.NO_ANSWER: "no answer after the end of our data",
+    Quiet.UNANSWERED: "no answer of any kind from the peer",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class OutgoingSegment:
@@ -368,14 +374,10 @@ class ChannelMachine:
         )
 
     def _too_quiet(self, quiet: Quiet) -> None:
-        if quiet is Quiet.SILENCE or (
-            quiet is Quiet.NO_ANSWER and not self.traits.peer_signals_end
-        ):
+        # A peer that cannot tell its end has no other way to say it; but it must have answered.
+        is_mute = self.inbound.has_payload and not self.traits.peer_signals_end
+        if quiet is Quiet.SILENCE or (quiet is Quiet.NO_ANSWER and is_mute):
             self.inbound.declare_end()
-            return
-        what = (
-            "no answer after the end of our data"
-            if quiet is Quiet.NO_ANSWER
-            else "nothing was sent or received"
-        )
-        self._fail(StreamIdleTimeout(f"{what} for the idle limit"), ResetCode.IDLE_TIMEOUT)
+        else:
+            error = StreamIdleTimeout(f"{_TOO_QUIET[quiet]} for the time limit")
+            self._fail(error, ResetCode.IDLE_TIMEOUT)

@@ -65,10 +65,14 @@ class QuietRules:
     """The same while exactly one direction has ended; ``None``: as idle_timeout."""
     answer_timeout_seconds: float | None = None
     """After our own end was acknowledged: so long without a message from the peer ends the
-    channel. The reader sees the end of the stream if the peer cannot tell it (see
-    ``PeerTraits.peer_signals_end``), else StreamIdleTimeout. ``None``: no such limit."""
+    channel with StreamIdleTimeout; but a peer that cannot tell its end (see
+    ``PeerTraits.peer_signals_end``), and has answered, is taken to have ended. ``None``: no such
+    limit."""
     silence_end_seconds: float | None = None
     """So long without DATA from the peer is taken as the end of its direction. Off: ``None``."""
+    connect_timeout_seconds: float | None = None
+    """A dialer that has sent what it had, and heard nothing at all of the peer: StreamIdleTimeout.
+    Off: ``None``."""
     keepalive_seconds: float | None = None
     """Send PING this often, once the peer has shown that it answers; fail after three."""
 

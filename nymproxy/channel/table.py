@@ -229,6 +229,9 @@ class ChannelTable:
                 self._drop("orphan")
         else:
             self._drop("control-without-channel")
+            if segment.kind is SegmentKind.RESET:  # it has overtaken what would open the channel
+                self._orphans.remove(key)
+                self._tombstones.add(key, tag, now, answers=False)
         return None
 
     def _admit(

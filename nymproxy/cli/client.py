@@ -10,6 +10,7 @@ import anyio
 from nymproxy.cli.connection import connection_options, traffic_profile
 from nymproxy.cli.logs import set_up_logging
 from nymproxy.cli.running import serve_until_told_to_end
+from nymproxy.legacy import WireSettings
 from nymproxy.legacy.client import NymProxyClient
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ async def _serve(settings: ClientSettings) -> None:
         identity_mode=settings.identity_mode.value,
         profile=traffic_profile(settings),
         options=connection_options(settings, os.environ),
+        connect_timeout=settings.connect_timeout_seconds,
+        settings=WireSettings().with_timeouts(idle=settings.idle_timeout_seconds),
         max_connections=settings.max_connections,
     )
 

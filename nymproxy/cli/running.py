@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nymproxy.cli")
 
+_CLOSING_SECONDS = 12.0
+"""After the grace period, for telling peers that their sessions were cut."""
+
 
 def notify_service_manager(message: str) -> None:
     """Send ``message`` to systemd, if it listens (sd_notify(3); ``@`` is an abstract name)."""
@@ -66,7 +69,7 @@ class Service(Protocol):
 
 async def serve_until_told_to_end(
     service: Service,
-    drain: Callable[[], Awaitable[None]],
+    drain: Callable[[float], Awaitable[None]],
     ready: Callable[[], dict[str, object]],
     *,
     address_file: Path | None,
@@ -74,9 +77,9 @@ async def serve_until_told_to_end(
 ) -> None:
     """Run a service, announced while it runs, until it ends by itself or a signal comes.
 
-    A signal asks for ``drain``, which should make the service return. What has not ended after
-    the grace period, or at a second signal, is cancelled. A signal that comes while the service
-    still starts ends it at once.
+    A signal asks for ``drain``, which is given the grace period and should make the service return
+    soon after it. What has not ended by then, or at a second signal, is cancelled. A signal that
+    comes while the service still starts ends it at once.
     """
     started = False
 
@@ -93,10 +96,10 @@ async def serve_until_told_to_end(
         if not started:
             everything.cancel_scope.cancel()
             return
-        with anyio.move_on_after(grace_period_seconds) as scope:
-            await drain()
+        with anyio.move_on_after(grace_period_seconds + _CLOSING_SECONDS) as scope:
+            await drain(grace_period_seconds)
         if scope.cancelled_caught:
-            logger.warning("not everything could be flushed in %g s", grace_period_seconds)
+            logger.warning("not every peer could be told in %g s", _CLOSING_SECONDS)
             everything.cancel_scope.cancel()
 
     async def on_signals() -> None:

@@ -109,7 +109,7 @@ async def _serve(settings: ServerSettings) -> None:
         options=connection_options(settings, os.environ),
         settings=WireSettings(
             legacy=LegacySettings(close_to_legacy_clients=settings.close_to_legacy_clients)
-        ),
+        ).with_timeouts(idle=settings.idle_timeout_seconds),
         max_sessions=settings.max_sessions,
         max_sessions_per_client=settings.max_sessions_per_client,
         connect_rate=settings.connect_rate,

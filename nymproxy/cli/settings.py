@@ -100,9 +100,17 @@ class ProxySettings:
         typer.Option(
             "--grace-period",
             min=0.0,
-            help="Seconds to flush and close sessions after SIGTERM or SIGINT.",
+            help="Seconds that sessions may go on after SIGTERM or SIGINT; then they are reset.",
         ),
-    ] = 10.0
+    ] = 30.0
+    idle_timeout_seconds: Annotated[
+        float,
+        typer.Option(
+            "--idle-timeout",
+            min=1.0,
+            help="Seconds without a byte in either direction until a session is reset.",
+        ),
+    ] = 1800.0
     json_logs: Annotated[
         bool, typer.Option("--json", rich_help_panel=_OUTPUT, help="Logs as JSON lines on stderr.")
     ] = False
@@ -131,6 +139,15 @@ class ClientSettings(ProxySettings):
             "is closed.",
         ),
     ] = 30.0
+    connect_timeout_seconds: Annotated[
+        float,
+        typer.Option(
+            "--connect-timeout",
+            min=0.0,
+            help="Seconds without an answer of any kind from the server, with nothing more to "
+            "send, until a connection is reset.",
+        ),
+    ] = 60.0
     env_path: EnvPath = None
     client_pool_reserve: Annotated[
         int,

@@ -125,8 +125,6 @@ class Forwarding:
         channel: the channel.
         read_bytes: the largest piece read from the socket at once.
         first: was read from the socket before.
-        flush_when_stopped: :meth:`stop` ends the channel after what was read from the socket,
-            where the protocol has no way to tell an abort; otherwise it aborts it.
         on_first_bytes: called when the first bytes have gone through, in either direction.
     """
 
@@ -137,14 +135,12 @@ class Forwarding:
         *,
         read_bytes: int = READ_BYTES,
         first: bytes = b"",
-        flush_when_stopped: bool = False,
         on_first_bytes: Callable[[], None] | None = None,
     ) -> None:
         self._socket = socket
         self._channel = channel
         self._read_bytes = read_bytes
         self._first = first
-        self._flush_when_stopped = flush_when_stopped
         self._on_first_bytes = on_first_bytes
         self._scope = anyio.CancelScope()
         self._stopped_with: tuple[ResetCode, str] | None = None
@@ -267,8 +263,7 @@ class Forwarding:
             return
         # The socket first: the app must not wait for our peer to hear of it.
         await reset_stream(self._socket)
-        flushes = end is ForwardEnd.STOPPED and self._flush_when_stopped
-        if end is ForwardEnd.CHANNEL_FAILED or flushes:
+        if end is ForwardEnd.CHANNEL_FAILED:
             await self._channel.aclose()
         elif end is ForwardEnd.SOCKET_FAILED:
             self._channel.abort(ResetCode.CANCELLED, "the TCP connection broke")

@@ -95,6 +95,13 @@ class AppConnections:
         """Connections that are being carried."""
         return sum(each.session is not None for each in self._connections.values())
 
+    async def drain(self, seconds: float) -> int:
+        """Wait for all to end, but no longer; return how many are left."""
+        with anyio.move_on_after(seconds):
+            while self._connections:
+                await self._changed.wait()
+        return len(self._connections)
+
     def stop(self) -> None:
         """End all, telling the peer where there is one."""
         for each in self._connections.values():

@@ -74,6 +74,8 @@ class NymProxyClient:
         gateway: entry gateway of all clients; each chooses its own without one.
         settings: of both protocols; ``close_timeout`` wins over its own.
         upstream_header: ``host:port`` to ask the server for (servers that were told to allow it).
+        connect_timeout: seconds without an answer of any kind from the server, with nothing more
+            to send, until a session is reset.
         max_connections: TCP connections at once. For one more, the one goes that has been silent
             for longest; if none is silent, it waits.
         options: TLS towards the gateway, and a proxy on the way to it.
@@ -100,6 +102,7 @@ class NymProxyClient:
         gateway: NodeIdentity | str | None = None,
         settings: WireSettings | None = None,
         upstream_header: str | None = None,
+        connect_timeout: float = 60,
         max_connections: int = MAX_CONNECTIONS,
         options: ConnectionOptions = DEFAULT_OPTIONS,
         connector: Connector | None = None,
@@ -122,12 +125,16 @@ class NymProxyClient:
             Destination(
                 address,
                 check_wire(wire),
-                (settings or WireSettings()).with_close_timeout(close_timeout),
+                (settings or WireSettings()).with_timeouts(
+                    close=close_timeout, connect=connect_timeout
+                ),
             ),
             amount=default_client_amount,
         )
         self._server_address = address
         self._listener: TcpListener | None = None
+        self._grace_seconds = 0.0
+        self._is_cutting = False
         self._stop = anyio.Event()
         self._ended = anyio.Event()
         self._background = BackgroundTask(self.run)
@@ -162,8 +169,10 @@ class NymProxyClient:
                 await self._listener.aclose()
             self._ended.set()
 
-    async def disconnect(self) -> None:
-        """Stop listening, end all sessions, telling the server (at most 10 s), and disconnect."""
+    async def disconnect(self, grace_seconds: float = 0.0) -> None:
+        """Stop listening, let connections end for at most ``grace_seconds``, then reset those that
+        are left, telling the server (at most 10 s), and disconnect."""
+        self._grace_seconds = grace_seconds
         self._stop.set()
         if self._listener is not None:
             await self._ended.wait()
@@ -223,6 +232,12 @@ class NymProxyClient:
         await self._stop.wait()
         logger.info("Triggering client shutdown")
         await listener.aclose()
+        running = len(self._connections)
+        cut = await self._connections.drain(self._grace_seconds)
+        self._is_cutting = True
+        logger.info(
+            "Stopping: %d connections were served to the end, %d are cut", running - cut, cut
+        )
         self._connections.stop()
 
     async def _carry(self, stream: SocketStream) -> None:
@@ -257,7 +272,7 @@ class NymProxyClient:
                 connection.number, channel, self._log, on_first_bytes=connection.spoke
             )
             connection.session = session
-            if self._stop.is_set():
+            if self._is_cutting:
                 session.stop()
             if self._header is not None:
                 await channel.send(self._header)

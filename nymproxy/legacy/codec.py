@@ -6,15 +6,20 @@ import uuid
 
 from nymproxy.channel import Capability, ChannelId, Segment, SegmentKind
 from nymproxy.errors import UsageError
-from nymproxy.legacy.message import Close, Data, ProxiedMessage, ServerTrailer
+from nymproxy.legacy.message import Close, Data, ProxiedMessage, Trailer
 
-_TRAILER = ServerTrailer().encode()
+_TRAILERS = {
+    (modern, aborted): Trailer(modern, aborted).encode() if modern or aborted else b""
+    for modern in (False, True)
+    for aborted in (False, True)
+}
 
 
 class LegacyCodec:
     """The :class:`~nymproxy.channel.ChannelCodec` of the legacy protocol.
 
-    A session id is the channel id, a Close is a FIN, and the server's trailer is a capability.
+    A session id is the channel id, a Close is a FIN, or a RESET if its trailer says so, and the
+    server's trailer is a capability.
     """
 
     name = "legacy"
@@ -30,10 +35,13 @@ class LegacyCodec:
             ChannelFormatError: whatever the Rust decoder rejects.
         """
         message = ProxiedMessage.decode(payload)
-        trailer = ServerTrailer.find(message.trailer)
-        is_data = isinstance(message.message, Data)
+        trailer = Trailer.find(message.trailer)
+        kind = SegmentKind.DATA
+        if not isinstance(message.message, Data):
+            is_abort = trailer is not None and trailer.aborted
+            kind = SegmentKind.RESET if is_abort else SegmentKind.FIN
         return Segment(
-            SegmentKind.DATA if is_data else SegmentKind.FIN,
+            kind,
             ChannelId(message.session_id.int),
             message.message_id,
             message.message.data if isinstance(message.message, Data) else b"",
@@ -48,7 +56,7 @@ class LegacyCodec:
         """
         if segment.kind is SegmentKind.DATA:
             message: Data | Close = Data(segment.payload)
-        elif segment.kind is SegmentKind.FIN:
+        elif segment.kind in (SegmentKind.FIN, SegmentKind.RESET):
             message = Close()
         else:
             raise UsageError(f"the legacy protocol has no {segment.kind.value} message")
@@ -57,9 +65,9 @@ class LegacyCodec:
             message,
             uuid.UUID(int=segment.channel_id),
             segment.sequence,
-            _TRAILER if Capability.SINGLE_CLOSE in shows else b"",
+            _TRAILERS[Capability.SINGLE_CLOSE in shows, segment.kind is SegmentKind.RESET],
         ).encode()
 
 
-def _capabilities(trailer: ServerTrailer) -> Capability:
+def _capabilities(trailer: Trailer) -> Capability:
     return Capability.SINGLE_CLOSE if trailer.modern else Capability.NONE

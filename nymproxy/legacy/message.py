@@ -60,7 +60,7 @@ class ProxiedMessage:
         message: what is said, :class:`Data` or :class:`Close`.
         session_id: which session it belongs to.
         message_id: its place in the order of that direction, 0 to 65535.
-        trailer: what followed. Rust ignores it; ours carries :class:`ServerTrailer`.
+        trailer: what followed. Rust ignores it; ours carries :class:`Trailer`.
     """
 
     message: Payload
@@ -123,25 +123,27 @@ class ProxiedMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerTrailer:
-    """Five bytes behind a message, by which our server shows itself to our client.
+class Trailer:
+    """Five bytes behind a message, for peers of ours.
 
-    Layout: ``NYP1`` and one byte of flags, of which bit 0 says "honours a single Close and needs no
-    pacing". The other bits are written 0 and ignored on reading. Rust ignores all of it.
+    Layout: ``NYP1`` and one byte of flags. Bit 0, of a server: "honours a single Close and needs no
+    pacing". Bit 2, of a Close: "aborted, not everything came". The other bits are written 0 and
+    ignored on reading. Rust ignores all of it.
     """
 
     MAGIC: ClassVar[bytes] = b"NYP1"
     LENGTH: ClassVar[int] = 5
 
     modern: bool = True
+    aborted: bool = False
 
     def encode(self) -> bytes:
         """Return the five bytes."""
-        return self.MAGIC + bytes([1 if self.modern else 0])
+        return self.MAGIC + bytes([self.modern | self.aborted << 2])
 
     @classmethod
-    def find(cls, trailer: bytes) -> ServerTrailer | None:
+    def find(cls, trailer: bytes) -> Trailer | None:
         """Read the trailer of a message; ``None`` when it is none of ours."""
         if len(trailer) < cls.LENGTH or not trailer.startswith(cls.MAGIC):
             return None
-        return cls(bool(trailer[4] & 1))
+        return cls(bool(trailer[4] & 1), bool(trailer[4] & 4))

@@ -102,11 +102,13 @@ class NymProxyServer:
         self._numbers = itertools.count(1)
         self._sessions: SessionBook[Session] = SessionBook(limits)
         self._session_added = Signal()
+        self._session_ended = Signal()
         self._connect_line = anyio.Lock()
         self._connect_rate = ConnectRate(limits.connects_per_second)
         self._log = LimitedLog(logger)
         self._stop = anyio.Event()
         self._ended = anyio.Event()
+        self._grace_seconds = 0.0
         self._was_run = False
         self._is_lost = False
 
@@ -219,8 +221,10 @@ class NymProxyServer:
         """Return what stops the server when it is sent."""
         return DisconnectSignal(self._stop)
 
-    async def disconnect(self) -> None:
-        """Stop accepting, tell all sessions, flush at most 10 s, disconnect."""
+    async def disconnect(self, grace_seconds: float = 0.0) -> None:
+        """Stop accepting, let sessions end for at most ``grace_seconds``, then reset those that are
+        left, telling their peers (at most 10 s), and disconnect."""
+        self._grace_seconds = grace_seconds
         self._stop.set()
         if self._was_run:
             await self._ended.wait()
@@ -278,10 +282,24 @@ class NymProxyServer:
                 await self._stop.wait()
                 for acceptor in acceptors:
                     await acceptor.aclose()
-                for session in list(self._sessions.sessions.values()):
-                    session.stop()
+                await self._drain()
                 # Each tells its client, in bounded time; the group waits for them.
             tasks.cancel_scope.cancel()
+
+    async def _drain(self) -> None:
+        """Let sessions end by themselves for a while, and then end those that are left."""
+        running = len(self._sessions)
+        with anyio.move_on_after(self._grace_seconds):
+            while self._sessions.sessions:
+                await self._session_ended.wait()
+        cut = list(self._sessions.sessions.values())
+        logger.info(
+            "Stopping: %d sessions were served to the end, %d are cut",
+            running - len(cut),
+            len(cut),
+        )
+        for session in cut:
+            session.stop()
 
     async def _stop_when_lost(self, mux: ChannelMux) -> None:
         await mux.wait_ended()
@@ -361,6 +379,7 @@ class NymProxyServer:
             session.channel.abort(ResetCode.CANCELLED, "a fault in the proxy")
         finally:
             self._sessions.remove(session)
+            self._session_ended.set()
 
     async def _connect(self, channel: Channel) -> tuple[SocketStream, ByteChannel]:
         upstream: TcpEndpoint = self._upstream

@@ -115,14 +115,10 @@ class Session:
             channel: what to read and write in place of the channel itself.
             first: was read from the TCP side before.
         """
-        # A legacy peer can only be told an end, so what was accepted goes before it. A stream peer
-        # is told that there was an abort.
-        flushes = self.channel.protocol == "legacy"
         self._forwarding = Forwarding(
             stream,
             channel or self.channel,
             first=first,
-            flush_when_stopped=flushes,
             on_first_bytes=self._on_first_bytes,
         )
         result = await self._forwarding.run()

@@ -58,6 +58,8 @@ class LegacySettings:
         wake_up_after_seconds: when the app is silent so long, an empty message makes the server
             connect, so that an upstream can speak first.
         s2c_idle_eof_seconds: silence of the server taken as its end; ``None``: never.
+        connect_timeout_seconds: client: nothing at all came from the server for so long, with
+            nothing more to send; ``None``: no limit.
         session_idle_timeout_seconds: server: a session without any message.
         half_closed_timeout_seconds: server: the same when one direction has ended.
         close_to_legacy_clients: server: send Close to old clients too, which may make them write
@@ -81,6 +83,7 @@ class LegacySettings:
     second_close_after_seconds: float = 3.0
     wake_up_after_seconds: float = 1.0
     s2c_idle_eof_seconds: float | None = None
+    connect_timeout_seconds: float | None = None
     session_idle_timeout_seconds: float = 30 * 60.0
     half_closed_timeout_seconds: float = 10 * 60.0
     close_to_legacy_clients: bool = False
@@ -153,6 +156,7 @@ class ServerTraits(PeerTraits):
             idle_timeout_seconds=float("inf"),
             answer_timeout_seconds=settings.close_timeout_seconds,
             silence_end_seconds=settings.s2c_idle_eof_seconds,
+            connect_timeout_seconds=settings.connect_timeout_seconds,
         )
         super().__init__(_rules(settings, quiet, first=(self._first_id, 0)))
         self._settings = settings
@@ -210,8 +214,8 @@ class ServerTraits(PeerTraits):
         return self._settings.surbs_initial if first else self._settings.surbs_per_message
 
     def may_send(self, kind: SegmentKind) -> bool:
-        """A Close is always understood."""
-        return kind is SegmentKind.FIN
+        """A Close is always understood; that it is an abort, by a server of ours."""
+        return kind is SegmentKind.FIN or (kind is SegmentKind.RESET and self.is_modern)
 
     @property
     def end_signal(self) -> EndSignal:
@@ -225,8 +229,8 @@ class ServerTraits(PeerTraits):
 
     @property
     def abort_signal(self) -> AbortSignal:
-        """A broken app is a Close too: the protocol has nothing better."""
-        return AbortSignal.FIN
+        """A broken app is a Close too: an old server can be told nothing better."""
+        return AbortSignal.RESET if self.is_modern else AbortSignal.FIN
 
     @property
     def peer_signals_end(self) -> bool:
@@ -286,6 +290,8 @@ class ClientTraits(PeerTraits):
 
     def may_send(self, kind: SegmentKind) -> bool:
         """A Close to an old client may make it write data again, without end."""
+        if kind is SegmentKind.RESET:
+            return self.is_modern
         return kind is SegmentKind.FIN and self._gets_close
 
     @property
@@ -300,7 +306,9 @@ class ClientTraits(PeerTraits):
 
     @property
     def abort_signal(self) -> AbortSignal:
-        """Also an upstream that cannot be reached or broke is a Close."""
+        """To an old client, an upstream that cannot be reached or broke is a Close at best."""
+        if self.is_modern:
+            return AbortSignal.RESET
         return AbortSignal.FIN if self._gets_close else AbortSignal.NONE
 
     @property

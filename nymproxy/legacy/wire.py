@@ -39,16 +39,38 @@ class WireSettings:
     )
     turns: ServerTurns = field(default_factory=ServerTurns)
 
-    def with_close_timeout(self, seconds: float) -> WireSettings:
-        """Return the settings with another limit for the time without an answer after the app's
-        end."""
+    def with_timeouts(
+        self,
+        *,
+        close: float | None = None,
+        connect: float | None = None,
+        idle: float | None = None,
+    ) -> WireSettings:
+        """Return the settings with other limits, of those that are given.
+
+        Args:
+            close: seconds without an answer after the app's end (clients).
+            connect: seconds without an answer of any kind (clients).
+            idle: seconds without anything in either direction; half-closed sessions too.
+        """
         rules = self.stream.rules
-        rules = replace(rules, quiet=replace(rules.quiet, answer_timeout_seconds=seconds))
-        return replace(
-            self,
-            legacy=replace(self.legacy, close_timeout_seconds=seconds),
-            stream=replace(self.stream, rules=rules),
-        )
+        quiet, legacy = rules.quiet, self.legacy
+        if close is not None:
+            quiet = replace(quiet, answer_timeout_seconds=close)
+            legacy = replace(legacy, close_timeout_seconds=close)
+        if connect is not None:
+            quiet = replace(quiet, connect_timeout_seconds=connect)
+            legacy = replace(legacy, connect_timeout_seconds=connect)
+        if idle is not None:
+            quiet = replace(quiet, idle_timeout_seconds=idle)
+            half_closed = min(idle, legacy.half_closed_timeout_seconds)
+            legacy = replace(
+                legacy,
+                session_idle_timeout_seconds=idle,
+                half_closed_timeout_seconds=half_closed,
+            )
+        stream = replace(self.stream, rules=replace(rules, quiet=quiet))
+        return replace(self, legacy=legacy, stream=stream)
 
     def protocol(self, wire: Wire, packet_rate: float | None) -> ChannelProtocol:
         """Return a protocol, for a transport with the given packet rate."""

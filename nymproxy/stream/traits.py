@@ -196,10 +196,17 @@ class StreamTraits(PeerTraits):
 
     @property
     def abort_signal(self) -> AbortSignal:
-        """RESET if the peer knows it, or may know it sealed."""
+        """RESET if the peer knows it, or may know it: a Rust peer drops it, and for ours there is
+        nothing else that ends a session whose dialer has gone before the first answer."""
         is_known = self.capabilities & Capability.END_SIGNALS
-        may_know = self._peer is not None and bool((self._own or Capability.NONE) & Capability.NX2)
-        may_know = may_know and not self.is_known_without(Capability.NX2)
+        is_dialer = self._peer is not None and self._own is not None
+        may_know = is_dialer and (
+            (self._shown is None and not self._assumed_plain)
+            or (
+                bool((self._own or Capability.NONE) & Capability.NX2)
+                and not self.is_known_without(Capability.NX2)
+            )
+        )
         return AbortSignal.RESET if is_known or may_know else AbortSignal.NONE
 
     @property

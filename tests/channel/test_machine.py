@@ -387,6 +387,7 @@ class TestResets:
 
     def test_a_plain_peer_is_told_nothing(self) -> None:
         bench = opened()
+        bench.receive(data(0))
         bench.machine.abort(ResetCode.CANCELLED, "")
         assert bench.pull() == []
         assert bench.machine.is_over
@@ -566,6 +567,43 @@ class TestIdle:
         bench.acknowledge()
         bench.pass_time(61)
         assert isinstance(failure(bench), StreamIdleTimeout)
+
+    def test_silence_after_our_end_is_no_end_of_a_peer_that_has_said_nothing(self) -> None:
+        bench = opened(answer_timeout_seconds=60.0)
+        bench.machine.app_finished()
+        bench.pump()
+        bench.acknowledge()
+        bench.pass_time(61)
+        assert isinstance(failure(bench), StreamIdleTimeout)
+        assert not is_at_end(bench)
+
+    def test_a_dialer_that_hears_nothing_gives_up(self) -> None:
+        bench = opened(connect_timeout_seconds=60.0)
+        bench.pass_time(50)
+        bench.write(b"still sending")
+        bench.pump()
+        bench.acknowledge()
+        bench.pass_time(59)
+        assert failure(bench) is None
+        bench.pass_time(2)
+        assert "no answer of any kind" in str(failure(bench))
+
+    def test_any_answer_ends_that_limit(self) -> None:
+        bench = opened(connect_timeout_seconds=60.0)
+        bench.receive(control(SegmentKind.HELLO))
+        bench.pass_time(100)
+        assert failure(bench) is None
+
+    def test_a_dialer_that_aborts_before_any_answer_says_so_to_a_peer_that_may_know(self) -> None:
+        bench = Bench()
+        assert bench.kinds() == [OPEN]
+        bench.machine.abort(ResetCode.CANCELLED, "")
+        assert bench.kinds() == [SegmentKind.RESET]
+        assert bench.machine.is_over
+        plain = opened()
+        plain.receive(data(0))
+        plain.machine.abort(ResetCode.CANCELLED, "")
+        assert plain.kinds() == []
 
     def test_silence_can_be_taken_for_the_end(self) -> None:
         bench = opened(silence_end_seconds=5.0)

@@ -156,7 +156,7 @@ def test_orphans_of_another_peer_are_not_taken() -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    [SegmentKind.RESET, SegmentKind.WINDOW, SegmentKind.PROBE, SegmentKind.PING, SegmentKind.HELLO],
+    [SegmentKind.WINDOW, SegmentKind.PROBE, SegmentKind.PING, SegmentKind.HELLO],
 )
 def test_control_frames_without_a_channel_leave_no_trace(kind: SegmentKind) -> None:
     desk = Desk()
@@ -167,6 +167,15 @@ def test_control_frames_without_a_channel_leave_no_trace(kind: SegmentKind) -> N
     machine = desk.accept()
     assert machine is not None
     assert machine.error is None
+
+
+def test_a_reset_that_has_overtaken_its_open_holds() -> None:
+    """Else a session would be left behind for a dialer that has gone."""
+    desk = Desk()
+    desk.receive(control(SegmentKind.RESET))
+    desk.receive(open_segment())
+    assert desk.accept() is None
+    assert desk.table.counters["after-end"] == 1
 
 
 def test_the_capability_byte_of_an_orphan_counts() -> None:

@@ -28,6 +28,7 @@ SHARED: list[tuple[list[str], str, object]] = [
     (["--ca-file", "ca.pem"], "ca_file", Path("ca.pem")),
     (["--address-file", "a.json"], "address_file", Path("a.json")),
     (["--grace-period", "0.5"], "grace_period_seconds", 0.5),
+    (["--idle-timeout", "90"], "idle_timeout_seconds", 90.0),
     (["--json"], "json_logs", True),
     (["--debug"], "debug", True),
 ]
@@ -36,6 +37,7 @@ OWN: dict[str, list[tuple[list[str], str, object]]] = {
         (["--wire", "stream"], "wire", Wire.STREAM),
         (["--identity-mode", "pool"], "identity_mode", IdentityMode.POOL),
         (["--max-connections", "7"], "max_connections", 7),
+        (["--connect-timeout", "7"], "connect_timeout_seconds", 7.0),
     ],
     "server": [
         (["--compat-config-dir"], "compat_config_dir", True),

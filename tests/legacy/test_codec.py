@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -57,7 +58,7 @@ def test_a_close_is_a_fin_and_data_is_data() -> None:
     ("trailer", "shown"),
     [
         (b"NYP1\x01", Capability.SINGLE_CLOSE),
-        (b"NYP1\xfe", Capability.NONE),
+        (b"NYP1\xfa", Capability.NONE),
         (b"other", None),
     ],
 )
@@ -73,8 +74,23 @@ def test_r14_only_what_shows_the_capability_has_the_trailer() -> None:
     assert CODEC.encode(stamped) == CODEC.encode(plain) + b"NYP1\x01"
 
 
+def test_an_abort_is_a_close_with_a_mark_that_rust_ignores() -> None:
+    abort = Segment(SegmentKind.RESET, ChannelId(SESSION.int), 7)
+    encoded = CODEC.encode(abort)
+    assert encoded == ProxiedMessage(Close(), SESSION, 7, b"NYP1\x04").encode()
+    assert CODEC.decode(encoded).kind is SegmentKind.RESET
+    shown = CODEC.encode(replace(abort, capabilities=Capability.SINGLE_CLOSE))
+    assert shown.endswith(b"NYP1\x05")
+    assert CODEC.decode(shown).capabilities == Capability.SINGLE_CLOSE
+
+
 @pytest.mark.parametrize(
-    "kind", [kind for kind in SegmentKind if kind not in {SegmentKind.DATA, SegmentKind.FIN}]
+    "kind",
+    [
+        kind
+        for kind in SegmentKind
+        if kind not in {SegmentKind.DATA, SegmentKind.FIN, SegmentKind.RESET}
+    ],
 )
 def test_other_segments_do_not_exist_here(kind: SegmentKind) -> None:
     with pytest.raises(UsageError):

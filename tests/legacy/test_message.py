@@ -15,7 +15,7 @@ from nymproxy.legacy.message import (
     Close,
     Data,
     ProxiedMessage,
-    ServerTrailer,
+    Trailer,
 )
 from nymproxy.legacy.session_id import first_client_message_id, is_modern, make_session_id
 
@@ -72,19 +72,20 @@ def test_an_id_out_of_range_is_not_encoded(message_id: int) -> None:
     [
         (b"", None),
         (b"NYP1", None),
-        (b"NYP1\x01", ServerTrailer(modern=True)),
-        (b"NYP1\xff and more", ServerTrailer(modern=True)),
-        (b"NYP1\x00", ServerTrailer(modern=False)),
+        (b"NYP1\x01", Trailer(modern=True)),
+        (b"NYP1\xff and more", Trailer(modern=True, aborted=True)),
+        (b"NYP1\xfb", Trailer(modern=True)),
+        (b"NYP1\x00", Trailer(modern=False)),
         (b"NYP2\x01", None),
         (b" NYP1\x01", None),
     ],
 )
-def test_trailer(trailer: bytes, found: ServerTrailer | None) -> None:
-    assert ServerTrailer.find(trailer) == found
+def test_trailer(trailer: bytes, found: Trailer | None) -> None:
+    assert Trailer.find(trailer) == found
 
 
 def test_the_trailer_is_what_the_wire_says() -> None:
-    assert ServerTrailer().encode() == bytes.fromhex("4e59503101")
+    assert Trailer().encode() == bytes.fromhex("4e59503101")
 
 
 @given(st.binary(min_size=16, max_size=16), st.sampled_from([4, 8]))

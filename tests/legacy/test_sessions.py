@@ -11,7 +11,7 @@ import pytest
 
 from nymproxy.channel import PeerMemory
 from nymproxy.legacy.connector import mixnet_connector
-from nymproxy.legacy.message import Close, Data, ProxiedMessage, ServerTrailer
+from nymproxy.legacy.message import Close, Data, ProxiedMessage, Trailer
 from nymproxy.legacy.traits import LegacySettings
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
@@ -186,7 +186,7 @@ async def test_r14_a_server_shows_itself_at_once_and_on_every_message(
         if record.sender == "server" and record.payload
     ]
     assert [reply.message for reply in replies[:3]] == [Data(b""), Data(b"answer"), Close()]
-    assert all(ServerTrailer.find(reply.trailer) for reply in replies)
+    assert all(Trailer.find(reply.trailer) for reply in replies)
 
 
 async def test_d23_an_answer_that_waits_does_not_block_the_upload(network: MemoryNetwork) -> None:

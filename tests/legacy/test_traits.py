@@ -94,7 +94,7 @@ def test_r5_the_second_close_is_for_old_servers() -> None:
 
 def test_r6_close_goes_to_clients_that_understand_it() -> None:
     assert answer(V8).end_signal is EndSignal.FIN
-    assert answer(V8).abort_signal is AbortSignal.FIN
+    assert answer(V8).abort_signal is AbortSignal.RESET
     assert answer(V4).end_signal is EndSignal.NONE
     assert answer(V4).abort_signal is AbortSignal.NONE
     assert not answer(V4).may_send(SegmentKind.FIN)

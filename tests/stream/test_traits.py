@@ -46,8 +46,15 @@ def test_no_control_frame_before_the_peer_has_shown_the_extension(peer: StreamTr
     assert not peer.may_send(SegmentKind.HELLO)
     assert not peer.may_send(SegmentKind.PING)
     assert peer.end_signal is EndSignal.EMPTY_DATA
-    assert peer.abort_signal is AbortSignal.NONE
     assert not peer.is_negotiated
+
+
+def test_an_abort_is_told_to_a_peer_that_has_not_answered_yet_and_not_to_a_plain_one() -> None:
+    assert dialer().abort_signal is AbortSignal.RESET
+    plain = dialer()
+    plain.segment_received(Segment(SegmentKind.DATA, ChannelId(1)))
+    assert plain.abort_signal is AbortSignal.NONE
+    assert acceptor().abort_signal is AbortSignal.NONE
 
 
 def test_one_frame_with_the_capability_byte_negotiates() -> None:

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 UNSEALED = pytest.mark.xfail(strict=True, reason="NX2: messages are not sealed yet")
-NO_ABORT = pytest.mark.xfail(strict=True, reason="NX2: the old format does not tell an abort yet")
-wires = pytest.mark.parametrize("wire", [pytest.param("legacy", marks=NO_ABORT), "stream"])
+wires = pytest.mark.parametrize("wire", ["legacy", "stream"])
 PARTIAL_BYTES = 20_000
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nymproxy.errors import ChannelFormatError
-from nymproxy.legacy.message import Close, Data, ProxiedMessage, ServerTrailer
+from nymproxy.legacy.message import Close, Data, ProxiedMessage, Trailer
 from tests.legacy.machines import MODERN, OLD, Reader, acceptor, close, data, dialer
 from tests.legacy.old_peers import LoopTrace, run_old_loop
 from tests.vectors.files import load
@@ -62,7 +62,7 @@ def test_decode(case: dict[str, Any]) -> None:
 )
 def test_trailer(case: dict[str, Any]) -> None:
     decoded = ProxiedMessage.decode(bytes.fromhex(case["input"]))
-    assert ServerTrailer.find(decoded.trailer) == ServerTrailer(modern=True)
+    assert Trailer.find(decoded.trailer) == Trailer(modern=True)
 
 
 TOLERANCE_MS = 400
