@@ -38,6 +38,13 @@ class ScanResult:
     sources: Mapping[str, SourceFile]
     files_read: int
 
+    def shown(self, path: str) -> str:
+        """Return a path of a finding as one opens it from here: relative, when that is below."""
+        full, here = self.root / path, Path.cwd()
+        if path.startswith("process:") or self.root == here:
+            return path
+        return str(full.relative_to(here) if full.is_relative_to(here) else full)
+
 
 def scan(
     paths: Sequence[Path], options: ScanOptions | None = None, *, root: Path | None = None

@@ -13,6 +13,7 @@ import pytest
 
 from nymproxy_migrate.cli import app, main
 from nymproxy_migrate.installing import INSTALL_MIGRATE
+from nymproxy_migrate.rules import RULES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,3 +169,9 @@ def test_standard_input(
 def test_standard_input_has_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["scan", "-", "--stdin-name", "../x"]) == 2
     assert main(["scan", "-", "."]) == 2
+
+
+def test_explain_without_a_code_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(RULES)

@@ -107,7 +107,9 @@ def scan(
 
 @app.command()
 def explain(
-    code: Annotated[str, typer.Argument(metavar="CODE", help="NYM001, say.")],
+    code: Annotated[
+        str | None, typer.Argument(metavar="[CODE]", help="NYM001, say; without it: all codes.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a finding means and what to do about it."""

@@ -157,12 +157,19 @@ def _report(result: ScanResult, form: str) -> str:
             return text.render(result, output.out, quiet=output.quiet)
 
 
-def explain(code: str, *, as_json: bool) -> None:
-    """Print what a rule means.
+def explain(code: str | None, *, as_json: bool) -> None:
+    """Print what a rule means, or which rules there are.
 
     Raises:
         Refused: there is no such rule.
     """
+    if code is None:
+        known = rules.RULES.values()
+        if as_json:
+            sys.stdout.write("".join(map(documents.explanation, known)))
+        else:
+            sys.stdout.write("".join(f"{each.code}  {each.title}\n" for each in known))
+        return
     if code.upper() not in rules.RULES:
         raise Refused(f"{code}: no such code; there are {', '.join(rules.RULES)}")
     if as_json:

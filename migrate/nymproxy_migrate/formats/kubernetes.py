@@ -45,21 +45,20 @@ def find(document: Document, container: Node) -> Iterator[Found]:
         return
     words, quoting = list_words(document, lists, expansions.kubernetes)
     image = get(container, "image")
+    program, reason = None, ""
     if command is not None and command.id == "scalar" and command.value:
         # A program as a string beside a list of arguments (Nomad, CI actions).
-        words = [_scalar_word(document, command), *words]
-        refusing = FixedQuoting("the program and its arguments stand in two places")
-        yield Command(tuple(words), images.around(words), context, refusing)
-        return
-    if image is not None and image.id == "scalar" and images.starts_with_flags(words):
+        reason = "the program and its arguments stand in two places"
+        program = _scalar_word(document, command)
+    elif image is not None and image.id == "scalar" and images.starts_with_flags(words):
+        reason = "the image brings the program"
         span = document.text.span(image.start_mark.index, image.end_mark.index)
         program = images.program_of(str(image.value), span)
-        if program is not None:
-            words = [program, *words]
-            refusing = FixedQuoting("the image brings the program")
-            yield Command(tuple(words), images.around(words), context, refusing)
-        return
-    yield from commands_of(words, context, quoting)
+    if program is not None:
+        words = [program, *words]
+        yield Command(tuple(words), images.around(words), context, FixedQuoting(reason))
+    elif not reason:
+        yield from commands_of(words, context, quoting)
 
 
 def hooks(document: Document, container: Node) -> Iterator[tuple[Node, Iterator[Found]]]:

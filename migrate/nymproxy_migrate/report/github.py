@@ -18,7 +18,8 @@ def render(result: ScanResult) -> str:
     for finding in result.findings:
         line, end_line, column = position(finding, result)
         level = "notice" if finding.action is Action.INFO else "warning"
-        place = f"file={_property(finding.path)},line={line},endLine={end_line},col={column}"
+        file = _property(result.shown(finding.path))
+        place = f"file={file},line={line},endLine={end_line},col={column}"
         message = _data(f"{finding.message}. {finding.next}")
         lines.append(f"::{level} {place},title={_property(finding.code)}::{message}\n")
     return "".join(lines)

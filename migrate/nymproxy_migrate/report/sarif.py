@@ -55,7 +55,8 @@ def _result(finding: Finding, result: ScanResult) -> dict[str, Any]:
         "byteOffset": finding.span.start,
         "byteLength": finding.span.end - finding.span.start,
     }
-    place = {"artifactLocation": {"uri": quote(os.fsencode(finding.path))}, "region": region}
+    uri = quote(os.fsencode(result.shown(finding.path)))
+    place = {"artifactLocation": {"uri": uri}, "region": region}
     return {
         "ruleId": finding.code,
         "level": "note" if finding.action is Action.INFO else "warning",

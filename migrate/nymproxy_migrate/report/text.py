@@ -43,7 +43,8 @@ def lines(findings: Iterable[Finding], result: ScanResult, style: Style = PLAIN)
         line, _, column = position(finding, result)
         flags = finding.action.value + (", needs a human" if finding.needs_human else "")
         parts.append(
-            f"{printable(finding.path)}:{line}:{column}: {style(finding.code, 'code')} "
+            f"{printable(result.shown(finding.path))}:{line}:{column}: "
+            f"{style(finding.code, 'code')} "
             f"{printable(finding.message)} {style(f'[{flags}]', _TONES[finding.action])}\n"
             f"    {printable(finding.next)}\n"
         )

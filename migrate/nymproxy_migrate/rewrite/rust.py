@@ -25,7 +25,7 @@ from nymproxy_migrate.rewrite.rust_uses import MODULE, OLD_MODULE
 from nymproxy_migrate.rules import nym014
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tree_sitter import Node
 
@@ -99,8 +99,8 @@ def suggest(sources: Iterable[SourceFile]) -> Suggestion:
             declared[root] = _home_of(root)
     for root, home in declared.items():
         edits.setdefault(root, []).extend(_declaration(files[root], home))
-    manifests = {_manifest_of(path, files) for path in edits}
-    for manifest in sorted(each for each in manifests if each is not None):
+    manifests = filter(None, {_manifest_of(path, files) for path in edits})
+    for manifest in sorted(manifests):
         found, missing = _manifest_edits(files[manifest])
         edits.setdefault(manifest, []).extend(found)
         left += [(manifest, each) for each in missing]
@@ -239,28 +239,33 @@ def _manifest_edits(source: SourceFile) -> tuple[list[Edit], list[str]]:
     sdk = next((each for each in entries if each.crate == cargo.CRATE), None)
     if sdk is None:
         return [], [f'nym-sdk = "{SDK_VERSION}" must be among its dependencies']
-    edits, left = [], []
-    span = toml_places.best(places, sdk.path)
-    version = sdk.spec.get("version")
+    edits, left = _version_edits(source, sdk, places)
     if "git" in sdk.spec:
-        of_git = [each.crate for each in entries if each.spec.get("git") == sdk.spec["git"]]
-        with_it = ", and ".join([f'nym-sdk = "{SDK_VERSION}"', *sorted({*of_git} - {cargo.CRATE})])
+        of_git = {each.crate for each in entries if each.spec.get("git") == sdk.spec["git"]}
+        with_it = ", and ".join([f'nym-sdk = "{SDK_VERSION}"', *sorted(of_git - {cargo.CRATE})])
         left.append(f"take nym-sdk from crates.io, with all of its repository: {with_it}")
-    elif isinstance(version, str) and nym014.is_before_streams(version):
-        written = toml_places.best(places, (*sdk.path, "version"))
-        old = f'"{version}"'.encode()
-        at = source.data.find(old, written.start, written.end)
-        if at >= 0:
-            edits.append(Edit(Span(at, at + len(old)), f'"{SDK_VERSION}"'.encode()))
-        else:
-            left.append(f"raise nym-sdk to {SDK_VERSION}")
-    missing = [name for name in _NEEDED if name not in {each.crate for each in entries}]
+    span = toml_places.best(places, sdk.path)
     is_line = any(place.path == sdk.path and place.span == span for place in places)
     is_line = is_line and not source.data[span.start : span.end].startswith(b"[")
-    for name in missing:
+    for name in _NEEDED.keys() - {each.crate for each in entries}:
         line = f"{name} = {_NEEDED[name]}"
         if is_line:
             edits.append(Edit(Span(span.start, span.start), f"{line}\n".encode()))
         else:
             left.append(f"{line} must be among its dependencies")
-    return edits, left
+    return sorted(edits), sorted(left)
+
+
+def _version_edits(
+    source: SourceFile, sdk: cargo.Dependency, places: Sequence[toml_places.Place]
+) -> tuple[list[Edit], list[str]]:
+    """Return the edit that raises nym-sdk to a version with streams, where it has one without."""
+    version = sdk.spec.get("version")
+    if "git" in sdk.spec or not isinstance(version, str) or not nym014.is_before_streams(version):
+        return [], []
+    written = toml_places.best(places, (*sdk.path, "version"))
+    old = f'"{version}"'.encode()
+    at = source.data.find(old, written.start, written.end)
+    if at < 0:
+        return [], [f"raise nym-sdk to {SDK_VERSION}"]
+    return [Edit(Span(at, at + len(old)), f'"{SDK_VERSION}"'.encode())], []

@@ -141,13 +141,7 @@ def _may_start(
     if mention.re is _API or _IS_LABEL.match(before) or not _TEXT_KEYS.isdisjoint(keys):
         return False
     is_path = before.endswith(b"/")
-    quote = source.data[mention.end() : mention.end() + 1]
-    is_whole = (
-        format_name == "python_calls"
-        and quote in (b"'", b'"')
-        and before.endswith(quote)
-        and _SETS.fullmatch(before[:-1].rstrip()) is not None
-    )
+    is_whole = format_name == "python_calls" and _is_whole_value(source, mention, before)
     if not is_path and not is_whole and not _LIKE_COMMAND.match(source.data, mention.end()):
         return False
     if format_name == "script":
@@ -155,6 +149,13 @@ def _may_start(
     if format_name == "python_calls":
         return _IN_STRING.search(before) is not None and not _TELLS.search(before)
     return True
+
+
+def _is_whole_value(source: SourceFile, mention: re.Match[bytes], before: bytes) -> bool:
+    """Tell whether a name is set to a string that is the program and nothing else."""
+    quote = source.data[mention.end() : mention.end() + 1]
+    is_string = quote in (b"'", b'"') and before.endswith(quote)
+    return is_string and _SETS.fullmatch(before[:-1].rstrip()) is not None
 
 
 def _line_above(data: bytes, start: int, item: bytes) -> bytes:
