@@ -38,6 +38,8 @@ class Echo:
     profile: TrafficProfile
     surbs: int
     pause_seconds: float = 0.05
+    server_profile: TrafficProfile | None = None
+    tag: SenderTag | None = None
     seconds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -45,7 +47,10 @@ class Echo:
             "dialer", self.network, self.profile, on_pumped=self._answers_came
         )
         self.server = PretendedClient(
-            "server", self.network, self.profile, on_pumped=self._questions_came
+            "server",
+            self.network,
+            self.server_profile or self.profile,
+            on_pumped=self._questions_came,
         )
         self._asked_at = 0.0
 
@@ -65,7 +70,7 @@ class Echo:
 
     def _questions_came(self) -> None:
         while (message := self.server.machine.inbox.take()) is not None:
-            tag = message.sender_tag
+            tag = self.tag = message.sender_tag
             assert tag is not None
             self.network.agenda.after(0, partial(submit, self.server, tag, b"answer"))
 

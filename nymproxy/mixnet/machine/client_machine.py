@@ -150,6 +150,7 @@ class ClientMachine:
                 raise NoReplySurbs("nothing was received from this sender tag (recently)")
             return self._begin(lane, None, lambda _: self._composer.reply(to, payload, lane))
         self._maker.check_gateway(to.gateway)
+        surbs = self._composer.with_spare(to, len(payload), surbs)
         draft = self._composer.draft_surbs(to, surbs) if surbs else None
 
         def compose(draft: SurbDraft | None) -> Composed:

@@ -35,6 +35,14 @@ if TYPE_CHECKING:
 _SURBS_AT_ONCE: Final = 8
 """SURBs made in one step: about 2 ms, in which nothing else runs."""
 
+_SPARES_BELOW: Final = 40
+"""SURBs in the recipient's hands above which none are given for copies: four times the reserve."""
+
+_REPLIABLE_BYTES: Final = 22
+"""Of a message with a sender tag, without SURBs and payload."""
+
+_SURB_BYTES: Final = 460
+
 _SURB_REQUEST_RETRANSMISSIONS: Final = 10
 
 
@@ -95,6 +103,16 @@ class Composer:
         self._reply_keys = reply_keys
         self._profile = profile
         self._random = random_bytes
+
+    def with_spare(self, to: NymAddress, payload_bytes: int, surbs: int) -> int:
+        """Return how many SURBs to attach to a message that should have ``surbs``: one more for a
+        copy of its answer, where that takes no packet more and the recipient holds few."""
+        wants_spare = self._profile.copies and self._profile.sending_delay_seconds is not None
+        if not (wants_spare and surbs) or self._reply_keys.held_by(to) + surbs >= _SPARES_BELOW:
+            return surbs
+        length = _REPLIABLE_BYTES + (surbs + 1) * _SURB_BYTES + payload_bytes
+        whole = fragment_length(self._profile.primary_packet_size) - 1
+        return surbs + (fragments_needed(length, whole)[0] == 1)
 
     def draft_surbs(self, to: NymAddress, amount: int) -> SurbDraft:
         """Begin to make SURBs for a recipient: all from one topology, since they share one rotation

@@ -76,6 +76,11 @@ class ReplyKeyStore:
     def __repr__(self) -> str:
         return f"ReplyKeyStore({len(self)} keys)"
 
+    def held_by(self, address: NymAddress) -> int:
+        """Return how many SURBs of ours a recipient may still use."""
+        holder = self._holders.get(address)
+        return 0 if holder is None else holder.held
+
     def used_by(self, address: NymAddress) -> int:
         """Return how many replies came back from a recipient since it began to hold SURBs of ours
         without a break."""
