@@ -246,4 +246,7 @@ class TestDirectoryThatIsNotThere:
         self, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         text = self.said(["-c", "data", "--compat-config-dir"], tmp_path, capsys)
-        assert f"the keys are in {home}data; better say -c with that path" in text
+        assert f"there are no keys in {home}data" in text
+        assert "--new-identity" in text
+        text = self.said(["-c", "data", "--compat-config-dir", "--new-identity"], tmp_path, capsys)
+        assert f"the keys are in {home}data\n" in text
