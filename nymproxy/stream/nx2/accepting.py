@@ -168,13 +168,13 @@ class AcceptorLink(SealedLink):
             self._held.append(opened)
             self._held_bytes += len(opened.frame)
 
-    def is_asked_again(self, frame: bytes) -> bool:
-        """See :meth:`SealedLink.is_asked_again`; a dialer sends its SEAL until it is echoed."""
+    def answer_late(self, frame: bytes, now: float) -> bytes | None:
+        """See :meth:`SealedLink.answer_late`; a dialer sends its SEAL until it is echoed."""
         if frame[TYPE_OFFSET] != MessageType.SEAL or self._sealer is None:
-            return super().is_asked_again(frame)
+            return super().answer_late(frame, now)
         _, seal = self._sealer.open_seal(frame)
         self.receipts.asked(seal.counter)
-        return True
+        return self.write_ack()
 
     # What to send.
 

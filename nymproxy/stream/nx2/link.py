@@ -52,7 +52,6 @@ MAX_EARLY_BYTES = 1024 * 1024
 EARLY_SECONDS = 30.0
 CONTROL_SURBS = 3
 LAST_WORDS_PAUSE_SECONDS = 1.0
-_ANSWERED_TYPES = NUMBERED_TYPES | {MessageType.PROBE}
 _SEALED_KINDS = NUMBERED_KINDS | {SegmentKind.RESET, SegmentKind.WINDOW, SegmentKind.PROBE}
 
 
@@ -98,13 +97,13 @@ class _LastWords:
         if segment.kind is not SegmentKind.PROTECTED:
             return []
         try:
-            is_question = self._link.is_asked_again(segment.payload)
+            answer = self._link.answer_late(segment.payload, now)
         except ChannelFormatError:
             return []
-        if not is_question or now < self._answered_at + LAST_WORDS_PAUSE_SECONDS:
+        if answer is None or now < self._answered_at + LAST_WORDS_PAUSE_SECONDS:
             return []
         self._answered_at = now
-        return [self._link.write_ack()]
+        return [answer]
 
 
 class SealedLink(ChannelLink):
@@ -357,17 +356,32 @@ class SealedLink(ChannelLink):
             return None
         return _LastWords(self)
 
-    def is_asked_again(self, frame: bytes) -> bool:
-        """Take a frame that came when the stream was over; returns whether an ACK answers it.
+    def answer_late(self, frame: bytes, now: float) -> bytes | None:
+        """Take a frame that came when the stream was over here; returns what answers it.
+
+        That is an ACK, also of an end that came only now; or a RESET for data that nobody reads.
 
         Raises:
             ChannelFormatError: it does not verify.
         """
         assert self.sealer is not None
         opened = self.sealer.open(frame)
-        if opened.counter is not None:
+        if opened.message_type is MessageType.PROBE:
+            assert opened.counter is not None
             self.receipts.asked(opened.counter)
-        return opened.message_type in _ANSWERED_TYPES
+        elif opened.message_type not in NUMBERED_TYPES:
+            return None
+        elif len(opened.frame) > HEADER_LENGTH and not self.receipts.has(opened.sequence):
+            reset = Segment(
+                SegmentKind.RESET,
+                self.machine.channel_id,
+                reset_code=ResetCode.UNKNOWN_STREAM,
+            )
+            plain = self._codec.encode(self.machine.traits.stamp(reset))
+            return self.sealer.seal(plain, self.receipts.received.next_expected)
+        else:
+            self.receipts.numbered(opened.sequence, 0, now)
+        return self.write_ack()
 
     # Time.
 

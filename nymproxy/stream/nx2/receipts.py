@@ -37,6 +37,12 @@ class ReceivedRanges:
         """Return the first ranges, as an ACK names them."""
         return tuple((first, last) for first, last in self._ranges[:MAX_RANGES])
 
+    def has(self, sequence: int) -> bool:
+        """Tell whether one has come."""
+        index = bisect_left(self._ranges, [sequence + 1])
+        is_in_range = index > 0 and sequence <= self._ranges[index - 1][1]
+        return sequence < self.next_expected or is_in_range
+
     def add(self, sequence: int) -> bool:
         """Note one; False: it had come before."""
         if sequence < self.next_expected:
@@ -91,6 +97,10 @@ class Receipts:
     def is_in_reach(self, sequence: int) -> bool:
         """Tell whether a peer that keeps the rules can have sent that sequence."""
         return sequence < self.received.next_expected + MAX_FRAMES_BEYOND
+
+    def has(self, sequence: int) -> bool:
+        """Tell whether a numbered frame has come."""
+        return self.received.has(sequence)
 
     def numbered(self, sequence: int, size: int, now: float, *, is_end: bool = False) -> bool:
         """Note a numbered frame; False: it had come before."""

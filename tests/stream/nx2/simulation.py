@@ -120,6 +120,7 @@ class Host:
         self.is_dead = False
         self.apps: dict[ChannelKey, App] = {}
         self.ended: dict[ChannelKey, StreamError | Exception | None] = {}
+        self.ended_at: dict[ChannelKey, float] = {}
         self.accepted: list[int] = []
         skew = sim.plan.skew if name == "client" else 0.0
         self.protocol = StreamProtocol(StreamOptions(seals=True), sim.memories[name])
@@ -219,6 +220,7 @@ class Host:
                 self.sim.check_end(self, key, app)
         if link.is_over:
             self.ended[key] = machine.error
+            self.ended_at[key] = now
             self.table.remove(key, to, now)
 
     def _tick(self) -> None:
@@ -404,10 +406,14 @@ class Simulation:
         if key.channel_id in host.accepted:
             self._fail("a stream was accepted twice")
         host.accepted.append(int(key.channel_id))
-        dialers = (
-            each.table.links for each in self.hosts if each.name == "client" and not each.is_dead
+        # What left while the dialer was there may arrive a little later.
+        is_dialed = any(
+            each.channel_id == key.channel_id and other.ended_at.get(each, self.now) > self.now - 60
+            for other in self.hosts
+            if other.name == "client"
+            and (not other.is_dead or self.plan.client_restarts_at > self.now - 60)
+            for each in other.apps
         )
-        is_dialed = any(each.channel_id == key.channel_id for links in dialers for each in links)
         # An Open that was altered not to show NX2 is taken for one of a plain stranger.
         is_sealed = isinstance(host.table.links[key], AcceptorLink)
         if is_sealed and not is_dialed and host is not self.hosts[0]:

@@ -258,3 +258,31 @@ def test_early_frames_are_few_and_not_kept_for_long() -> None:
     assert taken == [True] * MAX_EARLY_FRAMES + [False]
     assert early.add(b"later", EARLY_SECONDS)
     assert early.take(EARLY_SECONDS) == [b"later"]
+
+
+def closed_pair() -> tuple[Pair, ChannelMachine]:
+    """A dialer whose application has closed, and an acceptor that goes on."""
+    pair = Pair()
+    pair.settle()
+    acceptor = pair.acceptor.machine
+    key, peer = next(iter(pair.dialer.table.links)), ADDRESS
+    pair.dialer.machine.app_closed()
+    pair.settle()
+    assert pair.dialer.link.is_over
+    pair.dialer.table.remove(key, peer, pair.dialer.now)
+    return pair, acceptor
+
+
+def test_an_end_that_comes_after_closing_is_acknowledged() -> None:
+    pair, acceptor = closed_pair()
+    acceptor.app_finished()
+    pair.settle()
+    assert pair.acceptor.link.is_over
+    assert acceptor.error is None
+
+
+def test_data_that_comes_after_closing_is_answered_by_a_reset() -> None:
+    pair, acceptor = closed_pair()
+    acceptor.app_wrote(b"nobody reads this")
+    pair.settle()
+    assert isinstance(acceptor.error, StreamError)

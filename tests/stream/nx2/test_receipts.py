@@ -25,6 +25,7 @@ def test_ranges_are_the_set_that_came(sequences: list[int]) -> None:
     for sequence in sequences:
         assert received.add(sequence) == (sequence not in model)
         model.add(sequence)
+        assert [each for each in range(70) if received.has(each)] == sorted(model)
         expected = next(each for each in range(100) if each not in model)
         assert received.next_expected == expected
         named = {each for first, last in received.ranges() for each in range(first, last + 1)}
