@@ -47,8 +47,9 @@ class ProxySettings:
         Profile,
         typer.Option(
             rich_help_panel=_PRIVACY,
-            help="Traffic: 'default' hides when you send (50 packets/s, always), 'fast' less so, "
-            "'bare' not at all (no cover, no mix delays; for tests and local networks).",
+            help="Traffic of each identity: 'default' sends 55 packets/s, always, 'fast' 250, with "
+            "shorter mix delays; what comes back still shows transfers to who watches your line. "
+            "'bare' hides nothing (no cover, no mix delays; for tests and local networks).",
         ),
     ] = Profile.DEFAULT
     copies: Annotated[
@@ -164,8 +165,9 @@ class ClientSettings(ProxySettings):
         IdentityMode,
         typer.Option(
             rich_help_panel=_PRIVACY,
-            help="'per-connection': the server cannot link connections; 'pool': reused "
-            "identities; 'shared': one identity, so all connections are linkable.",
+            help="'per-connection': the server cannot link connections, but your line shows how "
+            "many are open; 'pool': reused identities; 'shared': one identity, so all "
+            "connections are linkable.",
         ),
     ] = IdentityMode.PER_CONNECTION
     max_connections: Annotated[

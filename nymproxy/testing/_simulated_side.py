@@ -33,7 +33,17 @@ def _profile(faults: SimulatedFaults) -> TrafficProfile:
 
 
 class SimulatedSide:
-    """One client: its machine, its table, its one channel, and its application."""
+    """One client: its machine, its table, its one channel, and its application.
+
+    Args:
+        name: of which its keys are made.
+        network: where it is.
+        protocol: of the channel.
+        workload: what the application does.
+        faults: of the way from it.
+        profile: shapes its traffic; ``None``: packets leave evenly spaced, at the rate of
+            ``faults``.
+    """
 
     def __init__(
         self,
@@ -42,6 +52,7 @@ class SimulatedSide:
         protocol: ChannelProtocol,
         workload: Workload,
         faults: SimulatedFaults,
+        profile: TrafficProfile | None = None,
     ) -> None:
         self.name = name
         self.agenda = network.agenda
@@ -52,8 +63,8 @@ class SimulatedSide:
         self.client = PretendedClient(
             name,
             network,
-            _profile(faults),
-            packet_rate=faults.packet_rate,
+            profile or _profile(faults),
+            packet_rate=None if profile else faults.packet_rate,
             on_pumped=self._read_client,
         )
         self.table = ChannelTable([protocol], random_bytes=self.random.randbytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import uuid
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -94,6 +94,27 @@ async def test_twenty_connections_at_once(
             assert both.connector.most_connecting <= 4  # D36
     assert answers == {number: bytes([number]) * (1000 * number + 1) for number in range(20)}
     assert all(client.closed for client in both.connector.clients)
+
+
+@pytest.mark.parametrize(
+    ("identity_mode", "busy", "idle"), [("per-connection", 5, 2), ("pool", 2, 2), ("shared", 1, 1)]
+)
+async def test_each_identity_is_a_connection_to_a_gateway(
+    network: MemoryNetwork, identity_mode: str, busy: int, idle: int
+) -> None:
+    """With three connections of apps open, and after: what lines and gateways can count."""
+
+    def connected() -> int:
+        return sum(each.entered and not each.closed for each in both.connector.clients)
+
+    async with proxies(network, identity_mode=identity_mode) as both:
+        async with AsyncExitStack() as apps:
+            for _ in range(3):
+                app = await apps.enter_async_context(await both.connect())
+                await app.send(b"?")
+                assert await app.receive() == b"?"
+            await until(lambda: connected() == busy)
+        await until(lambda: connected() == idle)
 
 
 @WIRES

@@ -1,8 +1,7 @@
-"""Copies in place of cover: what they bring, when they leave, and that the line shows nothing."""
+"""Copies in place of cover: what they bring, when they leave, and that sending shows nothing."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from statistics import quantiles
 from typing import TYPE_CHECKING, cast
@@ -11,12 +10,11 @@ import pytest
 
 from nymproxy.mixnet.traffic import DEFAULT, TrafficProfile
 from nymproxy.testing._pretended_client import PretendedClient
-from nymproxy.testing._pretended_mixnet import PacketFaults, PretendedMixnet
-from nymproxy.testing._pretended_packets import PretendedPacket
+from nymproxy.testing._pretended_mixnet import PacketFaults
 from tests.machine.conversations import Echo, make_mixnet, submit
+from tests.machine.line import Line, gaps, two_sample_p_value
 
 if TYPE_CHECKING:
-    from nymproxy.mixnet.messages import MixPacket
     from nymproxy.testing._agenda import VirtualAgenda
 
 SCHEDULED = replace(DEFAULT, header_pool_size=0)
@@ -114,58 +112,21 @@ class TestWhenTheyLeave:
         assert bob.machine._outbox.replies.held(message.sender_tag) == expected
 
 
-class _Line:
-    """What an observer of a client's line sees: when packets leave."""
-
-    def __init__(self, network: PretendedMixnet) -> None:
-        self.times: list[float] = []
-        carry = network.carry
-
-        def observe(packet: MixPacket) -> None:
-            assert isinstance(packet, PretendedPacket)
-            if packet.sender == network.address_of("dialer").identity:
-                self.times.append(network.agenda.now)
-            if packet.recipient != packet.sender:  # covers have been seen, and do nothing more
-                carry(packet)
-
-        network.carry = observe  # type: ignore[method-assign]
-
-    @property
-    def gaps(self) -> list[float]:
-        return [after - before for before, after in zip(self.times, self.times[1:], strict=False)]
-
-
-def two_sample_p_value(first: list[float], second: list[float]) -> float:
-    """The Kolmogorov-Smirnov test: how probable a difference as large as this is by chance."""
-    marks = sorted([(x, 1 / len(first)) for x in first] + [(x, -1 / len(second)) for x in second])
-    distance = height = 0.0
-    for index, (x, step) in enumerate(marks):
-        height += step
-        if index + 1 == len(marks) or marks[index + 1][0] != x:
-            distance = max(distance, abs(height))
-    size = math.sqrt(len(first) * len(second) / (len(first) + len(second)))
-    scaled = (size + 0.12 + 0.11 / size) * distance
-    if scaled < 0.3:  # where the series does not converge, and the value is 1 to many places
-        return 1.0
-    terms = [(-1.0) ** (k - 1) * math.exp(-2 * (k * scaled) ** 2) for k in range(1, 101)]
-    return 2 * sum(terms)
-
-
 @pytest.mark.timeout(300)  # some seconds of arithmetic, on a machine that may be busy
-def test_the_line_looks_alike_idle_and_busy() -> None:
+def test_what_is_sent_looks_alike_idle_and_busy() -> None:
     """10,000 gaps of an idle client and of one in conversation, copies on."""
     idle_network, busy_network = make_mixnet(11, faults(0.0)), make_mixnet(12, faults(0.0))
-    idle, busy = _Line(idle_network), _Line(busy_network)
+    idle, busy = Line(idle_network, "dialer"), Line(busy_network, "dialer")
     stage = Echo(busy_network, SCHEDULED, surbs=2)
     client = PretendedClient("dialer", idle_network, SCHEDULED)
     client.pump()
     agenda = cast("VirtualAgenda", idle_network.agenda)
-    while len(idle.times) <= 10_000:
+    while len(idle.up) <= 10_000:
         agenda.step()
-    while len(busy.times) <= 10_000:
+    while len(busy.up) <= 10_000:
         stage.run(len(stage.seconds) + 50)
     assert stage.dialer.machine.counters.sent["copy"] > 200
-    assert two_sample_p_value(idle.gaps[:10_000], busy.gaps[:10_000]) > 0.01
+    assert two_sample_p_value(gaps(idle.up)[:10_000], gaps(busy.up)[:10_000]) > 0.01
 
 
 def test_the_test_itself_sees_a_difference() -> None:
