@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from nymproxy.legacy.client_pool import ClientPool as ClientPool
     from nymproxy.legacy.message import ProxiedMessage as ProxiedMessage
     from nymproxy.legacy.server import NymProxyServer as NymProxyServer
+    from nymproxy.memory_account import MemoryAccount as MemoryAccount
     from nymproxy.mixnet.directory.client import DirectoryClient as DirectoryClient
     from nymproxy.mixnet.directory.details import NetworkDetails as NetworkDetails
     from nymproxy.mixnet.storage.directory import nym_address_of as nym_address_of
@@ -103,6 +104,7 @@ __all__ = (
     "GatewayUnreachable",
     "ListenerAlreadyTaken",
     "MalformedDataError",
+    "MemoryAccount",
     "MessageFormatError",
     "MessageTooLarge",
     "MessageTransport",
@@ -156,6 +158,7 @@ _NAMES_OF_MODULE = {
     "nymproxy.address": "NodeIdentity NymAddress SenderTag",
     "nymproxy.connection_options": "ConnectionOptions",
     "nymproxy.legacy.client": "NymProxyClient",
+    "nymproxy.memory_account": "MemoryAccount",
     "nymproxy.legacy.client_pool": "ClientPool",
     "nymproxy.legacy.message": "ProxiedMessage",
     "nymproxy.legacy.server": "NymProxyServer",

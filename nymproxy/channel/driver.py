@@ -103,6 +103,7 @@ class ChannelDriver:
         self._work = Signal()
         self._sending: anyio.CancelScope | None = None
         self._has_failed = False
+        self._share = transport.memory.share(peer, self._give_back)
         if machine.traits.pacing is not None:
             machine.traits.pacing.wake = self._pacing_changed
 
@@ -120,12 +121,20 @@ class ChannelDriver:
         self.state.set()
         self._work.set()
         self._schedule(self, self.link.next_deadline(now))
+        self._share.hold(machine.memory_bytes)
+        self.transport.memory.settle()
+
+    def _give_back(self) -> None:
+        """Abort the channel: its peer makes us hold more than any other."""
+        self.machine.abort(ResetCode.CANCELLED, "too much is held for this peer")
+        self.changed(anyio.current_time())
 
     def release(self) -> None:
         """Note that the application has closed or aborted the channel. Idempotent."""
         if self.is_held:
             self.is_held = False
             if self.is_done:
+                self._share.close()
                 self._on_released(self)
 
     def _pacing_changed(self) -> None:
@@ -161,6 +170,8 @@ class ChannelDriver:
                     await self._work.wait()
         finally:
             self.is_done = True
+            if not self.is_held:
+                self._share.close()
             self.readable.set()
             self.writable.set()
             self.state.set()

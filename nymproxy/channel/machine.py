@@ -202,6 +202,11 @@ class ChannelMachine:
         self._idle.sent(now)
 
     @property
+    def memory_bytes(self) -> int:
+        """About what it holds: bytes to be read, out of order, and not sent."""
+        return self.inbound.buffered_bytes + self.outbound.unsent_bytes
+
+    @property
     def is_readable(self) -> bool:
         """True when bytes wait for the application."""
         return self.inbound.is_readable

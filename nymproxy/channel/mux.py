@@ -118,6 +118,7 @@ class ChannelMux:
             protocols, random_bytes=random_bytes, limits=limits, context=context
         )
         self._grace_seconds = grace_seconds
+        self._orphan_share = transport.memory.share(None, self._drop_orphans)
         self._drivers: dict[ChannelKey, ChannelDriver] = {}
         self._channels: dict[ChannelKey, Channel] = {}
         self._timers: TimerQueue[ChannelDriver] = TimerQueue()
@@ -212,6 +213,7 @@ class ChannelMux:
 
     def _settle(self, now: float) -> None:
         """Go on with what the table has to say besides the channel that it was told of."""
+        self._orphan_share.hold(self._table.held_bytes)
         self._strays.wake()
         if self._table.next_deadline(now) < self._wakes_at:
             self._timer_moved.set()
@@ -220,6 +222,10 @@ class ChannelMux:
             for driver in list(self._drivers.values()):
                 if driver.link in changed:
                     driver.changed(now)
+
+    def _drop_orphans(self) -> None:
+        self._table.drop_orphans()
+        self._orphan_share.hold(self._table.held_bytes)
 
     def _start(self, key: ChannelKey, peer: NymAddress | SenderTag) -> ChannelDriver:
         """Begin to send for a channel."""
@@ -272,6 +278,7 @@ class ChannelMux:
         """Fail all that goes on: nobody may wait for a transport that is gone. Idempotent."""
         if self.error is not None:
             return
+        self._orphan_share.close()
         self.error = self._closed
         self.error.__cause__ = cause
         now = anyio.current_time()

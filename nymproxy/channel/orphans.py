@@ -101,6 +101,11 @@ class Orphans(Generic[K]):
         if group is not None:
             self._total_bytes -= group.size
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._groups.clear()
+        self._total_bytes = 0
+
     def expire(self, now: float) -> None:
         """Forget the ids whose first segment is too old."""
         while self._groups:

@@ -126,8 +126,12 @@ class OutboundDirection:
     @property
     def room(self) -> int:
         """Bytes that may be written now."""
-        waiting = self._queue.size + self.flight.unsent_bytes
-        return max(0, self._rules.send_window_bytes - waiting)
+        return max(0, self._rules.send_window_bytes - self.unsent_bytes)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that were written and have not left."""
+        return self._queue.size + self.flight.unsent_bytes
 
     @property
     def queued_bytes(self) -> int:

@@ -99,6 +99,16 @@ class ChannelTable:
         self.counters: Counter[str] = Counter()
         """Messages that were dropped, and channels that were refused, by reason."""
 
+    @property
+    def held_bytes(self) -> int:
+        """About what is held for channels that are not there."""
+        unclaimed = sum(len(segment.payload) for segment, _ in self._unclaimed.values())
+        return self._orphans.total_bytes + unclaimed
+
+    def drop_orphans(self) -> None:
+        """Forget the segments that came before the OPEN of their channel."""
+        self._orphans.clear()
+
     # Opening and accepting.
 
     def open(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from nymproxy.cli.connection import connection_options, traffic_profile
+from nymproxy.cli.connection import connection_options, memory_account, traffic_profile
 from nymproxy.cli.logs import set_up_logging
 from nymproxy.cli.running import serve_until_told_to_end
 from nymproxy.legacy import WireSettings
@@ -31,6 +31,7 @@ async def _serve(settings: ClientSettings) -> None:
         options=connection_options(settings, os.environ),
         connect_timeout=settings.connect_timeout_seconds,
         settings=WireSettings().with_timeouts(idle=settings.idle_timeout_seconds),
+        memory=memory_account(settings),
         max_connections=settings.max_connections,
     )
 

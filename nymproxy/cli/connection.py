@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nymproxy.connection_options import ConnectionOptions
 from nymproxy.errors import ConfigurationError
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.traffic import profile_named
 
 if TYPE_CHECKING:
@@ -43,6 +44,12 @@ def connection_options(settings: ProxySettings, environ: Mapping[str, str]) -> C
 def traffic_profile(settings: ProxySettings) -> TrafficProfile:
     """Return the traffic profile that the flags say."""
     return replace(profile_named(settings.profile.value), copies=settings.copies)
+
+
+def memory_account(settings: ProxySettings) -> MemoryAccount:
+    """Return the account of what others make the process keep."""
+    limit = settings.memory_limit_mib
+    return MemoryAccount(None if limit is None else limit << 20)
 
 
 def _trusting(path: Path) -> ssl.SSLContext:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from nymproxy.cli.connection import connection_options, traffic_profile
+from nymproxy.cli.connection import connection_options, memory_account, traffic_profile
 from nymproxy.cli.logs import set_up_logging
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy.cli.running import serve_until_told_to_end
@@ -107,6 +107,7 @@ async def _serve(settings: ServerSettings) -> None:
         accept=settings.accept.protocols,
         profile=traffic_profile(settings),
         options=connection_options(settings, os.environ),
+        memory=memory_account(settings),
         settings=WireSettings(
             legacy=LegacySettings(close_to_legacy_clients=settings.close_to_legacy_clients)
         ).with_timeouts(idle=settings.idle_timeout_seconds),

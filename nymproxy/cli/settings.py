@@ -88,6 +88,16 @@ class ProxySettings:
             "is not used.",
         ),
     ] = None
+    memory_limit_mib: Annotated[
+        int | None,
+        typer.Option(
+            "--memory-limit",
+            metavar="MIB",
+            min=16,
+            help="MiB that peers may make this process hold; beyond it those that hold most lose. "
+            "Without it: a quarter of what the process may use, at most 1024.",
+        ),
+    ] = None
     address_file: Annotated[
         Path | None,
         typer.Option(

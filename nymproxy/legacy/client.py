@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.legacy.connector import Connector
     from nymproxy.legacy.wire import Wire
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.traffic import TrafficProfile
 
@@ -79,6 +80,7 @@ class NymProxyClient:
         max_connections: TCP connections at once. For one more, the one goes that has been silent
             for longest; if none is silent, it waits.
         options: TLS towards the gateway, and a proxy on the way to it.
+        memory: the account of what others make the proxy keep; by default one of its own.
         connector: connects mixnet clients, in place of everything about the network above.
 
     Raises:
@@ -105,6 +107,7 @@ class NymProxyClient:
         connect_timeout: float = 60,
         max_connections: int = MAX_CONNECTIONS,
         options: ConnectionOptions = DEFAULT_OPTIONS,
+        memory: MemoryAccount | None = None,
         connector: Connector | None = None,
     ) -> None:
         address = (
@@ -120,7 +123,12 @@ class NymProxyClient:
             identity_mode,
             connector
             or mixnet_connector(
-                network=network, env=env, profile=profile, gateway=gateway, options=options
+                network=network,
+                env=env,
+                profile=profile,
+                gateway=gateway,
+                options=options,
+                memory=memory,
             ),
             Destination(
                 address,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from nymproxy.address import NodeIdentity
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import ConfigurationError
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.traffic import PROFILES
 from nymproxy.mixnet.transport import MessageTransport
@@ -66,6 +67,7 @@ def mixnet_connector(
     gateway: NodeIdentity | str | None = None,
     storage: str | os.PathLike[str] | None = None,
     options: ConnectionOptions = DEFAULT_OPTIONS,
+    memory: MemoryAccount | None = None,
 ) -> Connector:
     """Return what connects mixnet clients.
 
@@ -76,6 +78,8 @@ def mixnet_connector(
         gateway: entry gateway of all clients; else each chooses its own.
         storage: directory with the keys of one identity; ``None``: fresh ones every time.
         options: TLS towards the gateway, and a proxy on the way to it.
+        memory: where everything is charged that others make the clients keep; by default one
+            account for all of them.
 
     Raises:
         ConfigurationError: the env file or the profile cannot be used.
@@ -88,6 +92,7 @@ def mixnet_connector(
             )
         profile = PROFILES[profile]
     chosen_profile = profile
+    account = MemoryAccount() if memory is None else memory
     details = network if network is not None else NetworkDetails.from_env_file(env)
     own_gateway = NodeIdentity.parse(gateway) if isinstance(gateway, str) else gateway
 
@@ -100,6 +105,7 @@ def mixnet_connector(
             gateway=gateway or own_gateway,
             profile=chosen_profile,
             options=options,
+            memory=account,
         )
 
     return connect

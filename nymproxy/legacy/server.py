@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from nymproxy.forward.forwarder import ByteChannel
     from nymproxy.legacy.connector import ConnectedClient, Connector
     from nymproxy.legacy.wire import Wire
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.traffic import TrafficProfile
 
@@ -130,6 +131,7 @@ class NymProxyServer:
         connect_timeout: float = CONNECT_SECONDS,
         allowed_upstreams: Sequence[str] | None = None,
         options: ConnectionOptions = DEFAULT_OPTIONS,
+        memory: MemoryAccount | None = None,
         connector: Connector | None = None,
     ) -> Self:
         """Connect to the mixnet; :meth:`run` then serves.
@@ -150,6 +152,7 @@ class NymProxyServer:
             allowed_upstreams: ``host:port`` or ``host:*``: sessions may ask for these with an
                 ``UPSTREAM:host:port`` line (the dialect of nym-rpc). Off without it.
             options: TLS towards the gateway, and a proxy on the way to it.
+            memory: the account of what others make the proxy keep; by default one of its own.
             connector: connects the mixnet client, in place of everything about it above.
 
         Raises:
@@ -173,6 +176,7 @@ class NymProxyServer:
             gateway=gateway,
             storage=config_dir,
             options=options,
+            memory=memory,
         )
         logger.info("Creating client")
         client = await connector()

@@ -21,6 +21,7 @@ from nymproxy._background_task import leave_group
 from nymproxy._signal import Signal
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.connecting import (
     Environment,
     address_of,
@@ -121,6 +122,7 @@ class MessageClient(MachineShell):
         unix_time: Callable[[], float] = time.time,
         random_bytes: RandomBytes = system_random_bytes,
         options: ConnectionOptions = DEFAULT_OPTIONS,
+        memory: MemoryAccount | None = None,
     ) -> Self:
         """Fetch the topology, choose a gateway, and register or authenticate with it.
 
@@ -134,6 +136,8 @@ class MessageClient(MachineShell):
             unix_time: wall-clock seconds.
             random_bytes: source of everything random.
             options: whether to use TLS, and whether to go through a proxy.
+            memory: where everything is charged that others make the client keep. Clients of one
+                event loop may share one; by default it has an account of its own.
 
         Raises:
             DirectoryUnavailable, TopologyUnavailable: no usable answer from the directory.
@@ -143,7 +147,7 @@ class MessageClient(MachineShell):
             ConfigurationError: no profile has this name.
         """
         profile = profile_named(profile) if isinstance(profile, str) else profile
-        environment = Environment(clock, unix_time, random_bytes, options)
+        environment = Environment(clock, unix_time, random_bytes, options, memory)
         warn_of_weak_profile(network, profile)
         place = open_storage(storage)
         link = None
@@ -398,16 +402,18 @@ def _make_machine(
     """Put the machine of a real client together."""
     random_bytes = environment.random_bytes
     address = address_of(keys, link.listener.identity)
-    ack_key, reply_keys = AckKey(keys.ack_key), ReplyKeyStore()
+    memory = MemoryAccount() if environment.memory is None else environment.memory
+    ack_key, reply_keys = AckKey(keys.ack_key), ReplyKeyStore(memory=memory)
     builder = PacketBuilder(address, ack_key, profile, random_bytes)
     builder.use_topology(keeper.require())
     opener = PacketOpener(keys.encryption_private, ack_key, reply_keys)
     return ClientMachine(
         address,
         builder,
-        InboundDecoder(opener),
+        InboundDecoder(opener, memory=memory),
         reply_keys,
         profile,
         random_bytes=random_bytes,
         now=environment.clock(),
+        memory=memory,
     )

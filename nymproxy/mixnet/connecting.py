@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nymproxy.address import NodeIdentity
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails, Node, Topology
     from nymproxy.mixnet.directory.client import DirectoryClient
     from nymproxy.mixnet.randomness import RandomBytes
@@ -75,12 +76,14 @@ class Environment:
         unix_time: wall-clock seconds.
         random_bytes: source of everything random.
         options: TLS and proxy.
+        memory: the account of what others make the client keep; ``None``: one of its own.
     """
 
     clock: Callable[[], float]
     unix_time: Callable[[], float]
     random_bytes: RandomBytes
     options: ConnectionOptions = DEFAULT_OPTIONS
+    memory: MemoryAccount | None = None
 
     def unix_ns(self) -> int:
         """Return the wall clock in nanoseconds."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.machine import ClientCounters, ClientMachine, ClientStatus, Submission
     from nymproxy.mixnet.records import Received
 
@@ -47,6 +48,11 @@ class MachineShell:
     def packet_rate(self) -> float | None:
         """Packets a second that the schedule lets out, or ``None`` without a schedule."""
         return self._machine.profile.packet_rate
+
+    @property
+    def memory(self) -> MemoryAccount:
+        """Where everything is charged that others make the client keep."""
+        return self._machine.memory
 
     @property
     def counters(self) -> ClientCounters:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.errors import NymError
+    from nymproxy.memory_account import MemoryAccount
 
 __all__ = (
     "DEFAULT_LANE",
@@ -122,6 +123,11 @@ class MessageTransport(Protocol):
         when only the machine and the window of unacknowledged packets bound it (``bare``)."""
         ...
 
+    @property
+    def memory(self) -> MemoryAccount:
+        """Where everything is charged that others make us keep, here and above."""
+        ...
+
     async def send(
         self,
         to: NymAddress | SenderTag,
@@ -212,6 +218,11 @@ class TransportWrapper:
     def packet_rate(self) -> float | None:
         """Of the other transport."""
         return self._transport.packet_rate
+
+    @property
+    def memory(self) -> MemoryAccount:
+        """Of the other transport."""
+        return self._transport.memory
 
     async def send(
         self,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NodeIdentity, NymAddress, SenderTag
     from nymproxy.connection_options import ConnectionOptions
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.machine import ClientCounters, ClientStatus
     from nymproxy.mixnet.randomness import RandomBytes
@@ -58,6 +59,7 @@ class ConnectArguments(TypedDict, total=False):
     unix_time: Callable[[], float]
     random_bytes: RandomBytes
     options: ConnectionOptions
+    memory: MemoryAccount | None
 
 
 class MixnetClient:

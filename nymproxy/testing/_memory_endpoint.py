@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import random
 
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.records import Received
     from nymproxy.mixnet.traffic import OutgoingFragment, OutgoingMessage, TrafficProfile
     from nymproxy.mixnet.transport import Delivery
@@ -41,7 +42,13 @@ class Network(Protocol):
 class MemoryEndpoint(MachineShell):
     """A :class:`~nymproxy.mixnet.transport.MessageTransport` in memory; see ``MemoryNetwork``."""
 
-    def __init__(self, network: Network, name: str, profile: TrafficProfile) -> None:
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        profile: TrafficProfile,
+        memory: MemoryAccount | None = None,
+    ) -> None:
         self.name = name
         self._network = network
         self._records: dict[OutgoingMessage, MemoryMessage] = {}
@@ -53,6 +60,7 @@ class MemoryEndpoint(MachineShell):
             note_of=self._note_of,
             on_delivered=self._delivered,
             on_pumped=self._pumped,
+            memory=memory,
         )
         super().__init__(self._client.machine, anyio.current_time)
 

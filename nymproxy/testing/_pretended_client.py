@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine import ClientMachine, Departures
 from nymproxy.mixnet.messages import InboundDecoder, ReplyKeyStore
 from nymproxy.mixnet.traffic import BARE, WindowLimits
@@ -63,6 +64,7 @@ class PretendedClient:
         note_of: what goes with the packets of a message, for the network to see.
         on_delivered: called when a packet has completed a message, with the packet's note.
         on_pumped: called at the end of each :meth:`pump`.
+        memory: where what others make it keep is charged; by default an account of its own.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class PretendedClient:
         note_of: Callable[[OutgoingFragment], object] = lambda _fragment: None,
         on_delivered: Callable[[object], None] = lambda _note: None,
         on_pumped: Callable[[], None] = lambda: None,
+        memory: MemoryAccount | None = None,
     ) -> None:
         self.name = name
         self.network = network
@@ -83,16 +86,18 @@ class PretendedClient:
         self._on_pumped = on_pumped
         random_bytes = random.Random(f"{network.seed}/client/{name}").randbytes
         address = network.address_of(name)
-        reply_keys = ReplyKeyStore()
+        memory = MemoryAccount() if memory is None else memory
+        reply_keys = ReplyKeyStore(memory=memory)
         self.machine = ClientMachine(
             address,
             PretendedMaker(address, network.topology, profile, random_bytes, note_of),
-            InboundDecoder(PretendedOpener(reply_keys)),
+            InboundDecoder(PretendedOpener(reply_keys), memory=memory),
             reply_keys,
             profile,
             random_bytes=random_bytes,
             now=self._agenda.now,
             pacing=None if packet_rate is None else EvenPacing(packet_rate),
+            memory=memory,
         )
         self._mailbox = network.join(address.identity, self._push)
         self._is_pumping = False

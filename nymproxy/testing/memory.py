@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from nymproxy.address import NodeIdentity, NymAddress
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.traffic import OutgoingMessage, TrafficProfile
 
 __all__ = (
@@ -143,8 +144,14 @@ class MemoryNetwork:
         await self._task_group.__aexit__(None, None, None)
         return False
 
-    def endpoint(self, name: str | None = None) -> MemoryEndpoint:
+    def endpoint(
+        self, name: str | None = None, *, memory: MemoryAccount | None = None
+    ) -> MemoryEndpoint:
         """Add an endpoint. Its keys, and so its address, depend on the seed and the name only.
+
+        Args:
+            name: of no other endpoint; by default a number.
+            memory: the account of what others make it keep; by default one of its own.
 
         Raises:
             UsageError: the name is taken.
@@ -152,7 +159,7 @@ class MemoryNetwork:
         name = name if name is not None else f"endpoint-{len(self._endpoints)}"
         if self.mixnet.address_of(name) in self._endpoints:
             raise UsageError(f"there is an endpoint named {name} already")
-        endpoint = MemoryEndpoint(self, name, self._profile())
+        endpoint = MemoryEndpoint(self, name, self._profile(), memory)
         self._endpoints[endpoint.address] = endpoint
         return endpoint
 

@@ -282,5 +282,5 @@ class TestOrphans:
             segment = data(source.randrange(9), bytes(source.randrange(40)))
             orphans.add(source.randrange(50), segment, number / 10)
             assert orphans.total_bytes <= 100
-        orphans.expire(1e9)
-        assert orphans.total_bytes == 0
+        orphans.clear()
+        assert orphans.total_bytes == len(orphans) == 0

@@ -9,6 +9,7 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine import ClientMachine
 from nymproxy.mixnet.messages import InboundDecoder, ReplyKeyStore
 from nymproxy.mixnet.traffic import BARE, WindowLimits
@@ -72,29 +73,35 @@ class Stage:
         self.now = 1000.0
         self.mixnet = PretendedMixnet(VirtualAgenda(), "stage", lambda _sender: PacketFaults())
 
-    def client(self, name: str, profile: TrafficProfile = OPEN) -> HandClient:
-        return HandClient(self, name, profile)
+    def client(
+        self, name: str, profile: TrafficProfile = OPEN, memory: MemoryAccount | None = None
+    ) -> HandClient:
+        return HandClient(self, name, profile, memory or MemoryAccount())
 
 
 class HandClient:
     """One machine, and what a driver does with it, a step at a time."""
 
-    def __init__(self, stage: Stage, name: str, profile: TrafficProfile) -> None:
+    def __init__(
+        self, stage: Stage, name: str, profile: TrafficProfile, memory: MemoryAccount
+    ) -> None:
         self.stage = stage
         random_bytes = random.Random(name).randbytes
         self.address: NymAddress = stage.mixnet.address_of(name)
-        self.reply_keys = ReplyKeyStore()
+        self.memory = memory
+        self.reply_keys = ReplyKeyStore(memory=memory)
         self.maker = FailingMaker(
             self.address, stage.mixnet.topology, profile, random_bytes, lambda fragment: fragment
         )
         self.machine = ClientMachine(
             self.address,
             self.maker,
-            InboundDecoder(PretendedOpener(self.reply_keys)),
+            InboundDecoder(PretendedOpener(self.reply_keys), memory=memory),
             self.reply_keys,
             profile,
             random_bytes=random_bytes,
             now=stage.now,
+            memory=memory,
         )
 
     @property
@@ -158,10 +165,13 @@ class HandClient:
 
 
 def meet(
-    stage: Stage, surbs: int, profile: TrafficProfile = OPEN
+    stage: Stage,
+    surbs: int,
+    profile: TrafficProfile = OPEN,
+    memory: MemoryAccount | None = None,
 ) -> tuple[HandClient, HandClient, SenderTag]:
     """Return a client, a server that it has written to with so many SURBs, and the client's tag."""
-    client, server = stage.client("client"), stage.client("server", profile)
+    client, server = stage.client("client"), stage.client("server", profile, memory)
     client.send(server, b"hello", surbs=surbs)
     server.hear(client.leave())
     [message] = server.taken()

@@ -25,6 +25,7 @@ from nymproxy.errors import (
     UnknownGateway,
     UsageError,
 )
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine import inbox as inbox_module
 from nymproxy.mixnet.records import MAX_MESSAGE_BYTES, Received
 from nymproxy.mixnet.traffic import DEFAULT, WindowLimits
@@ -532,6 +533,19 @@ class TestEnd:
         alice.machine.end(None, stage.now)
         alice.hear(packets[1:])
         assert alice.payloads() == [b"x"]
+
+    def test_it_charges_nothing_any_more(self) -> None:
+        stage = Stage()
+        client, server, _tag = meet(stage, 30, memory=MemoryAccount())
+        client.send(server, bytes(5000))
+        packets = client.leave()
+        server.hear(packets[:-1])
+        server.send(client, surbs=5)
+        assert server.memory.used_bytes > 30 * 1_100 + 3 * 1604
+        server.machine.end(None, stage.now)
+        server.hear(packets[-1:])
+        assert server.memory.used_bytes == 0
+        assert server.taken() == []
 
     def test_it_may_be_read_to_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(inbox_module, "MAXIMUM_MESSAGES", 1)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine import inbox as module
 from nymproxy.mixnet.machine.inbox import MAXIMUM_BYTES, MAXIMUM_MESSAGES, Inbox, ReadingStall
 from nymproxy.mixnet.records import Received
@@ -25,6 +26,17 @@ class TestInbox:
         assert [inbox.take() for _ in range(4)] == [*messages, None]
         with pytest.raises(IndexError):
             _ = inbox.newest
+
+    def test_what_waits_is_charged(self) -> None:
+        account = MemoryAccount()
+        inbox = Inbox(account.share(None))
+        inbox.put(message(100))
+        inbox.put(message(50))
+        inbox.take()
+        assert account.used_bytes == 50
+        inbox.close()
+        assert account.used_bytes == 0
+        assert inbox.take() == message(50)
 
     def test_it_is_full_by_messages_or_by_bytes(self) -> None:
         by_count, by_bytes = Inbox(), Inbox()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.messages import (
     Fragment,
     FragmentSetId,
@@ -263,3 +264,29 @@ def test_any_fragments_are_survived(fragments: list[Fragment]) -> None:
         assert 0 <= reassembler.stored_bytes <= 120_000
     reassembler.prune(now=10_000)
     assert reassembler.incomplete_sets == reassembler.stored_bytes == 0
+
+
+class TestMemory:
+    def test_what_is_stored_is_charged_and_takes_a_quarter_at_most(self) -> None:
+        account = MemoryAccount(1 << 20)
+        reassembler = Reassembler(memory=account)
+        for number in range(1, 400):
+            fragment = Fragment(FragmentSetId(number), 2, 1, None, bytes(1604))
+            reassembler.insert(fragment, float(number))
+            assert account.used_bytes == reassembler.stored_bytes <= 1 << 18
+        assert reassembler.counts.displaced_sets > 0
+        reassembler.prune(1e6)
+        assert account.used_bytes == 0
+
+    def test_the_older_half_is_given_back(self) -> None:
+        account = MemoryAccount(1 << 20)
+        reassembler = Reassembler(memory=account)
+        for number in range(1, 101):
+            reassembler.insert(Fragment(FragmentSetId(number), 2, 1, None, bytes(800)), 0.0)
+        account.share(None).hold(1 << 20)
+        account.settle()
+        assert reassembler.incomplete_sets == 50
+        rest = Fragment(FragmentSetId(100), 2, 2, None, b"rest")
+        assert reassembler.insert(rest, 0.0) is not None
+        reassembler.close()
+        assert account.used_bytes == 1 << 20

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.messages import ReplyKeyStore
 from nymproxy.mixnet.messages.payload import reply_key_digest
 from tests.messages.builders import Client
@@ -64,6 +65,22 @@ def test_a_key_says_whom_it_was_given_to() -> None:
     store.add([key(2)], 1, bob)  # given twice: the last counts
     assert store.take(reply_key_digest(key(2)), 1) == (key(2), bob)
     assert len(store._holders) == len(store) == 0
+
+
+def test_keys_are_charged_and_the_older_half_is_given_back() -> None:
+    account = MemoryAccount(1 << 20)
+    store = ReplyKeyStore(memory=account)
+    store.add([key(number) for number in range(1000)], now=0)
+    assert len(store) == (1 << 20) // 8 // 300  # an eighth
+    assert account.used_bytes == len(store) * 300
+    other = account.share(None)
+    other.hold(1 << 20)
+    account.settle()
+    assert len(store) == 218
+    assert store.take(reply_key_digest(key(999)), 1) is not None
+    assert account.used_bytes == (1 << 20) + 217 * 300
+    store.close()
+    assert account.used_bytes == 1 << 20
 
 
 def test_keys_are_not_shown() -> None:

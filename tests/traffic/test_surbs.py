@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.sphinx import KeyRotation
 from nymproxy.mixnet.traffic import SpendingRate, SurbStock
+from nymproxy.mixnet.traffic.surbs import SURB_BYTES
 from tests.traffic.helpers import make_surbs
 
 
@@ -119,6 +121,32 @@ def test_no_surb_is_handed_out_twice_and_the_bound_holds(
                 )
                 assert is_fresh == had_fresh
         assert 0 <= stock.fresh <= len(stock) <= 12
+
+
+class TestCharging:
+    def test_what_is_held_is_charged_to_its_sender(self) -> None:
+        account = MemoryAccount()
+        stock = SurbStock(KeyRotation.EVEN, 30, account.share("sender"))
+
+        def is_charged(count: int) -> bool:
+            return account.held_by("sender") == len(stock) * SURB_BYTES == count * SURB_BYTES
+
+        stock.add(make_surbs(40), 0.0)
+        assert is_charged(30)
+        stock.take()
+        assert is_charged(29)
+        stock.rotate(KeyRotation.ODD, 0.0)
+        stock.rotate(KeyRotation.EVEN, 0.0)
+        assert is_charged(29)
+        stock.rotate(KeyRotation.ODD, 0.0)
+        stock.drop_stale(1.0)
+        assert is_charged(0)
+        stock.add(make_surbs(5), 2.0)
+        stock.clear()
+        assert is_charged(0)
+        stock.add(make_surbs(5), 2.0)
+        stock.close()
+        assert account.used_bytes == 0
 
 
 class TestSpendingRate:

@@ -26,6 +26,7 @@ from nymproxy.errors import (
     NymError,
     SphinxError,
 )
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine.answers import SurbAnswers
 from nymproxy.mixnet.machine.composer import Composer
 from nymproxy.mixnet.machine.inbox import Inbox, ReadingStall
@@ -83,6 +84,7 @@ class ClientMachine:
         random_bytes: source of set ids, tags and schedules.
         now: the clock.
         pacing: when packets leave; by default as the profile says.
+        memory: where everything is charged that others make the client keep.
     """
 
     def __init__(
@@ -96,12 +98,14 @@ class ClientMachine:
         random_bytes: RandomBytes,
         now: float,
         pacing: Pacing | None = None,
+        memory: MemoryAccount | None = None,
     ) -> None:
         self.address = address
         self.profile = profile
         self.ended: ClientDisconnected | None = None
         """Why it has ended; ``None`` while it has not."""
-        self.inbox = Inbox()
+        self.memory = MemoryAccount() if memory is None else memory
+        self.inbox = Inbox(self.memory.share(None))
         """Messages for the application to take."""
         self._now = now
         self._maker = maker
@@ -111,7 +115,8 @@ class ClientMachine:
         self._composer = Composer(address, maker, reply_keys, profile, random_bytes)
         topology = maker.topology
         self._rotation_id = topology.rotation_id
-        self._outbox = Outbox(profile, topology.rotation, self._composer.surb_request)
+        self._reply_keys = reply_keys
+        self._outbox = Outbox(profile, topology.rotation, self._composer.surb_request, self.memory)
         self._answers = SurbAnswers(
             self._composer, self._outbox, self._tags, profile.surbs, reply_keys.used_by
         )
@@ -234,6 +239,13 @@ class ClientMachine:
         self._outbox.give_up_all(abandoned)
         for submission in list(self._waiting):
             submission.fail(self.ended)
+        for store in (
+            self.inbox,
+            self._outbox.replies,
+            self._decoder.reassembler,
+            self._reply_keys,
+        ):
+            store.close()
 
     def _check_running(self, now: float) -> None:
         self._now = now
@@ -334,8 +346,10 @@ class ClientMachine:
     def frame_arrived(self, pushed: bytes, now: float) -> None:
         """Take one message that the gateway pushed: an ack or a packet's content. Never raises."""
         self._now = now
-        for event in self._decoder.receive(pushed, now):
-            self._take(event, now)
+        if self.ended is None:
+            for event in self._decoder.receive(pushed, now):
+                self._take(event, now)
+            self.memory.settle()
 
     def _take(self, event: InboundEvent, now: float) -> None:
         match event:
@@ -354,8 +368,7 @@ class ClientMachine:
                 self._tally.bytes_received += len(data)
                 if tag is not None:
                     self._outbox.sender_seen(tag, now)
-                if self.ended is None:
-                    self.inbox.put(Received(data, tag))
+                self.inbox.put(Received(data, tag))
 
     # Topology and link.
 

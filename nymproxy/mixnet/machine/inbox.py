@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from nymproxy.memory_account import MemoryShare
     from nymproxy.mixnet.records import Received
 
 MAXIMUM_MESSAGES: Final = 1024
@@ -14,11 +15,16 @@ MAXIMUM_BYTES: Final = 32 * 1024 * 1024
 
 class Inbox:
     """Bounded in messages and bytes. Whoever fills it asks :attr:`is_full` before, and stops
-    reading the gateway meanwhile; one message of any size fits an inbox that is not full."""
+    reading the gateway meanwhile; one message of any size fits an inbox that is not full.
 
-    __slots__ = ("_bytes", "_messages")
+    Args:
+        share: where the messages are charged.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_bytes", "_messages", "_share")
+
+    def __init__(self, share: MemoryShare | None = None) -> None:
+        self._share = share
         self._messages: deque[Received] = deque()
         self._bytes = 0
 
@@ -43,6 +49,7 @@ class Inbox:
         """Add a message."""
         self._messages.append(message)
         self._bytes += len(message.payload)
+        self._charge()
 
     def take(self) -> Received | None:
         """Take the oldest message, or ``None``."""
@@ -50,7 +57,17 @@ class Inbox:
             return None
         message = self._messages.popleft()
         self._bytes -= len(message.payload)
+        self._charge()
         return message
+
+    def close(self) -> None:
+        """Charge nothing any more: what is in it may still be taken."""
+        if self._share is not None:
+            self._share.close()
+
+    def _charge(self) -> None:
+        if self._share is not None:
+            self._share.hold(self._bytes)
 
 
 class ReadingStall:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.messages.acks import AckKey
     from nymproxy.mixnet.messages.codec import NymMessage
     from nymproxy.mixnet.messages.fragments import FragmentId
@@ -191,15 +192,21 @@ class InboundDecoder:
     Args:
         opener: takes the encryption off.
         limits: bounds of the reassembly.
+        memory: where it is charged.
 
     Attributes:
         malformed: how much was dropped, by reason.
         reassembler: for its counts.
     """
 
-    def __init__(self, opener: Opener, limits: ReassemblyLimits | None = None) -> None:
+    def __init__(
+        self,
+        opener: Opener,
+        limits: ReassemblyLimits | None = None,
+        memory: MemoryAccount | None = None,
+    ) -> None:
         self._opener = opener
-        self.reassembler = Reassembler(limits)
+        self.reassembler = Reassembler(limits, memory)
         self.malformed: Counter[MalformedInput] = Counter()
 
     def receive(self, pushed: bytes, now: float) -> list[InboundEvent]:

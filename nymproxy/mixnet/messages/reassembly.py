@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from nymproxy.mixnet.messages.fragments import MAX_FRAGMENTS_PER_SET
 
 if TYPE_CHECKING:
+    from nymproxy.memory_account import MemoryAccount, MemoryShare
     from nymproxy.mixnet.messages.fragments import Fragment, FragmentSetId
 
 _logger = logging.getLogger("nymproxy.messages")
@@ -123,10 +124,18 @@ class Reassembler:
 
     Args:
         limits: see :class:`ReassemblyLimits`.
+        memory: where the stored bytes are charged. They take a quarter of it at most.
     """
 
-    def __init__(self, limits: ReassemblyLimits | None = None) -> None:
+    def __init__(
+        self, limits: ReassemblyLimits | None = None, memory: MemoryAccount | None = None
+    ) -> None:
         self.limits = limits or ReassemblyLimits()
+        self._maximum_bytes = self.limits.stored_bytes
+        self._share: MemoryShare | None = None
+        if memory is not None:
+            self._maximum_bytes = min(self._maximum_bytes, memory.maximum_bytes // 4)
+            self._share = memory.share(None, self._give_back)
         self.counts = ReassemblyCounts()
         # In the order of their last fragments: the first is the first to expire or make room. (A
         # plain dict takes linear time to find its first entry when earlier ones were deleted.)
@@ -169,7 +178,13 @@ class Reassembler:
         message = self._complete(fragment_set, now) if fragment_set.is_complete else None
         if message is None:
             self._make_room()
+        self._charge()
         return message
+
+    def close(self) -> None:
+        """Charge nothing any more: the client has ended."""
+        if self._share is not None:
+            self._share.close()
 
     def prune(self, now: float) -> None:
         """Drop what is too old. :meth:`insert` does it from time to time."""
@@ -182,6 +197,7 @@ class Reassembler:
                 break
             self._drop(oldest)
             self.counts.expired_sets += 1
+        self._charge()
         self._log_losses(self.counts.expired_sets - expired_before)
 
     def _log_losses(self, expired: int) -> None:
@@ -208,10 +224,24 @@ class Reassembler:
         self._stored_bytes += growth
 
     def _make_room(self) -> None:
-        limits = self.limits
-        while len(self._sets) > limits.incomplete_sets or self._stored_bytes > limits.stored_bytes:
-            self._drop(next(iter(self._sets.values())))
-            self.counts.displaced_sets += 1
+        maximum = self.limits.incomplete_sets
+        while len(self._sets) > maximum or self._stored_bytes > self._maximum_bytes:
+            self._displace_oldest()
+
+    def _give_back(self) -> None:
+        """Drop the older half of what is stored."""
+        half = self._stored_bytes // 2
+        while self._stored_bytes > half:
+            self._displace_oldest()
+        self._charge()
+
+    def _displace_oldest(self) -> None:
+        self._drop(next(iter(self._sets.values())))
+        self.counts.displaced_sets += 1
+
+    def _charge(self) -> None:
+        if self._share is not None:
+            self._share.hold(self._stored_bytes)
 
     def _drop(self, fragment_set: _FragmentSet) -> None:
         del self._sets[fragment_set.set_id]

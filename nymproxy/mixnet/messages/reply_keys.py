@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nymproxy.address import NymAddress
+    from nymproxy.memory_account import MemoryAccount, MemoryShare
 
 _logger = logging.getLogger("nymproxy.messages")
 
 REPLY_KEY_LIFETIME_SECONDS = 24 * 3600.0
+
+_ENTRY_BYTES = 300
 
 
 class GivenKey(NamedTuple):
@@ -53,6 +56,7 @@ class ReplyKeyStore:
     Args:
         max_keys: bound on the number of keys; an entry takes about 300 bytes.
         lifetime_seconds: age at which an unused key is forgotten.
+        memory: where they are charged. They take an eighth of it at most.
     """
 
     def __init__(
@@ -60,8 +64,13 @@ class ReplyKeyStore:
         *,
         max_keys: int = 131_072,
         lifetime_seconds: float = REPLY_KEY_LIFETIME_SECONDS,
+        memory: MemoryAccount | None = None,
     ) -> None:
         self._max_keys = max_keys
+        self._share: MemoryShare | None = None
+        if memory is not None:
+            self._max_keys = min(max_keys, memory.maximum_bytes // 8 // _ENTRY_BYTES)
+            self._share = memory.share(None, self._give_back)
         self._lifetime_seconds = lifetime_seconds
         # In the order of addition, and so of age. (A plain dict takes linear time to find its first
         # entry when earlier ones were deleted.)
@@ -106,8 +115,8 @@ class ReplyKeyStore:
             holder.held += 1
             self._entries[digest] = _Entry(key, now, holder)
             if len(self._entries) > self._max_keys:
-                self._forget(next(iter(self._entries)))
-                self.displaced += 1
+                self._displace_oldest()
+        self._charge()
         if self.displaced and not displaced_before:
             _logger.warning(
                 "more than %d unused reply keys: from now on the oldest are dropped, and replies "
@@ -121,6 +130,7 @@ class ReplyKeyStore:
         if entry is None or now - entry.added >= self._lifetime_seconds:
             return None
         entry.holder.used += 1
+        self._charge()
         return GivenKey(entry.key, entry.holder.address)
 
     def prune(self, now: float) -> None:
@@ -130,6 +140,25 @@ class ReplyKeyStore:
             if now - entry.added < self._lifetime_seconds:
                 return
             self._forget(digest)
+
+    def close(self) -> None:
+        """Charge nothing any more: the client has ended."""
+        if self._share is not None:
+            self._share.close()
+
+    def _give_back(self) -> None:
+        """Forget the older half of the keys."""
+        for _ in range(len(self._entries) // 2):
+            self._displace_oldest()
+        self._charge()
+
+    def _displace_oldest(self) -> None:
+        self._forget(next(iter(self._entries)))
+        self.displaced += 1
+
+    def _charge(self) -> None:
+        if self._share is not None:
+            self._share.hold(len(self._entries) * _ENTRY_BYTES)
 
     def _forget(self, digest: bytes) -> _Entry | None:
         entry = self._entries.pop(digest, None)

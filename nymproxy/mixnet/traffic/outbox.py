@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from nymproxy.errors import NymError
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.messages import FragmentId, ReplySurb
     from nymproxy.mixnet.sphinx import KeyRotation
     from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment, OutgoingMessage
@@ -54,6 +55,7 @@ class Outbox:
         profile: rates, limits and bounds.
         rotation: the key rotation marker of the present topology.
         compose_request: makes the message that asks for SURBs.
+        memory: where the SURBs in hand are charged.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Outbox:
         profile: TrafficProfile,
         rotation: KeyRotation,
         compose_request: ComposeRequest,
+        memory: MemoryAccount | None = None,
     ) -> None:
         self._compose_request = compose_request
         self._lanes: Lanes[OutgoingFragment] = Lanes()
@@ -69,7 +72,7 @@ class Outbox:
         self._window = (
             CongestionWindow(profile.window) if profile.sending_delay_seconds is None else None
         )
-        self.replies = ReplyController(profile.surbs, rotation)
+        self.replies = ReplyController(profile.surbs, rotation, memory)
         """The SURBs in hand. Feed it through :meth:`surbs_received`, not directly."""
         self.lane_room = Room(
             profile.lane_packets, profile.total_packets, quota=_LANE_QUOTA, peer_quota=_PEER_QUOTA

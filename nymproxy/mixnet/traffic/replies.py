@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.traffic.correspondents import Correspondent, Correspondents
 from nymproxy.mixnet.traffic.outgoing import ControlLane
 from nymproxy.mixnet.traffic.surbs import SurbStock
@@ -56,16 +57,24 @@ class ReplyController:
 
     Every input returns :class:`ReplyActions`. The bounds: ``maximum_tags`` senders (the one not
     heard of for longest goes), ``maximum_per_tag`` SURBs each; how much may wait is for the caller
-    to bound before :meth:`queue`.
+    to bound before :meth:`queue`. SURBs are charged to their sender, who may lose all of them.
+
+    Args:
+        policy: the budget.
+        rotation: the current key rotation.
+        memory: where they are charged; by default an account of its own.
     """
 
-    __slots__ = ("_correspondents", "_policy", "_rotation", "_stale_until")
+    __slots__ = ("_correspondents", "_memory", "_policy", "_rotation", "_stale_until")
 
     TICK_SECONDS: Final = 5.0
     """How often :meth:`tick` wants to be called while anything waits or is held."""
 
-    def __init__(self, policy: SurbPolicy, rotation: KeyRotation) -> None:
+    def __init__(
+        self, policy: SurbPolicy, rotation: KeyRotation, memory: MemoryAccount | None = None
+    ) -> None:
         self._policy = policy
+        self._memory = MemoryAccount() if memory is None else memory
         self._rotation = rotation
         self._correspondents = Correspondents(policy.maximum_tags)
         self._stale_until: float | None = None
@@ -281,8 +290,14 @@ class ReplyController:
                 and not correspondent.pending
                 and now - correspondent.fed_at > _IDLE_ENTRY_SECONDS
             ):
+                correspondent.stock.close()
                 self._correspondents.forget(tag)
         return actions
+
+    def close(self) -> None:
+        """Charge nothing any more: the client has ended."""
+        for _, correspondent in self._correspondents.by_age():
+            correspondent.stock.close()
 
     # Inside.
 
@@ -290,12 +305,17 @@ class ReplyController:
         """Return the record of a sender that was just heard of, making one if there is none."""
         correspondent = self._correspondents.heard_of(tag)
         if correspondent is None:
-            stock = SurbStock(self._rotation, self._policy.maximum_per_tag)
-            correspondent = Correspondent(stock, now)
+            correspondent = Correspondent(self._open_stock(tag), now)
             forgotten = self._correspondents.add(tag, correspondent)
             if forgotten is not None:
+                forgotten.stock.close()
                 self._abandon(forgotten, actions)
         return correspondent
+
+    def _open_stock(self, tag: SenderTag) -> SurbStock:
+        share = self._memory.share(tag, lambda: stock.clear())
+        stock = SurbStock(self._rotation, self._policy.maximum_per_tag, share)
+        return stock
 
     def _is_hopeless(self, correspondent: Correspondent, now: float) -> bool:
         """No SURB is in hand, and none is on its way: none was asked for, and those that the

@@ -1,0 +1,136 @@
+"""MemoryAccount: its maximum holds, and who loses is as it says."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nymproxy.errors import ConfigurationError
+from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount, MemoryShare
+
+MIB = 1 << 20
+
+
+class Holder:
+    """Something that holds bytes for somebody, and gives all of them back."""
+
+    def __init__(self, account: MemoryAccount, owner: str | None, total: int = 0) -> None:
+        self.times = 0
+        self.share: MemoryShare = account.share(owner, self.reclaim)
+        self.share.hold(total)
+
+    def reclaim(self) -> None:
+        self.times += 1
+        self.share.hold(0)
+
+
+def test_nothing_is_taken_while_the_maximum_is_kept() -> None:
+    account = MemoryAccount(4 * MIB)
+    holder = Holder(account, "alice", 4 * MIB)
+    account.settle()
+    assert holder.times == 0
+    holder.share.hold(4 * MIB + 1)
+    assert holder.times == 0
+    account.settle()
+    assert holder.times == 1
+    assert (account.used_bytes, account.reclaimed_bytes) == (0, 4 * MIB + 1)
+
+
+def test_the_peer_that_holds_most_in_all_loses_first_and_no_more_than_needed() -> None:
+    account = MemoryAccount(8 * MIB)
+    one_large = Holder(account, "honest", 3 * MIB)
+    several = [Holder(account, "greedy", 2 * MIB) for _ in range(3)]
+    assert account.held_by("greedy") == 6 * MIB
+    account.settle()
+    assert one_large.times == 0
+    assert [holder.times for holder in several] == [1, 1, 0]  # three quarters are reached
+    assert account.held_by("nobody") == 0
+
+
+def test_of_equal_ones_the_first_loses() -> None:
+    account = MemoryAccount(3 * MIB)
+    holders = [Holder(account, name, MIB) for name in "abcd"]
+    account.settle()
+    assert [holder.times for holder in holders] == [1, 1, 0, 0]
+
+
+def test_what_belongs_to_nobody_is_touched_last_and_the_largest_first() -> None:
+    account = MemoryAccount(4 * MIB)
+    small, large = Holder(account, None, MIB), Holder(account, None, 4 * MIB)
+    peer = Holder(account, "peer", 1000)
+    fixed = account.share(None)
+    fixed.hold(1000)
+    account.settle()
+    assert (peer.times, large.times, small.times) == (1, 1, 0)
+    assert fixed.held_bytes == 1000
+
+
+def test_a_holder_that_holds_on_does_not_stop_the_others() -> None:
+    account = MemoryAccount(4 * MIB)
+    stubborn = account.share("stubborn", lambda: None)
+    stubborn.hold(4 * MIB)
+    other = Holder(account, "other", MIB)
+    account.settle()
+    assert other.times == 1
+    assert account.used_bytes == 4 * MIB
+
+
+def test_giving_back_may_lead_to_another_call() -> None:
+    account = MemoryAccount(4 * MIB)
+
+    def reclaim() -> None:
+        share.hold(0)
+        account.settle()
+
+    share = account.share("peer", reclaim)
+    share.hold(5 * MIB)
+    account.settle()
+    assert account.used_bytes == 0
+
+
+def test_a_closed_share_leaves_no_trace() -> None:
+    account = MemoryAccount(4 * MIB)
+    for owner in ("peer", None):
+        holder = Holder(account, owner, MIB)
+        holder.share.close()
+        holder.share.close()
+        holder.share.hold(MIB)
+    assert account.used_bytes == account.held_by("peer") == 0
+    assert not account._owners
+    assert not account._common
+
+
+def test_the_default_is_a_share_of_what_there_is() -> None:
+    assert 16 * MIB <= MemoryAccount().maximum_bytes <= 1024 * MIB
+    with pytest.raises(ConfigurationError):
+        MemoryAccount(MINIMUM_BYTES - 1)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "b", "c", None]), st.integers(0, 2), st.integers(0, MIB)),
+        max_size=60,
+    )
+)
+def test_the_maximum_holds_after_each_event(
+    steps: list[tuple[str | None, int, int]],
+) -> None:
+    account = MemoryAccount(2 * MIB)
+    holders: dict[tuple[str | None, int], Holder] = {}
+    for owner, number, total in steps:
+        holder = holders.get((owner, number))
+        if holder is None:
+            holder = holders[owner, number] = Holder(account, owner)
+        holder.share.hold(total)
+        before = {key: each.share.held_bytes for key, each in holders.items()}
+        account.settle()
+        assert account.used_bytes == sum(each.share.held_bytes for each in holders.values())
+        assert account.used_bytes <= account.maximum_bytes
+        sums = {name: sum(v for (o, _), v in before.items() if o == name) for name in "abc"}
+        lost = {key[0] for key, each in holders.items() if each.share.held_bytes < before[key]}
+        kept = {name for name in "abc" if sums[name] and name not in lost}
+        if None in lost:
+            assert not kept
+        for name in lost - {None}:
+            assert all(sums[name] >= sums[other] for other in kept)  # type: ignore[index]
