@@ -48,7 +48,7 @@ class ProxySettings:
         typer.Option(
             rich_help_panel=_PRIVACY,
             help="Traffic of each identity: 'default' sends 55 packets/s, always, 'fast' 250, with "
-            "shorter mix delays; what comes back still shows transfers to who watches your line. "
+            "shorter mix delays; what comes back still shows uploads to who watches your line. "
             "'bare' hides nothing (no cover, no mix delays; for tests and local networks).",
         ),
     ] = Profile.DEFAULT

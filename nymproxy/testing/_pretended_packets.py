@@ -145,8 +145,8 @@ class PretendedMaker:
         )
         return BuiltPacket(packet, expected + ack_delay)
 
-    def build_cover(self) -> MixPacket:
-        """Build a packet to ourselves."""
+    def build_cover(self, to: NymAddress | None = None) -> MixPacket:
+        """Build a packet to ourselves, or to somebody else, that the recipient drops."""
         topology = self.topology
         own = self._address.identity
         return PretendedPacket(
@@ -154,7 +154,7 @@ class PretendedMaker:
             topology.rotation,
             b"",
             sender=own,
-            recipient=own,
+            recipient=own if to is None else to.identity,
             rotation_id=topology.rotation_id,
             pushed=_NO_KEY + COVER_MARKER,
             ack=_ack(COVER_FRAGMENT_ID),

@@ -53,9 +53,9 @@ class FailingMaker(PretendedMaker):
         self._fail()
         return super().build(fragment)
 
-    def build_cover(self) -> MixPacket:
+    def build_cover(self, to: NymAddress | None = None) -> MixPacket:
         self._fail()
-        return super().build_cover()
+        return super().build_cover(to)
 
     def create_surb(self, topology: object) -> ReplySurb:
         self._fail()

@@ -17,7 +17,9 @@ from nymproxy.errors import (
 from nymproxy.mixnet.machine import BuiltPacket, PacketBuilder
 from nymproxy.mixnet.messages import (
     AckKey,
+    CoverReceived,
     FragmentId,
+    InboundDecoder,
     MixPacket,
     PacketOpener,
     ReplyKeyStore,
@@ -106,6 +108,21 @@ class TestPackets:
         content, ack = made.open(made.builder.build_cover())
         assert is_cover(content)
         assert ack is None
+
+    def test_a_cover_to_a_peer_is_opened_and_dropped_there(self) -> None:
+        made = Builder()
+        keys = ClientKeys.generate(random.Random(6).randbytes)
+        peer = NymAddress(keys.identity_public, keys.encryption_public, made.network.gateways[1])
+        packet = made.builder.build_cover(peer)
+        final = made.network._unwrap(packet.first_hop, packet.packet, packet.rotation)
+        assert final.destination == peer.identity
+        detached = detach_ack(recover_plaintext(final.payload))
+        opener = PacketOpener(keys.encryption_private, AckKey(keys.ack_key), ReplyKeyStore())
+        events = InboundDecoder(opener).receive(detached.pushed, 0.0)
+        assert events == [CoverReceived(is_ack=False)]
+        ack = made.network._unwrap(detached.first_hop, detached.packet, packet.rotation)
+        assert ack.destination == made.address.identity
+        assert made.opener.open_ack(recover_plaintext(ack.payload)) is None
 
     def test_covers_have_both_sizes_if_messages_have(self) -> None:
         made = Builder(

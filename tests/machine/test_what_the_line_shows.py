@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -98,18 +99,49 @@ def settled_gaps(times: list[float], count: int) -> list[float]:
     return gaps([time for time in times if time > SETTLED_SECONDS])[:count]
 
 
-def test_what_is_pushed_tells_transfers_from_silence() -> None:
+def test_what_is_pushed_tells_an_upload_from_silence() -> None:
     """Less than a minute is enough, and what is sent tells nothing."""
-    idle, upload, download = (Transfer(DEFAULT, *sizes) for sizes in ((0, 0), (MUCH, 0), (0, MUCH)))
-    for transfer in (idle, upload, download):
+    idle, upload = Transfer(DEFAULT), Transfer(DEFAULT, uploads=MUCH)
+    for transfer in (idle, upload):
         transfer.run(48.0)
     sent, pushed = (
-        [settled_gaps(getattr(each.line, way), 10_000) for each in (idle, upload, download)]
+        [settled_gaps(getattr(each.line, way), 10_000) for each in (idle, upload)]
         for way in ("up", "down")
     )
-    for busy in (1, 2):
-        assert two_sample_p_value(sent[0], sent[busy]) > 0.01
-        assert two_sample_p_value(pushed[0], pushed[busy]) < 1e-20
+    assert two_sample_p_value(*sent) > 0.01
+    assert two_sample_p_value(*pushed) < 1e-20
+
+
+def test_what_is_pushed_does_not_tell_a_download_from_silence() -> None:
+    """10,000 gaps, at both ends; and it costs nothing."""
+    unreturned = replace(DEFAULT, returns_cover=False)
+    idle, download = Transfer(DEFAULT), Transfer(DEFAULT, downloads=MUCH, seed=2)
+    plain = Transfer(unreturned, downloads=MUCH, seed=2)
+    idle.run(200.0)
+    download.run(200.0)
+    plain.run(40.0)
+    silence = settled_gaps(idle.line.down, 10_000)
+    for line in (download.line, download.server_line):
+        pushed = settled_gaps(line.down, 10_000)
+        assert len(pushed) == 10_000
+        assert two_sample_p_value(silence, pushed) > 0.01
+    assert len(download.dialer.received) / 200 > 0.97 * len(plain.dialer.received) / 40
+    assert two_sample_p_value(silence, settled_gaps(plain.line.down, 10_000)) < 1e-20
+    assert rate(plain.line.down, 40.0) == pytest.approx(89, rel=0.08)
+    assert rate(plain.server_line.down, 40.0) == pytest.approx(20, rel=0.08)
+
+
+def test_the_end_of_a_download_shows() -> None:
+    """For a third of a second fewer packets are pushed: covers are under way to the peer."""
+    missing = 0.0
+    for seed in range(5):
+        download = Transfer(DEFAULT, downloads=300_000, seed=seed)
+        while len(download.dialer.received) < 300_000:
+            download.run(download.agenda.next_time)
+        end = download.agenda.now
+        download.run(end + 1.0)
+        missing += 55 * 0.4 - sum(end <= time < end + 0.4 for time in download.line.down)
+    assert 5 < missing / 5 < 22
 
 
 class _CoverWhileSending:

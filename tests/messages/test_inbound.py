@@ -25,6 +25,7 @@ from nymproxy.mixnet.messages import (
     RepliableKind,
     RepliableMessage,
     ReplyMessage,
+    ReplyPacketReceived,
     SurbRequest,
     SurbsReceived,
     SurbsRequested,
@@ -121,7 +122,8 @@ def test_a_request_for_surbs_says_under_whose_key_it_came() -> None:
     client.reply_keys.add(keys[:1], 0, given_to.address)
     request = SurbRequest(other.address, 7)
     assert receive_all(client, client.reply_pushes(request, keys[:1])) == [
-        SurbsRequested(other.address, 7, given_to.address)
+        ReplyPacketReceived(given_to.address),
+        SurbsRequested(other.address, 7, given_to.address),
     ]
     assert receive_all(client, client.pushes(request)) == [SurbsRequested(other.address, 7, None)]
 
@@ -141,7 +143,8 @@ def test_a_request_in_two_packets_came_under_nobodys_key() -> None:
         detach_ack(seal_reply_fragment(half.to_bytes(), client.ack(), key)).pushed
         for half, key in zip(halves, keys, strict=True)
     ]
-    assert receive_all(client, pushed) == [SurbsRequested(server.address, 7, None)]
+    came = ReplyPacketReceived(server.address)
+    assert receive_all(client, pushed) == [came, came, SurbsRequested(server.address, 7, None)]
 
 
 def test_replies_after_a_day_are_not_read() -> None:

@@ -10,8 +10,8 @@ messages to the inbox.
 
 from __future__ import annotations
 
+from nymproxy.mixnet.machine.batches import PacketBatch as PacketBatch
 from nymproxy.mixnet.machine.client_machine import ClientMachine as ClientMachine
-from nymproxy.mixnet.machine.client_machine import PacketBatch as PacketBatch
 from nymproxy.mixnet.machine.pacing import Departures as Departures
 from nymproxy.mixnet.machine.pacing import Pacing as Pacing
 from nymproxy.mixnet.machine.packets import PacketBuilder as PacketBuilder

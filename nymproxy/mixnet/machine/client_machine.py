@@ -18,16 +18,14 @@ from typing import TYPE_CHECKING, Final
 
 from nymproxy.address import NymAddress, SenderTag
 from nymproxy.errors import (
-    AddressError,
     ClientDisconnected,
     DeliveryAbandoned,
-    NetworkError,
     NoReplySurbs,
     NymError,
-    SphinxError,
 )
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine.answers import SurbAnswers
+from nymproxy.mixnet.machine.batches import BatchBuilder
 from nymproxy.mixnet.machine.composer import Composer
 from nymproxy.mixnet.machine.inbox import Inbox, ReadingStall
 from nymproxy.mixnet.machine.pacing import make_pacing
@@ -37,39 +35,28 @@ from nymproxy.mixnet.messages import (
     AckReceived,
     CoverReceived,
     MessageReceived,
+    ReplyPacketReceived,
     SurbsReceived,
     SurbsRequested,
 )
 from nymproxy.mixnet.records import Received, check_message
-from nymproxy.mixnet.traffic import Outbox, PacketKind, ReplyController, SenderTags
+from nymproxy.mixnet.traffic import Outbox, ReplyController, SenderTags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nymproxy.mixnet.directory import Topology
+    from nymproxy.mixnet.machine.batches import PacketBatch
     from nymproxy.mixnet.machine.composer import Composed, SurbDraft
     from nymproxy.mixnet.machine.pacing import Pacing
     from nymproxy.mixnet.machine.ports import PacketMaker
-    from nymproxy.mixnet.messages import InboundDecoder, InboundEvent, MixPacket, ReplyKeyStore
+    from nymproxy.mixnet.messages import InboundDecoder, InboundEvent, ReplyKeyStore
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.traffic import Lane, OutgoingFragment, TrafficProfile
+    from nymproxy.mixnet.traffic import Lane, TrafficProfile
 
 _logger = logging.getLogger("nymproxy.client")
 
 _LATE_SECONDS: Final = 0.1
-
-
-class PacketBatch:
-    """Packets that are written together."""
-
-    __slots__ = ("copies", "fragments", "kinds", "packets", "started_at")
-
-    def __init__(self, started_at: float) -> None:
-        self.started_at = started_at
-        self.packets: list[MixPacket] = []
-        self.kinds: list[PacketKind] = []
-        self.fragments: list[OutgoingFragment] = []
-        self.copies: list[tuple[OutgoingFragment, float]] = []
 
 
 class ClientMachine:
@@ -123,6 +110,7 @@ class ClientMachine:
         self._waiting: dict[Submission, None] = {}
         self._stall = ReadingStall()
         self._tally = Tally()
+        self._batches = BatchBuilder(profile, maker, self._outbox, self._tally)
         self._ticked_at = now
         self._link_trouble: str | None = None
 
@@ -261,72 +249,13 @@ class ClientMachine:
     def next_batch(self, now: float) -> PacketBatch:
         """Return the packets that leave now, perhaps none. Report them with :meth:`batch_left`."""
         self._now = now
-        due = self._pacing.due(now, self._outbox.sendable())
-        batch = PacketBatch(now)
-        for _ in range(due.packets):
-            fragment = self._outbox.next_fragment()
-            if fragment is not None:
-                self._add(batch, fragment, now)
-            elif due.covered and not self._add_copy(batch):
-                self._add_cover(batch, PacketKind.COVER)
-            elif not due.covered:
-                break
-        for _ in range(due.loop_covers):
-            self._add_cover(batch, PacketKind.LOOP_COVER)
-        return batch
+        return self._batches.build(self._pacing.due(now, self._outbox.sendable()), now)
 
     def batch_left(self, batch: PacketBatch, now: float) -> None:
         """Record that a batch was handed to the gateway."""
         self._now = now
-        for fragment in batch.fragments:
-            self._outbox.left(fragment, now)
-        for fragment, expected_seconds in batch.copies:
-            self._outbox.copy_left(fragment, now + expected_seconds)
-        sent = self._tally.sent
-        for kind in batch.kinds:
-            sent[kind.value] += 1
+        self._batches.left(batch, now)
         self._pacing.written(now, now - batch.started_at)
-
-    def _add(self, batch: PacketBatch, fragment: OutgoingFragment, now: float) -> None:
-        try:
-            packet, fragment.expected_seconds = self._maker.build(fragment)
-        except NetworkError as error:
-            # No route now. The timer brings the fragment back when there may be one again.
-            self._tally.unbuilt[error.code] += 1
-            self._outbox.start_timer(fragment, now)
-        except (AddressError, SphinxError) as error:
-            self._tally.unbuilt[error.code] += 1
-            _logger.warning("a packet cannot be built: %s", error)
-            self._outbox.give_up(fragment.message, error)
-        else:
-            batch.packets.append(packet)
-            batch.kinds.append(fragment.kind)
-            batch.fragments.append(fragment)
-
-    def _add_copy(self, batch: PacketBatch) -> bool:
-        """Add a second packet of something small in flight, if there is any."""
-        fragment = self._outbox.next_copy(self._now)
-        if fragment is None:
-            return False
-        try:
-            packet, expected_seconds = self._maker.build(fragment)
-        except (NetworkError, AddressError, SphinxError) as error:
-            self._tally.unbuilt[error.code] += 1
-            return False
-        finally:
-            fragment.surb = None  # its timer runs: the next one may be that of a retransmission
-        batch.packets.append(packet)
-        batch.kinds.append(PacketKind.COPY)
-        batch.copies.append((fragment, expected_seconds))
-        return True
-
-    def _add_cover(self, batch: PacketBatch, kind: PacketKind) -> None:
-        try:
-            batch.packets.append(self._maker.build_cover())
-        except (NetworkError, SphinxError) as error:
-            self._tally.unbuilt[error.code] += 1
-        else:
-            batch.kinds.append(kind)
 
     # What arrives.
 
@@ -358,6 +287,8 @@ class ClientMachine:
                 self._outbox.acknowledged(fragment_id, now)
             case CoverReceived(is_ack):
                 self._tally.covers_received += not is_ack
+            case ReplyPacketReceived(given_to):
+                self._batches.reply_came(given_to, now)
             case SurbsReceived(tag, surbs, additional):
                 self._outbox.surbs_received(tag, surbs, now, additional=additional)
             case SurbsRequested(recipient, amount, given_to):

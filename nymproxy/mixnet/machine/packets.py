@@ -139,16 +139,18 @@ class PacketBuilder:
             (header.delay_ns + ack.delay_ns) * _NANOSECOND,
         )
 
-    def build_cover(self) -> MixPacket:
-        """Build a packet to ourselves that looks like any other.
+    def build_cover(self, to: NymAddress | None = None) -> MixPacket:
+        """Build a packet to ourselves, or to somebody else, that looks like any other and that the
+        recipient drops.
 
         Raises:
-            TopologyUnavailable, UnknownGateway, SphinxError: as :meth:`build`.
+            TopologyUnavailable, UnknownGateway, SphinxError, AddressError: as :meth:`build`.
         """
+        to = to or self._address
         size = self._cover_size()
         ack = build_ack(self._ack_header(), self._ack_key, COVER_FRAGMENT_ID, self._random)
-        plaintext = build_cover_plaintext(size, ack, self._address.encryption, self._random)
-        header = self._header_to(self._address)
+        plaintext = build_cover_plaintext(size, ack, to.encryption, self._random)
+        header = self._header_to(to)
         return MixPacket(header.first_hop, header.rotation, build_packet(header, plaintext, size))
 
     def create_surb(self, topology: Topology) -> ReplySurb:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from nymproxy.address import NodeIdentity
+    from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.messages import MixPacket, ReplySurb
     from nymproxy.mixnet.traffic import OutgoingFragment
@@ -64,8 +64,9 @@ class PacketMaker(Protocol):
         """
         ...
 
-    def build_cover(self) -> MixPacket:
-        """Build a packet to ourselves that looks like any other. Raises as :meth:`build`."""
+    def build_cover(self, to: NymAddress | None = None) -> MixPacket:
+        """Build a packet to ourselves, or to somebody else, that looks like any other and that the
+        recipient drops. Raises as :meth:`build`."""
         ...
 
     def create_surb(self, topology: Topology) -> ReplySurb:

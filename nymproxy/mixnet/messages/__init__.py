@@ -37,6 +37,7 @@ from nymproxy.mixnet.messages.inbound import (
     OpenedPacket,
     Opener,
     PacketOpener,
+    ReplyPacketReceived,
     SurbsReceived,
     SurbsRequested,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "RepliableMessage",
     "ReplyKeyStore",
     "ReplyMessage",
+    "ReplyPacketReceived",
     "ReplySurb",
     "SurbAck",
     "SurbBundle",

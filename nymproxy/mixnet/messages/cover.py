@@ -23,18 +23,21 @@ _MARKER_AND_PADDING = COVER_MARKER + b"\x01"
 
 
 def build_cover_plaintext(
-    size: PacketSize, surb_ack: SurbAck, own_encryption_key: bytes, random_bytes: RandomBytes
+    size: PacketSize, surb_ack: SurbAck, encryption_key: bytes, random_bytes: RandomBytes
 ) -> bytes:
     """Return the Sphinx plaintext of a cover packet.
 
     Args:
         size: the size of the packet that will carry it; not ``ACK``.
         surb_ack: an ack of :data:`~nymproxy.mixnet.messages.COVER_FRAGMENT_ID`.
-        own_encryption_key: the X25519 key of our own address, 32 bytes.
+        encryption_key: the X25519 key of the recipient, 32 bytes; by default that is ourselves.
         random_bytes: source of the ephemeral key.
+
+    Raises:
+        AddressError: nothing can be encrypted to this key.
     """
     content = _MARKER_AND_PADDING.ljust(fragment_length(size), b"\0")
-    return seal_fragment(content, surb_ack, own_encryption_key, random_bytes)
+    return seal_fragment(content, surb_ack, encryption_key, random_bytes)
 
 
 def is_cover(content: bytes) -> bool:

@@ -71,6 +71,17 @@ class MessageReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyPacketReceived:
+    """A packet came through a reply SURB of ours; what it completes follows.
+
+    Attributes:
+        given_to: whom the SURB was given to.
+    """
+
+    given_to: NymAddress
+
+
+@dataclass(frozen=True, slots=True)
 class SurbsReceived:
     """An anonymous sender gave us reply SURBs.
 
@@ -102,7 +113,12 @@ class SurbsRequested:
 
 
 InboundEvent: TypeAlias = (
-    AckReceived | CoverReceived | MessageReceived | SurbsReceived | SurbsRequested
+    AckReceived
+    | CoverReceived
+    | MessageReceived
+    | ReplyPacketReceived
+    | SurbsReceived
+    | SurbsRequested
 )
 
 
@@ -234,15 +250,16 @@ class InboundDecoder:
             fragment = Fragment.parse(content)
         except MessageFormatError:
             return self._drop(MalformedInput.FRAGMENT)
+        came: list[InboundEvent] = [] if given_to is None else [ReplyPacketReceived(given_to)]
         complete = self.reassembler.insert(fragment, now)
         if complete is None:
-            return []
+            return came
         try:
             message = decode_message(remove_padding(complete.padded))
         except MessageFormatError:
-            return self._drop(MalformedInput.MESSAGE)
+            return came + self._drop(MalformedInput.MESSAGE)
         is_whole = fragment.total == 1 and fragment.linked_set_id is None
-        return _events(message, given_to if is_whole else None)
+        return came + _events(message, given_to if is_whole else None)
 
     def _receive_ack(self, pushed: bytes) -> list[InboundEvent]:
         try:

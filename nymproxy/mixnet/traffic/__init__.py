@@ -28,6 +28,7 @@ from nymproxy.mixnet.traffic.profile import (
     profile_named,
 )
 from nymproxy.mixnet.traffic.replies import ReplyActions, ReplyController, SurbRequestPlan
+from nymproxy.mixnet.traffic.returned_cover import ReturnedCover
 from nymproxy.mixnet.traffic.room import Reservation, Room
 from nymproxy.mixnet.traffic.schedule import BackPressure, ExponentialSchedule
 from nymproxy.mixnet.traffic.surbs import SpendingRate, SurbStock
@@ -54,6 +55,7 @@ __all__ = [
     "ReplyActions",
     "ReplyController",
     "Reservation",
+    "ReturnedCover",
     "Room",
     "SenderTags",
     "SpendingRate",

@@ -42,6 +42,8 @@ class PacketKind(enum.Enum):
     """A further packet of a fragment in flight, in place of a cover."""
     COVER = "cover"
     LOOP_COVER = "loop-cover"
+    RETURNED_COVER = "returned-cover"
+    """A cover to a peer, for a packet that came of it."""
 
 
 class OutgoingMessage:

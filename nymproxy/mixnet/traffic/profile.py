@@ -120,6 +120,8 @@ class TrafficProfile:
         maximum_ack_wait_seconds: limit of one timer after back-off.
         maximum_retransmissions: of one packet, after which its message is given up.
         copies: further packets of a small message that may leave in place of cover, 0 to 2.
+        returns_cover: for each packet that a peer sends by a reply SURB of ours, a cover goes to
+            that peer in place of to ourselves, so that as much is pushed to us as without it.
         lane_packets: packets that may wait in one lane before ``send`` waits (one message of any
             size is always admitted to an empty lane).
         total_packets: packets that may wait in all lanes together before ``send`` waits.
@@ -145,6 +147,7 @@ class TrafficProfile:
     maximum_ack_wait_seconds: float = 30.0
     maximum_retransmissions: int = 12
     copies: int = 1
+    returns_cover: bool = True
     lane_packets: int = 128
     total_packets: int = 4096
     header_pool_size: int = 64

@@ -1,0 +1,139 @@
+"""What is in the packets that leave: fragments, copies of them, and cover."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from nymproxy.errors import AddressError, NetworkError, SphinxError
+from nymproxy.mixnet.traffic import PacketKind, ReturnedCover
+
+if TYPE_CHECKING:
+    from nymproxy.address import NymAddress
+    from nymproxy.mixnet.machine.pacing import Departures
+    from nymproxy.mixnet.machine.ports import PacketMaker
+    from nymproxy.mixnet.machine.status import Tally
+    from nymproxy.mixnet.messages import MixPacket
+    from nymproxy.mixnet.traffic import Outbox, OutgoingFragment, TrafficProfile
+
+_logger = logging.getLogger("nymproxy.client")
+
+
+class PacketBatch:
+    """Packets that are written together."""
+
+    __slots__ = ("copies", "fragments", "kinds", "packets", "started_at")
+
+    def __init__(self, started_at: float) -> None:
+        self.started_at = started_at
+        self.packets: list[MixPacket] = []
+        self.kinds: list[PacketKind] = []
+        self.fragments: list[OutgoingFragment] = []
+        self.copies: list[tuple[OutgoingFragment, float]] = []
+
+
+class BatchBuilder:
+    """Builds what leaves from what waits.
+
+    Args:
+        profile: whether cover is returned.
+        maker: makes the packets.
+        outbox: what waits, and is told what has left.
+        tally: counts.
+    """
+
+    __slots__ = ("_maker", "_outbox", "_returned", "_tally")
+
+    def __init__(
+        self, profile: TrafficProfile, maker: PacketMaker, outbox: Outbox, tally: Tally
+    ) -> None:
+        self._maker = maker
+        self._outbox = outbox
+        self._tally = tally
+        self._returned = ReturnedCover() if profile.returns_cover else None
+
+    def reply_came(self, peer: NymAddress, now: float) -> None:
+        """Take note of a packet of a peer whose address we know."""
+        if self._returned is not None:
+            self._returned.came(peer, now)
+
+    def build(self, due: Departures, now: float) -> PacketBatch:
+        """Return the packets that leave now, perhaps none."""
+        batch = PacketBatch(now)
+        for _ in range(due.packets):
+            fragment = self._outbox.next_fragment()
+            if fragment is not None:
+                self._add(batch, fragment, now)
+            elif due.covered and not self._add_copy(batch, now):
+                self._add_cover(batch, now)
+            elif not due.covered:
+                break
+        for _ in range(due.loop_covers):
+            self._add_loop(batch, PacketKind.LOOP_COVER)
+        return batch
+
+    def left(self, batch: PacketBatch, now: float) -> None:
+        """Record that a batch was handed to the gateway."""
+        for fragment in batch.fragments:
+            self._outbox.left(fragment, now)
+        for fragment, expected_seconds in batch.copies:
+            self._outbox.copy_left(fragment, now + expected_seconds)
+        if self._returned is not None:
+            self._returned.left(len(batch.fragments) + len(batch.copies))
+        sent = self._tally.sent
+        for kind in batch.kinds:
+            sent[kind.value] += 1
+
+    def _add(self, batch: PacketBatch, fragment: OutgoingFragment, now: float) -> None:
+        try:
+            packet, fragment.expected_seconds = self._maker.build(fragment)
+        except NetworkError as error:
+            # No route now. The timer brings the fragment back when there may be one again.
+            self._tally.unbuilt[error.code] += 1
+            self._outbox.start_timer(fragment, now)
+        except (AddressError, SphinxError) as error:
+            self._tally.unbuilt[error.code] += 1
+            _logger.warning("a packet cannot be built: %s", error)
+            self._outbox.give_up(fragment.message, error)
+        else:
+            batch.packets.append(packet)
+            batch.kinds.append(fragment.kind)
+            batch.fragments.append(fragment)
+
+    def _add_copy(self, batch: PacketBatch, now: float) -> bool:
+        """Add a second packet of something small in flight, if there is any."""
+        fragment = self._outbox.next_copy(now)
+        if fragment is None:
+            return False
+        try:
+            packet, expected_seconds = self._maker.build(fragment)
+        except (NetworkError, AddressError, SphinxError) as error:
+            self._tally.unbuilt[error.code] += 1
+            return False
+        finally:
+            fragment.surb = None  # its timer runs: the next one may be that of a retransmission
+        batch.packets.append(packet)
+        batch.kinds.append(PacketKind.COPY)
+        batch.copies.append((fragment, expected_seconds))
+        return True
+
+    def _add_cover(self, batch: PacketBatch, now: float) -> None:
+        """Add a cover to a peer that is owed one, or to ourselves."""
+        peer = None if self._returned is None else self._returned.take(now)
+        if peer is not None:
+            try:
+                batch.packets.append(self._maker.build_cover(peer))
+            except (NetworkError, AddressError, SphinxError) as error:
+                self._tally.unbuilt[error.code] += 1
+            else:
+                batch.kinds.append(PacketKind.RETURNED_COVER)
+                return
+        self._add_loop(batch, PacketKind.COVER)
+
+    def _add_loop(self, batch: PacketBatch, kind: PacketKind) -> None:
+        try:
+            batch.packets.append(self._maker.build_cover())
+        except (NetworkError, SphinxError) as error:
+            self._tally.unbuilt[error.code] += 1
+        else:
+            batch.kinds.append(kind)
