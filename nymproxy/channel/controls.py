@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 AT_ONCE = -math.inf
 MAX_WAITING_PONGS = 8
 """More unanswered PINGs than this are dropped: an answer costs a reply SURB."""
+PONGS_PER_SECOND = 1.0
 MAX_UNANSWERED_PINGS = 3
 
 
@@ -143,8 +144,9 @@ class WindowProber:
 class Liveness:
     """PING and PONG, as newer Rust peers have them (nym-lp-data 1.22.2).
 
-    A PING is answered always: who sends it understands the answer. We send one only to peers that
-    have shown liveness frames, and only if a keepalive is configured.
+    A PING is answered, since who sends it understands the answer: eight at once, and one a second.
+    We send one only to peers that have shown liveness frames, and only if a keepalive is
+    configured.
     """
 
     def __init__(self, channel_id: ChannelId, traits: PeerTraits, now: float) -> None:
@@ -156,13 +158,24 @@ class Liveness:
         self._unanswered = 0
         self._nonce = 0
         self._pongs: list[int] = []
+        self._may_answer = float(MAX_WAITING_PONGS)
+        self._allowed_at = now
 
     def heard(self, segment: Segment, now: float) -> None:
         """Note any segment of the peer; each one shows that it lives."""
         self._last_heard = now
         self._unanswered = 0
-        if segment.kind is SegmentKind.PING and len(self._pongs) < MAX_WAITING_PONGS:
+        if segment.kind is SegmentKind.PING and self._is_answered(now):
             self._pongs.append(segment.sequence)
+
+    def _is_answered(self, now: float) -> bool:
+        allowed = self._may_answer + (now - self._allowed_at) * PONGS_PER_SECOND
+        self._may_answer = min(float(MAX_WAITING_PONGS), allowed)
+        self._allowed_at = now
+        if self._may_answer < 1 or len(self._pongs) >= MAX_WAITING_PONGS:
+            return False
+        self._may_answer -= 1
+        return True
 
     def next_at(self, now: float) -> float:
         """See :class:`Control`."""

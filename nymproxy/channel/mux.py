@@ -213,7 +213,7 @@ class ChannelMux:
 
     def _settle(self, now: float) -> None:
         """Go on with what the table has to say besides the channel that it was told of."""
-        self._orphan_share.hold(self._table.held_bytes)
+        self._orphan_share.hold(self._table.orphans.total_bytes)
         self._strays.wake()
         if self._table.next_deadline(now) < self._wakes_at:
             self._timer_moved.set()
@@ -224,8 +224,8 @@ class ChannelMux:
                     driver.changed(now)
 
     def _drop_orphans(self) -> None:
-        self._table.drop_orphans()
-        self._orphan_share.hold(self._table.held_bytes)
+        self._table.orphans.clear()
+        self._orphan_share.hold(0)
 
     def _start(self, key: ChannelKey, peer: NymAddress | SenderTag) -> ChannelDriver:
         """Begin to send for a channel."""

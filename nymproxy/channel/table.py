@@ -17,6 +17,7 @@ from nymproxy.channel.link import Admission, ChannelLink, LinkContext, Stray
 from nymproxy.channel.machine import ChannelMachine
 from nymproxy.channel.orphans import Orphans
 from nymproxy.channel.segment import NUMBERED_KINDS, ChannelId, Segment, SegmentKind
+from nymproxy.channel.spent_ids import SpentIds
 from nymproxy.channel.tombstones import Tombstones
 from nymproxy.errors import ChannelFormatError, ListenerAlreadyTaken, ResetCode
 
@@ -40,6 +41,11 @@ class ChannelKey(NamedTuple):
     protocol: str
     tag: SenderTag | None
     channel_id: ChannelId
+
+    def to_bytes(self) -> bytes:
+        """Return all of it, unlike its text."""
+        tag = b"" if self.tag is None else self.tag.value
+        return b"%b/%b/%d" % (self.protocol.encode(), tag, self.channel_id)
 
 
 class ChannelFault(Exception):
@@ -88,9 +94,12 @@ class ChannelTable:
         self._random_bytes = random_bytes
         self._listeners: dict[str, Listener] = {}
         self._unclaimed: OrderedDict[ChannelKey, tuple[Segment, float]] = OrderedDict()
-        self._orphans: Orphans[ChannelKey] = Orphans(self._limits.orphans)
+        self.orphans: Orphans[ChannelKey] = Orphans(self._limits.orphans)
         self._tombstones: Tombstones[ChannelKey] = Tombstones(
-            lifetime=self._limits.tombstone_seconds, limit=self._limits.tombstones
+            lifetime=self._limits.tombstone_seconds,
+            limit=self._limits.tombstones,
+            spent=SpentIds(random_bytes),
+            identify=ChannelKey.to_bytes,
         )
         self.channels: dict[ChannelKey, ChannelMachine] = {}
         self.links: dict[ChannelKey, ChannelLink] = {}
@@ -98,16 +107,6 @@ class ChannelTable:
         self.strays: deque[Stray] = deque()
         self.counters: Counter[str] = Counter()
         """Messages that were dropped, and channels that were refused, by reason."""
-
-    @property
-    def held_bytes(self) -> int:
-        """About what is held for channels that are not there."""
-        unclaimed = sum(len(segment.payload) for segment, _ in self._unclaimed.values())
-        return self._orphans.total_bytes + unclaimed
-
-    def drop_orphans(self) -> None:
-        """Forget the segments that came before the OPEN of their channel."""
-        self._orphans.clear()
 
     # Opening and accepting.
 
@@ -227,7 +226,7 @@ class ChannelTable:
         if tag is None:
             self._drop_unknown(key, protocol, segment, now)
             return None
-        if self._tombstones.get(key, now) is not None:
+        if self._tombstones.covers(key, now):
             self._drop_unknown(key, protocol, segment, now)
             return None
         if segment.kind in _OPENING_KINDS or (
@@ -235,12 +234,12 @@ class ChannelTable:
         ):
             return self._admit(key, segment, tag, now)
         if segment.kind in NUMBERED_KINDS or segment.kind is SegmentKind.PROTECTED:
-            if not self._orphans.add(key, segment, now):
+            if not self.orphans.add(key, segment, now):
                 self._drop("orphan")
         else:
             self._drop("control-without-channel")
             if segment.kind is SegmentKind.RESET:  # it has overtaken what would open the channel
-                self._orphans.remove(key)
+                self.orphans.remove(key)
                 self._tombstones.add(key, tag, now, answers=False)
         return None
 
@@ -263,7 +262,7 @@ class ChannelTable:
         if key in self._unclaimed:
             if segment.kind is SegmentKind.OFFER:  # it opens by itself, and says more
                 self._unclaimed[key] = (segment, self._unclaimed[key][1])
-            elif segment.is_numbered and not self._orphans.add(key, segment, now):
+            elif segment.is_numbered and not self.orphans.add(key, segment, now):
                 self._drop("orphan")
         elif (
             len(self._unclaimed) >= self._limits.unclaimed
@@ -286,7 +285,7 @@ class ChannelTable:
         try:
             machine.attach_listener()
             link = self._linkers[key.protocol].accept(machine, segment, key.tag, now)
-            for orphan in self._orphans.take(key, now):
+            for orphan in self.orphans.take(key, now):
                 link.segment_received(orphan, now)
         except Exception as error:
             raise ChannelFault(key) from error
@@ -334,7 +333,7 @@ class ChannelTable:
 
     def _refuse(self, key: ChannelKey, segment: Segment, now: float, reason: str) -> None:
         self._drop(f"refused-{reason}")
-        self._orphans.remove(key)
+        self.orphans.remove(key)
         if key.tag is None:
             return
         self._tombstones.add(key, key.tag, now, answers=False)
@@ -434,7 +433,7 @@ class ChannelTable:
         while self._next_unclaimed_at <= now:
             key, (segment, _) = self._unclaimed.popitem(last=False)
             self._refuse(key, segment, now, "unclaimed")
-        self._orphans.expire(now)
+        self.orphans.expire(now)
         for linker in self._linkers.values():
             linker.tick(now)
         self._collect(now)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Callable, Hashable
 
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel.link import LastWords
+    from nymproxy.channel.spent_ids import SpentIds
 
 K = TypeVar("K", bound="Hashable")
 
@@ -58,9 +59,25 @@ class Tombstone:
 
 class Tombstones(Generic[K]):
     """Remembers keys for ``lifetime`` seconds, at most ``limit`` of them: the oldest go first, but
-    none that an application still holds."""
+    none that an application still holds. That a key was used up is remembered far longer.
 
-    def __init__(self, *, lifetime: float = 600.0, limit: int = 10_000) -> None:
+    Args:
+        lifetime: in seconds.
+        limit: of stones.
+        spent: remembers the keys after their stones.
+        identify: returns the bytes by which it does.
+    """
+
+    def __init__(
+        self,
+        *,
+        lifetime: float = 600.0,
+        limit: int = 10_000,
+        spent: SpentIds | None = None,
+        identify: Callable[[K], bytes] = lambda key: repr(key).encode(),
+    ) -> None:
+        self._spent = spent
+        self._identify = identify
         self._lifetime = lifetime
         self._limit = limit
         self._stones: OrderedDict[K, Tombstone] = OrderedDict()
@@ -80,6 +97,8 @@ class Tombstones(Generic[K]):
         is_held: bool = False,
     ) -> None:
         """Remember a key from now on; with ``is_held`` at least until :meth:`release`."""
+        if self._spent is not None:
+            self._spent.add(self._identify(key))
         stone = Tombstone(now + self._lifetime, peer, answers, words)
         if is_held and len(self._held) < self._limit:
             self._held[key] = stone
@@ -104,6 +123,12 @@ class Tombstones(Generic[K]):
         """Return the tombstone of a key, if it has one."""
         self._expire(now)
         return self._stones.get(key) or self._held.get(key)
+
+    def covers(self, key: K, now: float) -> bool:
+        """Tell whether a key was used up: it has a tombstone, or had one."""
+        return self.get(key, now) is not None or (
+            self._spent is not None and self._identify(key) in self._spent
+        )
 
     def _expire(self, now: float) -> None:
         while self._stones:

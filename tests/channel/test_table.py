@@ -318,10 +318,13 @@ class TestTombstones:
         assert desk.table.channels == {}
         assert desk.table.counters["after-end"] == 1
 
-    def test_after_ten_minutes_it_may(self) -> None:
+    def test_nor_does_one_after_hours_that_a_gateway_delivers_again(self) -> None:
         desk = self.over()
-        desk.now = 600.0
-        assert desk.receive(open_segment()) == KEY
+        for now in (600.0, 1e6):
+            desk.now = now
+            assert desk.receive(open_segment()) is None
+        assert desk.table.counters["unknown-channel"] == 2
+        assert desk.receive(open_segment(), OTHER_TAG) is not None
 
     def test_data_for_it_is_answered_once_a_minute(self) -> None:
         desk = self.over()
