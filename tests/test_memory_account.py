@@ -8,6 +8,10 @@ from hypothesis import strategies as st
 
 from nymproxy.errors import ConfigurationError
 from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount, MemoryShare
+from nymproxy.mixnet.machine.inbox import Inbox
+from nymproxy.mixnet.messages import Reassembler, ReplyKeyStore
+from nymproxy.mixnet.sphinx import KeyRotation
+from nymproxy.mixnet.traffic import SurbStock
 
 MIB = 1 << 20
 
@@ -99,6 +103,22 @@ def test_a_closed_share_leaves_no_trace() -> None:
     assert account.used_bytes == account.held_by("peer") == 0
     assert not account._owners
     assert not account._common
+
+
+def test_stores_without_an_account_can_be_closed_as_well() -> None:
+    stock = SurbStock(KeyRotation.EVEN, 10)
+    for store in (Inbox(), Reassembler(), ReplyKeyStore(), stock):
+        store.close()
+
+
+def test_an_owner_stays_as_long_as_it_has_shares() -> None:
+    account = MemoryAccount(4 * MIB)
+    first, second = (Holder(account, "peer", MIB) for _ in range(2))
+    first.share.close()
+    assert account.held_by("peer") == MIB
+    second.share.hold(5 * MIB)
+    account.settle()
+    assert (first.times, second.times) == (0, 1)
 
 
 def test_the_default_is_a_share_of_what_there_is() -> None:

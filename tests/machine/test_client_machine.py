@@ -136,6 +136,18 @@ class TestDiscard:
         assert other.delivery.is_sent
         assert alice.outbox.lane_room.total == 0
 
+    def test_what_waits_for_surbs_in_it_goes_as_well(self) -> None:
+        stage = Stage()
+        client, server, tag = meet(stage, 10)
+        doomed = server.send(tag, bytes(30_000), lane=1).delivery
+        other = server.send(tag, b"other", lane=2).delivery
+        server.machine.discard_lane(1)
+        assert isinstance(doomed.error, DeliveryAbandoned)
+        assert server.outbox.tag_room.used(tag) == 1
+        exchange(client, server)
+        assert client.payloads() == [b"other"]
+        assert other.is_acknowledged
+
     def test_a_forgotten_submission_is_out_of_its_reach(self) -> None:
         stage = Stage()
         alice = stage.client("alice", replace(OPEN, lane_packets=1))
@@ -204,6 +216,25 @@ class TestReplies:
         assert server.outbox.tag_room.total > 128
         other = stage.client("other")
         assert all(server.send(other, lane=100 + number).is_admitted for number in range(20))
+
+    def test_when_too_much_waits_for_surbs_the_peer_with_most_loses(self) -> None:
+        stage = Stage()
+        policy = replace(OPEN.surbs, total_waiting=128)
+        server = stage.client("server", replace(OPEN, surbs=policy))
+        tags = []
+        for number in range(3):
+            client = stage.client(f"client {number}")
+            client.send(server, surbs=10)
+            server.hear(client.leave())
+            [message] = server.taken()
+            assert message.sender_tag is not None
+            tags.append(message.sender_tag)
+        large = server.send(tags[0], bytes(160_000)).delivery
+        small = server.send(tags[1], bytes(50_000)).delivery
+        last = server.send(tags[2], bytes(50_000))
+        assert isinstance(large.error, DeliveryAbandoned)
+        assert last.is_admitted
+        assert small.error is None
 
     def test_at_exactly_the_reserve_a_retransmission_leaves_and_a_reply_does_not(self) -> None:
         stage = Stage()

@@ -178,7 +178,7 @@ class ClientMachine:
         """Record that nobody waits for a submission any more. Idempotent."""
         self._waiting.pop(submission, None)
 
-    def discard_lane(self, lane: Lane) -> None:
+    def discard_lane(self, lane: int) -> None:
         """Drop what waits in or for a lane, and retransmissions of it; their deliveries fail."""
         error = DeliveryAbandoned("the lane of the message was discarded")
         for submission in [each for each in self._waiting if each.lane == lane]:

@@ -118,17 +118,16 @@ class Outbox:
             for fragment in fragments:
                 self._lanes.push(message.lane, message.to, fragment)
 
-    def discard_lane(self, lane: Lane) -> None:
-        """Give up everything of a lane, waiting or in flight."""
+    def discard_lane(self, lane: int) -> None:
+        """Give up everything of a caller's lane, waiting or in flight."""
         error = DeliveryAbandoned("the lane of the message was discarded")
         tags = set()
         for message in list(self._messages.get(lane, ())):
             if isinstance(message.to, SenderTag):
                 tags.add(message.to)
             self.give_up(message, error)
-        if not isinstance(lane, ControlLane):
-            for fragment in self._lanes.discard(lane):
-                self._release(fragment)
+        for fragment in self._lanes.discard(lane):
+            self._release(fragment)
         for tag in tags:
             for fragment in self.replies.discard(tag, lane):
                 self._release(fragment)
