@@ -11,7 +11,7 @@ import anyio
 from nymproxy._signal import Signal
 from nymproxy.address import SenderTag
 from nymproxy.channel.protocol import AbortSignal
-from nymproxy.errors import NymError, ResetCode, StreamReset
+from nymproxy.errors import NymError, PhaseTimeout, ResetCode, StreamReset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,6 +128,27 @@ class ChannelDriver:
         """Abort the channel: its peer makes us hold more than any other."""
         self.machine.abort(ResetCode.CANCELLED, "too much is held for this peer")
         self.changed(anyio.current_time())
+
+    async def wait_for(self, is_so: Callable[[], bool]) -> None:
+        """Wait for a condition, or raise the channel's error."""
+        while not is_so():
+            if self.machine.error is not None:
+                raise self.machine.error
+            await self.state.wait()
+
+    async def wait_established(self, timeout: float | None) -> None:
+        """Wait for a sign of the peer, or raise the channel's error.
+
+        Raises:
+            PhaseTimeout: there was none within ``timeout`` seconds.
+        """
+        try:
+            with anyio.fail_after(timeout):
+                await self.wait_for(lambda: self.machine.is_established)
+        except TimeoutError:
+            raise PhaseTimeout(f"the peer did not answer within {timeout} s") from None
+        if self.machine.error is not None:
+            raise self.machine.error
 
     def release(self) -> None:
         """Note that the application has closed or aborted the channel. Idempotent."""

@@ -23,7 +23,7 @@ from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.channel.link import LinkContext
 from nymproxy.channel.strays import StraySender
 from nymproxy.channel.table import ChannelFault, ChannelKey, ChannelTable, Listener
-from nymproxy.errors import ClientDisconnected, NymError, PhaseTimeout, ResetCode, StreamError
+from nymproxy.errors import ClientDisconnected, NymError, ResetCode, StreamError
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.transport import DEFAULT_LANE
 
@@ -346,9 +346,9 @@ class ChannelMux:
         is_open = False
         try:
             if protocol.opens_explicitly:
-                await _wait_for(driver, lambda: machine.first_handed_over_at is not None)
+                await driver.wait_for(lambda: machine.first_handed_over_at is not None)
             if wait:
-                await _wait_established(driver, timeout)
+                await driver.wait_established(timeout)
             is_open = True
         finally:
             if not is_open:
@@ -440,21 +440,3 @@ class ChannelMux:
         for driver in list(self._drivers.values()):
             while not driver.is_done and not is_so(driver.machine):
                 await driver.state.wait()
-
-
-async def _wait_for(driver: ChannelDriver, is_so: Callable[[], bool]) -> None:
-    """Wait for a condition, or raise the channel's error."""
-    while not is_so():
-        if driver.machine.error is not None:
-            raise driver.machine.error
-        await driver.state.wait()
-
-
-async def _wait_established(driver: ChannelDriver, timeout: float | None) -> None:
-    try:
-        with anyio.fail_after(timeout):
-            await _wait_for(driver, lambda: driver.machine.is_established)
-    except TimeoutError:
-        raise PhaseTimeout(f"the peer did not answer within {timeout} s") from None
-    if driver.machine.error is not None:
-        raise driver.machine.error
