@@ -275,9 +275,9 @@ class DialerLink(SealedLink):
         if segment.kind is SegmentKind.RESET:
             frame = self._sealer.seal_early(self._codec.encode(segment), 0)
             return Message(frame, outgoing.surbs, outgoing)
-        frame = self._codec.encode(segment)
         if not segment.is_numbered:
-            return Message(frame, outgoing.surbs, outgoing)
+            return None  # only a peer that has shown NX2 gets such, and it takes them sealed alone
+        frame = self._codec.encode(segment)
         kind = MessageType.FIN if segment.kind is SegmentKind.FIN else MessageType.DATA
         self._prefix.add(kind, segment.payload)
         return self._keep(frame, outgoing, now)

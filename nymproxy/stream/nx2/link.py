@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,7 @@ class _LastWords:
         return [answer]
 
 
-class SealedLink(ChannelLink):
+class SealedLink(ChannelLink, ABC):
     """What dialers and acceptors do alike, once :attr:`sealer` has keys.
 
     Args:
@@ -130,9 +131,9 @@ class SealedLink(ChannelLink):
         self._unknown: dict[int, OutgoingSegment] = {}  # numbered, and not acknowledged
 
     @property
+    @abstractmethod
     def sealer(self) -> Sealer | None:
         """The keys, as soon as there are any."""
-        raise NotImplementedError
 
     @property
     def is_sealed(self) -> bool:
@@ -223,11 +224,9 @@ class SealedLink(ChannelLink):
             self.machine.segment_received(self._codec.decode(opened.frame), now)
 
     def _acknowledged(self, sequence: int, now: float) -> None:
-        outgoing = self._unknown.pop(sequence, None)
-        if outgoing is not None:
-            self.machine.delivery_changed(
-                outgoing, is_sent=True, is_acknowledged=True, error=None, now=now
-            )
+        self.machine.delivery_changed(
+            self._unknown.pop(sequence), is_sent=True, is_acknowledged=True, error=None, now=now
+        )
 
     # What to send.
 

@@ -131,12 +131,24 @@ class Nx2Linker(Linker):
             return None
         return _Admitted(offer, self._openings.judge(offer, self._context.unix_time()))
 
+    def _take_admitted(self, frame: bytes, tag: SenderTag) -> _Admitted:
+        """Return what was judged of an OFFER; of one that others have pushed out, or that comes for
+        a stream that is over, the dialer has to show that it is there.
+
+        Raises:
+            ChannelFormatError: it does not verify.
+        """
+        admitted = self._admitted.pop(frame, None)
+        if admitted is not None:
+            return admitted
+        return _Admitted(read_offer(frame, tag, self._context.address), Verdict.CONFIRM)
+
     def accept(
         self, machine: ChannelMachine, segment: Segment, tag: SenderTag, now: float
     ) -> ChannelLink:
         """See :meth:`Linker.accept`."""
         if segment.kind is SegmentKind.OFFER:
-            admitted = self._admitted.pop(segment.payload)
+            admitted = self._take_admitted(segment.payload, tag)
             opening = Segment(
                 SegmentKind.OPEN,
                 segment.channel_id,
@@ -200,13 +212,10 @@ class Nx2Linker(Linker):
         follows."""
         if segment.kind is not SegmentKind.OFFER:
             return [] if _shows_nx2(segment) else None
-        admitted = self._admitted.pop(segment.payload, None)
-        if admitted is None:
-            try:
-                offer = read_offer(segment.payload, tag, self._context.address)
-            except ChannelFormatError:
-                return []
-            admitted = _Admitted(offer, Verdict.STALE)
+        try:
+            admitted = self._take_admitted(segment.payload, tag)
+        except ChannelFormatError:
+            return []
         sealer = self._sealer(int(segment.channel_id), tag, admitted, is_refused=True)
         return [sealer.accept]
 

@@ -11,6 +11,7 @@ from nymproxy.address import SenderTag
 from nymproxy.channel import PeerMemory, Segment, SegmentKind
 from nymproxy.channel.link import LinkContext, Message
 from nymproxy.channel.table import ChannelTable
+from nymproxy.channel.tombstones import Tombstones
 from nymproxy.errors import (
     DeliveryAbandoned,
     ResetCode,
@@ -19,6 +20,7 @@ from nymproxy.errors import (
     StreamError,
     StreamPeerLost,
     StreamRefused,
+    StreamReset,
 )
 from nymproxy.stream.codec import MAX_SEQUENCE, TYPE_OFFSET, MessageType, StreamFrame
 from nymproxy.stream.nx2.link import EARLY_SECONDS, MAX_EARLY_FRAMES, EarlyFrames
@@ -40,6 +42,7 @@ class End:
     def __init__(self, seed: int, *, skew: float = 0.0, memory: PeerMemory | None = None) -> None:
         source = random.Random(seed)
         self.now = 0.0
+        self.is_connected = True
         self.protocol = StreamProtocol(StreamOptions(seals=True), memory or PeerMemory())
         self.table = ChannelTable(
             [self.protocol],
@@ -49,7 +52,7 @@ class End:
                 lambda to: SENDER,
                 source.randbytes,
                 lambda: UNIX + skew,
-                lambda: True,
+                lambda: self.is_connected,
                 False,
             ),
         )
@@ -195,7 +198,8 @@ def test_an_open_without_an_offer_is_never_shown_and_ends() -> None:
     assert isinstance(pair.acceptor.machine.error, StreamPeerLost)
 
 
-def test_an_offer_that_was_seen_before_ends_its_stream() -> None:
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_an_opening_that_was_seen_before_opens_nothing_that_lasts(is_forgotten: bool) -> None:
     pair = Pair(is_known=False)
     messages = pair.dialer.send()
     for message in messages:
@@ -203,9 +207,12 @@ def test_an_offer_that_was_seen_before_ends_its_stream() -> None:
     (key,) = pair.acceptor.table.links
     pair.acceptor.table.remove(key, SENDER, 0.0)
     pair.acceptor.now = 1000.0  # the tombstone is gone
+    if is_forgotten:  # half a million streams later
+        pair.acceptor.table._tombstones = Tombstones()
     for message in messages:
         pair.acceptor.take(message.payload, SENDER)
-    assert pair.acceptor.machine.error is not None
+    errors = [link.machine.error for link in pair.acceptor.table.links.values()]
+    assert [type(error) for error in errors] == ([StreamReset] if is_forgotten else [])
 
 
 def test_unsealed_data_before_an_offer_without_a_seal_was_forged() -> None:

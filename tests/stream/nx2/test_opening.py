@@ -1,0 +1,350 @@
+"""How a stream gets its keys, message by message, and what gateways can try meanwhile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nymproxy.channel import Segment, SegmentKind
+from nymproxy.errors import ResetCode, StreamAltered, StreamReset
+from nymproxy.stream.codec import MessageType, StreamFrame
+from nymproxy.stream.nx2.accepting import MAX_HELD_FRAMES, AcceptorLink
+from nymproxy.stream.nx2.dialing import VERDICT_SECONDS, DialerLink
+from nymproxy.stream.nx2.link import MAX_EARLY_FRAMES, SealedLink
+from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
+from nymproxy.stream.nx2.sealer import DialerSealer
+from tests.stream.nx2.builders import ADDRESS
+from tests.stream.nx2.test_links import SENDER, UNIX, End, Pair, type_of
+
+if TYPE_CHECKING:
+    from nymproxy.channel.link import Message
+
+MINUTES = int(UNIX // 60)
+
+
+def flipped(payload: bytes, position: int = -1) -> bytes:
+    altered = bytearray(payload)
+    altered[position] ^= 1
+    return bytes(altered)
+
+
+def deliver(messages: list[Message], to: End) -> None:
+    tag = SENDER if to.table._listeners else None
+    for message in messages:
+        to.take(message.payload, tag)
+
+
+def text(end: End) -> bytes:
+    """Return what the application of a stream can read now."""
+    return end.machine.inbound.read(1_000_000) if end.machine.is_readable else b""
+
+
+def sealed_link(end: End) -> SealedLink:
+    link = end.link
+    assert isinstance(link, SealedLink)
+    return link
+
+
+def acceptor_link(pair: Pair) -> AcceptorLink:
+    link = pair.acceptor.link
+    assert isinstance(link, AcceptorLink)
+    return link
+
+
+def dialer_link(pair: Pair) -> DialerLink:
+    link = pair.dialer.link
+    assert isinstance(link, DialerLink)
+    return link
+
+
+def unsealed(pair: Pair, kind: SegmentKind, payload: bytes = b"") -> bytes:
+    """A frame as a gateway can make it: it shows NX2, and has no MAC."""
+    frame = Segment(
+        kind,
+        pair.dialer.machine.channel_id,
+        payload=payload,
+        capabilities=pair.dialer.machine.traits.stamp(
+            Segment(SegmentKind.OPEN, pair.dialer.machine.channel_id)
+        ).capabilities,
+        reset_code=ResetCode.CANCELLED,
+        limit=2**40,
+    )
+    return pair.dialer.protocol.codec.encode(frame)
+
+
+# OFFER and ACCEPT.
+
+
+def test_each_copy_of_an_offer_gets_the_same_accept_once_a_second() -> None:
+    pair = Pair()
+    (offer,) = pair.dialer.send()
+    pair.acceptor.take(offer.payload, SENDER)
+    (accept,) = pair.acceptor.send()
+    pair.acceptor.take(offer.payload, SENDER)
+    pair.acceptor.take(offer.payload, SENDER)
+    assert pair.acceptor.send() == []
+    assert pair.acceptor.link.next_deadline(0.0) == 1.0
+    pair.acceptor.pass_time(1.0)
+    assert pair.acceptor.send() == [accept]
+
+
+def test_another_offer_for_the_same_stream_gets_no_answer() -> None:
+    pair = Pair()
+    (offer,) = pair.dialer.send()
+    pair.acceptor.take(offer.payload, SENDER)
+    pair.acceptor.send()
+    stream_id = int(pair.dialer.machine.channel_id)
+    other = DialerSealer(stream_id, SENDER, ADDRESS, dialer_random=b"o" * 32, is_known=True)
+    pair.acceptor.take(other.offer(MINUTES), SENDER)
+    pair.acceptor.take(flipped(offer.payload), SENDER)
+    pair.acceptor.pass_time(2.0)
+    assert pair.acceptor.send() == []
+    assert len(pair.acceptor.table.links) == 1
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_altered_offer_opens_nothing_and_the_true_one_does(is_known: bool) -> None:
+    pair = Pair(is_known=is_known)
+    *opening, offer = pair.dialer.send()
+    deliver(opening, pair.acceptor)
+    pair.acceptor.take(flipped(offer.payload), SENDER)
+    assert pair.acceptor.send() == []
+    assert all(not link.is_acceptable for link in pair.acceptor.table.links.values())
+    pair.acceptor.take(offer.payload, SENDER)
+    assert [type_of(message) for message in pair.acceptor.send()] == [MessageType.ACCEPT]
+    assert pair.acceptor.link.is_acceptable
+
+
+def test_a_second_accept_changes_nothing() -> None:
+    pair = Pair(is_known=False)
+    pair.dialer.machine.app_wrote(b"prefix")
+    deliver(pair.dialer.send(), pair.acceptor)
+    (accept,) = pair.acceptor.send()
+    pair.dialer.take(accept.payload, None)
+    pair.settle()
+    before = len(pair.dialer.send())
+    pair.dialer.take(accept.payload, None)
+    pair.dialer.pass_time(0.25)
+    assert (before, pair.dialer.send()) == (0, [])  # no second SEAL
+    assert pair.dialer.link.hears_the_peer
+
+
+def test_what_waited_while_the_gateway_was_gone_is_confirmed_before_it_is_shown() -> None:
+    """An OFFER from before may have been replayed: only an answer under the new keys shows it."""
+    pair = Pair(skew=-120.0)
+    pair.acceptor.is_connected = False
+    pair.acceptor.pass_time(1.0)
+    pair.acceptor.is_connected = True
+    listener = pair.acceptor.table._listeners["stream"]
+    pair.dialer.machine.app_wrote(b"early")
+    deliver(pair.dialer.send(), pair.acceptor)  # under the early key, which a replay has, too
+    assert pair.acceptor.table.accept(listener) is None
+    deliver(pair.acceptor.send(), pair.dialer)
+    (confirmation,) = pair.dialer.send()
+    assert type_of(confirmation) is MessageType.ACK
+    pair.acceptor.take(confirmation.payload, SENDER)
+    assert pair.acceptor.table.accept(listener) is not None
+    assert text(pair.acceptor) == b"early"
+
+
+def test_openings_of_one_peer_take_no_opening_from_another() -> None:
+    """Before somebody listens, one peer's many OFFERs cannot push out what another's said."""
+    pair = Pair()
+    late = End(3)
+    (offer,) = pair.dialer.send()
+    late.take(offer.payload, SENDER)
+    for number in range(300):
+        flood = DialerSealer(
+            7, SENDER, ADDRESS, dialer_random=number.to_bytes(32, "big"), is_known=True
+        )
+        late.take(flood.offer(MINUTES), SENDER)
+    listener = late.table.listen(late.protocol, 8, 0.0)
+    assert len(late.table.links) == 2
+    accepts = [message for message in late.send() if type_of(message) is MessageType.ACCEPT]
+    for message in accepts:
+        pair.dialer.take(message.payload, None)
+    pair.dialer.machine.app_wrote(b"hello")
+    deliver(pair.dialer.send(), late)
+    shown = []
+    while (key := late.table.accept(listener)) is not None:
+        shown.append(key.channel_id)
+    assert pair.dialer.machine.channel_id in shown
+
+
+def test_an_opening_that_came_back_after_the_end_is_refused_if_it_verifies() -> None:
+    pair = Pair()
+    (offer,) = pair.dialer.send()
+    for payload in (flipped(offer.payload), offer.payload):
+        acceptor = End(2)
+        acceptor.table.listen(acceptor.protocol, 0, 0.0)  # a full backlog: all are refused
+        acceptor.take(offer.payload, SENDER)
+        (refusal,) = acceptor.send()
+        acceptor.now = 5.0
+        acceptor.take(payload, SENDER)
+        answers = acceptor.send()
+        assert [type_of(message) for message in answers] == (
+            [MessageType.ACCEPT] if payload == offer.payload else []
+        )
+        assert type_of(refusal) is MessageType.ACCEPT
+
+
+# A peer that is not known yet.
+
+
+@pytest.mark.parametrize("writes_late", [False, True])
+def test_a_silent_peer_is_plain_when_the_application_waits_for_it(writes_late: bool) -> None:
+    pair, data = Pair(is_known=False), bytes(2 * MAX_PREFIX_BYTES)
+    dialer = pair.dialer
+    if not writes_late:
+        dialer.machine.app_wrote(data)
+    sent = dialer.send()
+    dialer.pass_time(VERDICT_SECONDS - 1)
+    sent += dialer.send()
+    assert not dialer_link(pair).is_plain
+    assert sum(len(each.payload) for each in sent if each.sequence is not None) <= 70_000
+    dialer.pass_time(1.0)
+    sent += dialer.send()
+    assert dialer_link(pair).is_plain is not writes_late  # else nobody waits for it
+    if writes_late:
+        dialer.machine.app_wrote(data)
+    sent += dialer.send()
+    assert dialer_link(pair).is_plain
+    frames = [StreamFrame.decode(message.payload) for message in sent]
+    payload = [each.payload for each in frames if each.message_type is MessageType.DATA]
+    assert sum(map(len, payload)) == len(data)
+    assert dialer.machine.error is None
+
+
+def test_a_peer_that_has_shown_nx2_is_neither_believed_unsealed_nor_taken_for_plain() -> None:
+    pair = Pair(is_known=False)
+    dialer = pair.dialer
+    dialer.machine.app_wrote(bytes(2 * MAX_PREFIX_BYTES))
+    sent = dialer.send()
+    dialer.take(unsealed(pair, SegmentKind.HELLO), None)
+    for kind in (SegmentKind.DATA, SegmentKind.FIN, SegmentKind.RESET, SegmentKind.WINDOW):
+        dialer.take(unsealed(pair, kind, b"forged"), None)
+    dialer.take(unsealed(pair, SegmentKind.PING), None)
+    assert text(dialer) == b""
+    for _ in range(40):
+        sent += dialer.send()
+        dialer.pass_time(1.0)
+    assert dialer.machine.error is None
+    assert not dialer_link(pair).is_plain
+    assert dialer_link(pair).counters["unsealed"] == 4
+    # Not a byte beyond the 64 KiB, and nothing that the peer would only drop.
+    assert {type_of(each) for each in sent} == {
+        MessageType.OPEN,
+        MessageType.OFFER,
+        MessageType.DATA,
+    }
+    assert sum(len(each.payload) for each in sent if each.sequence is not None) <= 70_000
+
+
+def test_giving_up_before_the_accept_is_told_sealed() -> None:
+    pair = Pair(is_known=False)
+    deliver(pair.dialer.send(), pair.acceptor)
+    pair.dialer.machine.abort(ResetCode.CANCELLED, "")
+    (reset,) = pair.dialer.send()
+    assert StreamFrame.decode(reset.payload).is_sealed
+    pair.acceptor.take(flipped(reset.payload), SENDER)
+    assert pair.acceptor.machine.error is None
+    pair.acceptor.take(reset.payload, SENDER)
+    assert isinstance(pair.acceptor.machine.error, StreamReset)
+
+
+# The SEAL.
+
+
+def until_the_seal(*, alters: bool = False) -> tuple[Pair, list[Message]]:
+    """An unknown peer's stream up to its SEAL, which is on its way with what came behind it."""
+    pair = Pair(is_known=False)
+    pair.dialer.machine.app_wrote(b"prefix")
+    *opening, data = pair.dialer.send()
+    assert type_of(data) is MessageType.DATA
+    deliver(opening, pair.acceptor)
+    pair.acceptor.take(flipped(data.payload) if alters else data.payload, SENDER)
+    deliver(pair.acceptor.send(), pair.dialer)
+    pair.dialer.pass_time(0.25)
+    pair.acceptor.pass_time(0.25)
+    pair.dialer.machine.app_wrote(b", sealed")
+    return pair, pair.dialer.send()
+
+
+def test_an_altered_beginning_is_noticed_at_the_seal() -> None:
+    pair, (seal, *_) = until_the_seal(alters=True)
+    assert text(pair.acceptor) == flipped(b"prefix")
+    pair.acceptor.take(seal.payload, SENDER)
+    assert isinstance(pair.acceptor.machine.error, StreamAltered)
+    (reset,) = pair.acceptor.send()
+    pair.dialer.take(reset.payload, None)
+    error = pair.dialer.machine.error
+    assert isinstance(error, StreamReset)
+    assert error.reset_code is ResetCode.DATA_LOST
+
+
+def test_sealed_data_waits_for_the_seal_of_which_each_copy_is_answered() -> None:
+    pair, (seal, *data) = until_the_seal()
+    deliver(data, pair.acceptor)
+    assert text(pair.acceptor) == b"prefix"
+    pair.acceptor.take(seal.payload, SENDER)
+    assert text(pair.acceptor) == b", sealed"
+    for _ in range(2):
+        answers = pair.acceptor.send()
+        assert MessageType.ACK in map(type_of, answers)
+        pair.acceptor.take(seal.payload, SENDER)
+    assert text(pair.acceptor) == b""
+    deliver(pair.acceptor.send(), pair.dialer)
+    pair.dialer.pass_time(60.0)
+    assert MessageType.SEAL not in map(type_of, pair.dialer.send())
+
+
+def test_copies_that_fill_the_place_before_the_seal_cost_no_byte() -> None:
+    pair, (seal, first) = until_the_seal()
+    for _ in range(MAX_HELD_FRAMES + 100):
+        pair.acceptor.take(first.payload, SENDER)
+    pair.dialer.machine.app_wrote(b", late")
+    deliver(pair.dialer.send(), pair.acceptor)
+    assert len(acceptor_link(pair)._held) == MAX_HELD_FRAMES
+    pair.acceptor.take(seal.payload, SENDER)
+    assert text(pair.acceptor) == b"prefix, sealed"
+    pair.settle(2.0)
+    assert text(pair.acceptor) == b", late"
+    assert pair.acceptor.machine.error is None
+
+
+def test_what_is_sealed_before_the_keys_is_kept_and_no_more_than_that() -> None:
+    pair = Pair()
+    deliver(pair.dialer.send(), pair.acceptor)
+    pair.acceptor.machine.app_wrote(b"overtook")
+    accept, data = pair.acceptor.send()
+    for _ in range(MAX_EARLY_FRAMES + 5):
+        pair.dialer.take(data.payload, None)
+    assert dialer_link(pair).counters["early"] == 5
+    assert text(pair.dialer) == b""
+    pair.dialer.take(accept.payload, None)
+    assert text(pair.dialer) == b"overtook"
+
+
+# Sealed from both sides.
+
+
+def test_unsealed_frames_of_a_sealed_stream_are_dropped_and_counted() -> None:
+    pair = Pair()
+    pair.settle()
+    kinds = (
+        SegmentKind.DATA,
+        SegmentKind.FIN,
+        SegmentKind.RESET,
+        SegmentKind.WINDOW,
+        SegmentKind.PROBE,
+    )
+    for end, tag in ((pair.dialer, None), (pair.acceptor, SENDER)):
+        room = end.machine.outbound.window.room
+        for kind in kinds:
+            end.take(unsealed(pair, kind, b"forged"), tag)
+        assert sealed_link(end).counters["unsealed"] == len(kinds)
+        assert end.machine.error is None
+        assert (text(end), end.machine.is_at_end) == (b"", False)
+        assert end.machine.outbound.window.room == room
+        assert end.send() == []  # neither an answer nor an ASK
