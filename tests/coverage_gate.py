@@ -48,12 +48,6 @@ STILL_MISSING = {
     "nymproxy.mixnet.machine.client_machine": 5,
     "nymproxy.mixnet.storage.files": 2,
     "nymproxy.mixnet.traffic.profile": 2,
-    "nymproxy.stream.nx2.accepting": 5,
-    "nymproxy.stream.nx2.dialing": 37,
-    "nymproxy.stream.nx2.kept": 1,
-    "nymproxy.stream.nx2.link": 22,
-    "nymproxy.stream.nx2.linker": 16,
-    "nymproxy.stream.nx2.peers": 7,
     "nymproxy.stream.traits": 3,
 }
 

@@ -1,0 +1,246 @@
+"""Who is asked, who is answered, and whose streams are ended, over all streams of one client."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from nymproxy.address import NymAddress, SenderTag
+from nymproxy.channel import PeerMemory, Segment, SegmentKind
+from nymproxy.channel.link import ChannelLink, LinkContext
+from nymproxy.channel.machine import ChannelMachine
+from nymproxy.channel.segment import ChannelId
+from nymproxy.errors import ChannelFormatError, ResetCode, StreamDataLost, StreamPeerLost
+from nymproxy.stream.codec import MessageType, StreamCodec
+from nymproxy.stream.nx2.frames import Alive, Ask
+from nymproxy.stream.nx2.liveness import ALIVE_PAUSE_SECONDS, Asker, read_ask, write_alive
+from nymproxy.stream.nx2.peers import ENDED_SECONDS, MAX_ENDED, MAX_STRAYS, PeerWatch
+from nymproxy.stream.traits import StreamOptions, StreamTraits
+from tests.stream.nx2.builders import ADDRESS
+from tests.stream.nx2.test_links import SENDER, Pair, type_of
+from tests.stream.nx2.test_opening import deliver, flipped
+
+OTHER_ADDRESS = replace(ADDRESS, encryption=b"o" * 32)
+DEAD_SECONDS = 100.0
+
+
+def watch(seed: int = 1) -> PeerWatch:
+    source = random.Random(seed)
+    return PeerWatch(
+        LinkContext(ADDRESS, lambda to: SENDER, source.randbytes, lambda: 0.0, lambda: True, False)
+    )
+
+
+def link(stream_id: int) -> ChannelLink:
+    traits = StreamTraits(StreamOptions(seals=True), None, PeerMemory())
+    machine = ChannelMachine(ChannelId(stream_id), traits, is_dialer=False, now=0.0)
+    return ChannelLink(machine, StreamCodec())
+
+
+def ask_of(*stream_ids: int, number: int = 1, tag: SenderTag = SENDER, now: float = 0.0) -> bytes:
+    """The ``number``th ASK of a dialer with these streams."""
+    asker = Asker(tag, ADDRESS, random.Random(number).randbytes, now)
+    asker._number = number - 1
+    for stream_id in stream_ids:
+        asker.add_stream(stream_id, now)
+    asker.ask_now(now)
+    ask = asker.take_due(now)
+    assert ask is not None
+    return ask
+
+
+def answer(watched: PeerWatch, ask: bytes, now: float) -> tuple[bool, ...]:
+    """Ask, and return what the answer says of each stream."""
+    watched.frame_received(ask, SENDER, now)
+    (stray,) = watched.take_strays(now)
+    assert stray.to == SENDER
+    return Alive.decode(0, stray.payload[16:-16]).has_stream
+
+
+def live_on(watched: PeerWatch, peer: SenderTag, heard: ChannelLink, now: float) -> None:
+    """Let ten seconds pass up to now, of which the process slept none, and a stream be heard."""
+    while watched.next_deadline(now - 10.0) < now:
+        watched.take_strays(now - 10.0)
+        watched.verified(peer, heard, now - 10.0)
+    watched.tick(now)
+    watched.verified(peer, heard, now)
+
+
+def first_asks(watched: PeerWatch, peer: NymAddress) -> tuple[list[Ask], float]:
+    """Wait until a peer is asked; returns the question, and when that is."""
+    now, asks = 0.0, list[Ask]()
+    while not asks and now < DEAD_SECONDS:
+        now = watched.next_deadline(now)
+        asks = asks_to(watched, peer, now)
+    return asks, now
+
+
+def asks_to(watched: PeerWatch, peer: NymAddress, now: float) -> list[Ask]:
+    return [
+        read_ask(stray.payload, SENDER, peer)
+        for stray in watched.take_strays(now)
+        if stray.to == peer
+    ]
+
+
+def alive(ask: Ask, peer: NymAddress, *lost: int) -> bytes:
+    has = tuple(stream_id not in lost for stream_id in ask.stream_ids)
+    return write_alive(ask, has, SENDER, peer)
+
+
+# The acceptor.
+
+
+def test_streams_that_ended_in_order_are_known_for_ten_minutes_and_failed_ones_are_not() -> None:
+    watched, live, ended, failed = watch(), link(1), link(2), link(3)
+    for each in (live, ended, failed):
+        watched.verified(SENDER, each, 0.0)
+    failed.machine.fail(StreamDataLost("lost"), ResetCode.DATA_LOST)
+    watched.removed(SENDER, ended)
+    watched.removed(SENDER, failed)
+    watched.next_deadline(0.0)
+    assert answer(watched, ask_of(1, 2, 3, 4), 0.0) == (True, True, False, False)
+    now = 0.0
+    while now < ENDED_SECONDS:
+        now += 10.0
+        live_on(watched, SENDER, live, now)
+    assert answer(watched, ask_of(1, 2, number=2), now) == (True, False)
+
+
+def test_of_ended_streams_only_the_last_ones_are_remembered() -> None:
+    watched = watch()
+    for stream_id in range(MAX_ENDED + 1):
+        each = link(stream_id)
+        watched.verified(SENDER, each, 0.0)
+        watched.removed(SENDER, each)
+    assert answer(watched, ask_of(0, 1, MAX_ENDED), 0.0) == (False, True, True)
+
+
+def test_one_answer_in_two_seconds_and_none_to_a_copy() -> None:
+    watched = watch()
+    watched.verified(SENDER, link(1), 0.0)
+    assert answer(watched, ask_of(1, number=1), 0.0) == (True,)
+    watched.next_deadline(0.0)
+    watched.frame_received(ask_of(1, number=2), SENDER, 1.0)
+    watched.next_deadline(1.0)
+    watched.frame_received(ask_of(1, number=2), SENDER, 1.0 + ALIVE_PAUSE_SECONDS)
+    assert watched.take_strays(1.0 + ALIVE_PAUSE_SECONDS) == []
+    assert answer(watched, ask_of(1, number=3), 1.0 + ALIVE_PAUSE_SECONDS) == (True,)
+
+
+def test_answers_wait_in_a_bounded_place() -> None:
+    watched = watch()
+    for number in range(MAX_STRAYS + 5):
+        tag = SenderTag(number.to_bytes(16, "big"))
+        watched.frame_received(ask_of(1, tag=tag), tag, 0.0)
+    assert len(watched.take_strays(0.0)) == MAX_STRAYS
+
+
+def test_questions_and_answers_count_from_their_own_side_alone() -> None:
+    watched = watch()
+    watched.verified(SENDER, link(1), 0.0)
+    ask = ask_of(1)
+    for frame, tag in (
+        (ask, None),
+        (alive(Ask(1, (1,), bytes(32)), ADDRESS), SENDER),
+        (alive(Ask(1, (1,), bytes(32)), ADDRESS), None),
+        (flipped(ask), SENDER),
+    ):
+        with pytest.raises(ChannelFormatError):
+            watched.frame_received(frame, tag, 0.0)
+    assert watched.take_strays(0.0) == []
+
+
+# The dialer.
+
+
+def test_one_question_names_all_streams_of_a_peer_and_ends_those_it_has_lost() -> None:
+    watched, kept, lost, other = watch(), link(1), link(2), link(3)
+    for peer, each in ((ADDRESS, kept), (ADDRESS, lost), (OTHER_ADDRESS, other)):
+        watched.verified(peer, each, 0.0)
+    (ask,), now = first_asks(watched, ADDRESS)
+    assert set(ask.stream_ids) == {1, 2}
+    watched.frame_received(alive(ask, ADDRESS, 2), None, now)
+    assert isinstance(lost.machine.error, StreamPeerLost)
+    assert (kept.machine.error, other.machine.error) == (None, None)
+    assert watched.take_changed() == [lost]
+    with pytest.raises(ChannelFormatError):
+        watched.frame_received(alive(ask, ADDRESS, 2), None, now)  # answered already
+
+
+def test_each_peer_answers_for_itself() -> None:
+    watched, first, second = watch(), link(1), link(2)
+    watched.verified(OTHER_ADDRESS, first, 0.0)
+    watched.verified(ADDRESS, second, 0.0)
+    (ask,), now = first_asks(watched, ADDRESS)
+    watched.frame_received(alive(ask, ADDRESS, 2), None, now)
+    assert first.machine.error is None
+    assert isinstance(second.machine.error, StreamPeerLost)
+
+
+def test_a_dead_peer_ends_all_its_streams_but_keeps_the_errors_they_had() -> None:
+    watched, live, failed = watch(), link(1), link(2)
+    error = StreamDataLost("lost")
+    for each in (live, failed):
+        watched.verified(ADDRESS, each, 0.0)
+    failed.machine.fail(error, ResetCode.DATA_LOST)
+    now = 0.0
+    while now < DEAD_SECONDS:
+        assert live.machine.error is None
+        watched.take_strays(now)
+        now = min(watched.next_deadline(now), DEAD_SECONDS)
+        watched.tick(now)
+    assert isinstance(live.machine.error, StreamPeerLost)
+    assert failed.machine.error is error
+    assert watched.take_changed() == [live]
+
+
+def test_the_last_of_two_streams_that_ends_ends_the_questions() -> None:
+    watched, first, second = watch(), link(1), link(2)
+    for each in (first, second):
+        watched.verified(ADDRESS, each, 0.0)
+    watched.removed(ADDRESS, first)
+    watched.removed(ADDRESS, first)
+    (ask,), now = first_asks(watched, ADDRESS)
+    assert ask.stream_ids == (2,)
+    watched.removed(ADDRESS, second)
+    for _ in range(20):
+        now += 10.0
+        watched.tick(now)
+        assert watched.take_strays(now) == []
+        watched.next_deadline(now)
+    assert watched.take_changed() == []
+
+
+def test_a_hint_about_a_peer_that_was_never_heard_asks_nobody() -> None:
+    """A gateway forges a RESET before the ACCEPT has come: the stream waits on."""
+    pair = Pair()
+    opening = pair.dialer.send()
+    reset = Segment(
+        SegmentKind.RESET, pair.dialer.machine.channel_id, reset_code=ResetCode.UNKNOWN_STREAM
+    )
+    pair.dialer.take(pair.dialer.protocol.codec.encode(reset), None)
+    pair.dialer.table.tick(pair.dialer.now)
+    assert pair.dialer.send() == []
+    deliver(opening, pair.acceptor)
+    pair.settle()
+    assert pair.dialer.link.hears_the_peer
+
+
+def test_an_altered_question_gets_no_answer_and_ends_nothing() -> None:
+    pair = Pair()
+    pair.settle()
+    asks = []
+    for _ in range(20):
+        pair.dialer.table.next_deadline(pair.dialer.now)  # the process sleeps no longer
+        pair.dialer.pass_time(1.0)
+        asks += [each for each in pair.dialer.send() if type_of(each) is MessageType.ASK]
+    pair.acceptor.take(flipped(asks[0].payload), SENDER)
+    assert pair.acceptor.send() == []
+    deliver(asks[:1], pair.acceptor)
+    (said,) = pair.acceptor.send()
+    assert type_of(said) is MessageType.ALIVE
+    pair.dialer.take(flipped(said.payload), None)
+    assert pair.dialer.machine.error is None
