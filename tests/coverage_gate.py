@@ -31,26 +31,6 @@ NO_PRODUCT = ("nymproxy.localnet", "nymproxy.testing")
 # Modules without I/O that only tests of whole proxies reach: the core tests leave them out.
 BEYOND_CORE = {"nymproxy.legacy.background", "nymproxy.legacy.wire"}
 
-# How many lines and branches a module may lack still: rooms that are being built. A number may
-# only fall, and a module that lacks nothing in `make coverage` is taken off.
-STILL_MISSING = {
-    "nymproxy.channel.inbound": 8,
-    "nymproxy.channel.machine": 7,
-    "nymproxy.channel.outbound": 10,
-    "nymproxy.channel.protocol": 6,
-    "nymproxy.channel.table": 22,
-    "nymproxy.channel.tombstones": 1,
-    "nymproxy.legacy.limits": 2,
-    "nymproxy.legacy.protocol": 1,
-    "nymproxy.mixnet.directory.details": 6,
-    "nymproxy.mixnet.directory.dotenv": 2,
-    "nymproxy.mixnet.directory.topology": 9,
-    "nymproxy.mixnet.machine.client_machine": 5,
-    "nymproxy.mixnet.storage.files": 2,
-    "nymproxy.mixnet.traffic.profile": 2,
-    "nymproxy.stream.traits": 3,
-}
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -103,11 +83,9 @@ def complaints(modules: list[Measured], *, core: bool, readme: str) -> list[str]
     unmeasured = pure - {each.module for each in modules}
     found = [f"{module} was not measured" for module in sorted(unmeasured)]
     for each in modules:
-        if each.module in pure and len(each.missing) > STILL_MISSING.get(each.module, 0):
+        if each.module in pure and each.missing:
             where = ", ".join(each.missing)
             found.append(f"{each.module} does no I/O and is not covered at {where}")
-        if each.module in STILL_MISSING and not each.missing and not core:
-            found.append(f"{each.module} lacks nothing any more: take it off STILL_MISSING")
     if core:
         return found
     whole = percent(modules)

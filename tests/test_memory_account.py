@@ -80,6 +80,16 @@ def test_a_holder_that_holds_on_does_not_stop_the_others() -> None:
     assert account.used_bytes == 4 * MIB
 
 
+def test_what_cannot_be_reclaimed_counts_and_others_pay_for_it() -> None:
+    account = MemoryAccount(4 * MIB)
+    fixed = account.share("largest")
+    fixed.hold(3 * MIB)
+    other = Holder(account, "other", 2 * MIB)
+    account.settle()
+    assert (fixed.held_bytes, other.times) == (3 * MIB, 1)
+    assert account.used_bytes == account.held_by("largest") == 3 * MIB
+
+
 def test_giving_back_may_lead_to_another_call() -> None:
     account = MemoryAccount(4 * MIB)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import sys
 from typing import TYPE_CHECKING
 
 from nymproxy import _memory_limit
@@ -48,6 +51,22 @@ def test_the_least_of_all_counts_and_it_is_kept_in_bounds(monkeypatch: pytest.Mo
     assert limits() == 1024 * MIB
     assert limits(800 * MIB, 2000 * MIB) == 200 * MIB
     assert limits(MIB) == 16 * MIB
+
+
+def test_another_system_has_no_control_groups_no_limits_and_names_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_memory_limit, "_OWN_CGROUPS", tmp_path / "missing")
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert default_memory_limit.__wrapped__() <= 1024 * MIB
+    monkeypatch.delattr(os, "sysconf")
+    assert default_memory_limit.__wrapped__() == 256 * MIB  # a quarter of a gigabyte
+
+
+def test_the_limits_of_the_process_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {resource.RLIMIT_AS: resource.RLIM_INFINITY, resource.RLIMIT_DATA: 400 * MIB}
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limits[kind], -1))
+    assert _memory_limit._process_limits() == [400 * MIB]
 
 
 def test_this_machine() -> None:

@@ -22,12 +22,7 @@ FOLDERS = {"nymproxy": "tests", "nymproxy_migrate": "migrate", "mixnet": "client
 REACHED: dict[str, tuple[str, str]] = {
     "nymproxy._httpcore_backend": ("directory/test_client.py", "how DirectoryClient connects"),
     # The channel: one machine whose parts have no meaning alone.
-    "nymproxy.channel.controls": ("channel/test_machine.py", "a part of ChannelMachine"),
     "nymproxy.channel.idle": ("channel/test_machine.py", "a part of ChannelMachine"),
-    "nymproxy.channel.inbound": ("channel/test_machine.py", "a half of ChannelMachine"),
-    "nymproxy.channel.outbound": ("channel/test_machine.py", "a half of ChannelMachine"),
-    "nymproxy.channel.protocol": ("channel/test_table.py", "what codecs and rules have to be"),
-    "nymproxy.channel.quirks": ("legacy/test_order.py", "legacy has the only ones"),
     "nymproxy.channel.driver": ("channel/test_mux.py", "the task that ChannelMux runs"),
     "nymproxy.channel.strays": ("channel/test_mux.py", "a task that ChannelMux runs"),
     # NX2's link is two machines and what joins them; alone, neither end does anything.
@@ -49,7 +44,6 @@ REACHED: dict[str, tuple[str, str]] = {
     # A mixnet of nodes is tested as its clients see it: directory, gateway, packets, faults.
     "nymproxy.localnet.*": ("localnet", "parts of a running network"),
     "nymproxy.testing._memory_*": ("testing/test_memory.py", "parts of MemoryNetwork"),
-    "nymproxy.testing._simulated_*": ("testing/test_simulator.py", "parts of the simulator"),
     "nymproxy.testing.pytest_plugin": ("testing/test_localnet_fixture.py", "pytest loads it"),
     # nymproxy-migrate: tests put a tree in front of it, and look at what it says and writes.
     "nymproxy_migrate.*": ("migrate", "a step of scan, plan, rewrite or rollback"),

@@ -334,8 +334,7 @@ class ChannelTable:
     def _refuse(self, key: ChannelKey, segment: Segment, now: float, reason: str) -> None:
         self._drop(f"refused-{reason}")
         self.orphans.remove(key)
-        if key.tag is None:
-            return
+        assert key.tag is not None
         self._tombstones.add(key, key.tag, now, answers=False)
         answers = self._linkers[key.protocol].refuse(segment, key.tag)
         if answers is None:

@@ -117,18 +117,3 @@ async def test_small_layers_are_warned_about(
     said = [record for record in caplog.records if "hide among few ways" in record.getMessage()]
     assert len(said) == (0 if is_localnet else 1)
     assert MINIMUM_LAYER_NODES > 1
-
-
-@pytest.mark.parametrize(
-    ("name", "url", "expected"),
-    [
-        ("localnet", "http://127.0.0.1:1/api", True),
-        ("localnet", "http://[::1]:1/api", True),
-        ("localnet", "http://127.0.0.1.example/api", False),
-        ("localnet", "http://203.0.113.1/api", False),
-        ("localnet", "http://localhost/api", False),
-        ("mainnet", "http://127.0.0.1:1/api", False),
-    ],
-)
-def test_a_name_alone_makes_no_localnet(name: str, url: str, expected: bool) -> None:
-    assert NetworkDetails(name, (ApiUrl(url),), "").is_localnet is expected

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from nymproxy.channel import Capability, PeerMemory, Segment, SegmentKind
+from nymproxy.channel import (
+    AbortSignal,
+    Capability,
+    ChannelRules,
+    EndSignal,
+    PeerMemory,
+    PeerTraits,
+    Segment,
+    SegmentKind,
+)
+from nymproxy.channel.machine import ChannelMachine
 from nymproxy.errors import (
     ClientDisconnected,
     DeliveryAbandoned,
@@ -56,6 +66,21 @@ def negotiated(**rules: Any) -> Bench:
 
 def payloads(segments: list[Segment]) -> list[int]:
     return [len(segment.payload) for segment in segments if segment.kind is DATA]
+
+
+PLAIN_RULES = ChannelRules(has_open=False)
+
+
+class _KnowsEnds(PeerTraits):
+    """A peer that takes FIN for its own end, and for an abort."""
+
+    @property
+    def end_signal(self) -> EndSignal:
+        return EndSignal.FIN
+
+    @property
+    def abort_signal(self) -> AbortSignal:
+        return AbortSignal.FIN
 
 
 class TestSending:
@@ -412,6 +437,29 @@ class TestResets:
         bench.receive(control(SegmentKind.RESET), fin(0))
         assert failure(bench) is None
         assert not bench.machine.inbound.has_ended
+
+    def test_a_peer_that_knows_ends_only_is_told_one_at_once(self) -> None:
+        """What was not handed over is dropped before it, and nothing holds it up."""
+        machine = ChannelMachine(ID, _KnowsEnds(PLAIN_RULES), is_dialer=False, now=0.0)
+        for _ in range(5):
+            machine.app_wrote(bytes(32 * KIB))
+            machine.next_outgoing(0.0)  # the fifth waits for the transport
+        machine.abort(ResetCode.CANCELLED, "")
+        outgoing = machine.next_outgoing(0.0)
+        assert outgoing is not None
+        assert (outgoing.segment.kind, outgoing.segment.sequence) == (FIN, 4)
+        assert machine.next_outgoing(0.0) is None
+        assert machine.is_over
+
+    def test_such_a_peer_is_not_told_a_second_end(self) -> None:
+        machine = ChannelMachine(ID, _KnowsEnds(PLAIN_RULES), is_dialer=False, now=0.0)
+        machine.app_finished()
+        outgoing = machine.next_outgoing(0.0)
+        assert outgoing is not None
+        assert outgoing.segment.kind is FIN
+        machine.abort(ResetCode.CANCELLED, "")
+        assert machine.next_outgoing(0.0) is None
+        assert machine.is_over
 
 
 class TestDeliveries:

@@ -211,6 +211,27 @@ class TestTombstones:
         assert stones.get("a", 600) is None
         assert len(stones) == 0
 
+    def test_what_is_held_outlasts_its_time_and_begins_it_when_it_is_let_go(self) -> None:
+        stones: Tombstones[str] = Tombstones(limit=1)
+        stones.add("held", TAG, 0, answers=True, is_held=True)
+        stones.add("too many", TAG, 0, answers=True, is_held=True)
+        assert stones.get("too many", 600) is None
+        assert stones.get("held", 5000) is not None
+        for now in (5000, 5500):  # the second time changes nothing
+            stones.release("held", now)
+        stones.release("unknown", 5000)
+        assert stones.get("held", 5599) is not None
+        assert stones.get("held", 5600) is None
+        assert len(stones) == 0
+
+    def test_an_opening_is_answered_once_a_second(self) -> None:
+        stones: Tombstones[str] = Tombstones()
+        stones.add("a", TAG, 0, answers=False)
+        stone = stones.get("a", 1)
+        assert stone is not None
+        answered = [stone.may_answer_offer(at / 10) for at in range(10, 31)]
+        assert [at for at, is_answered in enumerate(answered) if is_answered] == [0, 10, 20]
+
     def test_the_oldest_go_when_there_are_too_many(self) -> None:
         stones: Tombstones[int] = Tombstones(limit=10_000)
         for number in range(10_001):

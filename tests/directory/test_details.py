@@ -69,3 +69,29 @@ def test_files_that_cannot_be_read(tmp_path: Path, content: bytes | None, compla
         path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=complaint):
         NetworkDetails.from_env_file(path, {})
+
+
+def test_no_more_than_a_mebibyte_of_a_file_is_read(tmp_path: Path) -> None:
+    """Whatever is named as the file, /dev/zero included, is not read for ever."""
+    path = tmp_path / "some.env"
+    path.write_bytes(b"#" * (1024 * 1024 + 1))
+    with pytest.raises(ConfigurationError, match="larger than 1048576 bytes"):
+        NetworkDetails.from_env_file(path, {})
+    path.write_bytes(b"NYM_API=https://example.org\n".ljust(1024 * 1024, b"\n"))
+    assert NetworkDetails.from_env_file(path, {}).nym_api_urls == (ApiUrl("https://example.org/"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "expected"),
+    [
+        ("localnet", "http://127.0.0.1:1/api", True),
+        ("localnet", "http://[::1]:1/api", True),
+        ("localnet", "http://127.0.0.1.example/api", False),
+        ("localnet", "http://203.0.113.1/api", False),
+        ("localnet", "http://localhost/api", False),
+        ("mainnet", "http://127.0.0.1:1/api", False),
+        ("localnet", "http://[::1", False),
+    ],
+)
+def test_a_name_alone_makes_no_localnet(name: str, url: str, expected: bool) -> None:
+    assert NetworkDetails(name, (ApiUrl(url),), "").is_localnet is expected

@@ -165,3 +165,12 @@ def test_arbitrary_text_never_crashes(text: str, environ: dict[str, str]) -> Non
 def test_single_quotes_keep_any_text(variables: dict[str, str]) -> None:
     text = "".join(f"{key}='{value}'\n" for key, value in variables.items())
     assert read(text) == variables
+
+
+def test_what_substitution_makes_of_a_small_file_is_bounded() -> None:
+    """Thirty lines that double each other would be a gigabyte."""
+    doubling = "A0=0123456789abcdef\n" + "".join(
+        f"A{number + 1}=$A{number}$A{number}\n" for number in range(30)
+    )
+    with pytest.raises(ConfigurationError, match="substitutes more than 1048576 characters"):
+        read(doubling)

@@ -125,3 +125,26 @@ def test_equality_is_about_routes() -> None:
     assert worse.topology() == Network().topology()
     assert Network(rotation_id=3).topology() != Network().topology()
     assert Network(mixnodes=[node(1, mix_port=1)]).topology() != Network().topology()
+
+
+def test_the_own_gateway_is_left_out_of_the_middle_under_all_its_names() -> None:
+    """A directory can list one node under several ids: what shares its key or address goes."""
+    twin = node(6, ed25519_identity_pubkey=str(identity(1)))
+    other = Network(mixnodes=[node(i) for i in (1, 2, 3, 7)] + [twin])
+    topology = with_roles(other, layer1=[1, 7], layer2=[2, 6], layer3=[3])
+    without = topology.without_mix(identity(1))
+    assert without.rewarded_set.layers == ((7,), (2,), (3,))
+    assert (topology.smallest_layer, without.smallest_layer) == (1, 1)
+    assert without.egress(identity(1)) == topology.egress(identity(1))
+    for gateway in (identity(4), identity(9)):  # no mix node, and none of this network
+        assert topology.without_mix(gateway) is topology
+
+
+def test_a_gateway_that_is_a_mix_node_ends_its_routes_and_mixes_none_of_them() -> None:
+    network = Network(mixnodes=[node(i) for i in (1, 2, 3, 6)])
+    topology = with_roles(network, layer1=[1, 6])
+    for _ in range(20):
+        route = topology.route_to(identity(1), system_random_bytes)
+        assert [hop.address.port for hop in route] == [10006, 10002, 10003, 10001]
+    with pytest.raises(TopologyUnavailable, match="only mix node of a layer"):
+        topology.route_to(identity(2), system_random_bytes)

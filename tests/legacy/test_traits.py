@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from nymproxy.address import SenderTag
 from nymproxy.channel import (
     AbortSignal,
     Capability,
@@ -18,7 +19,10 @@ from nymproxy.channel import (
     Segment,
     SegmentKind,
 )
+from nymproxy.channel.link import Admission, LinkContext
+from nymproxy.channel.machine import ChannelMachine
 from nymproxy.errors import ConfigurationError
+from nymproxy.legacy.message import Data, ProxiedMessage
 from nymproxy.legacy.protocol import LegacyProtocol
 from nymproxy.legacy.quirks import OldClientQuirks
 from nymproxy.legacy.traits import ClientTraits, LegacySettings, ServerTraits
@@ -232,6 +236,24 @@ def test_both_sides_know_ends() -> None:
     assert dial().may_send(SegmentKind.FIN)
     assert not dial().may_send(SegmentKind.RESET)
     assert answer(V4).peer_signals_end
+    assert answer(V8).may_send(SegmentKind.RESET)
+    assert not answer(V4).may_send(SegmentKind.RESET)  # it may write data again, without end
+
+
+def test_sessions_are_never_sealed() -> None:
+    """The format has no room for it: the links are plain ones, whatever the client can."""
+    protocol = LegacyProtocol()
+    able = LinkContext(
+        SERVER, lambda _: SenderTag(bytes(16)), bytes, lambda: 0.0, lambda: True, is_restored=False
+    )
+    for context in (None, able):
+        linker = protocol.linker(context)
+        assert linker.admit(DATA, SenderTag(bytes(16)), 0.0) is Admission.TAKE
+        machine = ChannelMachine(V8, dial(), is_dialer=True, now=0.0)
+        machine.app_wrote(b"x")
+        message = linker.dial(machine, SERVER, 0.0).next_message(0.0)
+        assert message is not None
+        assert ProxiedMessage.decode(message.payload).message == Data(b"x")
 
 
 def test_a_trailer_with_other_abilities_makes_no_server_modern() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -31,8 +32,12 @@ from nymproxy.mixnet.records import MAX_MESSAGE_BYTES, Received
 from nymproxy.mixnet.traffic import DEFAULT, WindowLimits
 from tests.machine.driver import OPEN, HandClient, Stage, exchange, meet
 
+if TYPE_CHECKING:
+    from nymproxy.testing._pretended_packets import PretendedPacket
+
 STRANGER = SenderTag(bytes(16))
 OVERLAP_SECONDS = 3600.0
+SCHEDULED = replace(DEFAULT, header_pool_size=0, loop_cover_delay_seconds=None)
 
 
 def pair() -> tuple[Stage, HandClient, HandClient]:
@@ -184,6 +189,26 @@ class TestReplies:
         exchange(client, server)
         assert client.payloads() == [b"answer"]
         assert client.machine.counters.sent["additional-surbs"] > 0
+
+    def test_nobody_gets_surbs_for_what_is_asked_in_the_name_of_another(self) -> None:
+        """Else whoever holds a SURB of ours could have them sent, and paid for, anywhere."""
+        stage = Stage()
+        client, server, tag = meet(stage, 10)
+        victim = stage.client("victim")
+        server.machine._composer._address = victim.address
+        server.send(tag, b"answer")
+        client.hear(server.leave())
+        assert server.machine.counters.sent == {"surb-request": 1}
+        assert not client.machine.has_chores
+        exchange(client, victim)
+        assert "additional-surbs" not in client.machine.counters.sent
+
+    def test_the_tag_that_a_server_knows_us_by_can_be_asked_for(self) -> None:
+        stage = Stage()
+        client, server, tag = meet(stage, 10)
+        other = stage.client("other")
+        assert client.machine.sender_tag_for(server.address) == tag
+        assert client.machine.sender_tag_for(other.address) != tag
 
     def test_a_sender_of_a_message_without_surbs_is_known(self) -> None:
         stage = Stage()
@@ -399,6 +424,24 @@ class TestUnbuilt:
         assert delivery.error is error
         assert sum(alice.machine.counters.unbuilt.values()) == 1
         assert alice.machine.next_deadline() == math.inf
+
+    def test_a_copy_that_cannot_be_built_is_counted_and_costs_its_message_nothing(self) -> None:
+        stage = Stage()
+        alice, bob = stage.client("alice", SCHEDULED), stage.client("bob")
+        delivery = alice.send(bob).delivery
+        packets: list[PretendedPacket] = []
+        while not delivery.is_sent:
+            stage.now = alice.machine.next_departure()
+            packets += alice.leave(1)
+        before = sum(alice.machine.counters.sent.values())
+        alice.maker.error = TopologyUnavailable("none")
+        stage.now = alice.machine.next_departure()
+        assert alice.leave(1) == []  # neither the copy nor cover in its place
+        assert alice.machine.counters.unbuilt == {"topology-unavailable": 2}
+        assert sum(alice.machine.counters.sent.values()) == before
+        alice.maker.error = None
+        alice.acked(packets)
+        assert delivery.is_acknowledged
 
     def test_cover_that_cannot_be_built_is_counted(self) -> None:
         stage = Stage()

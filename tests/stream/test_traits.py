@@ -228,3 +228,31 @@ def test_hello_and_pings_need_a_reason() -> None:
 @pytest.mark.parametrize("kind", [SegmentKind.OPEN, SegmentKind.DATA, SegmentKind.OPEN_ACK])
 def test_what_every_peer_knows_is_always_sent(kind: SegmentKind) -> None:
     assert dialer().may_send(kind)
+
+
+def test_an_ability_that_is_withheld_is_neither_shown_nor_used() -> None:
+    options = StreamOptions(seals=True)
+    peer = dialer(options)
+    assert peer.stamp(PLAIN).capabilities == FULL_SUPPORT | Capability.NX2
+    peer.segment_received(replace(PLAIN, capabilities=FULL_SUPPORT | Capability.NX2))
+    assert not peer.is_known_without(Capability.NX2)
+    peer.withhold(Capability.NX2)
+    peer.withhold(Capability.FLOW_CONTROL)
+    assert peer.stamp(PLAIN).capabilities == Capability.END_SIGNALS
+    assert peer.capabilities == Capability.END_SIGNALS
+    assert flow(peer) is False
+
+
+def test_without_extensions_there_is_nothing_to_withhold() -> None:
+    peer = dialer(StreamOptions(extensions=False, seals=True))
+    peer.withhold(Capability.NX2)
+    assert peer.stamp(PLAIN) == PLAIN
+    assert peer.is_known_without(Capability.NX2)
+
+
+def test_what_an_address_has_shown_before_is_known_of_its_next_stream() -> None:
+    memory = PeerMemory()
+    assert not dialer(memory=memory).is_known_without(Capability.NX2)  # nothing is known
+    dialer(memory=memory).segment_received(SHOWING)
+    assert dialer(memory=memory).is_known_without(Capability.NX2)
+    assert not dialer(memory=memory).is_known_without(Capability.FLOW_CONTROL)

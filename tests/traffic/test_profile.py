@@ -61,6 +61,8 @@ def test_profiles_can_be_derived() -> None:
         {"ack_wait_addition_seconds": 0.0},
         {"retransmission_backoff": 0.9},
         {"maximum_retransmissions": -1},
+        {"copies": -1},
+        {"copies": 3},
         {"lane_packets": 0},
         {"lane_packets": 10, "total_packets": 9},
         {"header_pool_size": -1},
