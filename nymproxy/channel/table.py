@@ -259,15 +259,17 @@ class ChannelTable:
         listener = self._listeners.get(key.protocol)
         if listener is not None:
             return self._opened_by_peer(key, segment, now)
+        is_large = len(segment.payload) > self._limits.unclaimed_payload_bytes
         if key in self._unclaimed:
-            if segment.kind is SegmentKind.OFFER:  # it opens by itself, and says more
-                self._unclaimed[key] = (segment, self._unclaimed[key][1])
-            elif segment.is_numbered and not self.orphans.add(key, segment, now):
+            waiting, since = self._unclaimed[key]
+            kinds = (waiting.kind, segment.kind)
+            if kinds == (SegmentKind.OPEN, SegmentKind.OFFER) and not is_large:
+                self._unclaimed[key] = (segment, since)  # it opens by itself, and says more
+            elif not segment.is_numbered:
+                self._drop("duplicate-open")
+            elif not self.orphans.add(key, segment, now):
                 self._drop("orphan")
-        elif (
-            len(self._unclaimed) >= self._limits.unclaimed
-            or len(segment.payload) > self._limits.unclaimed_payload_bytes
-        ):
+        elif len(self._unclaimed) >= self._limits.unclaimed or is_large:
             self._refuse(key, segment, now, "unclaimed")
         else:
             self._unclaimed[key] = (segment, now)

@@ -16,6 +16,7 @@ from nymproxy.stream.nx2.accepting import AcceptorLink
 from nymproxy.stream.nx2.dialing import DialerLink
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.nx2.frames import RANDOM_LENGTH, Accept, Offer
+from nymproxy.stream.nx2.keys import MAC_LENGTH
 from nymproxy.stream.nx2.openings import Openings, Verdict
 from nymproxy.stream.nx2.peers import PeerWatch
 from nymproxy.stream.nx2.sealer import AcceptorSealer, DialerSealer, read_offer
@@ -62,7 +63,7 @@ class Nx2Linker(Linker):
         self._openings = Openings(started_at)
         self._watch = PeerWatch(context)
         self._was_connected = True
-        self._admitted: OrderedDict[bytes, _Admitted] = OrderedDict()
+        self._admitted: OrderedDict[bytes, Verdict] = OrderedDict()  # by the OFFER's MAC
         self._peers: dict[ChannelLink, NymAddress | SenderTag] = {}
 
     # Dialing.
@@ -111,7 +112,7 @@ class Nx2Linker(Linker):
         admitted = self._judge(segment.payload, tag)
         if admitted is None or admitted.verdict is Verdict.REPLAYED:
             return Admission.DROP
-        self._admitted[segment.payload] = admitted
+        self._admitted[segment.payload[-MAC_LENGTH:]] = admitted.verdict
         if len(self._admitted) > _MAX_ADMITTED:
             self._admitted.popitem(last=False)
         return Admission.REFUSE if admitted.verdict is Verdict.STALE else Admission.TAKE
@@ -138,10 +139,8 @@ class Nx2Linker(Linker):
         Raises:
             ChannelFormatError: it does not verify.
         """
-        admitted = self._admitted.pop(frame, None)
-        if admitted is not None:
-            return admitted
-        return _Admitted(read_offer(frame, tag, self._context.address), Verdict.CONFIRM)
+        offer = read_offer(frame, tag, self._context.address)
+        return _Admitted(offer, self._admitted.pop(frame[-MAC_LENGTH:], Verdict.CONFIRM))
 
     def accept(
         self, machine: ChannelMachine, segment: Segment, tag: SenderTag, now: float

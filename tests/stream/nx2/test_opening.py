@@ -12,6 +12,7 @@ from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.nx2.accepting import MAX_HELD_FRAMES, AcceptorLink
 from nymproxy.stream.nx2.dialing import VERDICT_SECONDS, DialerLink
 from nymproxy.stream.nx2.link import MAX_EARLY_FRAMES, SealedLink
+from nymproxy.stream.nx2.linker import Nx2Linker
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
 from nymproxy.stream.nx2.sealer import DialerSealer
 from tests.stream.nx2.builders import ADDRESS
@@ -170,6 +171,40 @@ def test_openings_of_one_peer_take_no_opening_from_another() -> None:
     while (key := late.table.accept(listener)) is not None:
         shown.append(key.channel_id)
     assert pair.dialer.machine.channel_id in shown
+
+
+def test_before_somebody_listens_the_first_offer_is_the_opening() -> None:
+    late = End(3)
+    for data in (b"1", b"2"):
+        dialer = DialerSealer(7, SENDER, ADDRESS, dialer_random=data * 32, is_known=True)
+        late.take(dialer.offer(MINUTES, data), SENDER)
+    late.table.listen(late.protocol, 8, 0.0)
+    assert text(late) == b"1"
+    assert late.table.counters["duplicate-open"] == 1
+
+
+def test_what_offers_hold_before_somebody_listens_is_bounded() -> None:
+    pair, late = Pair(is_known=False), End(3)
+    opening, offer = pair.dialer.send()
+    late.take(opening.payload, SENDER)
+    for number in range(20):
+        flood = DialerSealer(
+            int(pair.dialer.machine.channel_id),
+            SENDER,
+            ADDRESS,
+            dialer_random=number.to_bytes(32, "big"),
+            is_known=True,
+        )
+        late.take(flood.offer(MINUTES, bytes(100_000)), SENDER)
+    linker = late.table._linkers["stream"]
+    assert isinstance(linker, Nx2Linker)
+    assert sum(map(len, linker._admitted)) < 1000
+    assert late.table.counters["duplicate-open"] == 20
+    assert sum(len(segment.payload) for segment, _ in late.table._unclaimed.values()) < 1000
+    late.take(offer.payload, SENDER)
+    late.table.listen(late.protocol, 8, 0.0)
+    deliver(late.send(), pair.dialer)
+    assert pair.dialer.link.hears_the_peer
 
 
 def test_an_opening_that_came_back_after_the_end_is_refused_if_it_verifies() -> None:
