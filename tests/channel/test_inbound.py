@@ -97,7 +97,9 @@ def test_messages_behind_a_gap_are_counted_until_it_closes() -> None:
 def test_nothing_that_is_discarded_counts_as_waiting() -> None:
     inbound = direction(Quirks())
     receive(inbound, data(0, b"unread"))
+    assert inbound.unread_bytes == 6
     inbound.discard()
+    assert inbound.unread_bytes == 0
     receive(inbound, data(1, b"later"), fin(2))
     assert inbound.is_discarding
     assert not inbound.is_readable

@@ -410,6 +410,15 @@ class TestResets:
         bench.machine.abort(ResetCode.REFUSED, "again")
         assert bench.pull() == []
 
+    def test_time_does_nothing_to_a_channel_that_has_failed(self) -> None:
+        """Else the silence after it would count as a verdict about the peer."""
+        memory = PeerMemory()
+        bench = Bench(memory=memory)
+        bench.pull()
+        bench.machine.abort(ResetCode.CANCELLED, "")
+        bench.machine.tick(25.0)
+        assert memory.recall(ADDRESS) is None
+
     def test_a_plain_peer_is_told_nothing(self) -> None:
         bench = opened()
         bench.receive(data(0))

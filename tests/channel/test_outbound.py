@@ -134,3 +134,21 @@ def test_an_aborting_end_is_held_up_by_nothing() -> None:
     end = outbound.take_aborting_end(0.0)
     assert (end.segment.kind, end.segment.sequence, end.segment.payload) == (FIN, 0, b"")
     assert outbound.unsent_bytes == 0
+
+
+def test_a_ceiling_of_our_own_holds_until_more_is_known_of_the_peer() -> None:
+    outbound = direction(Peer())
+    outbound.window.ceiling = 4
+    was_at_it = [outbound.is_at_ceiling]  # nothing waits
+    outbound.write(b"abcdef")
+    first = outbound.take(0.0)
+    assert first is not None
+    assert first.segment.payload == b"abcd"
+    was_at_it.append(outbound.is_at_ceiling)
+    assert outbound.next_at(1.0) == math.inf
+    outbound.window.ceiling = None
+    was_at_it.append(outbound.is_at_ceiling)
+    assert was_at_it == [False, True, False]
+    rest = outbound.take(1.0)
+    assert rest is not None
+    assert rest.segment.payload == b"ef"

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nymproxy.channel import Segment, SegmentKind
 from nymproxy.channel.flight import Flight
 from nymproxy.channel.orphans import OrphanLimits, Orphans
 from nymproxy.channel.queues import ReadQueue, WriteQueue
 from nymproxy.channel.serial import serial_distance
 from nymproxy.channel.tombstones import RESET_INTERVAL_SECONDS, Tombstones
 from nymproxy.channel.windows import ReceiveWindow, SendWindow
-from tests.channel.builders import TAG, data
+from tests.channel.builders import ID, TAG, data
 
 MODULI = st.sampled_from([1 << 16, 1 << 32])
 
@@ -273,6 +274,12 @@ class TestOrphans:
         assert orphans.add("a", data(0, b"first"), 0)
         assert not orphans.add("a", data(0, b"second"), 0)
         assert orphans.take("a", 0)[0].payload == b"first"
+
+    def test_sealed_segments_are_all_kept_since_their_place_is_not_known(self) -> None:
+        orphans: Orphans[str] = Orphans(OrphanLimits(frames_per_id=3))
+        sealed = [Segment(SegmentKind.PROTECTED, ID, payload=bytes([each])) for each in range(4)]
+        assert [orphans.add("a", each, 0) for each in sealed] == [True, True, True, False]
+        assert orphans.take("a", 0) == sealed[:3]
 
     def test_age_counts_from_the_first_frame(self) -> None:
         orphans: Orphans[str] = Orphans(OrphanLimits())

@@ -10,7 +10,7 @@ import pytest
 
 from nymproxy.channel import ChannelCodec, ChannelId, Segment, SegmentKind
 from nymproxy.channel.limits import TableLimits
-from nymproxy.channel.link import Admission, ChannelLink, Linker
+from nymproxy.channel.link import Admission, ChannelLink, Linker, Stray
 from nymproxy.channel.orphans import OrphanLimits
 from nymproxy.channel.table import ChannelFault, ChannelKey, ChannelTable, Listener
 from nymproxy.errors import ResetCode
@@ -52,6 +52,7 @@ class Decisions(Linker):
     def __init__(self, codec: ChannelCodec) -> None:
         super().__init__(codec)
         self.accepted: list[Segment] = []
+        self.asked: list[Stray] = []
 
     def admit(self, segment: Segment, tag: SenderTag, now: float) -> Admission:
         return self.admission
@@ -62,6 +63,14 @@ class Decisions(Linker):
         self.accepted.append(segment)
         machine.opened_by(segment, now)
         return Link(machine, self._codec)
+
+    def peer_segment_received(self, segment: Segment, tag: SenderTag | None, now: float) -> None:
+        assert tag is not None
+        self.asked.append(Stray(tag, segment.payload))
+
+    def take_strays(self, now: float) -> list[Stray]:
+        taken, self.asked = self.asked, []
+        return taken
 
     def refuse(self, segment: Segment, tag: SenderTag) -> list[bytes] | None:
         return self.words
@@ -265,6 +274,29 @@ class TestRemoving:
             answered.append(len(desk.resets()))
             desk.table.release(KEY, 5000.0)
         assert answered == [1, 1, 0]
+
+
+class TestPeers:
+    def test_what_belongs_to_a_peer_reaches_no_channel_and_is_answered_outside_of_any(self) -> None:
+        desk = Desk()
+        desk.receive(open_segment())
+        question = Segment(SegmentKind.LIVENESS, ID, payload=b"are you there")
+        assert desk.table._segment_received(desk.protocol, question, TAG, 1.0) is None
+        assert [(each.to, each.payload) for each in desk.table.strays] == [(TAG, question.payload)]
+        assert desk.accept() is None  # it confirms no channel
+
+    def test_an_offer_for_a_channel_that_is_over_is_refused_at_most_once_a_second(self) -> None:
+        desk = Desk()
+        desk.receive(open_segment())
+        desk.table.remove(KEY, TAG, 0.0)
+        desk.decisions.words = [b"no"]
+        offer = Segment(SegmentKind.OFFER, ID, payload=bytes(40))
+        answered = []
+        for now in (1.0, 1.5, 2.0):
+            assert desk.table._segment_received(desk.protocol, offer, TAG, now) is None
+            answered.append([stray.payload for stray in desk.table.strays])
+            desk.table.strays.clear()
+        assert answered == [[b"no"], [], [b"no"]]
 
 
 def test_what_only_a_sealed_link_can_read_means_nothing_to_a_plain_one() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,6 +150,7 @@ def test_r4_a_full_reorder_buffer_fails_the_session() -> None:
     assert reader.received == b""
 
 
+@pytest.mark.timeout(300)  # some seconds of arithmetic, on a machine that may be busy
 def test_d19_70_000_messages_in_one_session() -> None:
     """Ids wrap once; out of order, doubled, and through the codec."""
     client, server = dialer(is_modern=True), acceptor()

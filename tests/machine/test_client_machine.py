@@ -195,6 +195,8 @@ class TestReplies:
         stage = Stage()
         client, server, tag = meet(stage, 10)
         victim = stage.client("victim")
+        client.send(victim, b"hello", surbs=10)  # somebody whom it would answer
+        victim.hear(client.leave())
         server.machine._composer._address = victim.address
         server.send(tag, b"answer")
         client.hear(server.leave())
