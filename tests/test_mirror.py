@@ -25,8 +25,6 @@ REACHED: dict[str, tuple[str, str]] = {
     "nymproxy.channel.idle": ("channel/test_machine.py", "a part of ChannelMachine"),
     "nymproxy.channel.driver": ("channel/test_mux.py", "the task that ChannelMux runs"),
     "nymproxy.channel.strays": ("channel/test_mux.py", "a task that ChannelMux runs"),
-    # NX2's link is two machines and what joins them; alone, neither end does anything.
-    "nymproxy.stream.nx2.*": ("stream/nx2/test_simulation.py", "both ends of a sealed stream"),
     "nymproxy.mixnet.traffic.copies": (
         "machine/test_copies.py",
         "what they bring shows a whole client",
