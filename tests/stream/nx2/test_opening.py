@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nymproxy.channel import Segment, SegmentKind
-from nymproxy.errors import ResetCode, StreamAltered, StreamReset
+from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost, StreamReset
 from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.nx2.accepting import MAX_HELD_FRAMES, AcceptorLink
 from nymproxy.stream.nx2.dialing import VERDICT_SECONDS, DialerLink
@@ -131,6 +131,19 @@ def test_a_second_accept_changes_nothing() -> None:
     assert pair.dialer.link.hears_the_peer
 
 
+def test_a_replayed_accept_is_no_sign_of_life() -> None:
+    pair = Pair()
+    deliver(pair.dialer.send(), pair.acceptor)
+    (accept,) = pair.acceptor.send()
+    pair.dialer.take(accept.payload, None)
+    for _ in range(120):  # nothing else of the acceptor comes any more
+        pair.dialer.send()
+        pair.dialer.table.next_deadline(pair.dialer.now)
+        pair.dialer.pass_time(1.0)
+        pair.dialer.take(accept.payload, None)
+    assert isinstance(pair.dialer.machine.error, StreamPeerLost)
+
+
 def test_what_waited_while_the_gateway_was_gone_is_confirmed_before_it_is_shown() -> None:
     """An OFFER from before may have been replayed: only an answer under the new keys shows it."""
     pair = Pair(skew=-120.0)
@@ -239,8 +252,8 @@ def test_a_silent_peer_is_plain_when_the_application_waits_for_it(writes_late: b
     assert not dialer_link(pair).is_plain
     assert sum(len(each.payload) for each in sent if each.sequence is not None) <= 70_000
     dialer.pass_time(1.0)
-    sent += dialer.send()
     assert dialer_link(pair).is_plain is not writes_late  # else nobody waits for it
+    sent += dialer.send()
     if writes_late:
         dialer.machine.app_wrote(data)
     sent += dialer.send()
@@ -382,4 +395,5 @@ def test_unsealed_frames_of_a_sealed_stream_are_dropped_and_counted() -> None:
         assert end.machine.error is None
         assert (text(end), end.machine.is_at_end) == (b"", False)
         assert end.machine.outbound.window.room == room
+        end.table.tick(end.now)
         assert end.send() == []  # neither an answer nor an ASK
