@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +14,7 @@ from nymproxy_migrate.workers import Failure, limits, pool
 from nymproxy_migrate.workers.pool import Pool, call
 from tests.migrate.workers import jobs
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def results(made: Pool) -> dict[object, object]:
@@ -91,6 +92,17 @@ def test_workers_stay_warm_and_are_replaced_when_they_die() -> None:
     assert isinstance(first, int)
     os.kill(first, signal.SIGKILL)
     assert call(jobs.process_id, 0) != first
+
+
+def test_workers_stay_warm_however_large_the_process_is_that_starts_them() -> None:
+    script = (
+        "from nymproxy_migrate.workers.pool import call\n"
+        "from tests.migrate.workers import jobs\n"
+        "ballast = bytearray(200 << 20)\n"
+        "ballast[::4096] = b'x' * len(ballast[::4096])\n"
+        "assert call(jobs.process_id, 0) == call(jobs.process_id, 0)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
 
 
 def test_a_pool_that_is_left_ends_its_workers() -> None:
