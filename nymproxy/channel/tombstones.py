@@ -7,10 +7,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from nymproxy.address import SenderTag
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.address import NymAddress
     from nymproxy.channel.link import LastWords
     from nymproxy.channel.spent_ids import SpentIds
 
@@ -97,7 +99,8 @@ class Tombstones(Generic[K]):
         is_held: bool = False,
     ) -> None:
         """Remember a key from now on; with ``is_held`` at least until :meth:`release`."""
-        if self._spent is not None:
+        # Only what a peer has opened can be opened again: a client that dials keeps no filter.
+        if self._spent is not None and isinstance(peer, SenderTag):
             self._spent.add(self._identify(key))
         stone = Tombstone(now + self._lifetime, peer, answers, words)
         if is_held and len(self._held) < self._limit:
