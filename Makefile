@@ -36,7 +36,7 @@ test-core: $(VENV)/.installed
 	$(BIN)/coverage combine --quiet
 	$(BIN)/python -m tests.coverage_gate --core
 
-# All tests, in about ZZZ times their time, and the table of rooms.
+# All tests under measurement, which takes several times as long, and the table of rooms.
 coverage: $(VENV)/.installed
 	$(COVERED)
 	$(BIN)/coverage combine --quiet
