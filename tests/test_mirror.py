@@ -24,6 +24,8 @@ REACHED: dict[str, tuple[str, str]] = {
     # The channel: one machine whose parts have no meaning alone.
     "nymproxy.channel.idle": ("channel/test_machine.py", "a part of ChannelMachine"),
     "nymproxy.channel.driver": ("channel/test_mux.py", "the task that ChannelMux runs"),
+    "nymproxy.channel.drivers": ("channel/test_mux.py", "the tasks that ChannelMux runs"),
+    "nymproxy.channel.stray_answers": ("channel/test_table.py", "what ChannelTable lets be said"),
     "nymproxy.channel.strays": ("channel/test_mux.py", "a task that ChannelMux runs"),
     "nymproxy.mixnet.traffic.copies": (
         "machine/test_copies.py",

@@ -21,7 +21,7 @@ IO_MODULES = (
 # re-exports only what is no shell, so nobody pays for I/O who imports a codec.
 SHELLS: dict[str, set[str]] = {
     "nymproxy": {"_background_task", "_dial", "_file_lock", "_httpcore_backend", "_signal"},
-    "nymproxy.channel": {"channel", "driver", "mux", "strays"},
+    "nymproxy.channel": {"acceptor", "channel", "driver", "drivers", "mux", "strays"},
     "nymproxy.forward": {"forwarder", "listener", "sockets"},
     "nymproxy.legacy": {
         "app_connections", "client", "client_pool", "connector", "identities", "server", "session",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.channel.link import ChannelLink, Message
-    from nymproxy.channel.table import ChannelKey
+    from nymproxy.channel.segment import ChannelKey
     from nymproxy.mixnet.transport import Delivery, MessageTransport
 
 logger = logging.getLogger("nymproxy.channel")

@@ -4,10 +4,8 @@ channel by protocol (first byte), sender tag and channel id.
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from itertools import count
 from typing import TYPE_CHECKING
 
 import anyio
@@ -16,16 +14,14 @@ import anyio.lowlevel
 
 from nymproxy._background_task import BackgroundTask
 from nymproxy._signal import Signal
-from nymproxy._timers import TimerQueue
-from nymproxy.channel.channel import Channel
-from nymproxy.channel.driver import ABORT_SECONDS, ChannelDriver, UnderWay
-from nymproxy.channel.limited_log import LimitedLog
+from nymproxy.channel.acceptor import ChannelAcceptor
+from nymproxy.channel.driver import ABORT_SECONDS, UnderWay
+from nymproxy.channel.drivers import Drivers
 from nymproxy.channel.link import LinkContext
 from nymproxy.channel.strays import StraySender
-from nymproxy.channel.table import ChannelFault, ChannelKey, ChannelTable, Listener
-from nymproxy.errors import ClientDisconnected, NymError, ResetCode, StreamError
+from nymproxy.channel.table import ChannelFault, ChannelTable
+from nymproxy.errors import ClientDisconnected, NymError, ResetCode
 from nymproxy.mixnet.randomness import system_random_bytes
-from nymproxy.mixnet.transport import DEFAULT_LANE
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -34,45 +30,11 @@ if TYPE_CHECKING:
     from typing import Self
 
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.channel import Channel
     from nymproxy.channel.limits import TableLimits
-    from nymproxy.channel.machine import ChannelMachine
     from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.transport import MessageTransport
-
-logger = logging.getLogger("nymproxy.channel")
-
-
-class ChannelAcceptor:
-    """The channels that peers open in one protocol, from :meth:`ChannelMux.listen`."""
-
-    def __init__(self, mux: ChannelMux, listener: Listener) -> None:
-        self._mux = mux
-        self._listener = listener
-
-    async def accept(self) -> Channel:
-        """Return the next channel. Cancelling loses none.
-
-        Raises:
-            anyio.ClosedResourceError: the acceptor was closed.
-            anyio.BrokenResourceError: the transport has ended (from ``ClientDisconnected``).
-        """
-        await anyio.lowlevel.checkpoint_if_cancelled()
-        while True:
-            if self._listener.is_closed:
-                raise anyio.ClosedResourceError
-            if self._mux.error is not None:
-                raise anyio.BrokenResourceError from self._mux.error
-            channel = self._mux._accept(self._listener)
-            if channel is not None:
-                await anyio.lowlevel.cancel_shielded_checkpoint()
-                return channel
-            await self._mux._arrived.wait()
-
-    async def aclose(self) -> None:
-        """Stop accepting: waiting channels, and later ones, are refused. Idempotent."""
-        self._mux._close_listener(self._listener)
-        await anyio.lowlevel.checkpoint()
 
 
 class ChannelMux:
@@ -103,9 +65,6 @@ class ChannelMux:
         unix_time: Callable[[], float] = time.time,
     ) -> None:
         self.transport = transport
-        self.error: ClientDisconnected | None = None
-        """Set when the mux has ended."""
-        self._closed = ClientDisconnected("the client was closed, or lost its gateway for good")
         context = LinkContext(
             transport.address,
             transport.sender_tag_for,
@@ -119,12 +78,8 @@ class ChannelMux:
         )
         self._grace_seconds = grace_seconds
         self._orphan_share = transport.memory.share(None, self._drop_orphans)
-        self._drivers: dict[ChannelKey, ChannelDriver] = {}
-        self._channels: dict[ChannelKey, Channel] = {}
-        self._timers: TimerQueue[ChannelDriver] = TimerQueue()
-        self._lanes = count(DEFAULT_LANE + 1)
         self._task_group: anyio.abc.TaskGroup | None = None
-        self._listeners: list[Listener] = []
+        self._acceptors: list[ChannelAcceptor] = []
         self._arrived = Signal()
         self._timer_moved = Signal()
         self._wakes_at = math.inf
@@ -133,8 +88,15 @@ class ChannelMux:
         self._strays = StraySender(
             transport, self._table.strays, self._table.counters, self._under_way
         )
-        self._log = LimitedLog(logger)
+        self._drivers = Drivers(
+            self._table, transport, self._strays, self._under_way, self._timer_moved
+        )
         self._background = BackgroundTask(self._run)
+
+    @property
+    def error(self) -> ClientDisconnected | None:
+        """What the mux has ended with, if it has."""
+        return self._drivers.error
 
     @property
     def counters(self) -> Counter[str]:
@@ -144,7 +106,7 @@ class ChannelMux:
     @property
     def channels(self) -> list[Channel]:
         """The channels that are not over, accepted or not: a live view's snapshot."""
-        return list(self._channels.values())
+        return list(self._drivers.channels.values())
 
     # Running.
 
@@ -174,7 +136,7 @@ class ChannelMux:
         cause: NymError | None = None
         try:
             async with anyio.create_task_group() as task_group:
-                self._task_group = task_group
+                self._task_group = self._drivers.task_group = task_group
                 task_group.start_soon(self._run_timers)
                 task_group.start_soon(self._strays.run)
                 task_status.started()
@@ -198,15 +160,15 @@ class ChannelMux:
         try:
             key = self._table.message_received(payload, tag, now)
         except ChannelFault as fault:
-            self._fault(self._drivers.get(fault.key), fault)
+            self._drivers.fault(self._drivers.get(fault.key), fault)
             return
         self._settle(now)
         if key is None:
             return
         driver = self._drivers.get(key)
         if driver is None and tag is not None:
-            driver = self._start(key, tag)
-        if any(listener.waiting for listener in self._listeners):
+            driver = self._drivers.start(key, tag)
+        if any(acceptor.has_waiting for acceptor in self._acceptors):
             self._arrived.set()
         if driver is not None:
             driver.changed(now)
@@ -217,95 +179,29 @@ class ChannelMux:
         self._strays.wake()
         if self._table.next_deadline(now) < self._wakes_at:
             self._timer_moved.set()
-        changed = self._table.take_changed()
-        if changed:
-            for driver in list(self._drivers.values()):
-                if driver.link in changed:
-                    driver.changed(now)
+        self._drivers.links_changed(now)
 
     def _drop_orphans(self) -> None:
         self._table.orphans.clear()
         self._orphan_share.hold(0)
 
-    def _start(self, key: ChannelKey, peer: NymAddress | SenderTag) -> ChannelDriver:
-        """Begin to send for a channel."""
-        assert self._task_group is not None
-        driver = ChannelDriver(
-            self._table.links[key],
-            key,
-            peer,
-            self.transport,
-            next(self._lanes),
-            self._schedule,
-            self._released,
-            self._under_way,
-        )
-        self._drivers[key] = driver
-        self._channels[key] = Channel(driver)
-        if key.tag is not None:
-            self.transport.hold(key.tag)
-        self._task_group.start_soon(self._drive, driver)
-        return driver
-
-    async def _drive(self, driver: ChannelDriver) -> None:
-        try:
-            await driver.run()
-        except Exception as error:  # other channels must not pay for it
-            self._fault(driver, error)
-        finally:
-            if not driver.link.is_over:  # cancelled, and that is only when the mux ends
-                self._end(None)
-            self._timers.cancel(driver)
-            del self._drivers[driver.key], self._channels[driver.key]
-            if driver.key.tag is not None:
-                self.transport.let_go(driver.key.tag)
-            now = anyio.current_time()
-            self._table.remove(driver.key, driver.peer, now, is_held=driver.is_held)
-            self._strays.wake()
-
-    def _fault(self, driver: ChannelDriver | None, error: Exception) -> None:
-        """Let what should not have happened end the channel that it happened to."""
-        now = anyio.current_time()
-        self._log.warning(now, "A channel was ended by a fault in nymproxy", exc_info=error)
-        if driver is not None:
-            driver.machine.transport_failed(StreamError("a fault in nymproxy ended the channel"))
-            driver.changed(now)
-
-    def _released(self, driver: ChannelDriver) -> None:
-        self._table.release(driver.key, anyio.current_time())
-
     def _end(self, cause: NymError | None) -> None:
         """Fail all that goes on: nobody may wait for a transport that is gone. Idempotent."""
-        if self.error is not None:
-            return
+        self._drivers.fail_all(cause)
         self._orphan_share.close()
-        self.error = self._closed
-        self.error.__cause__ = cause
-        now = anyio.current_time()
-        for driver in list(self._drivers.values()):
-            driver.machine.transport_failed(self.error)
-            driver.changed(now)
         self._arrived.set()
         self._ended.set()
 
     # Timers and strays.
 
-    def _schedule(self, driver: ChannelDriver, deadline: float) -> None:
-        if self._timers.schedule(driver, deadline):
-            self._timer_moved.set()
-
     async def _run_timers(self) -> None:
         while True:
             now = anyio.current_time()
-            self._wakes_at = min(self._timers.next_deadline, self._table.next_deadline(now))
+            self._wakes_at = min(self._drivers.next_deadline, self._table.next_deadline(now))
             with anyio.CancelScope(deadline=self._wakes_at):
                 await self._timer_moved.wait()
             now = anyio.current_time()
-            for driver in self._timers.pop_due(now):
-                try:
-                    driver.tick(now)
-                except Exception as error:  # other channels must not pay for it
-                    self._fault(driver, error)
+            self._drivers.tick(now)
             self._table.tick(now)
             self._settle(now)
 
@@ -340,9 +236,8 @@ class ChannelMux:
         if self._task_group is None:
             raise ClientDisconnected("channels cannot be opened before their mux runs")
         key, machine = self._table.open(protocol, to, anyio.current_time())
-        driver = self._start(key, to)
-        channel = self._channels[key]
-        driver.is_held = True
+        driver = self._drivers.start(key, to)
+        channel = self._drivers.held(key)
         is_open = False
         try:
             if protocol.opens_explicitly:
@@ -372,26 +267,14 @@ class ChannelMux:
         if self.error is not None:
             raise self.error
         now = anyio.current_time()
-        listener = self._table.listen(protocol, backlog, now)
-        self._listeners.append(listener)
+        acceptor = ChannelAcceptor(
+            self._table.listen(protocol, backlog, now), self._table, self._drivers, self._arrived
+        )
+        self._acceptors.append(acceptor)
         for key in list(self._table.links):
-            if key.tag is not None and key not in self._drivers:
-                self._start(key, key.tag).changed(now)
-        return ChannelAcceptor(self, listener)
-
-    def _accept(self, listener: Listener) -> Channel | None:
-        key = self._table.accept(listener)
-        if key is None:
-            return None
-        self._drivers[key].is_held = True
-        return self._channels[key]
-
-    def _close_listener(self, listener: Listener) -> None:
-        now = anyio.current_time()
-        for key in self._table.close_listener(listener, now):
-            if key in self._drivers:
-                self._drivers[key].changed(now)
-        self._arrived.set()
+            if key.tag is not None and self._drivers.get(key) is None:
+                self._drivers.start(key, key.tag).changed(now)
+        return acceptor
 
     # Closing.
 
@@ -400,43 +283,24 @@ class ChannelMux:
         if self.error is not None or self._task_group is None:
             await anyio.lowlevel.checkpoint()
             return
-        for listener in self._listeners:
-            self._close_listener(listener)
+        for acceptor in self._acceptors:
+            acceptor.close()
         deadline = anyio.current_time() + grace_seconds
         try:
             if grace_seconds > 0:
                 with anyio.CancelScope(deadline=deadline):
-                    self._for_each(lambda machine: machine.app_finished())
-                    await self._wait_for_all(lambda machine: machine.outbound.is_drained)
-            self._for_each(self._shut_down if grace_seconds > 0 else self._cut_off)
+                    self._drivers.for_each(lambda machine: machine.app_finished())
+                    await self._drivers.wait_for_all(lambda machine: machine.outbound.is_drained)
+            self._drivers.shut_down(flushed=grace_seconds > 0)
             with anyio.move_on_after(ABORT_SECONDS):
-                await self._wait_for_all(lambda machine: machine.error is None)
+                await self._drivers.wait_for_all(lambda machine: machine.error is None)
             with anyio.CancelScope(deadline=deadline):
                 await self._all_told()
         finally:
             self._end(None)
             self._task_group.cancel_scope.cancel()
 
-    def _cut_off(self, machine: ChannelMachine) -> None:
-        machine.abort(ResetCode.SHUTTING_DOWN, "the client is shutting down", self._closed)
-
-    def _shut_down(self, machine: ChannelMachine) -> None:
-        if machine.write_error is not None or not machine.outbound.is_drained:
-            self._cut_off(machine)
-
     async def _all_told(self) -> None:
         """Wait until nothing is left to be sent, or to be acknowledged."""
         await self._strays.all_sent()
         await self._under_way.settled()
-
-    def _for_each(self, action: Callable[[ChannelMachine], None]) -> None:
-        now = anyio.current_time()
-        for driver in list(self._drivers.values()):
-            action(driver.machine)
-            driver.changed(now)
-
-    async def _wait_for_all(self, is_so: Callable[[ChannelMachine], bool]) -> None:
-        """Wait until every channel that is left fulfils a condition."""
-        for driver in list(self._drivers.values()):
-            while not driver.is_done and not is_so(driver.machine):
-                await driver.state.wait()

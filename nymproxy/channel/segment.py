@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import NewType
+from typing import TYPE_CHECKING, NamedTuple, NewType
 
 from nymproxy.errors import ResetCode
+
+if TYPE_CHECKING:
+    from nymproxy.address import SenderTag
 
 ChannelId = NewType("ChannelId", int)
 """The number of a channel: 64 bits in a stream, the 128 bits of the UUID in a legacy session."""
@@ -95,3 +98,16 @@ class Segment:
     def is_numbered(self) -> bool:
         """True when the segment has a place in the order of its direction."""
         return self.kind in NUMBERED_KINDS
+
+
+class ChannelKey(NamedTuple):
+    """What a message must match to belong to a channel."""
+
+    protocol: str
+    tag: SenderTag | None
+    channel_id: ChannelId
+
+    def to_bytes(self) -> bytes:
+        """Return all of it, unlike its text."""
+        tag = b"" if self.tag is None else self.tag.value
+        return b"%b/%b/%d" % (self.protocol.encode(), tag, self.channel_id)

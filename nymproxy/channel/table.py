@@ -8,44 +8,28 @@ the same id. Rust 1.21.6 looks at the id alone, in both directions.
 from __future__ import annotations
 
 import logging
-import math
-from collections import Counter, OrderedDict, deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.link import Admission, ChannelLink, LinkContext, Stray
+from nymproxy.channel.listening import Listener, Unclaimed
 from nymproxy.channel.machine import ChannelMachine
 from nymproxy.channel.orphans import Orphans
-from nymproxy.channel.segment import NUMBERED_KINDS, ChannelId, Segment, SegmentKind
-from nymproxy.channel.spent_ids import SpentIds
-from nymproxy.channel.tombstones import Tombstones
+from nymproxy.channel.segment import NUMBERED_KINDS, ChannelKey, Segment, SegmentKind
+from nymproxy.channel.stray_answers import StrayAnswers
 from nymproxy.errors import ChannelFormatError, ListenerAlreadyTaken, ResetCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections import Counter, deque
+    from collections.abc import Sequence
 
     from nymproxy.address import NymAddress, SenderTag
-    from nymproxy.channel.protocol import ChannelProtocol, PeerTraits
+    from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.mixnet.randomness import RandomBytes
 
 logger = logging.getLogger("nymproxy.channel")
 
 _OPENING_KINDS = frozenset({SegmentKind.OPEN, SegmentKind.OFFER})
-_ANSWERED_KINDS = frozenset({SegmentKind.DATA, SegmentKind.PROBE})
-"""What a peer sends only while it takes the channel for alive."""
-
-
-class ChannelKey(NamedTuple):
-    """What a message must match to belong to a channel."""
-
-    protocol: str
-    tag: SenderTag | None
-    channel_id: ChannelId
-
-    def to_bytes(self) -> bytes:
-        """Return all of it, unlike its text."""
-        tag = b"" if self.tag is None else self.tag.value
-        return b"%b/%b/%d" % (self.protocol.encode(), tag, self.channel_id)
 
 
 class ChannelFault(Exception):
@@ -58,16 +42,6 @@ class ChannelFault(Exception):
     def __init__(self, key: ChannelKey) -> None:
         super().__init__("a channel's machine failed")
         self.key = key
-
-
-class Listener:
-    """Channels of one protocol that wait to be accepted."""
-
-    def __init__(self, protocol: ChannelProtocol, backlog: int) -> None:
-        self.protocol = protocol
-        self.backlog = backlog
-        self.waiting: deque[ChannelKey] = deque()
-        self.is_closed = False
 
 
 class ChannelTable:
@@ -93,20 +67,22 @@ class ChannelTable:
         self._limits = limits or TableLimits()
         self._random_bytes = random_bytes
         self._listeners: dict[str, Listener] = {}
-        self._unclaimed: OrderedDict[ChannelKey, tuple[Segment, float]] = OrderedDict()
+        self._unclaimed = Unclaimed(self._limits)
         self.orphans: Orphans[ChannelKey] = Orphans(self._limits.orphans)
-        self._tombstones: Tombstones[ChannelKey] = Tombstones(
-            lifetime=self._limits.tombstone_seconds,
-            limit=self._limits.tombstones,
-            spent=SpentIds(random_bytes),
-            identify=ChannelKey.to_bytes,
-        )
+        self._answers = StrayAnswers(self._protocols, self._linkers, self._limits, random_bytes)
         self.channels: dict[ChannelKey, ChannelMachine] = {}
         self.links: dict[ChannelKey, ChannelLink] = {}
         self._unconfirmed: set[ChannelKey] = set()  # not acceptable yet
-        self.strays: deque[Stray] = deque()
-        self.counters: Counter[str] = Counter()
+
+    @property
+    def counters(self) -> Counter[str]:
         """Messages that were dropped, and channels that were refused, by reason."""
+        return self._answers.counters
+
+    @property
+    def strays(self) -> deque[Stray]:
+        """What is to be sent outside of any channel."""
+        return self._answers.waiting
 
     # Opening and accepting.
 
@@ -117,7 +93,7 @@ class ChannelTable:
         while True:
             channel_id = protocol.new_channel_id(self._random_bytes)
             key = ChannelKey(protocol.codec.name, None, channel_id)
-            if key not in self.channels and self._tombstones.get(key, now) is None:
+            if key not in self.channels and self._answers.tombstones.get(key, now) is None:
                 break
         traits = protocol.dial(channel_id, to)
         machine = ChannelMachine(channel_id, traits, is_dialer=True, now=now)
@@ -135,12 +111,10 @@ class ChannelTable:
         if name in self._listeners:
             raise ListenerAlreadyTaken(f"there is a listener for {name} channels already")
         listener = self._listeners[name] = Listener(protocol, backlog)
-        for key in [key for key in self._unclaimed if key.protocol == name]:
-            segment, since = self._unclaimed.pop(key)
-            if now - since < self._limits.unclaimed_seconds:
-                self._opened_by_peer(key, segment, now)
-            else:
-                self._refuse(key, segment, now, "unclaimed")
+        for key, segment in self._unclaimed.take_late(now):
+            self._refuse(key, segment, now, "unclaimed")
+        for key, segment in self._unclaimed.take(name):
+            self._opened_by_peer(key, segment, now)
         return listener
 
     def close_listener(self, listener: Listener, now: float) -> list[ChannelKey]:
@@ -173,15 +147,15 @@ class ChannelTable:
             self._unconfirmed.discard(key)
             self._linkers[key.protocol].removed(link)
             answers = not (machine.inbound.has_ended or machine.was_reset_by_peer)
-            self._tombstones.add(
+            self._answers.tombstones.add(
                 key, peer, now, answers=answers, words=link.last_words(), is_held=is_held
             )
             if machine.error is None and machine.inbound.has_dropped_payload:
-                self._answer_dropped(key, peer, machine, now)
+                self._answers.answer_dropped(key, peer, machine, now)
 
     def release(self, key: ChannelKey, now: float) -> None:
         """Note that the application has let go of a channel that was over before."""
-        self._tombstones.release(key, now)
+        self._answers.tombstones.release(key, now)
 
     # Receiving.
 
@@ -224,10 +198,10 @@ class ChannelTable:
                 self._check_backlog(key, link.machine)
             return key
         if tag is None:
-            self._drop_unknown(key, protocol, segment, now)
+            self._answers.drop_unknown(key, segment, now)
             return None
-        if self._tombstones.covers(key, now):
-            self._drop_unknown(key, protocol, segment, now)
+        if self._answers.tombstones.covers(key, now):
+            self._answers.drop_unknown(key, segment, now)
             return None
         if segment.kind in _OPENING_KINDS or (
             not protocol.opens_explicitly and segment.kind in NUMBERED_KINDS
@@ -240,7 +214,7 @@ class ChannelTable:
             self._drop("control-without-channel")
             if segment.kind is SegmentKind.RESET:  # it has overtaken what would open the channel
                 self.orphans.remove(key)
-                self._tombstones.add(key, tag, now, answers=False)
+                self._answers.tombstones.add(key, tag, now, answers=False)
         return None
 
     def _admit(
@@ -259,20 +233,14 @@ class ChannelTable:
         listener = self._listeners.get(key.protocol)
         if listener is not None:
             return self._opened_by_peer(key, segment, now)
-        is_large = len(segment.payload) > self._limits.unclaimed_payload_bytes
-        if key in self._unclaimed:
-            waiting, since = self._unclaimed[key]
-            kinds = (waiting.kind, segment.kind)
-            if kinds == (SegmentKind.OPEN, SegmentKind.OFFER) and not is_large:
-                self._unclaimed[key] = (segment, since)  # it opens by itself, and says more
-            elif not segment.is_numbered:
+        if key not in self._unclaimed:
+            if not self._unclaimed.hold(key, segment, now):
+                self._refuse(key, segment, now, "unclaimed")
+        elif not self._unclaimed.supersede(key, segment):
+            if not segment.is_numbered:
                 self._drop("duplicate-open")
             elif not self.orphans.add(key, segment, now):
                 self._drop("orphan")
-        elif len(self._unclaimed) >= self._limits.unclaimed or is_large:
-            self._refuse(key, segment, now, "unclaimed")
-        else:
-            self._unclaimed[key] = (segment, now)
         return None
 
     def _opened_by_peer(self, key: ChannelKey, segment: Segment, now: float) -> ChannelKey | None:
@@ -331,108 +299,23 @@ class ChannelTable:
             self._drop("backlog-bytes")
             machine.abort(ResetCode.REFUSED, "too much data before the channel was accepted")
 
-    # Refusing and dropping.
-
     def _refuse(self, key: ChannelKey, segment: Segment, now: float, reason: str) -> None:
-        self._drop(f"refused-{reason}")
         self.orphans.remove(key)
-        assert key.tag is not None
-        self._tombstones.add(key, key.tag, now, answers=False)
-        answers = self._linkers[key.protocol].refuse(segment, key.tag)
-        if answers is None:
-            self._send_reset(key, key.tag, segment, ResetCode.REFUSED, "nobody accepts")
-        else:
-            self._send_all(key.tag, answers)
-
-    def _send_all(self, to: NymAddress | SenderTag, payloads: Iterable[bytes]) -> None:
-        for payload in payloads:
-            self._send_stray(Stray(to, payload))
-
-    def _drop_unknown(
-        self, key: ChannelKey, protocol: ChannelProtocol, segment: Segment, now: float
-    ) -> None:
-        stone = self._tombstones.get(key, now)
-        if stone is None:
-            self._drop("unknown-channel")
-            return
-        self._drop("after-end")
-        if stone.words is not None:
-            self._send_all(stone.peer, stone.words.answer(segment, now))
-            return
-        if segment.kind is SegmentKind.OFFER and key.tag is not None:
-            if stone.may_answer_offer(now):
-                answers = self._linkers[key.protocol].refuse(segment, key.tag)
-                self._send_all(key.tag, answers or ())
-            return
-        if (
-            segment.kind in _ANSWERED_KINDS
-            and segment.capabilities is not None
-            and stone.may_answer(now)
-        ):
-            self._send_reset(key, stone.peer, segment, ResetCode.UNKNOWN_STREAM, "")
-
-    def _send_reset(
-        self,
-        key: ChannelKey,
-        to: NymAddress | SenderTag,
-        cause: Segment,
-        code: ResetCode,
-        reason: str,
-    ) -> None:
-        """Send a RESET outside of any channel, if the sender of ``cause`` knows it."""
-        traits = self._protocols[key.protocol].answer(cause)
-        traits.segment_received(cause)
-        self._send_stray_reset(key, to, traits, code, reason)
-
-    def _answer_dropped(
-        self, key: ChannelKey, peer: NymAddress | SenderTag, machine: ChannelMachine, now: float
-    ) -> None:
-        """Answer data that came after we had closed: its sender may wait for a window in vain."""
-        stone = self._tombstones.get(key, now)
-        if stone is not None and stone.may_answer(now):
-            self._send_stray_reset(key, peer, machine.traits, ResetCode.UNKNOWN_STREAM, "")
-
-    def _send_stray_reset(
-        self,
-        key: ChannelKey,
-        to: NymAddress | SenderTag,
-        traits: PeerTraits,
-        code: ResetCode,
-        reason: str,
-    ) -> None:
-        protocol = self._protocols[key.protocol]
-        if not traits.may_send(SegmentKind.RESET):
-            return
-        reset = Segment(SegmentKind.RESET, key.channel_id, reset_code=code, reason=reason)
-        self._send_stray(Stray(to, protocol.codec.encode(traits.stamp(reset))))
-
-    def _send_stray(self, stray: Stray) -> None:
-        if len(self.strays) >= self._limits.stray_messages:
-            self._drop("stray")
-        else:
-            self.strays.append(stray)
+        self._answers.refuse(key, segment, now, reason)
 
     def _drop(self, reason: str) -> None:
-        self.counters[reason] += 1
+        self._answers.drop(reason)
 
     # Time.
 
     def next_deadline(self, now: float) -> float:
         """Return when :meth:`tick` is due."""
         due = min(linker.next_deadline(now) for linker in self._linkers.values())
-        return min(due, self._next_unclaimed_at)
-
-    @property
-    def _next_unclaimed_at(self) -> float:
-        if not self._unclaimed:
-            return math.inf
-        _, since = next(iter(self._unclaimed.values()))
-        return since + self._limits.unclaimed_seconds
+        return min(due, self._unclaimed.next_deadline)
 
     def tick(self, now: float) -> None:
         """Refuse what nobody has claimed in time; ask peers, and end the channels of dead ones."""
-        while self._next_unclaimed_at <= now:
-            key, (segment, _) = self._unclaimed.popitem(last=False)
+        for key, segment in self._unclaimed.take_late(now):
             self._refuse(key, segment, now, "unclaimed")
         self.orphans.expire(now)
         for linker in self._linkers.values():
@@ -442,7 +325,7 @@ class ChannelTable:
     def _collect(self, now: float) -> None:
         for linker in self._linkers.values():
             for stray in linker.take_strays(now):
-                self._send_stray(stray)
+                self._answers.send(stray)
 
     def take_changed(self) -> list[ChannelLink]:
         """Return the links that changed by what concerns their peer, not by a message of theirs."""

@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.channel import ChannelProtocol
+    from nymproxy.channel.acceptor import ChannelAcceptor
     from nymproxy.channel.channel import Channel
-    from nymproxy.channel.mux import ChannelAcceptor
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.forward.forwarder import ByteChannel
     from nymproxy.legacy.connector import ConnectedClient, Connector

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from nymproxy.address import NymAddress
-    from nymproxy.channel.mux import ChannelAcceptor
+    from nymproxy.channel.acceptor import ChannelAcceptor
 
 
 class MixnetListener(Listener[MixnetStream]):

@@ -17,9 +17,10 @@ from nymproxy.testing._simulated_plan import SideResult, SimulatedFaults, Worklo
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.listening import Listener
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelProtocol
-    from nymproxy.channel.table import ChannelKey, Listener
+    from nymproxy.channel.segment import ChannelKey
     from nymproxy.mixnet.machine import Submission
     from nymproxy.mixnet.records import DeliveryRecord
     from nymproxy.mixnet.traffic import TrafficProfile

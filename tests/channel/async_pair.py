@@ -11,7 +11,7 @@ import anyio
 import trio
 import trio.testing
 
-from nymproxy.channel.mux import ChannelAcceptor, ChannelMux
+from nymproxy.channel.mux import ChannelMux
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.traits import STREAM_RULES, StreamOptions
 from nymproxy.testing import MemoryEndpoint, MemoryFaults, MemoryNetwork
@@ -20,6 +20,7 @@ from tests.channel.builders import changed_rules
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from nymproxy.channel.acceptor import ChannelAcceptor
     from nymproxy.channel.channel import Channel
     from nymproxy.channel.limits import TableLimits
 

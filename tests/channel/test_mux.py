@@ -338,7 +338,7 @@ class TestClosing:
                 await anyio.wait_all_tasks_blocked()
                 for mux in (pair.dialing, pair.accepting):
                     assert mux.channels == []
-                    assert len(mux._timers) == 0
+                    assert len(mux._drivers._timers) == 0
 
         run_in_virtual_time(main)
 

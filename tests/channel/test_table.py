@@ -21,7 +21,8 @@ from nymproxy.channel import (
 )
 from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.orphans import OrphanLimits
-from nymproxy.channel.table import ChannelKey, ChannelTable, Listener
+from nymproxy.channel.segment import ChannelKey
+from nymproxy.channel.table import ChannelTable
 from nymproxy.errors import ListenerAlreadyTaken, ResetCode, StreamReset
 from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.protocol import StreamProtocol
@@ -41,6 +42,7 @@ from tests.channel.builders import (
 
 if TYPE_CHECKING:
     from nymproxy.address import SenderTag
+    from nymproxy.channel.listening import Listener
     from nymproxy.channel.machine import ChannelMachine
 
 CODEC = StreamCodec()

@@ -12,7 +12,8 @@ from nymproxy.channel import ChannelCodec, ChannelId, Segment, SegmentKind
 from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.link import Admission, ChannelLink, Linker, Stray
 from nymproxy.channel.orphans import OrphanLimits
-from nymproxy.channel.table import ChannelFault, ChannelKey, ChannelTable, Listener
+from nymproxy.channel.segment import ChannelKey
+from nymproxy.channel.table import ChannelFault, ChannelTable
 from nymproxy.errors import ResetCode
 from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.protocol import StreamProtocol
@@ -21,6 +22,7 @@ from tests.channel.builders import ADDRESS, ID, OTHER_TAG, TAG, data, fin, open_
 if TYPE_CHECKING:
     from nymproxy.address import SenderTag
     from nymproxy.channel.link import LinkContext
+    from nymproxy.channel.listening import Listener
     from nymproxy.channel.machine import ChannelMachine
 
 CODEC = StreamCodec()

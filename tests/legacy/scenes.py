@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.channel import PeerMemory
+    from nymproxy.channel.acceptor import ChannelAcceptor
     from nymproxy.channel.channel import Channel
-    from nymproxy.channel.mux import ChannelAcceptor
     from nymproxy.legacy.traits import LegacySettings
     from nymproxy.legacy.turns import ServerTurns
     from nymproxy.testing import MemoryNetwork

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from nymproxy.channel.acceptor import ChannelAcceptor
     from nymproxy.channel.channel import Channel
-    from nymproxy.channel.mux import ChannelAcceptor
     from nymproxy.testing import MemoryEndpoint
 
 CALM = MemoryFaults(delay_seconds=0.06, jitter_seconds=0.06)

@@ -20,7 +20,7 @@ from tests.legacy.virtual_time import anyio_backend as anyio_backend
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from nymproxy.channel.mux import ChannelAcceptor
+    from nymproxy.channel.acceptor import ChannelAcceptor
 
 CALM = MemoryFaults(delay_seconds=0.06, jitter_seconds=0.06)
 

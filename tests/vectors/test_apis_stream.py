@@ -13,7 +13,8 @@ import pytest
 
 from nymproxy.address import SenderTag
 from nymproxy.channel import Segment, SegmentKind
-from nymproxy.channel.table import ChannelKey, ChannelTable
+from nymproxy.channel.segment import ChannelKey
+from nymproxy.channel.table import ChannelTable
 from nymproxy.errors import ChannelFormatError, NymError, StreamDataLost, StreamIdleTimeout
 from nymproxy.stream.codec import (
     MessageType,

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nymproxy.channel.link import ChannelLink, Message
-    from nymproxy.channel.table import ChannelKey, Listener
+    from nymproxy.channel.listening import Listener
+    from nymproxy.channel.segment import ChannelKey
 
 START_UNIX = 29_000_000 * 60.0
 PACKET_BYTES = 1500

@@ -208,7 +208,7 @@ def test_an_opening_that_was_seen_before_opens_nothing_that_lasts(is_forgotten: 
     pair.acceptor.table.remove(key, SENDER, 0.0)
     pair.acceptor.now = 1000.0  # the tombstone is gone
     if is_forgotten:  # half a million streams later
-        pair.acceptor.table._tombstones = Tombstones()
+        pair.acceptor.table._answers.tombstones = Tombstones()
     for message in messages:
         pair.acceptor.take(message.payload, SENDER)
     errors = [link.machine.error for link in pair.acceptor.table.links.values()]

@@ -213,7 +213,8 @@ def test_what_offers_hold_before_somebody_listens_is_bounded() -> None:
     assert isinstance(linker, Nx2Linker)
     assert sum(map(len, linker._admitted)) < 1000
     assert late.table.counters["duplicate-open"] == 20
-    assert sum(len(segment.payload) for segment, _ in late.table._unclaimed.values()) < 1000
+    held = late.table._unclaimed._held.values()
+    assert sum(len(segment.payload) for segment, _ in held) < 1000
     late.take(offer.payload, SENDER)
     late.table.listen(late.protocol, 8, 0.0)
     deliver(late.send(), pair.dialer)

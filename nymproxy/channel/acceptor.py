@@ -1,0 +1,69 @@
+"""Accepts the channels that peers open in one protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.lowlevel
+
+if TYPE_CHECKING:
+    from nymproxy._signal import Signal
+    from nymproxy.channel.channel import Channel
+    from nymproxy.channel.drivers import Drivers
+    from nymproxy.channel.listening import Listener
+    from nymproxy.channel.table import ChannelTable
+
+
+class ChannelAcceptor:
+    """The channels that peers open in one protocol, from :meth:`ChannelMux.listen`.
+
+    Args:
+        listener: in the table.
+        table: where the channels wait.
+        drivers: theirs.
+        arrived: woken when there may be one, and when there will be none.
+    """
+
+    def __init__(
+        self, listener: Listener, table: ChannelTable, drivers: Drivers, arrived: Signal
+    ) -> None:
+        self._listener = listener
+        self._table = table
+        self._drivers = drivers
+        self._arrived = arrived
+
+    @property
+    def has_waiting(self) -> bool:
+        """True while a channel may be accepted at once."""
+        return bool(self._listener.waiting)
+
+    async def accept(self) -> Channel:
+        """Return the next channel. Cancelling loses none.
+
+        Raises:
+            anyio.ClosedResourceError: the acceptor was closed.
+            anyio.BrokenResourceError: the transport has ended (from ``ClientDisconnected``).
+        """
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        while True:
+            if self._listener.is_closed:
+                raise anyio.ClosedResourceError
+            if self._drivers.error is not None:
+                raise anyio.BrokenResourceError from self._drivers.error
+            key = self._table.accept(self._listener)
+            if key is not None:
+                await anyio.lowlevel.cancel_shielded_checkpoint()
+                return self._drivers.held(key)
+            await self._arrived.wait()
+
+    async def aclose(self) -> None:
+        """Stop accepting: waiting channels, and later ones, are refused. Idempotent."""
+        self.close()
+        await anyio.lowlevel.checkpoint()
+
+    def close(self) -> None:
+        """As :meth:`aclose`, from code that does not wait."""
+        refused = self._table.close_listener(self._listener, anyio.current_time())
+        self._drivers.changed(refused)
+        self._arrived.set()

@@ -1,0 +1,77 @@
+"""What peers have opened and no application has: channels that wait to be accepted, and openings
+that came before anybody listened.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from nymproxy.channel.segment import SegmentKind
+
+if TYPE_CHECKING:
+    from nymproxy.channel.limits import TableLimits
+    from nymproxy.channel.protocol import ChannelProtocol
+    from nymproxy.channel.segment import ChannelKey, Segment
+
+
+class Listener:
+    """Channels of one protocol that wait to be accepted."""
+
+    def __init__(self, protocol: ChannelProtocol, backlog: int) -> None:
+        self.protocol = protocol
+        self.backlog = backlog
+        self.waiting: deque[ChannelKey] = deque()
+        self.is_closed = False
+
+
+class Unclaimed:
+    """Openings in protocols that nobody listens for, each kept for a while."""
+
+    def __init__(self, limits: TableLimits) -> None:
+        self._limits = limits
+        self._held: OrderedDict[ChannelKey, tuple[Segment, float]] = OrderedDict()
+
+    def __contains__(self, key: ChannelKey) -> bool:
+        return key in self._held
+
+    def hold(self, key: ChannelKey, segment: Segment, now: float) -> bool:
+        """Keep an opening of a new channel; False: there is no room for it."""
+        if len(self._held) >= self._limits.unclaimed or self._is_large(segment):
+            return False
+        self._held[key] = (segment, now)
+        return True
+
+    def supersede(self, key: ChannelKey, segment: Segment) -> bool:
+        """Put an OFFER in the place of the channel's OPEN: it opens by itself, and says more."""
+        waiting, since = self._held[key]
+        kinds = (waiting.kind, segment.kind)
+        if kinds != (SegmentKind.OPEN, SegmentKind.OFFER) or self._is_large(segment):
+            return False
+        self._held[key] = (segment, since)
+        return True
+
+    def _is_large(self, segment: Segment) -> bool:
+        return len(segment.payload) > self._limits.unclaimed_payload_bytes
+
+    def take(self, protocol: str) -> list[tuple[ChannelKey, Segment]]:
+        """Return, and forget, those in a protocol."""
+        keys = [key for key in self._held if key.protocol == protocol]
+        return [(key, self._held.pop(key)[0]) for key in keys]
+
+    @property
+    def next_deadline(self) -> float:
+        """When the oldest has waited long enough."""
+        if not self._held:
+            return math.inf
+        _, since = next(iter(self._held.values()))
+        return since + self._limits.unclaimed_seconds
+
+    def take_late(self, now: float) -> list[tuple[ChannelKey, Segment]]:
+        """Return, and forget, those that have waited long enough."""
+        late = []
+        while self.next_deadline <= now:
+            key, (segment, _) = self._held.popitem(last=False)
+            late.append((key, segment))
+        return late
