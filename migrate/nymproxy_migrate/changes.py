@@ -53,7 +53,8 @@ def changes_of(result: ScanResult) -> list[FileChange]:
     """Return the changes of all findings that can be rewritten, sorted by path."""
     by_path: dict[str, list[Edit]] = {}
     for finding in result.findings:
-        if finding.action is Action.REWRITE and finding.edits:
+        is_wanted = finding.action is Action.REWRITE and finding.path not in result.blocked
+        if is_wanted and finding.edits:
             by_path.setdefault(finding.path, []).extend(finding.edits)
     changes = [change(path, result.sources[path].data, by_path[path]) for path in sorted(by_path)]
     return [each for each in changes if each.before != each.after]

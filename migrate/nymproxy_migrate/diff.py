@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from nymproxy_migrate.changes import FileChange
 
@@ -35,15 +35,20 @@ class _Region:
         return self.first + len(self.old)
 
 
-def unified(changes: Iterable[FileChange]) -> bytes:
-    """Return a diff that ``patch -p1`` and ``git apply`` take."""
-    return b"".join(line for change in changes for line in _lines(change))
+def unified(changes: Iterable[FileChange], shown: Callable[[str], str] = str) -> bytes:
+    """Return a diff that ``patch -p1`` and ``git apply`` take.
+
+    Args:
+        changes: what becomes of files.
+        shown: how a path is called; a diff with paths that lead upwards is only for reading.
+    """
+    return b"".join(line for change in changes for line in _lines(change, shown(change.path)))
 
 
-def _lines(change: FileChange) -> Iterator[bytes]:
+def _lines(change: FileChange, path: str) -> Iterator[bytes]:
     before = _split(change.before)
-    yield b"--- " + _name("a/" + change.path) + b"\n"
-    yield b"+++ " + _name("b/" + change.path) + b"\n"
+    yield b"--- " + _name("a/" + path) + b"\n"
+    yield b"+++ " + _name("b/" + path) + b"\n"
     shift = 0
     for hunk in _hunks(_regions(change, before)):
         first = max(hunk[0].first - _CONTEXT_LINES, 0)

@@ -10,6 +10,8 @@ from nymproxy_migrate.survey import Survey
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from nymproxy_migrate.reading import Exclusion
+
 Target = Literal["legacy", "stream"]
 
 DEFAULT_SIZE_LIMIT = 2 * 1024 * 1024
@@ -30,6 +32,9 @@ class ScanOptions:
         size_limit: largest file to read, in bytes.
         survey: what the tree says at a first look.
         stream_servers: Nym addresses whose server is known to speak the stream protocol.
+        exclude: files and folders that are no part of what is scanned.
+        select: how codes begin that are wanted; empty for all.
+        ignore: how codes begin that are not wanted.
     """
 
     docs: bool = False
@@ -40,3 +45,12 @@ class ScanOptions:
     size_limit: int = DEFAULT_SIZE_LIMIT
     survey: Survey = field(default_factory=Survey)
     stream_servers: frozenset[str] = frozenset()
+    exclude: Exclusion | None = None
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    def wants(self, code: str) -> bool:
+        """Tell whether findings with a code are to be shown and acted upon."""
+        return (not self.select or code.startswith(self.select)) and not (
+            self.ignore and code.startswith(self.ignore)
+        )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -74,6 +74,33 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Exclusion:
+    """What the user leaves out of a scan.
+
+    Attributes:
+        here: the folder that the patterns are read from, without links.
+        patterns: lines as in a .gitignore.
+    """
+
+    here: str
+    patterns: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self._spec is None:
+            raise ValueError(f"no patterns: {', '.join(self.patterns)}")
+
+    @property
+    def _spec(self) -> GitIgnoreSpec | None:
+        return _parsed("\n".join(self.patterns).encode("utf-8", "surrogateescape"))
+
+    def holds(self, root: Path, path: str) -> bool:
+        """Tell whether a path below a root is left out; one of a folder ends with a slash."""
+        spec = self._spec
+        name = os.path.relpath(_joined(str(root), path), self.here)
+        return spec is not None and spec.match_file(name + "/" if path.endswith("/") else name)
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """What is in a folder and is not left alone.
 
@@ -82,22 +109,27 @@ class Listing:
         folders: names of folders, sorted.
         has_rules: there is a .gitignore that counts below.
         problems: what could not be read.
+        left_out: how many entries the user leaves out.
     """
 
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     has_rules: bool = False
     problems: tuple[Unreadable, ...] = ()
+    left_out: int = 0
 
 
 # Folders.
 
 
-def list_folder(root: Path, rules: Sequence[str] | None, path: str) -> Listing:
+def list_folder(
+    root: Path, exclude: Exclusion | None, rules: Sequence[str] | None, path: str
+) -> Listing:
     """Return what is in a folder.
 
     Args:
         root: the tree, an absolute path.
+        exclude: what the user leaves out.
         rules: the folders whose .gitignore counts here, the outermost first, as absolute paths;
             None if no .gitignore counts, not even that of this folder.
         path: the folder, relative to the root.
@@ -110,11 +142,20 @@ def list_folder(root: Path, rules: Sequence[str] | None, path: str) -> Listing:
         with beneath.opened_folder(tree, where) as folder, os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
             specs = [(each, _rules_in(root, tree, each)) for each in rules or ()]
-            return _listing(root, path, entries, folder, specs, use_own=rules is not None)
+            kept = entries
+            if exclude is not None:
+                kept = [each for each in entries if not _is_left_out(each, exclude, root, path)]
+            listing = _listing(root, path, kept, folder, specs, use_own=rules is not None)
+            return replace(listing, left_out=len(entries) - len(kept))
     except OSError as error:
         return Listing(problems=(Unreadable(path or ".", _said(error)),))
     finally:
         os.close(tree)
+
+
+def _is_left_out(entry: os.DirEntry[str], exclude: Exclusion, root: Path, path: str) -> bool:
+    name = _joined(path, entry.name)
+    return exclude.holds(root, name + "/" if entry.is_dir(follow_symlinks=False) else name)
 
 
 _Rules = tuple[str, "GitIgnoreSpec | None"]
@@ -225,7 +266,7 @@ def _parsed(data: bytes) -> GitIgnoreSpec | None:
 
     try:
         return GitIgnoreSpec.from_lines(data.decode("utf-8", "surrogateescape").splitlines())
-    except (GitIgnorePatternError, ValueError):
+    except (GitIgnorePatternError, ValueError, re.error):
         return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -31,19 +32,28 @@ class ScanResult:
         findings: sorted by path, position and code.
         sources: the files that have findings, as they were read, by path.
         files_read: how many files were read.
+        left_out: how many files and folders were left out because that was asked for.
+        blocked: the files that cannot be written, and so are not rewritten.
     """
 
     root: Path
     findings: tuple[Finding, ...]
     sources: Mapping[str, SourceFile]
     files_read: int
+    left_out: int = 0
+    blocked: frozenset[str] = frozenset()
 
     def shown(self, path: str) -> str:
-        """Return a path of a finding as one opens it from here: relative, when that is below."""
-        full, here = self.root / path, Path.cwd()
-        if path.startswith("process:") or self.root == here:
-            return path
-        return str(full.relative_to(here) if full.is_relative_to(here) else full)
+        """Return a path of a finding as one opens it from here."""
+        return path if path.startswith("process:") else from_here(self.root, path)
+
+
+def from_here(root: Path, path: str) -> str:
+    """Return a path below a root as one writes it from here: upwards, too, if that is shorter."""
+    here = Path.cwd()
+    if root == here:
+        return path
+    return min(os.path.relpath(root / path, here), str(root / path), key=len)
 
 
 def scan(
@@ -63,7 +73,7 @@ def scan(
         from nymproxy_migrate import stream_targets
 
         options = stream_targets.look(paths, options, root)
-    visit = walk.visit(paths, root, partial(_judged, root, options), options.size_limit)
+    visit = walk.visit(paths, root, partial(_judged, root, options), options)
     findings = [
         *(
             nym092.find(each.path, each.reason, too_large=each.too_large)
@@ -79,13 +89,14 @@ def scan(
         return f"{finding.path}:{line}"
 
     settled = evidence.settle(findings, options.survey)
-    findings = sorted(evidence.after_references(settled, options, place), key=_order)
-    return ScanResult(root, tuple(findings), sources, visit.files_read)
+    told = evidence.after_references(settled, options, place)
+    findings = sorted((each for each in told if options.wants(each.code)), key=in_order)
+    return ScanResult(root, tuple(findings), sources, visit.files_read, visit.left_out)
 
 
 def _survey(paths: Sequence[Path], options: ScanOptions, root: Path) -> survey.Survey:
     # What fails here fails again when it is judged, and is told then.
-    visit = walk.visit(paths, root, survey.of_file, options.size_limit)
+    visit = walk.visit(paths, root, survey.of_file, options)
     return survey.merged(visit.results.values())
 
 
@@ -113,7 +124,7 @@ def scan_source(source: SourceFile, options: ScanOptions) -> list[Finding]:
     if is_named:
         for finding in _leftovers(source, list(unique.values())):
             unique[finding.code, finding.span, finding.message] = finding
-    return sorted(suppressions.apply(source, unique.values()), key=_order)
+    return sorted(suppressions.apply(source, unique.values()), key=in_order)
 
 
 def _leftovers(source: SourceFile, found: list[Finding]) -> Iterator[Finding]:
@@ -144,5 +155,6 @@ def _ask(entry: FinderEntry, source: SourceFile, options: ScanOptions) -> Iterat
         yield nym090.at(source, 0, f"it cannot be judged ({type(error).__name__})")
 
 
-def _order(finding: Finding) -> tuple[str, Span, str, str]:
+def in_order(finding: Finding) -> tuple[str, Span, str, str]:
+    """Return what findings are sorted by."""
     return finding.path, finding.span, finding.code, finding.message

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def look(paths: Sequence[Path], options: ScanOptions, root: Path) -> ScanOptions:
     """Return the options with the addresses of the servers that the tree starts."""
-    visit = walk.visit(paths, root, _addresses_of_servers, options.size_limit)
+    visit = walk.visit(paths, root, _addresses_of_servers, options)
     return replace(options, stream_servers=options.stream_servers.union(*visit.results.values()))
 
 

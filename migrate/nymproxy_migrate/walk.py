@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from nymproxy_migrate import reading
 from nymproxy_migrate.model import SourceFile
-from nymproxy_migrate.reading import Listing, Unreadable
+from nymproxy_migrate.reading import Exclusion, Listing, Unreadable
 from nymproxy_migrate.workers import Failure, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from nymproxy_migrate.options import ScanOptions
 
 _T = TypeVar("_T")
 _Rules = tuple[str, ...] | None
@@ -29,12 +31,14 @@ class Visit(Generic[_T]):
         unreadable: what was not read, in the order of paths.
         failed: files that the job was given up on, with the reason.
         files_read: how many files were read.
+        left_out: how many files and folders were left out because the options say so.
     """
 
     results: dict[str, _T] = field(default_factory=dict)
     unreadable: list[Unreadable] = field(default_factory=list)
     failed: list[Unreadable] = field(default_factory=list)
     files_read: int = 0
+    left_out: int = 0
 
 
 def common_root(paths: Iterable[Path]) -> Path:
@@ -44,7 +48,10 @@ def common_root(paths: Iterable[Path]) -> Path:
 
 
 def visit(
-    paths: Sequence[Path], root: Path, job: Callable[[SourceFile], _T | None], size_limit: int
+    paths: Sequence[Path],
+    root: Path,
+    job: Callable[[SourceFile], _T | None],
+    options: ScanOptions,
 ) -> Visit[_T]:
     """Do a job with each file below some paths, once, in workers.
 
@@ -52,9 +59,9 @@ def visit(
         paths: files and folders; a file that is named is read even when it is ignored.
         root: what paths in the result are relative to.
         job: a function of a module, or a partial of one.
-        size_limit: largest file to read, in bytes.
+        options: how large a file may be, and what is left out.
     """
-    visitor = _Visitor(root, job, size_limit)
+    visitor = _Visitor(root, job, options)
     for path in paths:
         visitor.begin(path)
     visitor.run()
@@ -65,10 +72,10 @@ def visit(
 
 
 def sources(
-    paths: Sequence[Path], root: Path, size_limit: int, suffixes: tuple[str, ...] = ("",)
+    paths: Sequence[Path], root: Path, options: ScanOptions, suffixes: tuple[str, ...] = ("",)
 ) -> Visit[SourceFile]:
     """Read the files below some paths whose names have one of these ends."""
-    return visit(paths, root, partial(_as_it_is, suffixes), size_limit)
+    return visit(paths, root, partial(_as_it_is, suffixes), options)
 
 
 def _as_it_is(suffixes: tuple[str, ...], source: SourceFile) -> SourceFile | None:
@@ -82,21 +89,35 @@ class _Done(Generic[_T]):
     result: _T | None
 
 
+@dataclass(frozen=True, slots=True)
+class _LeftOut:
+    """A file that the options leave out."""
+
+
 def _do(
-    root: Path, size_limit: int, job: Callable[[SourceFile], _T | None], path: str
-) -> _Done[_T] | Unreadable | None:
+    root: Path,
+    size_limit: int,
+    exclude: Exclusion | None,
+    job: Callable[[SourceFile], _T | None],
+    path: str,
+) -> _Done[_T] | _LeftOut | Unreadable | None:
+    if exclude is not None and exclude.holds(root, path):
+        return _LeftOut()
     source = reading.read_file(root, size_limit, path)
     return _Done(job(source)) if isinstance(source, SourceFile) else source
 
 
 class _Visitor:
-    def __init__(self, root: Path, job: Callable[[SourceFile], object], size_limit: int) -> None:
+    def __init__(
+        self, root: Path, job: Callable[[SourceFile], object], options: ScanOptions
+    ) -> None:
         self.visit: Visit[object] = Visit()
         # Links in the path of the root itself are the user's own; below it none is followed.
         self._root = Path(os.path.realpath(root))
         self._named = root
         self._pool = Pool()
-        self._do = partial(_do, self._root, size_limit, job)
+        self._do = partial(_do, self._root, options.size_limit, options.exclude, job)
+        self._exclude = options.exclude
         self._seen: set[str] = set()
         self._listers: dict[_Rules, Callable[[str], Listing]] = {}
         self._distrusted: set[_Rules] = set()
@@ -131,7 +152,7 @@ class _Visitor:
         if rules in self._distrusted:
             rules = None
         if rules not in self._listers:
-            self._listers[rules] = partial(reading.list_folder, self._root, rules)
+            self._listers[rules] = partial(reading.list_folder, self._root, self._exclude, rules)
         self._pool.add(self._listers[rules], folder)
 
     def _read(self, path: str) -> None:
@@ -144,6 +165,8 @@ class _Visitor:
             case Failure(reason):
                 self.visit.files_read += 1
                 self.visit.failed.append(Unreadable(path, reason))
+            case _LeftOut():
+                self.visit.left_out += 1
             case Unreadable():
                 self.visit.unreadable.append(answer)
             case _Done(result):
@@ -154,11 +177,12 @@ class _Visitor:
     def _go_on(
         self, lister: Callable[[str], object], folder: str, listing: Listing | Failure
     ) -> None:
-        rules = cast("partial[Listing]", lister).args[1]
+        rules = cast("partial[Listing]", lister).args[2]
         if isinstance(listing, Failure):
             self._give_up(folder, rules, listing.reason)
             return
         self.visit.unreadable += listing.problems
+        self.visit.left_out += listing.left_out
         if listing.has_rules:
             rules = (*rules, str(self._root / folder))
         prefix = f"{folder}/" if folder else ""

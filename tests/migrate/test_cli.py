@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nymproxy_migrate.cli import app, main
+from nymproxy_migrate.cli import entry, main
 from nymproxy_migrate.installing import INSTALL_MIGRATE
 from nymproxy_migrate.rules import RULES
 
@@ -98,6 +98,8 @@ def test_explain(capsys: pytest.CaptureFixture[str]) -> None:
         ["scan", "no-such-folder"],
         ["rewrite", "--decide", "NYM060=perhaps"],
         ["rewrite", "--decide", "NYM001=yes"],
+        ["scan", "--select", "NYM8888"],
+        ["scan", "--exclude", "[z-a]"],
     ],
 )
 def test_errors_are_one_line(
@@ -138,7 +140,7 @@ def test_interrupts_and_bugs(
     def fail(*_arguments: object, **_named: object) -> None:
         raise error
 
-    monkeypatch.setattr(app, "app", fail)
+    monkeypatch.setattr(entry, "app", fail)
     assert main(["scan"]) == code
     assert "Traceback" not in capsys.readouterr().err
     assert main(["--debug", "scan"]) == code
@@ -175,3 +177,33 @@ def test_explain_without_a_code_lists_all(capsys: pytest.CaptureFixture[str]) ->
     assert main(["explain"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(RULES)
+
+
+def test_codes_that_are_wanted_or_not(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / "s.sh").write_text("nym-proxy-server -u 127.0.0.1:22\n")
+
+    def codes(*arguments: str) -> set[str]:
+        main(["scan", "--json", *arguments])
+        return {each["code"] for each in json.loads(capsys.readouterr().out)["findings"]}
+
+    assert codes() == {"NYM001", "NYM002", "NYM050"}
+    assert codes("--select", "nym00") == {"NYM001", "NYM002"}
+    assert codes("--ignore", "NYM05", "--ignore", "NYM001") == {"NYM002"}
+    assert codes("--select", "NYM00", "--ignore", "NYM002") == {"NYM001"}
+    assert codes("--exclude", "s.*") == {"NYM001"}
+    main(["rewrite", "--select", "NYM002", "--exclude", "*.txt"])
+    assert "a.sh" not in capsys.readouterr().out
+    main(["scan", "--exclude", "s.sh"])
+    assert "files read, 1 left out: " in capsys.readouterr().out
+
+
+def test_paths_lead_upwards_where_that_is_where_they_are(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "here").mkdir()
+    monkeypatch.chdir(tree / "here")
+    for arguments in (["scan"], ["scan", "--json"], ["scan", "--format", "sarif"], ["rewrite"]):
+        main([*arguments, ".."])
+        assert "../a.sh" in capsys.readouterr().out
+    main(["rewrite", "--write", "../a.sh"])
+    assert "rewritten: ../a.sh" in capsys.readouterr().out

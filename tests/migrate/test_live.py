@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nymproxy_migrate.cli.app import run
+from nymproxy_migrate.cli.entry import run
 from nymproxy_migrate.finders import live
 from nymproxy_migrate.finders.live import Process
 from nymproxy_migrate.model import Action, Kind

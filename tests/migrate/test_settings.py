@@ -282,3 +282,16 @@ def test_verbose_says_what_goes_on(tree: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tree
     )
     assert done.stderr == "DEBUG nymproxy.migrate: after\n"
+
+
+def test_lists_of_a_file_and_of_the_environment(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "nymproxy-migrate.toml").write_text('docs = true\nexclude = ["*.md", "b/"]\n')
+    assert settings(capsys, "scan")["exclude"] == ("*.md, b/", "file nymproxy-migrate.toml")
+    assert main(["scan", "--json"]) == 1
+    assert {each["path"] for each in json.loads(capsys.readouterr().out)["findings"]} == {"a.sh"}
+    monkeypatch.setenv("NYMPROXY_MIGRATE_IGNORE", "NYM001,NYM060")
+    assert main(["scan", "--json"]) == 0
+    (tree / "nymproxy-migrate.toml").write_text("exclude = [1]\n")
+    assert main(["scan"]) == 2

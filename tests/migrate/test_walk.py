@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nymproxy_migrate.reading import Unreadable
-from nymproxy_migrate.walk import Visit, common_root, sources
+from nymproxy_migrate.options import ScanOptions
+from nymproxy_migrate.reading import Exclusion, Unreadable
+from nymproxy_migrate.walk import Visit, common_root, sources, visit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LIMIT = 1000
+OPTIONS = ScanOptions(size_limit=LIMIT)
 
 
 def _write(root: Path, *names: str, data: bytes = b"x\n") -> None:
@@ -24,7 +26,7 @@ def _write(root: Path, *names: str, data: bytes = b"x\n") -> None:
 
 
 def _names(root: Path, *paths: Path) -> list[str]:
-    return list(sources(paths or (root,), root, LIMIT).results)
+    return list(sources(paths or (root,), root, OPTIONS).results)
 
 
 def test_order_is_stable_and_each_file_comes_once(tmp_path: Path) -> None:
@@ -78,7 +80,7 @@ def test_links_are_left_alone(tmp_path: Path) -> None:
     (root / "out").symlink_to(outside)
     (root / "loop").symlink_to(root)
     assert _names(root) == ["b.sh"]
-    named = sources([root / "out.sh"], root, LIMIT)
+    named = sources([root / "out.sh"], root, OPTIONS)
     assert named.unreadable == [Unreadable("out.sh", "it is a link out of the tree")]
 
 
@@ -87,28 +89,52 @@ def test_binaries_pipes_and_large_files(tmp_path: Path) -> None:
     _write(tmp_path, "large.sh", data=b"x" * (LIMIT + 1))
     _write(tmp_path, "large.bin", data=b"\0" * (LIMIT + 1))
     os.mkfifo(tmp_path / "pipe")
-    found = sources([tmp_path], tmp_path, LIMIT)
+    found = sources([tmp_path], tmp_path, OPTIONS)
     assert found.unreadable == [Unreadable("large.sh", f"larger than {LIMIT} bytes", True)]
     assert found.results == {}
-    assert sources([tmp_path / "pipe"], tmp_path, LIMIT) == Visit()
+    assert sources([tmp_path / "pipe"], tmp_path, OPTIONS) == Visit()
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
 def test_unreadable_files_are_said(tmp_path: Path) -> None:
     _write(tmp_path, "a.sh")
     (tmp_path / "a.sh").chmod(0)
-    found = sources([tmp_path], tmp_path, LIMIT)
+    found = sources([tmp_path], tmp_path, OPTIONS)
     assert found.unreadable == [Unreadable("a.sh", "Permission denied")]
 
 
 def test_missing_files_are_said(tmp_path: Path) -> None:
-    found = sources([tmp_path / "no.sh"], tmp_path, LIMIT)
+    found = sources([tmp_path / "no.sh"], tmp_path, OPTIONS)
     assert found.unreadable == [Unreadable("no.sh", "No such file or directory")]
 
 
 def test_mode_and_root(tmp_path: Path) -> None:
     _write(tmp_path, "a/x.sh", "b/y.sh")
     (tmp_path / "a/x.sh").chmod(0o755)
-    first, second = sources([tmp_path], tmp_path, LIMIT).results.values()
+    first, second = sources([tmp_path], tmp_path, OPTIONS).results.values()
     assert (first.executable, second.executable) == (True, False)
     assert common_root([tmp_path / "a/x.sh", tmp_path / "b"]) == tmp_path
+
+
+def _without(root: Path, here: Path, *patterns: str, paths: tuple[Path, ...] = ()) -> Visit[object]:
+    options = ScanOptions(exclude=Exclusion(os.path.realpath(here), patterns))
+    return visit(paths or (root,), root, str, options)
+
+
+def test_patterns_are_read_from_where_one_stands(tmp_path: Path) -> None:
+    _write(tmp_path, "a.sh", "old/a.sh", "old/deep/b.sh", "new/old/a.sh", "new/b.log")
+    assert list(_without(tmp_path, tmp_path, "/old/").results) == [
+        "a.sh",
+        "new/b.log",
+        "new/old/a.sh",
+    ]
+    found = _without(tmp_path, tmp_path, "old/", "*.log", "!/old/")
+    assert list(found.results) == ["a.sh", "old/a.sh", "old/deep/b.sh"]
+    assert found.left_out == 2
+    inside = _without(tmp_path, tmp_path / "new", "/old/")
+    assert "new/old/a.sh" not in inside.results
+    assert "old/a.sh" in inside.results
+    named = _without(tmp_path, tmp_path, "*.log", paths=(tmp_path / "new/b.log",))
+    assert (named.results, named.left_out) == ({}, 1)
+    with pytest.raises(ValueError, match="no patterns"):
+        Exclusion("/", ("[z-a]",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from itertools import count
 from pathlib import Path
@@ -269,13 +270,24 @@ def test_one_file_blocks_itself_only(tree: Path, capsys: pytest.CaptureFixture[s
     assert main(["rewrite", "--write", "--strict", str(tree)]) == 2
     assert "nothing is written: deep/b.sh: it is read-only" in capsys.readouterr().err
     assert main(["rewrite", "--write", str(tree)]) == 1
-    assert "not written: deep/b.sh: it is read-only" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "NYM094 it is not rewritten: it is read-only" in told
+    assert f"{tree}/deep/b.sh:1:6: NYM094" in told
     after = snapshot(tree)
     assert {path for path in before if after[path][0] != before[path][0]} == {"a.sh", "deep/c.sh"}
     assert main(["rollback", "--root", str(tree)]) == 0
     assert {path: data for path, (data, _) in snapshot(tree).items()} == {
         path: data for path, (data, _) in before.items()
     }
+
+
+def test_a_plan_leaves_out_what_cannot_be_written(tree: Path, tmp_path: Path) -> None:
+    read_only(tree)
+    output = tmp_path / "plan.json"
+    assert main(["plan", "-o", str(output), str(tree)]) == 1
+    found = json.loads(output.read_text())
+    assert {each["path"] for each in found["files"]} == {"a.sh", "deep/c.sh"}
+    assert "NYM094" in {each["code"] for each in found["left_for_a_human"]}
 
 
 def test_a_file_that_was_changed_can_be_kept(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command and return its exit code; see :mod:`nymproxy_migrate.cli.app`."""
-    from nymproxy_migrate.cli.app import run
+    """Run the command and return its exit code; see :mod:`nymproxy_migrate.cli.entry`."""
+    from nymproxy_migrate.cli.entry import run
 
     return run(arguments)

@@ -2,61 +2,30 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nymproxy._printable import printable
-from nymproxy.cli.root import Version, discard_output, new_app
+from nymproxy.cli.root import Version, new_app
 from nymproxy_migrate.cli.choices import Format, ParityFormat, Sidecar, Target
-
-EXIT_DONE = 0
-EXIT_FINDINGS = 1
-EXIT_FAILED = 2
-EXIT_INTERRUPTED = 130
+from nymproxy_migrate.cli.flags import (
+    AsJson,
+    Decide,
+    Docs,
+    Exclude,
+    Ignore,
+    Paths,
+    Program,
+    Select,
+    StateDir,
+    StreamServers,
+    To,
+)
 
 app = new_app(
     "nymproxy-migrate", "Find uses of the old TcpProxy, rewrite their commands, and undo that."
 )
-
-
-Paths = Annotated[
-    list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files and folders; default: here.")
-]
-Docs = Annotated[bool, typer.Option("--docs", help="Fenced blocks of Markdown, too.")]
-To = Annotated[
-    Target, typer.Option(help="'stream' counts only for clients whose server is known, too.")
-]
-Decide = Annotated[
-    list[str] | None, typer.Option("--decide", metavar="CODE=CHOICE", help="Take a decision.")
-]
-
-Program = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PATH",
-        help="Where nymproxy is when the commands run. Default: where this one is, in units, "
-        "crontabs and where the old program has a full path; its name alone elsewhere.",
-    ),
-]
-StreamServers = Annotated[
-    list[str] | None,
-    typer.Option("--stream-server", metavar="ADDRESS", help="A server that speaks stream by now."),
-]
-
-AsJson = Annotated[
-    bool, typer.Option("--json", help="As JSON; `nymproxy-migrate schema` describes it.")
-]
-StateDir = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="DIR",
-        help="Where runs are recorded. Default: $XDG_STATE_HOME/nymproxy-migrate.",
-    ),
-]
 
 
 @app.callback()
@@ -86,6 +55,9 @@ def scan(
         Format, typer.Option("--format", help="'github': annotations of GitHub Actions.")
     ] = Format.TEXT,
     docs: Docs = False,
+    exclude: Exclude = None,
+    select: Select = None,
+    ignore: Ignore = None,
     live: Annotated[
         bool, typer.Option("--live", help="Running old proxies; files only with PATH.")
     ] = False,
@@ -100,8 +72,11 @@ def scan(
     from nymproxy_migrate.cli import commands
 
     form_name = "json" if as_json else form.value
+    options = commands.options_of(
+        paths or [], docs=docs, exclude=exclude, select=select, ignore=ignore
+    )
     raise typer.Exit(
-        commands.scan(paths or [], form=form_name, docs=docs, live=live, stdin_name=stdin_name)
+        commands.scan(paths or [], options, form=form_name, live=live, stdin_name=stdin_name)
     )
 
 
@@ -128,6 +103,9 @@ def schema(
     commands.schema(name)
 
 
+_OF_A_SCAN = ("paths", "docs", "exclude", "select", "ignore", "decide", "to", "program")
+
+
 def _is_given(context: typer.Context, parameter: str) -> bool:
     # Not what a settings file says.
     source = context.get_parameter_source(parameter)
@@ -139,6 +117,9 @@ def rewrite(
     context: typer.Context,
     paths: Paths = None,
     docs: Docs = False,
+    exclude: Exclude = None,
+    select: Select = None,
+    ignore: Ignore = None,
     to: To = Target.LEGACY,
     decide: Decide = None,
     program: Program = None,
@@ -174,18 +155,21 @@ def rewrite(
             raise Refused("--rust-suggest DIR goes with paths only")
         raise typer.Exit(rust_suggest(suggestion, paths or [Path()]))
     if plan_file is not None:
-        if any(_is_given(context, name) for name in ("paths", "docs", "decide", "to", "program")):
-            raise Refused("--plan FILE goes without paths, --docs, --to, --decide and --program")
+        if any(_is_given(context, name) for name in _OF_A_SCAN):
+            raise Refused("--plan FILE goes without paths and without what a scan is asked")
         raise typer.Exit(commands.write_plan(plan_file, root, state_dir, as_json=as_json))
     if root is not None:
         raise Refused("--root goes with --plan FILE")
     options = commands.options_of(
         paths or [],
         docs=docs,
+        exclude=exclude,
+        select=select,
+        ignore=ignore,
         to=to.value,
-        decide=decide or [],
+        decide=decide,
         program=program,
-        stream_servers=stream_server or [],
+        stream_servers=stream_server,
     )
     if write:
         done = commands.write(paths or [], options, state_dir, strict=strict, as_json=as_json)
@@ -200,6 +184,9 @@ def plan(
     ],
     paths: Paths = None,
     docs: Docs = False,
+    exclude: Exclude = None,
+    select: Select = None,
+    ignore: Ignore = None,
     to: To = Target.LEGACY,
     decide: Decide = None,
     program: Program = None,
@@ -211,10 +198,13 @@ def plan(
     options = commands.options_of(
         paths or [],
         docs=docs,
+        exclude=exclude,
+        select=select,
+        ignore=ignore,
         to=to.value,
-        decide=decide or [],
+        decide=decide,
         program=program,
-        stream_servers=stream_server or [],
+        stream_servers=stream_server,
     )
     raise typer.Exit(commands.make_plan(output, paths or [], options))
 
@@ -361,64 +351,3 @@ def parity(
     form_name = "json" if as_json else form.value
     options = body.Options(legacy, stream, env, profile, quick, seed, form_name, output, plan_file)
     raise typer.Exit(body.parity(options))
-
-
-def run(arguments: list[str] | None = None) -> int:
-    """Run the command with ``arguments`` (default: those of the process) and return its code."""
-    from nymproxy_migrate.refused import Refused
-
-    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    try:
-        return _run(arguments)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        discard_output()
-        return EXIT_FAILED
-    except Refused as error:
-        return _say(str(error))
-    except OSError as error:
-        return _say(f"{error.filename or 'system'}: {error.strerror or type(error).__name__}")
-    except Exception as error:  # the last line of defence: never a traceback for the operator
-        return _report(error, debug="--debug" in arguments)
-
-
-def _run(arguments: list[str]) -> int:
-    from nymproxy_migrate.cli.configured import configure, show_settings
-    from nymproxy_migrate.cli.shared import OUTPUT
-
-    configured = configure(app, arguments)
-    if "show-settings" in configured.given:
-        sys.stdout.write(show_settings(app, configured))
-        return EXIT_DONE
-    token = OUTPUT.set(configured.output())
-    try:
-        code = app(
-            configured.arguments,
-            prog_name="nymproxy-migrate",
-            standalone_mode=False,
-            default_map=configured.defaults(),
-        )
-    finally:
-        OUTPUT.reset(token)
-    return code if isinstance(code, int) else EXIT_DONE
-
-
-def _report(error: Exception, *, debug: bool) -> int:
-    # Wrong usage; the class moved between versions of typer, its method did not.
-    format_message = getattr(error, "format_message", None)
-    if format_message is not None:
-        return _say(f"{format_message()} (see --help)")
-    if debug:
-        traceback.print_exception(error)
-    from nymproxy_migrate.installing import INSTALL_MIGRATE
-
-    name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
-    if name and name.partition(".")[0] not in {"nymproxy", "nymproxy_migrate"}:
-        return _say(f"the module {name} is missing: {INSTALL_MIGRATE}")
-    return _say(f"a bug of nymproxy-migrate: {type(error).__name__}; see it with --debug")
-
-
-def _say(message: str) -> int:
-    sys.stderr.write(f"nymproxy-migrate: {printable(message)}\n")
-    return EXIT_FAILED

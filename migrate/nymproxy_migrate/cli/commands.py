@@ -7,6 +7,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,12 @@ from nymproxy_migrate.changes import changes_of, left_for_a_human
 from nymproxy_migrate.cli.shared import OUTPUT
 from nymproxy_migrate.model import Action
 from nymproxy_migrate.options import DEFAULT_SIZE_LIMIT, ScanOptions, Target
+from nymproxy_migrate.reading import Exclusion
 from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.report import documents, github, sarif, text
 from nymproxy_migrate.report import json as json_report
-from nymproxy_migrate.scan import ScanResult
+from nymproxy_migrate.rules import nym094
+from nymproxy_migrate.scan import ScanResult, from_here, in_order
 from nymproxy_migrate.scan import scan as scan_paths
 from nymproxy_migrate.state import OLD_STATE_FOLDER
 
@@ -37,29 +40,36 @@ STANDARD_INPUT = Path("-")
 def options_of(
     paths: Sequence[Path],
     *,
-    docs: bool,
-    to: Target,
-    decide: Sequence[str],
-    program: str | None,
-    stream_servers: Sequence[str],
+    docs: bool = False,
+    exclude: Sequence[str] | None = None,
+    select: Sequence[str] | None = None,
+    ignore: Sequence[str] | None = None,
+    to: Target = "legacy",
+    decide: Sequence[str] | None = None,
+    program: str | None = None,
+    stream_servers: Sequence[str] | None = None,
 ) -> ScanOptions:
     """Return the options of a scan.
 
     Raises:
-        Refused: a decision or an address that does not exist, or a program without its folder.
+        Refused: a decision, a code or an address that does not exist, a pattern that is none, or
+            a program without its folder.
     """
     if program is not None and not program.startswith("/"):
         raise Refused(f"--program {program}: give the full path, /usr/local/bin/nymproxy say")
-    for address in stream_servers:
+    for address in stream_servers or ():
         if not names.is_nym_address(address):
             raise Refused(f"--stream-server {address}: that is no Nym address")
     return ScanOptions(
         docs=docs,
         to=to,
-        decisions=dict(map(_decision, decide)),
+        decisions=dict(map(_decision, decide or ())),
         program=program,
         installed=_installed(paths),
-        stream_servers=frozenset(stream_servers),
+        stream_servers=frozenset(stream_servers or ()),
+        exclude=_exclusion(exclude or ()),
+        select=_codes("--select", select or ()),
+        ignore=_codes("--ignore", ignore or ()),
     )
 
 
@@ -70,6 +80,20 @@ def _installed(paths: Sequence[Path]) -> str | None:
     scanned = [path.absolute() for path in paths or [Path()]]
     inside = found is not None and any(Path(found).is_relative_to(path) for path in scanned)
     return None if inside else found
+
+
+def _exclusion(patterns: Sequence[str]) -> Exclusion | None:
+    try:
+        return Exclusion(os.path.realpath(Path.cwd()), tuple(patterns)) if patterns else None
+    except ValueError as error:
+        raise Refused(f"--exclude: {error}") from None
+
+
+def _codes(flag: str, given: Sequence[str]) -> tuple[str, ...]:
+    for each in given:
+        if not any(code.startswith(each.upper()) for code in rules.RULES):
+            raise Refused(f"{flag} {each}: no code begins so; see `nymproxy-migrate explain`")
+    return tuple(each.upper() for each in given)
 
 
 def _decision(text: str) -> tuple[str, str]:
@@ -104,27 +128,29 @@ def _root_of(paths: Sequence[Path]) -> Path | None:
 
 def scan(
     paths: Sequence[Path],
+    options: ScanOptions,
     *,
     form: str,
-    docs: bool,
     live: bool = False,
     stdin_name: str | None = None,
 ) -> int:
     """Report the findings; 1 if any of them is more than information."""
     if STANDARD_INPUT in paths:
-        result = _of_standard_input(paths, docs=docs, name=stdin_name)
+        result = _of_standard_input(paths, options, name=stdin_name)
     elif live:
         from nymproxy_migrate.cli import live as live_scan
 
-        found = look(paths, ScanOptions(docs=docs, installed=_installed(paths))) if paths else None
+        found = look(paths, options) if paths else None
         result = live_scan.with_processes(found)
     else:
-        result = look(paths, ScanOptions(docs=docs, installed=_installed(paths)))
+        result = look(paths, options)
     sys.stdout.write(_report(result, form))
     return int(any(finding.action is not Action.INFO for finding in result.findings))
 
 
-def _of_standard_input(paths: Sequence[Path], *, docs: bool, name: str | None) -> ScanResult:
+def _of_standard_input(
+    paths: Sequence[Path], options: ScanOptions, *, name: str | None
+) -> ScanResult:
     """Scan standard input as a file of its own.
 
     Raises:
@@ -140,8 +166,7 @@ def _of_standard_input(paths: Sequence[Path], *, docs: bool, name: str | None) -
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, name)
         file.write_bytes(data)
-        options = ScanOptions(docs=docs, installed=_installed([file]))
-        return scan_paths([file], options)
+        return scan_paths([file], replace(options, installed=_installed([file])))
 
 
 def _report(result: ScanResult, form: str) -> str:
@@ -180,12 +205,12 @@ def explain(code: str | None, *, as_json: bool) -> None:
 
 def rewrite(paths: Sequence[Path], options: ScanOptions, *, as_json: bool) -> int:
     """Show the diff; 1 if there is one, or work left for a human."""
-    result = look(paths, options)
+    result = without_blocked(look(paths, options), options)
     changes = changes_of(result)
     if as_json:
         sys.stdout.write(documents.rewrite(result, options, None))
     else:
-        write_bytes(diff.unified(changes))
+        write_bytes(diff.unified(changes, result.shown))
     return int(say_what_is_left(result) or bool(changes))
 
 
@@ -207,17 +232,31 @@ def write(
         as_json: report as JSON.
     """
     result = look(paths, options)
+    if not strict:
+        result = without_blocked(result, options)
     changes = changes_of(result)
-    held = {} if strict else blocked(result.root, changes)
-    for reason in held.values():
-        sys.stderr.write(f"not written: {printable(reason)}\n")
-    changes = [each for each in changes if each.path not in held]
     run = apply_changes(result.root, changes, state)
     if as_json:
         sys.stdout.write(documents.rewrite(result, options, run))
     else:
         say_what_was_done(result.root, changes, run, state)
-    return int(say_what_is_left(result) or bool(held))
+    return int(say_what_is_left(result))
+
+
+def without_blocked(result: ScanResult, options: ScanOptions) -> ScanResult:
+    """Return a result in which each file that cannot be written has a finding that says so.
+
+    Raises:
+        Refused: nothing is written in this tree at all.
+    """
+    changes = changes_of(result)
+    reasons = blocked(result.root, changes) if changes else {}
+    places = {each.path: each.edits[0].span for each in changes}
+    found = [nym094.find(path, places[path], reason) for path, reason in reasons.items()]
+    findings = sorted(
+        [*result.findings, *(each for each in found if options.wants(each.code))], key=in_order
+    )
+    return replace(result, findings=tuple(findings), blocked=frozenset(reasons))
 
 
 def apply_changes(root: Path, changes: Sequence[FileChange], state: Path | None) -> Run | None:
@@ -247,7 +286,7 @@ def say_what_was_done(
     if state is not None:
         where += f" --state-dir {shlex.quote(str(state))}"
     if not OUTPUT.get().quiet:
-        written = (f"rewritten: {printable(change.path)}\n" for change in changes)
+        written = (f"rewritten: {printable(from_here(root, each.path))}\n" for each in changes)
         sys.stdout.write("".join(written))
         sys.stdout.write(f"the originals are in {printable(str(run.folder))}\n")
     sys.stdout.write(f"undo it with: nymproxy-migrate rollback {run.name}{where}\n")
@@ -255,7 +294,7 @@ def say_what_was_done(
 
 def make_plan(output: Path, paths: Sequence[Path], options: ScanOptions) -> int:
     """Write a plan; 1 if work is left for a human."""
-    result = look(paths, options)
+    result = without_blocked(look(paths, options), options)
     text_of_plan = plan.render(result, options, __version__)
     if output == plan.STANDARD_STREAM:
         sys.stdout.write(text_of_plan)

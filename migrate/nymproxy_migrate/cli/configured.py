@@ -90,9 +90,9 @@ def _options(app: typer.Typer) -> dict[str, list[Option]]:
     for name, command in group.commands.items():
         paths = _path_parameters(command.callback)
         found[name] = [
-            Option(flag, parameter.name, parameter.name in paths)
+            Option(flag, parameter.name, parameter.name in paths, parameter.multiple)
             for parameter in command.params
-            if (flag := _flag(parameter)) is not None
+            if parameter.param_type_name == "option" and (flag := _flag(parameter)) is not None
         ]
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from nymproxy_migrate.finders import live
@@ -16,4 +17,4 @@ def with_processes(result: ScanResult | None) -> ScanResult:
     for source, found in live.find(live.running()):
         sources[source.path] = source
         findings += found
-    return ScanResult(result.root, (*findings, *result.findings), sources, result.files_read)
+    return replace(result, findings=(*findings, *result.findings), sources=sources)

@@ -30,7 +30,7 @@ def rust_suggest(folder: Path, paths: Sequence[Path]) -> int:
         if not path.exists():
             raise Refused(f"{path}: there is no such file or folder")
     root = walk.common_root(paths)
-    visit = walk.sources(paths, root, ScanOptions().size_limit, rust.READ)
+    visit = walk.sources(paths, root, ScanOptions(), rust.READ)
     suggestion = workers.call(rust.suggest, list(visit.results.values()))
     if isinstance(suggestion, workers.Failure):
         raise Refused(f"the Rust programs here cannot be read together: {suggestion.reason}")

@@ -63,11 +63,13 @@ class Option:
         flag: its long name without dashes.
         parameter: the name of the parameter that it becomes.
         is_path: whether its value is a path.
+        is_list: whether it may be given several times.
     """
 
     flag: str
     parameter: str
     is_path: bool
+    is_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +156,22 @@ def settings_of(
     if file is not None:
         for key, value in _entries(file, command, options):
             if key in known:
-                value = _in_folder_of(file, value) if key in own and own[key].is_path else value
-                found[key] = Setting(value, f"file {file.path.name}")
+                if key in own and own[key].is_path:
+                    value = _in_folder_of(file, value)
+                found[key] = Setting(_listed(own.get(key), value), f"file {file.path.name}")
     for key in known:
         for variable in _variables(command, key):
             if environ.get(variable):
-                found[key] = Setting(environ[variable], f"environment {variable}")
+                value = _listed(own.get(key), environ[variable].split(","))
+                found[key] = Setting(value, f"environment {variable}")
     return found
+
+
+def _listed(option: Option | None, value: object) -> object:
+    """Return a list for an option that takes several values, and one value for any other."""
+    if option is not None and option.is_list:
+        return value if isinstance(value, list) else [value]
+    return ",".join(value) if isinstance(value, list) else value
 
 
 def _variables(command: str, key: str) -> list[str]:
@@ -199,7 +210,10 @@ def _checked(
             raise Refused(f"{file.path}: {key} is said by a flag or a variable, not by a file")
         if key in _EACH_ITS_OWN and key not in known:
             raise Refused(f"{file.path}: {key} is set for one subcommand, in a table like [scan]")
-        if key not in known or not isinstance(value, str | int | float):
+        is_value = isinstance(value, str | int | float) or (
+            isinstance(value, list) and all(isinstance(each, str) for each in value)
+        )
+        if key not in known or not is_value:
             raise Refused(f"{file.path}: {key} is no setting; see --show-settings for those")
         yield key, value
 
@@ -235,4 +249,6 @@ def shown(rows: Mapping[str, Setting]) -> str:
 def _text(value: object) -> str:
     if value is None or value == ():
         return "not set"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -28,7 +28,7 @@ def sidecar(paths: Sequence[Path], form: proposals.Form) -> int:
     for path in paths:
         if not path.exists():
             raise Refused(f"{path}: there is no such file or folder")
-    visit = walk.visit(paths, walk.common_root(paths), _of, ScanOptions().size_limit)
+    visit = walk.visit(paths, walk.common_root(paths), _of, ScanOptions())
     for problem in (*visit.unreadable, *visit.failed):
         sys.stderr.write(f"{printable(problem.path)}: not searched: {problem.reason}\n")
     found = [each for in_file in visit.results.values() for each in in_file]

@@ -47,6 +47,8 @@ def render(result: ScanResult, tool_version: str) -> str:
     document = {
         "schema_version": SCHEMA_VERSION,
         "tool_version": tool_version,
-        "findings": [as_object(finding, result) for finding in result.findings],
+        "findings": [
+            {**as_object(each, result), "path": result.shown(each.path)} for each in result.findings
+        ],
     }
     return json.dumps(document, indent=2) + "\n"

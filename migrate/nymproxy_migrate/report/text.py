@@ -56,9 +56,10 @@ def counts(result: ScanResult) -> str:
     by_action = dict.fromkeys(Action, 0)
     for finding in result.findings:
         by_action[finding.action] += 1
+    left_out = f", {result.left_out} left out" if result.left_out else ""
     human = sum(finding.needs_human for finding in result.findings)
     return (
-        f"{result.files_read} files read: {by_action[Action.REWRITE]} to rewrite, "
+        f"{result.files_read} files read{left_out}: {by_action[Action.REWRITE]} to rewrite, "
         f"{by_action[Action.REPORT]} to look at, {by_action[Action.INFO]} for information; "
         f"{human} need a human\n"
     )

@@ -1,0 +1,76 @@
+"""From the arguments of the process to its exit code, whatever goes wrong in between."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from nymproxy._printable import printable
+from nymproxy.cli.root import discard_output
+from nymproxy_migrate.cli.app import app
+
+EXIT_DONE = 0
+EXIT_FINDINGS = 1
+EXIT_FAILED = 2
+EXIT_INTERRUPTED = 130
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command with ``arguments`` (default: those of the process) and return its code."""
+    from nymproxy_migrate.refused import Refused
+
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        discard_output()
+        return EXIT_FAILED
+    except Refused as error:
+        return _say(str(error))
+    except OSError as error:
+        return _say(f"{error.filename or 'system'}: {error.strerror or type(error).__name__}")
+    except Exception as error:  # the last line of defence: never a traceback for the operator
+        return _report(error, debug="--debug" in arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    from nymproxy_migrate.cli.configured import configure, show_settings
+    from nymproxy_migrate.cli.shared import OUTPUT
+
+    configured = configure(app, arguments)
+    if "show-settings" in configured.given:
+        sys.stdout.write(show_settings(app, configured))
+        return EXIT_DONE
+    token = OUTPUT.set(configured.output())
+    try:
+        code = app(
+            configured.arguments,
+            prog_name="nymproxy-migrate",
+            standalone_mode=False,
+            default_map=configured.defaults(),
+        )
+    finally:
+        OUTPUT.reset(token)
+    return code if isinstance(code, int) else EXIT_DONE
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    # Wrong usage; the class moved between versions of typer, its method did not.
+    format_message = getattr(error, "format_message", None)
+    if format_message is not None:
+        return _say(f"{format_message()} (see --help)")
+    if debug:
+        traceback.print_exception(error)
+    from nymproxy_migrate.installing import INSTALL_MIGRATE
+
+    name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+    if name and name.partition(".")[0] not in {"nymproxy", "nymproxy_migrate"}:
+        return _say(f"the module {name} is missing: {INSTALL_MIGRATE}")
+    return _say(f"a bug of nymproxy-migrate: {type(error).__name__}; see it with --debug")
+
+
+def _say(message: str) -> int:
+    sys.stderr.write(f"nymproxy-migrate: {printable(message)}\n")
+    return EXIT_FAILED
