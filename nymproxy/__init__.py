@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.directory.client import DirectoryClient as DirectoryClient
     from nymproxy.mixnet.directory.details import NetworkDetails as NetworkDetails
     from nymproxy.mixnet.storage.directory import nym_address_of as nym_address_of
+    from nymproxy.mixnet.storage.start import StartPreview as StartPreview
+    from nymproxy.mixnet.storage.start import preview_start as preview_start
     from nymproxy.mixnet.traffic.profile import PROFILES as PROFILES
     from nymproxy.mixnet.traffic.profile import TrafficProfile as TrafficProfile
     from nymproxy.mixnet.transport import Delivery as Delivery
@@ -128,6 +130,7 @@ __all__ = (
     "SenderTag",
     "SphinxError",
     "SphinxErrorKind",
+    "StartPreview",
     "StorageError",
     "StorageLocked",
     "StreamAltered",
@@ -149,6 +152,7 @@ __all__ = (
     "UsageError",
     "__version__",
     "nym_address_of",
+    "preview_start",
 )
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -165,6 +169,7 @@ _NAMES_OF_MODULE = {
     "nymproxy.mixnet.directory.client": "DirectoryClient",
     "nymproxy.mixnet.directory.details": "NetworkDetails",
     "nymproxy.mixnet.storage.directory": "nym_address_of",
+    "nymproxy.mixnet.storage.start": "StartPreview preview_start",
     "nymproxy.mixnet.traffic.profile": "PROFILES TrafficProfile",
     "nymproxy.mixnet.transport": "Delivery MessageTransport Received",
     "nymproxy.stream.client": "MixnetClient",

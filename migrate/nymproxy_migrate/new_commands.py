@@ -20,7 +20,10 @@ class NewInvocation:
         address: the word that holds a client's server address.
         address_at: offset of the address in the literal text of its word.
         wire: the word that holds the value of ``--wire``, when it is a word of its own.
-        config_dir: the directory of a server, when it stands there as it is.
+        config_dir: what a server's ``--config-dir`` says, when it is literal.
+        has_unknown_dir: it says something that is not literal.
+        is_compat: HOME stands in front of the directory.
+        may_be_new: the server may begin with new keys where old ones are expected.
     """
 
     role: Role
@@ -28,6 +31,9 @@ class NewInvocation:
     address_at: int = 0
     wire: Word | None = None
     config_dir: str | None = None
+    has_unknown_dir: bool = False
+    is_compat: bool = False
+    may_be_new: bool = False
 
 
 def read(command: Command) -> NewInvocation | None:
@@ -38,7 +44,7 @@ def read(command: Command) -> NewInvocation | None:
     if words[1].literal not in {"client", "server"}:
         return None
     role = Role(words[1].literal)
-    address, at, wire, config_dir = None, 0, None, None
+    address, at, wire = None, 0, None
     for word, following in zip(words[2:], (*words[3:], None), strict=False):
         lead = word.leading_literal
         if word.literal in {"-s", "--server-address"}:
@@ -49,8 +55,27 @@ def read(command: Command) -> NewInvocation | None:
             address, at = word, 2
         elif word.literal == "--wire":
             wire = following
-        elif word.literal in {"-c", "--config-dir"} and following is not None:
-            config_dir = following.literal
-    if any(word.literal == "--compat-config-dir" for word in words):
-        config_dir = None
-    return NewInvocation(role, address, at, wire, config_dir)
+    given, is_unknown = _config_dir(words)
+    flags = {word.literal for word in words}
+    return NewInvocation(
+        role,
+        address,
+        at,
+        wire,
+        given,
+        is_unknown,
+        "--compat-config-dir" in flags,
+        "--new-identity" in flags,
+    )
+
+
+def _config_dir(words: tuple[Word, ...]) -> tuple[str | None, bool]:
+    """Return the directory that is given, and whether it is one that cannot be read here."""
+    for word, following in zip(words[2:], (*words[3:], None), strict=True):
+        lead = word.leading_literal
+        if word.literal in {"-c", "--config-dir"} and following is not None:
+            return following.literal, following.literal is None
+        if lead.startswith("--config-dir="):
+            literal = word.literal
+            return None if literal is None else literal.partition("=")[2], literal is None
+    return None, False

@@ -49,7 +49,7 @@ def _directory_of(command: Command) -> str | None:
     new = new_commands.read(command)
     judged = judge(command)
     if new is not None and new.role is Role.SERVER:
-        directory = new.config_dir
+        directory = None if new.is_compat else new.config_dir
     elif isinstance(judged, OldInvocation) and judged.role is Role.SERVER:
         directory = effective_config_dir(judged)
     return directory if directory is not None and "$" not in directory else None

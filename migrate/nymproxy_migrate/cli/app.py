@@ -293,6 +293,14 @@ def doctor(
             "--upstream-tcp-address", "-u", metavar="HOST:PORT", help="Service behind the server."
         ),
     ] = None,
+    program: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="nymproxy as units and scripts will start it."),
+    ] = None,
+    unit: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A systemd unit: its program, HOME, directory."),
+    ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for each check.")] = 15.0,
     as_json: Annotated[
         bool, typer.Option("--json", help="For a bug report: no keys, addresses, env values.")
@@ -308,6 +316,8 @@ def doctor(
         listen_address=listen_address,
         listen_port=listen_port,
         upstream=upstream,
+        program=program,
+        unit=unit,
         timeout=timeout,
     )
     raise typer.Exit(command.doctor(settings, as_json=as_json))

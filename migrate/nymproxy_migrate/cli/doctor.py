@@ -27,6 +27,8 @@ def settings_of(
     listen_address: str,
     listen_port: int | None,
     upstream: str | None,
+    program: str | None,
+    unit: Path | None,
     timeout: float,
 ) -> Settings:
     """Return what to check.
@@ -45,6 +47,8 @@ def settings_of(
         listen_address=listen_address,
         listen_port=listen_port,
         upstream=None if upstream is None else Endpoint.parse(upstream),
+        program=program,
+        unit=unit,
         deadline_seconds=timeout,
     )
 

@@ -52,6 +52,8 @@ class Settings:
         listen_address: where the rewritten client is to listen.
         listen_port: its port; None for no look.
         upstream: the service behind the rewritten server; None for no look.
+        program: what is to start nymproxy, as a unit or a script names it; None for no look.
+        unit: a systemd unit that starts it; None for no look at one.
         deadline_seconds: how long one check may take.
     """
 
@@ -61,6 +63,8 @@ class Settings:
     listen_address: str = "127.0.0.1"
     listen_port: int | None = None
     upstream: Endpoint | None = None
+    program: str | None = None
+    unit: Path | None = None
     deadline_seconds: float = 15.0
 
 

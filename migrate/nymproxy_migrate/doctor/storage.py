@@ -84,7 +84,7 @@ def check_config_dir(path: Path | None, home: str | None) -> Check:
 
 
 def check_key_files(directory: Path) -> Check:
-    """Look at names and modes of the five key files; their contents are not read here."""
+    """Look at names and modes of the five key files; :mod:`.start` opens them."""
     found = []
     for name in (*PRIVATE, *PUBLIC):
         path = directory / name

@@ -21,22 +21,23 @@ from nymproxy.mixnet.storage.key_files import (
     check_public_keys,
     finish_interrupted_write,
     present_key_files,
-    read_keys,
     read_public_keys,
     write_keys,
 )
 from nymproxy.mixnet.storage.locking import DirectoryLock
-from nymproxy.mixnet.storage.model import ClientKeys, GatewayRegistration, StoredClient
 from nymproxy.mixnet.storage.own_state import OwnState, read_state, write_state
 from nymproxy.mixnet.storage.registrations import (
     DATABASE_NAME,
     read_gateways,
     save_registration,
 )
+from nymproxy.mixnet.storage.start import read_client
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+
+    from nymproxy.mixnet.storage.model import ClientKeys, GatewayRegistration, StoredClient
 
 _log = logging.getLogger("nymproxy.storage")
 
@@ -121,19 +122,10 @@ class DirectoryStorage:
             return await anyio.to_thread.run_sync(locked)
 
     def _load(self) -> StoredClient | None:
-        keys = read_keys(self.path)
-        known = read_gateways(self.path)
-        if keys is None:
-            if known is not None and known.active is not None:
-                raise StorageError(
-                    f"{self.path} holds a gateway registration and no keys: restore the five .pem "
-                    "files from a backup, or name another directory"
-                )
-            return None
-        self._warn_of_readable_database()
-        registration = None if known is None else known.active_registration()
-        state = read_state(self.path) or OwnState()
-        return StoredClient(keys, registration, state.last_authentication)
+        stored = read_client(self.path)
+        if stored is not None:
+            self._warn_of_readable_database()
+        return stored
 
     def _warn_of_readable_database(self) -> None:
         path = self.path / DATABASE_NAME

@@ -166,6 +166,11 @@ def _discard_temporaries(directory: Path) -> None:
             _temporary(directory, file).unlink(missing_ok=True)
 
 
+def is_write_interrupted(directory: Path) -> bool:
+    """Tell whether a crash left temporary files that :func:`finish_interrupted_write` ends."""
+    return any(_temporary(directory, file).exists() for file in KEY_FILES)
+
+
 def finish_interrupted_write(directory: Path) -> None:
     """Complete, or undo, what a crash interrupted. Call while nobody else uses the directory.
 
