@@ -223,8 +223,10 @@ class OutboundDirection:
         return numbered
 
     def take_aborting_end(self, now: float) -> Numbered:
-        """Return a FIN at once, whatever holds messages back."""
-        return self._number_end(SegmentKind.FIN, now)
+        """Return an end at once, whatever holds messages back: a RESET in the place of the FIN, if
+        the peer may know what it says."""
+        is_told = self._traits.may_send(SegmentKind.RESET)
+        return self._number_end(SegmentKind.RESET if is_told else SegmentKind.FIN, now)
 
     @property
     def awaits_more(self) -> bool:

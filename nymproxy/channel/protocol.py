@@ -65,7 +65,8 @@ class AbortSignal(enum.Enum):
 
     RESET = "reset"
     FIN = "fin"
-    """A FIN with the next sequence number: what was not handed over is dropped before it."""
+    """An end with the next sequence number: what was not handed over is dropped before it. It is
+    a FIN, or a RESET that takes its place where RESET may be sent: a plain peer reads a FIN."""
     NONE = "none"
 
 

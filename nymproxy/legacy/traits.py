@@ -214,8 +214,10 @@ class ServerTraits(PeerTraits):
         return self._settings.surbs_initial if first else self._settings.surbs_per_message
 
     def may_send(self, kind: SegmentKind) -> bool:
-        """A Close is always understood; that it is an abort, by a server of ours."""
-        return kind is SegmentKind.FIN or (kind is SegmentKind.RESET and self.is_modern)
+        """A Close is always understood; that it is an abort, by a server of ours. An unknown one
+        may be ours, and an old one does not look behind the message."""
+        marks_aborts = self._settings.session_id_version == 8
+        return kind is SegmentKind.FIN or (kind is SegmentKind.RESET and marks_aborts)
 
     @property
     def end_signal(self) -> EndSignal:
@@ -229,7 +231,8 @@ class ServerTraits(PeerTraits):
 
     @property
     def abort_signal(self) -> AbortSignal:
-        """A broken app is a Close too: an old server can be told nothing better."""
+        """A broken app is a Close too, in its place in the order: an old server can be told
+        nothing better, and one that has not shown itself yet may be old."""
         return AbortSignal.RESET if self.is_modern else AbortSignal.FIN
 
     @property

@@ -21,8 +21,9 @@ from nymproxy.channel import (
 )
 from nymproxy.channel.link import Admission, LinkContext
 from nymproxy.channel.machine import ChannelMachine
-from nymproxy.errors import ConfigurationError
-from nymproxy.legacy.message import Data, ProxiedMessage
+from nymproxy.errors import ConfigurationError, ResetCode
+from nymproxy.legacy.codec import LegacyCodec
+from nymproxy.legacy.message import Close, Data, ProxiedMessage
 from nymproxy.legacy.protocol import LegacyProtocol
 from nymproxy.legacy.quirks import OldClientQuirks
 from nymproxy.legacy.traits import ClientTraits, LegacySettings, ServerTraits
@@ -234,7 +235,8 @@ def test_sent_messages_are_logged_as_the_old_programs_log_them(
 def test_both_sides_know_ends() -> None:
     assert dial().abort_signal is AbortSignal.FIN
     assert dial().may_send(SegmentKind.FIN)
-    assert not dial().may_send(SegmentKind.RESET)
+    assert dial().may_send(SegmentKind.RESET)  # it may be ours and not have shown itself yet
+    assert not dial(LegacySettings(session_id_version=4)).may_send(SegmentKind.RESET)
     assert answer(V4).peer_signals_end
     assert answer(V8).may_send(SegmentKind.RESET)
     assert not answer(V4).may_send(SegmentKind.RESET)  # it may write data again, without end
@@ -260,3 +262,18 @@ def test_a_trailer_with_other_abilities_makes_no_server_modern() -> None:
     traits = dial()
     traits.segment_received(replace(GREETING, capabilities=Capability.FLOW_CONTROL))
     assert not traits.is_modern
+
+
+def test_an_abort_says_so_before_the_server_has_shown_itself() -> None:
+    """What breaks off within the first round trip must not look like a whole upload."""
+    machine = ChannelMachine(V8, dial(), is_dialer=True, now=0.0)
+    machine.app_wrote(b"half an upload")
+    first = machine.next_outgoing(0.0)
+    assert first is not None
+    machine.abort(ResetCode.CANCELLED, "")
+    end = machine.next_outgoing(0.0)
+    assert end is not None
+    assert (end.segment.kind, end.segment.sequence) == (SegmentKind.RESET, 1)
+    encoded = LegacyCodec().encode(end.segment)
+    assert isinstance(ProxiedMessage.decode(encoded).message, Close)  # all that an old server sees
+    assert LegacyCodec().decode(encoded).kind is SegmentKind.RESET
