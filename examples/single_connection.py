@@ -56,7 +56,14 @@ async def proxy_client(arguments: argparse.Namespace) -> AsyncIterator[tuple[str
             server = await NymProxyServer.create(upstream, None, env, profile=profile)
             await tasks.start(server.run)
             address = server.nym_address()
-        client = NymProxyClient(address, listen_port=0, env=env, profile=profile)
+        client = NymProxyClient(
+            address,
+            listen_port=0,
+            env=env,
+            # A server that somebody else has named may be an old one.
+            wire="auto" if arguments.server_address else "stream",
+            profile=profile,
+        )
         await tasks.start(client.run)
         yield client.local_address
         await client.disconnect()

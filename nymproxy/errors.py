@@ -287,7 +287,7 @@ class StreamPeerLost(StreamError):
 
 
 class ResetCode(enum.IntEnum):
-    """Why a stream was reset (extension NX1; docs/wire.md). Unknown codes read as 0."""
+    """Why a channel was reset (docs/wire.md). Unknown codes read as 0."""
 
     CANCELLED = 0
     REFUSED = 1
@@ -297,6 +297,7 @@ class ResetCode(enum.IntEnum):
     SHUTTING_DOWN = 5
     UNKNOWN_STREAM = 6
     IDLE_TIMEOUT = 7
+    NOT_ACCEPTED = 8
 
 
 class StreamReset(StreamError):

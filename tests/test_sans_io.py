@@ -24,8 +24,8 @@ SHELLS: dict[str, set[str]] = {
     "nymproxy.channel": {"acceptor", "channel", "driver", "drivers", "mux", "strays"},
     "nymproxy.forward": {"forwarder", "listener", "sockets"},
     "nymproxy.legacy": {
-        "app_connections", "client", "client_pool", "connector", "identities", "server", "session",
-        "upstream_header",
+        "app_connections", "client", "client_pool", "connector", "identities",
+        "refusing", "server", "session", "upstream_header",
     },
     "nymproxy.localnet": {
         "client_links", "delayer", "directory_server", "gateway_bandwidth", "gateway_clients",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ class IdleClock:
         self._last_data = now
         self._last_activity = now
         self._is_answered = False
+        self._opened_at: float | None = None
+
+    def opened(self, now: float) -> None:
+        """Note that the OPEN has arrived. Idempotent."""
+        if self._opened_at is None:
+            self._opened_at = now
 
     def received(self, now: float, *, is_data: bool) -> None:
         """Note a segment of the peer."""
@@ -70,6 +77,11 @@ class IdleClock:
             limits[Quiet.NO_ANSWER] = since + rules.answer_timeout_seconds
         if rules.connect_timeout_seconds is not None and not self._is_answered:
             limits[Quiet.UNANSWERED] = self._last_activity + rules.connect_timeout_seconds
+        if rules.opening_timeout_seconds is not None and not (
+            self._is_answered or self._opened_at is None
+        ):
+            overdue = self._opened_at + rules.opening_timeout_seconds
+            limits[Quiet.UNANSWERED] = min(overdue, limits.get(Quiet.UNANSWERED, math.inf))
         if rules.silence_end_seconds is not None:
             limits[Quiet.SILENCE] = self._last_data + rules.silence_end_seconds
         return limits

@@ -144,8 +144,8 @@ class ChannelMachine:
         reason = "".join(char if char.isprintable() else "?" for char in segment.reason)
         detail = f"{segment.reset_code.name.lower()}{': ' + reason if reason else ''}"
         error: StreamReset
-        if segment.reset_code is ResetCode.REFUSED:
-            error = StreamRefused(f"the peer refused the channel ({detail})")
+        if segment.reset_code in (ResetCode.REFUSED, ResetCode.NOT_ACCEPTED):
+            error = StreamRefused(f"the peer refused the channel ({detail})", segment.reset_code)
         else:
             error = StreamReset(f"the peer reset the channel ({detail})", segment.reset_code)
         self._fail(error, None)
@@ -261,6 +261,7 @@ class ChannelMachine:
             self._delivery_failed(outgoing, error)
         elif outgoing.segment.kind is SegmentKind.OPEN:
             if is_acknowledged:
+                self._idle.opened(now)
                 self.outbound.open_acknowledged(now)
         elif outgoing.index is not None:
             if is_sent:

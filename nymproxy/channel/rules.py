@@ -73,6 +73,9 @@ class QuietRules:
     connect_timeout_seconds: float | None = None
     """A dialer that has sent what it had, and heard nothing at all of the peer: StreamIdleTimeout.
     Off: ``None``."""
+    opening_timeout_seconds: float | None = None
+    """A dialer whose OPEN has arrived at the peer's gateway, and that has heard nothing at all
+    since: StreamIdleTimeout, also while it sends. Off: ``None``."""
     keepalive_seconds: float | None = None
     """Send PING this often, once the peer has shown that it answers; fail after three."""
 

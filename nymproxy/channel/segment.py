@@ -67,6 +67,8 @@ class Capability(enum.IntFlag):
     """A legacy server that honours one Close and needs no pacing (the NYP1 trailer)."""
     NX2 = 8
     """Sealed streams (bit 3 of the capability byte)."""
+    STREAMS = 16
+    """A legacy server that accepts streams at the same address (the NYP1 trailer)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ import enum
 
 
 class Wire(enum.StrEnum):
-    """The protocol between the two proxies."""
+    """The protocol between the two proxies; ``auto``: as the server shows."""
 
+    AUTO = "auto"
     LEGACY = "legacy"
     STREAM = "stream"
 

@@ -169,8 +169,13 @@ class ClientSettings(ProxySettings):
         ),
     ] = 2
     wire: Annotated[
-        Wire, typer.Option(help="Protocol towards the server: 'legacy' works with old servers.")
-    ] = Wire.LEGACY
+        Wire,
+        typer.Option(
+            help="Protocol towards the server: 'legacy' works with old servers, 'stream' with "
+            "those that accept streams; 'auto' begins with 'legacy', and goes on with 'stream' "
+            "once the server has shown that it accepts them."
+        ),
+    ] = Wire.AUTO
     identity_mode: Annotated[
         IdentityMode,
         typer.Option(

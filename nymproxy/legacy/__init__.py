@@ -14,4 +14,5 @@ from nymproxy.legacy.message import ProxiedMessage as ProxiedMessage
 from nymproxy.legacy.protocol import LegacyProtocol as LegacyProtocol
 from nymproxy.legacy.traits import LegacySettings as LegacySettings
 from nymproxy.legacy.wire import Wire as Wire
+from nymproxy.legacy.wire import WireChoice as WireChoice
 from nymproxy.legacy.wire import WireSettings as WireSettings

@@ -33,7 +33,7 @@ from nymproxy.legacy.identities import IdentityMode, Lease, make_identities
 from nymproxy.legacy.limits import MAX_CONNECTIONS
 from nymproxy.legacy.session import Session
 from nymproxy.legacy.upstream_header import make_header
-from nymproxy.legacy.wire import Destination, WireSettings, check_wire
+from nymproxy.legacy.wire import Destination, WireSettings, check_choice
 
 if TYPE_CHECKING:
     import os
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.legacy.connector import Connector
-    from nymproxy.legacy.wire import Wire
+    from nymproxy.legacy.wire import WireChoice
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.traffic import TrafficProfile
@@ -68,7 +68,8 @@ class NymProxyClient:
             session ends.
         env: env file that describes the network; mainnet without one.
         default_client_amount: identities kept ready (``per-connection``), or used (``pool``).
-        wire: the protocol, ``legacy`` or ``stream``.
+        wire: the protocol, ``legacy`` or ``stream``; ``auto``: the first session is a legacy one,
+            and once the server has shown that it accepts streams, sessions are streams.
         identity_mode: ``per-connection``, ``pool`` or ``shared``: what the server may link.
         profile: traffic profile, by name or as an object.
         network: the network itself, in place of ``env``.
@@ -97,7 +98,7 @@ class NymProxyClient:
         env: str | os.PathLike[str] | None = None,
         default_client_amount: int = 2,
         *,
-        wire: Wire = "legacy",
+        wire: WireChoice = "auto",
         identity_mode: IdentityMode = "per-connection",
         profile: TrafficProfile | str = "default",
         network: NetworkDetails | None = None,
@@ -132,7 +133,7 @@ class NymProxyClient:
             ),
             Destination(
                 address,
-                check_wire(wire),
+                check_choice(wire),
                 (settings or WireSettings()).with_timeouts(
                     close=close_timeout, connect=connect_timeout
                 ),

@@ -5,14 +5,9 @@ from __future__ import annotations
 import uuid
 
 from nymproxy.channel import Capability, ChannelId, Segment, SegmentKind
-from nymproxy.errors import UsageError
+from nymproxy.channel.reset_body import decode_reset, encode_reset
+from nymproxy.errors import ChannelFormatError, ResetCode, UsageError
 from nymproxy.legacy.message import Close, Data, ProxiedMessage, Trailer
-
-_TRAILERS = {
-    (modern, aborted): Trailer(modern, aborted).encode() if modern or aborted else b""
-    for modern in (False, True)
-    for aborted in (False, True)
-}
 
 
 class LegacyCodec:
@@ -36,16 +31,15 @@ class LegacyCodec:
         """
         message = ProxiedMessage.decode(payload)
         trailer = Trailer.find(message.trailer)
-        kind = SegmentKind.DATA
-        if not isinstance(message.message, Data):
-            is_abort = trailer is not None and trailer.aborted
-            kind = SegmentKind.RESET if is_abort else SegmentKind.FIN
+        shows = None if trailer is None else _capabilities(trailer)
+        common = ChannelId(message.session_id.int), message.message_id
+        if isinstance(message.message, Data):
+            return Segment(SegmentKind.DATA, *common, message.message.data, shows)
+        if trailer is None or not trailer.aborted:
+            return Segment(SegmentKind.FIN, *common, capabilities=shows)
+        code, reason = _why(trailer.reset)
         return Segment(
-            kind,
-            ChannelId(message.session_id.int),
-            message.message_id,
-            message.message.data if isinstance(message.message, Data) else b"",
-            None if trailer is None else _capabilities(trailer),
+            SegmentKind.RESET, *common, capabilities=shows, reset_code=code, reason=reason
         )
 
     def encode(self, segment: Segment) -> bytes:
@@ -60,14 +54,27 @@ class LegacyCodec:
             message = Close()
         else:
             raise UsageError(f"the legacy protocol has no {segment.kind.value} message")
-        shows = segment.capabilities or Capability.NONE
-        return ProxiedMessage(
-            message,
-            uuid.UUID(int=segment.channel_id),
-            segment.sequence,
-            _TRAILERS[Capability.SINGLE_CLOSE in shows, segment.kind is SegmentKind.RESET],
-        ).encode()
+        session_id = uuid.UUID(int=segment.channel_id)
+        return ProxiedMessage(message, session_id, segment.sequence, _trailer(segment)).encode()
+
+
+def _trailer(segment: Segment) -> bytes:
+    shows = segment.capabilities or Capability.NONE
+    is_abort = segment.kind is SegmentKind.RESET
+    if not (shows or is_abort):
+        return b""
+    why = encode_reset(segment.reset_code, segment.reason) if is_abort else b""
+    modern, streams = Capability.SINGLE_CLOSE in shows, Capability.STREAMS in shows
+    return Trailer(modern, streams, is_abort, why).encode()
 
 
 def _capabilities(trailer: Trailer) -> Capability:
-    return Capability.SINGLE_CLOSE if trailer.modern else Capability.NONE
+    shows = Capability.SINGLE_CLOSE if trailer.modern else Capability.NONE
+    return shows | Capability.STREAMS if trailer.streams else shows
+
+
+def _why(reset: bytes) -> tuple[ResetCode, str]:
+    try:
+        return decode_reset(reset)
+    except ChannelFormatError:  # of a nymproxy that gave no reasons
+        return ResetCode.CANCELLED, ""

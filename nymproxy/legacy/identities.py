@@ -77,6 +77,17 @@ class Identities(Protocol):
         ...
 
 
+@asynccontextmanager
+async def _opened(mux: ChannelMux, destination: Destination) -> AsyncIterator[Channel]:
+    """Open a channel in the protocol of the moment, and let its end be learned from."""
+    protocol = destination.choose(mux.transport.packet_rate, anyio.current_time())
+    channel = await mux.open(protocol, destination.address)
+    try:
+        yield channel
+    finally:
+        destination.ended(channel, anyio.current_time())
+
+
 class FreshLease:
     """A client for one connection alone."""
 
@@ -88,9 +99,11 @@ class FreshLease:
     async def channel(self) -> AsyncIterator[Channel]:
         """See :class:`Lease`."""
         async with self._pooled as client:
-            protocol = self._destination.protocol(client.packet_rate)
-            async with ChannelMux(client, [protocol], grace_seconds=FLUSH_SECONDS) as mux:
-                channel = await mux.open(protocol, self._destination.address)
+            protocols = self._destination.protocols(client.packet_rate)
+            async with (
+                ChannelMux(client, protocols, grace_seconds=FLUSH_SECONDS) as mux,
+                _opened(mux, self._destination) as channel,
+            ):
                 yield channel
                 # The client goes with the channel: a second Close may still have to leave.
                 with anyio.move_on_after(FLUSH_SECONDS):
@@ -175,13 +188,12 @@ class LastingLease:
     async def channel(self) -> AsyncIterator[Channel]:
         """See :class:`Lease`."""
         try:
-            protocol = self._destination.protocol(self._mux.transport.packet_rate)
-            channel = await self._mux.open(protocol, self._destination.address)
-            try:
-                yield channel
-            except BaseException:
-                channel.abort()
-                raise
+            async with _opened(self._mux, self._destination) as channel:
+                try:
+                    yield channel
+                except BaseException:
+                    channel.abort()
+                    raise
         finally:
             self.release()
 
@@ -271,8 +283,8 @@ class LastingIdentities:
                 continue
             backoff.succeeded()
             async with client:
-                protocol = self._destination.protocol(client.packet_rate)
-                async with ChannelMux(client, [protocol], grace_seconds=FLUSH_SECONDS) as mux:
+                protocols = self._destination.protocols(client.packet_rate)
+                async with ChannelMux(client, protocols, grace_seconds=FLUSH_SECONDS) as mux:
                     self._update(slot, mux, None)
                     try:
                         await mux.wait_ended()

@@ -124,26 +124,32 @@ class ProxiedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Trailer:
-    """Five bytes behind a message, for peers of ours.
+    """Bytes behind a message, for peers of ours.
 
-    Layout: ``NYP1`` and one byte of flags. Bit 0, of a server: "honours a single Close and needs no
-    pacing". Bit 2, of a Close: "aborted, not everything came". The other bits are written 0 and
-    ignored on reading. Rust ignores all of it.
+    Layout: ``NYP1`` and one byte of flags. Of a server, bit 0: "honours a single Close and needs no
+    pacing"; bit 1: "accepts streams at this address". Of a Close, bit 2: "aborted, not everything
+    came"; then code and reason follow, as in a RESET of streams (an older nymproxy gives none). The
+    other bits are written 0, and they and what follows are ignored on reading. Rust ignores all.
     """
 
     MAGIC: ClassVar[bytes] = b"NYP1"
     LENGTH: ClassVar[int] = 5
 
     modern: bool = True
+    streams: bool = False
     aborted: bool = False
+    reset: bytes = b""
 
     def encode(self) -> bytes:
-        """Return the five bytes."""
-        return self.MAGIC + bytes([self.modern | self.aborted << 2])
+        """Return the bytes."""
+        flags = self.modern | self.streams << 1 | self.aborted << 2
+        return self.MAGIC + bytes([flags]) + self.reset
 
     @classmethod
     def find(cls, trailer: bytes) -> Trailer | None:
         """Read the trailer of a message; ``None`` when it is none of ours."""
         if len(trailer) < cls.LENGTH or not trailer.startswith(cls.MAGIC):
             return None
-        return cls(bool(trailer[4] & 1), bool(trailer[4] & 4))
+        flags, aborted = trailer[4], bool(trailer[4] & 4)
+        reset = trailer[cls.LENGTH :] if aborted else b""
+        return cls(bool(flags & 1), bool(flags & 2), aborted, reset)

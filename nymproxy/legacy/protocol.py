@@ -26,6 +26,7 @@ class LegacyProtocol:
         packet_rate: the transport's, for the pacing towards old servers.
         memory: what was learned about servers; share one between the clients of a process.
         turns: when which session may send to an old server; share it likewise.
+        accepts_streams: show clients of ours that streams are accepted at this address, too.
     """
 
     codec: ClassVar[ChannelCodec] = LegacyCodec()
@@ -38,11 +39,13 @@ class LegacyProtocol:
         packet_rate: float | None = None,
         memory: PeerMemory | None = None,
         turns: ServerTurns | None = None,
+        accepts_streams: bool = False,
     ) -> None:
         self.settings = settings or LegacySettings()
         self.memory = memory if memory is not None else PeerMemory()
         self._turns = turns if turns is not None else ServerTurns()
         self._packet_rate = packet_rate
+        self._accepts_streams = accepts_streams
 
     def new_channel_id(self, random_bytes: RandomBytes) -> ChannelId:
         """Draw a session id of the version in the settings."""
@@ -57,7 +60,11 @@ class LegacyProtocol:
     def answer(self, segment: Segment) -> ClientTraits:
         """Return what a server knows of the client that sent a session's first message."""
         session_id = uuid.UUID(int=segment.channel_id)
-        return ClientTraits(self.settings, is_modern=is_modern(session_id))
+        return ClientTraits(
+            self.settings,
+            is_modern=is_modern(session_id),
+            accepts_streams=self._accepts_streams,
+        )
 
     def linker(self, context: LinkContext | None) -> Linker:
         """Return what makes the links: plain ones, the format has no others."""

@@ -34,11 +34,9 @@ from nymproxy.forward.sockets import CONNECT_SECONDS, connect_upstream
 from nymproxy.legacy.background import RunningServer, running
 from nymproxy.legacy.connector import FLUSH_SECONDS, mixnet_connector
 from nymproxy.legacy.limits import DEFAULT_LIMITS, SessionLimits
+from nymproxy.legacy.refusing import refuse_all
 from nymproxy.legacy.session import Session, SessionSnapshot, session_name
-from nymproxy.legacy.session_book import (
-    ConnectRate,
-    SessionBook,
-)
+from nymproxy.legacy.session_book import ConnectRate, SessionBook
 from nymproxy.legacy.upstream_header import AllowList, read_header
 from nymproxy.legacy.wire import WireSettings, check_wire
 
@@ -254,11 +252,10 @@ class NymProxyServer:
         try:
             with without_group():
                 async with self._client as client:
-                    rate = client.packet_rate
-                    protocols = [self._settings.protocol(wire, rate) for wire in self._accept]
+                    protocols = self._settings.protocols_of_server(self._accept, client.packet_rate)
                     mux = ChannelMux(
                         client,
-                        protocols,
+                        list(protocols.values()),
                         limits=TableLimits(channels=2 * self._limits.sessions),
                         grace_seconds=FLUSH_SECONDS,
                     )
@@ -272,19 +269,22 @@ class NymProxyServer:
     async def _serve_all(
         self,
         mux: ChannelMux,
-        protocols: Sequence[ChannelProtocol],
+        protocols: Mapping[Wire, ChannelProtocol],
         task_status: anyio.abc.TaskStatus[None],
     ) -> None:
-        acceptors = [mux.listen(protocol) for protocol in protocols]
+        acceptors = {wire: mux.listen(protocol) for wire, protocol in protocols.items()}
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._stop_when_lost, mux)
             tasks.start_soon(self._end_half_open)
             async with anyio.create_task_group() as sessions:
-                for acceptor in acceptors:
-                    tasks.start_soon(self._accept_all, acceptor, sessions)
+                for wire, acceptor in acceptors.items():
+                    if wire in self._accept:
+                        tasks.start_soon(self._accept_all, acceptor, sessions)
+                    else:
+                        tasks.start_soon(refuse_all, acceptor, wire, self._accept, self._log)
                 task_status.started()
                 await self._stop.wait()
-                for acceptor in acceptors:
+                for acceptor in acceptors.values():
                     await acceptor.aclose()
                 await self._drain()
                 # Each tells its client, in bounded time; the group waits for them.

@@ -181,12 +181,14 @@ class ServerTraits(PeerTraits):
 
     def segment_received(self, segment: Segment) -> None:
         """Learn from the server's trailer."""
-        if self.is_modern or not segment.capabilities:
+        shown = segment.capabilities
+        if not shown:
             return
-        if Capability.SINGLE_CLOSE in segment.capabilities:
+        if shown != self._memory.recall(self._to):
+            self._memory.remember(self._to, shown)
+        if Capability.SINGLE_CLOSE in shown:
             self.is_modern = True
             self.pacing = None
-            self._memory.remember(self._to, Capability.SINGLE_CLOSE)
 
     @property
     def max_payload_bytes(self) -> int:
@@ -244,7 +246,9 @@ class ServerTraits(PeerTraits):
 class ClientTraits(PeerTraits):
     """A client, seen by a server; its session id tells whether it is an old one."""
 
-    def __init__(self, settings: LegacySettings, *, is_modern: bool) -> None:
+    def __init__(
+        self, settings: LegacySettings, *, is_modern: bool, accepts_streams: bool = False
+    ) -> None:
         quiet = QuietRules(
             idle_timeout_seconds=settings.session_idle_timeout_seconds,
             half_closed_timeout_seconds=settings.half_closed_timeout_seconds,
@@ -252,6 +256,9 @@ class ClientTraits(PeerTraits):
         super().__init__(_rules(settings, quiet, first=(0, 0 if is_modern else 1)))
         self._zero_grace_seconds = settings.zero_grace_seconds
         self.is_modern = is_modern
+        self._shown = Capability.SINGLE_CLOSE
+        if accepts_streams:
+            self._shown |= Capability.STREAMS
         self._has_ended_old = False
         self._gets_close = is_modern or settings.close_to_legacy_clients
 
@@ -289,7 +296,7 @@ class ClientTraits(PeerTraits):
         """Show ourselves to clients that look for it, and write the old server's log line."""
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("Sent reply with %s", _described(segment))
-        return replace(segment, capabilities=Capability.SINGLE_CLOSE) if self.is_modern else segment
+        return replace(segment, capabilities=self._shown) if self.is_modern else segment
 
     def may_send(self, kind: SegmentKind) -> bool:
         """A Close to an old client may make it write data again, without end."""

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from nymproxy.channel import PeerMemory
-from nymproxy.errors import ConfigurationError
+from nymproxy.errors import ConfigurationError, ResetCode, StreamIdleTimeout, StreamReset
 from nymproxy.legacy.protocol import LegacyProtocol
 from nymproxy.legacy.traits import LegacySettings
 from nymproxy.legacy.turns import ServerTurns
+from nymproxy.legacy.wire_choice import MISTRUST_SECONDS, UNANSWERED_SECONDS, WireChooser
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.traits import StreamOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nymproxy.address import NymAddress
     from nymproxy.channel import ChannelProtocol
+    from nymproxy.channel.channel import Channel
+
+logger = logging.getLogger("nymproxy.legacy")
 
 Wire: TypeAlias = Literal["legacy", "stream"]
 WIRES: tuple[Wire, ...] = ("legacy", "stream")
+WireChoice: TypeAlias = Literal["auto", "legacy", "stream"]
+WIRE_CHOICES: tuple[WireChoice, ...] = ("auto", *WIRES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +81,85 @@ class WireSettings:
         stream = replace(self.stream, rules=replace(rules, quiet=quiet))
         return replace(self, legacy=legacy, stream=stream)
 
-    def protocol(self, wire: Wire, packet_rate: float | None) -> ChannelProtocol:
-        """Return a protocol, for a transport with the given packet rate."""
+    def protocol(
+        self, wire: Wire, packet_rate: float | None, *, accepts_streams: bool = False
+    ) -> ChannelProtocol:
+        """Return a protocol, for a transport with the given packet rate.
+
+        Args:
+            wire: which.
+            packet_rate: the transport's.
+            accepts_streams: legacy clients of ours are shown that this server accepts streams.
+        """
         if wire == "legacy":
             return LegacyProtocol(
-                self.legacy, packet_rate=packet_rate, memory=self.memory[wire], turns=self.turns
+                self.legacy,
+                packet_rate=packet_rate,
+                memory=self.memory[wire],
+                turns=self.turns,
+                accepts_streams=accepts_streams,
             )
         return StreamProtocol(self.stream, self.memory[wire])
 
+    def protocols_of_server(
+        self, accepted: Sequence[Wire], packet_rate: float | None
+    ) -> dict[Wire, ChannelProtocol]:
+        """Return all protocols: those that are not accepted are refused, not ignored."""
+        streams = "stream" in accepted
+        return {wire: self.protocol(wire, packet_rate, accepts_streams=streams) for wire in WIRES}
 
-@dataclass(frozen=True, slots=True)
+    def on_trial(self) -> WireSettings:
+        """Return the settings of a stream to a server that may accept none."""
+        rules = self.stream.rules
+        quiet = replace(rules.quiet, opening_timeout_seconds=UNANSWERED_SECONDS)
+        stream = replace(self.stream, rules=replace(rules, quiet=quiet))
+        return replace(self, stream=stream)
+
+
 class Destination:
-    """A proxy server, and how to speak with it."""
+    """A proxy server, and how to speak with it.
 
-    address: NymAddress
-    wire: Wire
-    settings: WireSettings
+    Args:
+        address: the server's.
+        wire: the protocol; ``auto``: what the server has shown to accept.
+        settings: of both protocols.
+    """
 
-    def protocol(self, packet_rate: float | None) -> ChannelProtocol:
-        """Return the protocol, for a transport with the given packet rate."""
-        return self.settings.protocol(self.wire, packet_rate)
+    def __init__(self, address: NymAddress, wire: WireChoice, settings: WireSettings) -> None:
+        self.address = address
+        self._wire = wire
+        self._settings = settings
+        self._chooser = WireChooser(settings.memory)
+
+    def protocols(self, packet_rate: float | None) -> list[ChannelProtocol]:
+        """Return all protocols that sessions may take, for a transport with that packet rate."""
+        wires = WIRES if self._wire == "auto" else (self._wire,)
+        return [self._settings.protocol(wire, packet_rate) for wire in wires]
+
+    def choose(self, packet_rate: float | None, now: float) -> ChannelProtocol:
+        """Return the protocol of the next session; tell :meth:`ended` of its end."""
+        settings, wire = self._settings, self._wire
+        if wire == "auto":
+            wire = self._chooser.choose(self.address, now)
+            if not self._chooser.is_proven(self.address):
+                settings = settings.on_trial()
+        return settings.protocol(wire, packet_rate)
+
+    def ended(self, channel: Channel, now: float) -> None:
+        """Learn from the end of a session: a server that was said to accept streams may not."""
+        if self._wire != "auto" or channel.protocol != "stream":
+            return
+        error = channel.error
+        is_refused = isinstance(error, StreamReset) and error.reset_code is ResetCode.NOT_ACCEPTED
+        is_silent = isinstance(error, StreamIdleTimeout) and not channel.is_established
+        if (is_refused or is_silent) and not self._chooser.is_proven(self.address):
+            self._chooser.misled(self.address, now)
+            logger.warning(
+                "A stream to %r had no answer of one that accepts streams: the next %g minutes "
+                "sessions take the legacy wire",
+                self.address,
+                MISTRUST_SECONDS / 60,
+            )
 
 
 def check_wire(name: str) -> Wire:
@@ -104,3 +172,18 @@ def check_wire(name: str) -> Wire:
         if wire == name:
             return wire
     raise ConfigurationError(f"there is no wire {name!r}; choose one of {', '.join(WIRES)}")
+
+
+def check_choice(name: str) -> WireChoice:
+    """Return a wire by name, or ``auto``.
+
+    Raises:
+        ConfigurationError: there is no such wire.
+    """
+    if name == "auto":
+        return "auto"
+    if name not in WIRES:
+        raise ConfigurationError(
+            f"there is no wire {name!r}; choose one of {', '.join(WIRE_CHOICES)}"
+        )
+    return check_wire(name)

@@ -24,8 +24,9 @@ import enum
 import struct
 from dataclasses import dataclass
 
+from nymproxy.channel.reset_body import decode_reset, encode_reset
 from nymproxy.channel.segment import WHOLE_KINDS, Capability, ChannelId, Segment, SegmentKind
-from nymproxy.errors import ChannelFormatError, ResetCode
+from nymproxy.errors import ChannelFormatError
 
 HEADER_LENGTH = 16
 TYPE_OFFSET = 10
@@ -37,7 +38,6 @@ _KNOWN_KINDS = {0: "opaque", 1: "registration", 2: "forward"}
 _CAPABILITY_MARK = 0xA0
 _CAPABILITY_BITS = Capability.END_SIGNALS | Capability.FLOW_CONTROL | Capability.NX2
 _SEALED_BIT = 4
-MAX_REASON_BYTES = 200
 MAX_SEQUENCE = (1 << 32) - 1
 
 
@@ -148,24 +148,6 @@ class StreamFrame:
         return Capability(self.capability_byte & _CAPABILITY_BITS)
 
 
-def _reset_payload(segment: Segment) -> bytes:
-    reason = segment.reason.encode("utf-8", "replace")[:MAX_REASON_BYTES]
-    # A cut in the middle of a character is dropped, not sent.
-    reason = reason.decode("utf-8", "ignore").encode()
-    return segment.reset_code.to_bytes(4, "big") + reason
-
-
-def _reset_fields(payload: bytes) -> tuple[ResetCode, str]:
-    if len(payload) < 4:
-        raise ChannelFormatError("a RESET frame without a whole code")
-    number = int.from_bytes(payload[:4], "big")
-    try:
-        code = ResetCode(number)
-    except ValueError:
-        code = ResetCode.CANCELLED
-    return code, payload[4 : 4 + MAX_REASON_BYTES].decode("utf-8", "replace")
-
-
 class StreamCodec:
     """Segments as stream frames."""
 
@@ -179,7 +161,7 @@ class StreamCodec:
         """Write one frame."""
         payload = segment.payload
         if segment.kind is SegmentKind.RESET:
-            payload = _reset_payload(segment)
+            payload = encode_reset(segment.reset_code, segment.reason)
         elif segment.kind is SegmentKind.WINDOW:
             payload = segment.limit.to_bytes(8, "big")
         byte = 0
@@ -207,7 +189,7 @@ class StreamCodec:
         if kind is SegmentKind.DATA or kind is SegmentKind.OPEN:
             return Segment(*common, payload=frame.payload, capabilities=frame.capabilities)
         if kind is SegmentKind.RESET:
-            code, reason = _reset_fields(frame.payload)
+            code, reason = decode_reset(frame.payload)
             return Segment(*common, capabilities=frame.capabilities, reset_code=code, reason=reason)
         if kind is SegmentKind.WINDOW:
             if len(frame.payload) < 8:

@@ -645,6 +645,25 @@ class TestIdle:
         bench.pass_time(2)
         assert "no answer of any kind" in str(failure(bench))
 
+    def test_an_open_that_arrived_must_be_answered_also_while_we_send(self) -> None:
+        bench = opened(opening_timeout_seconds=20.0)
+        for _ in range(19):
+            bench.write(b"still sending")
+            bench.pump()
+            bench.acknowledge()
+            bench.pass_time(1)
+        assert failure(bench) is None
+        bench.pass_time(2)
+        assert "no answer of any kind" in str(failure(bench))
+        answered = opened(opening_timeout_seconds=20.0)
+        answered.receive(control(SegmentKind.HELLO))
+        answered.pass_time(30)
+        assert failure(answered) is None
+        nowhere = Bench(opening_timeout_seconds=20.0)
+        nowhere.pump()
+        nowhere.pass_time(30)
+        assert failure(nowhere) is None
+
     def test_any_answer_ends_that_limit(self) -> None:
         bench = opened(connect_timeout_seconds=60.0)
         bench.receive(control(SegmentKind.HELLO))

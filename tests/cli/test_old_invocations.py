@@ -129,7 +129,7 @@ def test_the_defaults_are_the_old_ones(
     assert (settings.listen_address, settings.listen_port) == ("127.0.0.1", 8080)
     assert (settings.close_timeout_seconds, settings.client_pool_reserve) == (30.0, 2)
     assert settings.env_path is None
-    assert settings.wire == "legacy"
+    assert settings.wire == "auto"
     server_settings = server(["-u", UPSTREAM])
     assert (server_settings.config_dir, server_settings.env_path) == (None, None)
     assert server_settings.gateway is None

@@ -232,8 +232,11 @@ def _legacy_segment(data: bytes) -> None:
     except ChannelFormatError:
         return
     again = LEGACY_CODEC.decode(LEGACY_CODEC.encode(segment))
-    # A trailer that shows nothing is not written.
-    assert again == replace(segment, capabilities=segment.capabilities or None)
+    if segment.kind is SegmentKind.RESET:  # a reason that was no UTF-8 grows, and is cut again
+        again = replace(again, reason=segment.reason)
+    elif not segment.capabilities:  # a trailer that shows nothing is not written
+        segment = replace(segment, capabilities=None)
+    assert again == segment
 
 
 def _request_frame(data: bytes) -> None:

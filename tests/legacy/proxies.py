@@ -136,6 +136,7 @@ async def _both(
     options: dict[str, Any],
 ) -> AsyncIterator[Proxies]:
     async with running_server(network, upstream_address, **server_options) as server:
+        options = {"wire": "legacy", **options}
         client = NymProxyClient(server.nym_address(), listen_port=0, connector=connector, **options)
         async with client:
             yield Proxies(client, server, connector)

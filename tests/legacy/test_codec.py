@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.channel import Capability, ChannelId, Segment, SegmentKind
-from nymproxy.errors import ChannelFormatError, UsageError
+from nymproxy.errors import ChannelFormatError, ResetCode, UsageError
 from nymproxy.legacy.codec import LegacyCodec
 from nymproxy.legacy.message import Close, Data, ProxiedMessage
 
@@ -58,7 +58,8 @@ def test_a_close_is_a_fin_and_data_is_data() -> None:
     ("trailer", "shown"),
     [
         (b"NYP1\x01", Capability.SINGLE_CLOSE),
-        (b"NYP1\xfa", Capability.NONE),
+        (b"NYP1\xf8", Capability.NONE),
+        (b"NYP1\x03", Capability.SINGLE_CLOSE | Capability.STREAMS),
         (b"other", None),
     ],
 )
@@ -77,11 +78,24 @@ def test_r14_only_what_shows_the_capability_has_the_trailer() -> None:
 def test_an_abort_is_a_close_with_a_mark_that_rust_ignores() -> None:
     abort = Segment(SegmentKind.RESET, ChannelId(SESSION.int), 7)
     encoded = CODEC.encode(abort)
-    assert encoded == ProxiedMessage(Close(), SESSION, 7, b"NYP1\x04").encode()
-    assert CODEC.decode(encoded).kind is SegmentKind.RESET
-    shown = CODEC.encode(replace(abort, capabilities=Capability.SINGLE_CLOSE))
-    assert shown.endswith(b"NYP1\x05")
-    assert CODEC.decode(shown).capabilities == Capability.SINGLE_CLOSE
+    assert encoded == ProxiedMessage(Close(), SESSION, 7, b"NYP1\x04\0\0\0\0").encode()
+    shown = replace(
+        abort,
+        capabilities=Capability.SINGLE_CLOSE | Capability.STREAMS,
+        reset_code=ResetCode.REFUSED,
+        reason="no room",
+    )
+    assert CODEC.encode(shown).endswith(b"NYP1\x07\0\0\0\x01no room")
+    for segment in (abort, shown):
+        assert CODEC.decode(CODEC.encode(segment)) == replace(
+            segment, capabilities=segment.capabilities or Capability.NONE
+        )
+
+
+def test_an_older_nymproxy_gives_no_reason() -> None:
+    for trailer in (b"NYP1\x05", b"NYP1\x05\0\0\0"):
+        segment = CODEC.decode(ProxiedMessage(Close(), SESSION, 7, trailer).encode())
+        assert (segment.kind, segment.reset_code) == (SegmentKind.RESET, ResetCode.CANCELLED)
 
 
 @pytest.mark.parametrize(

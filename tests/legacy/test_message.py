@@ -73,8 +73,9 @@ def test_an_id_out_of_range_is_not_encoded(message_id: int) -> None:
         (b"", None),
         (b"NYP1", None),
         (b"NYP1\x01", Trailer(modern=True)),
-        (b"NYP1\xff and more", Trailer(modern=True, aborted=True)),
-        (b"NYP1\xfb", Trailer(modern=True)),
+        (b"NYP1\xff and why", Trailer(streams=True, aborted=True, reset=b" and why")),
+        (b"NYP1\xfb and more", Trailer(streams=True)),
+        (b"NYP1\xf9", Trailer()),
         (b"NYP1\x00", Trailer(modern=False)),
         (b"NYP2\x01", None),
         (b" NYP1\x01", None),
@@ -86,6 +87,8 @@ def test_trailer(trailer: bytes, found: Trailer | None) -> None:
 
 def test_the_trailer_is_what_the_wire_says() -> None:
     assert Trailer().encode() == bytes.fromhex("4e59503101")
+    assert Trailer(streams=True).encode() == bytes.fromhex("4e59503103")
+    assert Trailer(modern=False, aborted=True, reset=b"x").encode() == b"NYP1\x04x"
 
 
 @given(st.binary(min_size=16, max_size=16), st.sampled_from([4, 8]))

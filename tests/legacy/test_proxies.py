@@ -27,6 +27,7 @@ from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.addresses import some_address
 from tests.legacy.memory_clients import MemoryClient, MemoryConnector
 from tests.legacy.proxies import (
+    Proxies,
     echo,
     free_port,
     proxies,
@@ -435,16 +436,53 @@ async def test_one_address_serves_both_protocols_at_once(network: MemoryNetwork)
             }
 
 
-async def test_a_server_can_accept_one_protocol_only(network: MemoryNetwork) -> None:
+@WIRES
+async def test_a_protocol_that_is_not_accepted_is_refused_and_both_sides_say_so(
+    network: MemoryNetwork, wire: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = {"legacy": "stream", "stream": "legacy"}[wire]
     async with (
-        proxies(network, wire="stream", server={"accept": ("legacy",)}) as both,
+        proxies(network, wire=wire, server={"accept": (other,)}) as both,
         await both.connect() as app,
     ):
         await app.send(b"hello")
-        with anyio.move_on_after(0.3) as waited:
-            await app.receive()
-        assert waited.cancelled_caught
+        with anyio.fail_after(3), pytest.raises(anyio.BrokenResourceError):
+            await read_all(app)
         assert both.server.session_map() == {}
+        await until(lambda: not both.client.session_count)
+    said = f"this server accepts the wire {other} only"
+    assert f"A session was refused: it speaks the wire {wire}, and {said}" in caplog.messages
+    assert any("the peer refused the channel" in line and said in line for line in caplog.messages)
+
+
+async def test_auto_goes_to_streams_and_back_as_servers_are_replaced(
+    network: MemoryNetwork,
+) -> None:
+    """First two lives of a server of ours, then one that accepts no streams any more."""
+
+    async def wire_of(both: Proxies) -> str:
+        async with await both.connect() as app:
+            await app.send(b"x")
+            assert await app.receive() == b"x"
+            (session,) = both.server.session_map().values()
+        await until(lambda: not both.server.session_map())
+        return session.protocol
+
+    settings = WireSettings()
+    async with proxies(network, wire="auto", settings=settings) as both:
+        assert [await wire_of(both) for _ in range(2)] == ["legacy", "stream"]
+        address = both.server.nym_address()
+    only_legacy = {"accept": ("legacy",)}
+    async with (
+        MemoryNetwork() as later,
+        proxies(later, wire="auto", settings=settings, server=only_legacy) as both,
+    ):
+        assert both.server.nym_address() == address
+        async with await both.connect() as app:
+            await app.send(b"x")
+            with anyio.fail_after(3), pytest.raises(anyio.BrokenResourceError):
+                await read_all(app)
+        assert [await wire_of(both) for _ in range(2)] == ["legacy", "legacy"]
 
 
 async def test_max_sessions_refuses_more(
@@ -568,5 +606,5 @@ def test_d29_the_defaults_of_the_library() -> None:
     client = NymProxyClient.new_with_defaults(str(some_address()))
     assert str(client._endpoint) == "127.0.0.1:8080"
     destination = client._identities._destination  # type: ignore[attr-defined]
-    assert destination.settings.legacy.close_timeout_seconds == 60
+    assert destination._settings.legacy.close_timeout_seconds == 60
     assert client._identities.pool.get_pool_reserve() == 2  # type: ignore[attr-defined]

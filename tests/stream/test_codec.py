@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.channel import Capability, ChannelId, Segment, SegmentKind
+from nymproxy.channel.reset_body import MAX_REASON_BYTES
 from nymproxy.channel.segment import WHOLE_KINDS
 from nymproxy.errors import ChannelFormatError, ResetCode
 from nymproxy.stream.codec import (
     HEADER_LENGTH,
-    MAX_REASON_BYTES,
     MAX_SEQUENCE,
     MessageType,
     StreamCodec,
