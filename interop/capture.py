@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
     from interop.programs import RustPrograms
     from nymproxy.address import NodeIdentity
-    from nymproxy.legacy.connector import ConnectedClient
     from nymproxy.mixnet.machine import ClientStatus
-    from nymproxy.mixnet.transport import Received
+    from nymproxy.mixnet.transport import ConnectedClient, Received
 
 logger = logging.getLogger("nymproxy.interop")
 

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from nymproxy.memory_account import MemoryAccount as MemoryAccount
     from nymproxy.mixnet.directory.client import DirectoryClient as DirectoryClient
     from nymproxy.mixnet.directory.details import NetworkDetails as NetworkDetails
+    from nymproxy.mixnet.group import ClientGroup as ClientGroup
     from nymproxy.mixnet.storage.directory import nym_address_of as nym_address_of
     from nymproxy.mixnet.storage.start import StartPreview as StartPreview
     from nymproxy.mixnet.storage.start import preview_start as preview_start
@@ -89,6 +90,7 @@ __all__ = (
     "AddressError",
     "ChannelFormatError",
     "ClientDisconnected",
+    "ClientGroup",
     "ClientNotRegistered",
     "ClientPool",
     "ClockSkew",
@@ -168,6 +170,7 @@ _NAMES_OF_MODULE = {
     "nymproxy.legacy.server": "NymProxyServer",
     "nymproxy.mixnet.directory.client": "DirectoryClient",
     "nymproxy.mixnet.directory.details": "NetworkDetails",
+    "nymproxy.mixnet.group": "ClientGroup",
     "nymproxy.mixnet.storage.directory": "nym_address_of",
     "nymproxy.mixnet.storage.start": "StartPreview preview_start",
     "nymproxy.mixnet.traffic.profile": "PROFILES TrafficProfile",

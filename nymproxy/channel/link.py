@@ -137,7 +137,8 @@ class LinkContext:
     """What links need of the client below them.
 
     Attributes:
-        address: our own.
+        addresses: all of ours.
+        address_for: which of them a sender writes to.
         sender_tag_for: under which tag the client at an address knows us.
         random_bytes: for secrets.
         unix_time: the time of day in seconds.
@@ -145,7 +146,8 @@ class LinkContext:
         is_restored: the address was made by an earlier process.
     """
 
-    address: NymAddress
+    addresses: tuple[NymAddress, ...]
+    address_for: Callable[[SenderTag], NymAddress]
     sender_tag_for: Callable[[NymAddress], SenderTag]
     random_bytes: RandomBytes
     unix_time: Callable[[], float]

@@ -66,7 +66,8 @@ class ChannelMux:
     ) -> None:
         self.transport = transport
         context = LinkContext(
-            transport.address,
+            transport.addresses,
+            transport.address_for,
             transport.sender_tag_for,
             random_bytes,
             unix_time,

@@ -48,13 +48,16 @@ def address(
     directory: Annotated[Path, typer.Argument(help="A config directory, ours or Rust's.")],
     json_output: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
 ) -> None:
-    """Print the Nym address of a config directory, offline."""
+    """Print the Nym address of a config directory, offline; several, one in a line."""
     import json
 
-    from nymproxy.mixnet.storage.directory import nym_address_of
+    from nymproxy.mixnet.storage.identities import nym_addresses_of
 
-    text = str(nym_address_of(directory))
-    typer.echo(json.dumps({"address": text}) if json_output else text)
+    texts = [str(each) for each in nym_addresses_of(directory)]
+    if json_output:
+        typer.echo(json.dumps({"address": texts[0], "addresses": texts}))
+    else:
+        typer.echo("\n".join(texts))
 
 
 app.command()(local_commands.localnet)

@@ -1,7 +1,8 @@
 """Reads argument lists the way the old binaries did (clap 4), before typer sees them.
 
 The old parser takes ``-sV`` and ``-s=V`` alike, and refuses a flag that is given twice; the parser
-behind typer would read ``=V`` as the value, and let the last flag win.
+behind typer would read ``=V`` as the value, and let the last flag win. Flags that mean more than
+one thing when they are given again are ours.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from nymproxy.errors import ConfigurationError
 _LONG_NAMES = {
     short: f"--{name}" for flags in SHORT.values() for name, short in flags.items() if short
 }
+REPEATABLE = {"--gateway"}
 _OLDER_NAMES = {f"--{old}": f"--{new}" for old, new in RENAMED.items()}
 _SWITCHES = {"--help", *switches(ClientSettings), *switches(ServerSettings)}
 
@@ -38,7 +40,7 @@ def normalise(arguments: list[str]) -> list[str]:
         if name is None:
             result.append(argument)
             continue
-        if name in seen:
+        if name in seen and name not in REPEATABLE:
             raise ConfigurationError(f"{name} is given twice: give it once")
         seen.add(name)
         if argument[:2] in _LONG_NAMES and value is not None:

@@ -104,6 +104,7 @@ async def _serve(settings: ServerSettings) -> None:
         directory,
         settings.env_path,
         settings.gateway,
+        gateways=settings.gateways,
         accept=settings.accept.protocols,
         profile=traffic_profile(settings),
         options=connection_options(settings, os.environ),
@@ -120,6 +121,7 @@ async def _serve(settings: ServerSettings) -> None:
         return {
             "event": "ready",
             "address": str(server.nym_address()),
+            "addresses": [str(address) for address in server.nym_addresses()],
             "upstream": settings.upstream_tcp_address,
             "accept": list(settings.accept.protocols),
             "config_dir": str(directory),

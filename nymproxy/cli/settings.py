@@ -238,14 +238,25 @@ class ServerSettings(ProxySettings):
     ] = False
     env_path: EnvPath = None
     gateway: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--gateway",
             "-g",
             rich_help_panel=_NETWORK,
-            help="Identity (base58) of the gateway to register with. Default: chosen at random.",
+            help="Identity (base58) of the gateway to register with; give it several times for an "
+            "address at each. Default: chosen at random.",
         ),
     ] = None
+    gateways: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=5,
+            rich_help_panel=_NETWORK,
+            help="Gateways to have a Nym address at; those that -g does not name are chosen at "
+            "random. Connections come in at any of them.",
+        ),
+    ] = 1
     accept: Annotated[Accept, typer.Option(help="Protocols served at the one Nym address.")] = (
         Accept.BOTH
     )

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from nymproxy.address import NodeIdentity
-    from nymproxy.legacy.connector import ConnectedClient, Connector
+    from nymproxy.legacy.connector import Connector
+    from nymproxy.mixnet.transport import ConnectedClient
 
 logger = logging.getLogger("nymproxy.legacy")
 

@@ -9,42 +9,18 @@ from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import ConfigurationError
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.directory import NetworkDetails
-from nymproxy.mixnet.traffic import PROFILES
-from nymproxy.mixnet.transport import MessageTransport
+from nymproxy.mixnet.traffic import profile_named
 
 if TYPE_CHECKING:
     import os
-    from types import TracebackType
-    from typing import Self
+    from collections.abc import Sequence
 
     from nymproxy.connection_options import ConnectionOptions
-    from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
+    from nymproxy.mixnet.transport import ConnectedClient
 
 FLUSH_SECONDS = 5.0
 """How long one step of stopping may take: flushing a session, and then what is left of all."""
-
-
-class ConnectedClient(MessageTransport, Protocol):
-    """A connected client. It works, reconnecting by itself, while its ``async with`` lasts."""
-
-    @property
-    def status(self) -> ClientStatus:
-        """Whether it can carry traffic now."""
-        ...
-
-    async def __aenter__(self) -> Self:
-        """Start working."""
-        ...
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        """Disconnect."""
-        ...
 
 
 class Connector(Protocol):
@@ -85,15 +61,7 @@ def mixnet_connector(
         ConfigurationError: the env file or the profile cannot be used.
         AddressError: the gateway is no node identity.
     """
-    if isinstance(profile, str):
-        if profile not in PROFILES:
-            raise ConfigurationError(
-                f"there is no profile {profile!r}; choose one of {', '.join(PROFILES)}"
-            )
-        profile = PROFILES[profile]
-    chosen_profile = profile
-    account = MemoryAccount() if memory is None else memory
-    details = network if network is not None else NetworkDetails.from_env_file(env)
+    details, chosen, account = _common(network, env, profile, memory)
     own_gateway = NodeIdentity.parse(gateway) if isinstance(gateway, str) else gateway
 
     async def connect(gateway: NodeIdentity | None = None) -> ConnectedClient:
@@ -103,9 +71,76 @@ def mixnet_connector(
             details,
             storage=storage,
             gateway=gateway or own_gateway,
-            profile=chosen_profile,
+            profile=chosen,
             options=options,
             memory=account,
         )
 
     return connect
+
+
+def server_connector(
+    *,
+    gateway: NodeIdentity | str | Sequence[NodeIdentity | str] | None,
+    count: int,
+    network: NetworkDetails | None = None,
+    env: str | os.PathLike[str] | None = None,
+    profile: TrafficProfile | str = "default",
+    storage: str | os.PathLike[str] | None = None,
+    options: ConnectionOptions = DEFAULT_OPTIONS,
+    memory: MemoryAccount | None = None,
+) -> Connector:
+    """Return what connects a server, at one gateway or several.
+
+    Args:
+        gateway: one, several, or ``None``.
+        count: at how many in all, at least; others than those are chosen at random.
+        network, env, profile, storage, options, memory: as for :func:`mixnet_connector`; the
+            identities are kept as :meth:`ClientGroup.connect` says.
+
+    Raises:
+        ConfigurationError: a gateway is named twice, or there is none; and as
+            :func:`mixnet_connector`.
+        AddressError: a gateway is no node identity.
+    """
+    given = [gateway] if gateway is None or isinstance(gateway, (str, NodeIdentity)) else gateway
+    gateways = [NodeIdentity.parse(each) if isinstance(each, str) else each for each in given]
+    gateways += [None] * (count - len(gateways))
+    named = [each for each in gateways if each is not None]
+    if not gateways or len(set(named)) < len(named):
+        raise ConfigurationError("name each gateway of a server once, and at least one")
+    details, chosen, account = _common(network, env, profile, memory)
+
+    async def connect(gateway: NodeIdentity | None = None) -> ConnectedClient:
+        from nymproxy.mixnet.group import ClientGroup
+
+        return await ClientGroup.connect(
+            details,
+            gateways=gateways,
+            storage=storage,
+            profile=chosen,
+            options=options,
+            memory=account,
+        )
+
+    if len(gateways) > 1:
+        return connect
+    return mixnet_connector(
+        network=details,
+        gateway=gateways[0],
+        storage=storage,
+        profile=chosen,
+        options=options,
+        memory=account,
+    )
+
+
+def _common(
+    network: NetworkDetails | None,
+    env: str | os.PathLike[str] | None,
+    profile: TrafficProfile | str,
+    memory: MemoryAccount | None,
+) -> tuple[NetworkDetails, TrafficProfile, MemoryAccount]:
+    details = network if network is not None else NetworkDetails.from_env_file(env)
+    account = MemoryAccount() if memory is None else memory
+    return details, profile_named(profile) if isinstance(profile, str) else profile, account

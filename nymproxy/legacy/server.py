@@ -32,7 +32,7 @@ from nymproxy.errors import (
 from nymproxy.forward.endpoint import TcpEndpoint
 from nymproxy.forward.sockets import CONNECT_SECONDS, connect_upstream
 from nymproxy.legacy.background import RunningServer, running
-from nymproxy.legacy.connector import FLUSH_SECONDS, mixnet_connector
+from nymproxy.legacy.connector import FLUSH_SECONDS, server_connector
 from nymproxy.legacy.limits import DEFAULT_LIMITS, SessionLimits
 from nymproxy.legacy.refusing import refuse_all
 from nymproxy.legacy.session import Session, SessionSnapshot, session_name
@@ -53,11 +53,12 @@ if TYPE_CHECKING:
     from nymproxy.channel.channel import Channel
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.forward.forwarder import ByteChannel
-    from nymproxy.legacy.connector import ConnectedClient, Connector
+    from nymproxy.legacy.connector import Connector
     from nymproxy.legacy.wire import Wire
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.traffic import TrafficProfile
+    from nymproxy.mixnet.transport import ConnectedClient
 
 logger = logging.getLogger("nymproxy.legacy")
 
@@ -117,8 +118,9 @@ class NymProxyServer:
         upstream_address: str,
         config_dir: str | os.PathLike[str] | None,
         env: str | os.PathLike[str] | None = None,
-        gateway: NodeIdentity | str | None = None,
+        gateway: NodeIdentity | str | Sequence[NodeIdentity | str] | None = None,
         *,
+        gateways: int = 1,
         accept: Sequence[str] = ("legacy", "stream"),
         profile: TrafficProfile | str = "default",
         network: NetworkDetails | None = None,
@@ -138,7 +140,10 @@ class NymProxyServer:
             upstream_address: ``host:port``, resolved and connected anew for every session.
             config_dir: directory with the keys, and so with the address; ``None``: a new address.
             env: env file that describes the network; mainnet without one.
-            gateway: entry gateway to ask for.
+            gateway: entry gateway to ask for, or several.
+            gateways: at how many the server has an address, at least; those that ``gateway`` does
+                not name are chosen at random. Each has an identity, in a folder of
+                ``config_dir``.
             accept: the protocols.
             profile: traffic profile, by name or as an object.
             network: the network itself, in place of ``env``.
@@ -167,18 +172,20 @@ class NymProxyServer:
             connects_per_second=connect_rate,
         )
         allowed = None if allowed_upstreams is None else AllowList.parse(allowed_upstreams)
-        connector = connector or mixnet_connector(
+        connector = connector or server_connector(
+            gateway=gateway,
+            count=gateways,
             network=network,
             env=env,
             profile=profile,
-            gateway=gateway,
             storage=config_dir,
             options=options,
             memory=memory,
         )
         logger.info("Creating client")
         client = await connector()
-        logger.info("Client created: %s", client.address)
+        for address in client.addresses:
+            logger.info("Client created: %s", address)
         return cls(
             client,
             upstream,
@@ -210,8 +217,12 @@ class NymProxyServer:
                 yield RunningServer(portal, server.nym_address(), server.session_map)
 
     def nym_address(self) -> NymAddress:
-        """Return what clients are given."""
+        """Return what clients are given: the first one, if there are several."""
         return self._client.address
+
+    def nym_addresses(self) -> tuple[NymAddress, ...]:
+        """Return the addresses at all gateways; each does."""
+        return self._client.addresses
 
     def session_map(self) -> Mapping[int, SessionSnapshot]:
         """Return the sessions that are running now, by the number that names them in the log."""

@@ -42,7 +42,7 @@ from nymproxy.mixnet.traffic import DEFAULT, profile_named
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from types import TracebackType
 
     from anyio.abc import TaskGroup
@@ -117,6 +117,7 @@ class MessageClient(MachineShell):
         *,
         storage: str | os.PathLike[str] | ClientStorage | None = None,
         gateway: NodeIdentity | None = None,
+        avoided: Collection[NodeIdentity] = (),
         profile: TrafficProfile | str = DEFAULT,
         clock: Callable[[], float] = time.monotonic,
         unix_time: Callable[[], float] = time.time,
@@ -131,6 +132,7 @@ class MessageClient(MachineShell):
             storage: a directory that keeps the client (and so its address), or a storage
                 object; ``None`` for a client that is forgotten.
             gateway: the gateway to use; by default the stored one, or any.
+            avoided: gateways that are not chosen where any may be.
             profile: shapes the traffic; or the name of one of the named profiles.
             clock: monotonic seconds, the same as the event loop's.
             unix_time: wall-clock seconds.
@@ -156,7 +158,9 @@ class MessageClient(MachineShell):
             directory = DirectoryClient(network, options=options)
             keeper = TopologyKeeper(directory, unix_time=unix_time, random_bytes=random_bytes)
             topology = await keeper.refresh()
-            registration = await find_gateway(stored, gateway, topology, directory, environment)
+            registration = await find_gateway(
+                stored, gateway, topology, directory, environment, avoided=avoided
+            )
             keeper.avoid_as_mix(registration.identity)
             if registration != stored.registration and registration.shared_key is not None:
                 await place.save_registration(registration)

@@ -23,7 +23,7 @@ from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
 from nymproxy.mixnet.traffic import DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from nymproxy.address import NodeIdentity
     from nymproxy.memory_account import MemoryAccount
@@ -115,11 +115,14 @@ async def find_gateway(
     topology: Topology,
     directory: DirectoryClient,
     environment: Environment,
+    *,
+    avoided: Collection[NodeIdentity] = (),
 ) -> GatewayRegistration:
     """Return the gateway to use, without a shared key if the client has to register.
 
     The stored one is used if none or the same is requested, so that the address stays. Its URLs
-    are taken from the topology when they are old, or are not as the options want them.
+    are taken from the topology when they are old, or are not as the options want them. A new one
+    is none of those to be avoided.
 
     Raises:
         DirectoryUnavailable: a gateway has to be chosen, and no directory answers.
@@ -132,7 +135,9 @@ async def find_gateway(
         return _renewed(registration, topology.egress(registration.identity), environment)
     nodes = await directory.fetch_gateways()
     needs_tls = environment.options.tls == "always"
-    node = choose_gateway(nodes, requested, environment.random_bytes, needs_tls=needs_tls)
+    node = choose_gateway(
+        nodes, requested, environment.random_bytes, needs_tls=needs_tls, avoided=avoided
+    )
     topology.egress(node.identity)
     return _registration(node, environment, None)
 

@@ -45,6 +45,15 @@ class MachineShell:
         return self._machine.address
 
     @property
+    def addresses(self) -> tuple[NymAddress, ...]:
+        """All our addresses: the one."""
+        return (self.address,)
+
+    def address_for(self, tag: SenderTag) -> NymAddress:
+        """Return which of our addresses a sender writes to."""
+        return self.address
+
+    @property
     def packet_rate(self) -> float | None:
         """Packets a second that the schedule lets out, or ``None`` without a schedule."""
         return self._machine.profile.packet_rate
@@ -58,6 +67,10 @@ class MachineShell:
     def counters(self) -> ClientCounters:
         """What the client has done so far."""
         return self._machine.counters
+
+    def knows(self, tag: SenderTag) -> bool:
+        """Tell whether anything of a sender ever arrived (and it is not forgotten)."""
+        return self._machine.knows(tag)
 
     def reply_surbs_in_hand(self, tag: SenderTag) -> int:
         """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""

@@ -23,14 +23,18 @@ from nymproxy.mixnet.records import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from types import TracebackType
+    from typing import Self
 
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.errors import NymError
     from nymproxy.memory_account import MemoryAccount
+    from nymproxy.mixnet.machine import ClientStatus
 
 __all__ = (
     "DEFAULT_LANE",
     "MAX_MESSAGE_BYTES",
+    "ConnectedClient",
     "Delivery",
     "DeliveryRecord",
     "MessageTransport",
@@ -118,6 +122,15 @@ class MessageTransport(Protocol):
         ...
 
     @property
+    def addresses(self) -> tuple[NymAddress, ...]:
+        """All our addresses, :attr:`address` first."""
+        ...
+
+    def address_for(self, tag: SenderTag) -> NymAddress:
+        """Return which of our addresses a sender writes to."""
+        ...
+
+    @property
     def packet_rate(self) -> float | None:
         """Packets a second that the sending schedule lets out (50 in ``default``), or ``None``
         when only the machine and the window of unacknowledged packets bound it (``bare``)."""
@@ -169,6 +182,10 @@ class MessageTransport(Protocol):
         """Drop what waits in a lane, and retransmissions of it; their deliveries fail."""
         ...
 
+    def knows(self, tag: SenderTag) -> bool:
+        """Tell whether anything of a sender ever arrived (and it is not forgotten)."""
+        ...
+
     def reply_surbs_in_hand(self, tag: SenderTag) -> int:
         """Return the number of usable reply SURBs that we hold for ``tag``."""
         ...
@@ -203,6 +220,28 @@ class MessageTransport(Protocol):
         ...
 
 
+class ConnectedClient(MessageTransport, Protocol):
+    """A connected client. It works, reconnecting by itself, while its ``async with`` lasts."""
+
+    @property
+    def status(self) -> ClientStatus:
+        """Whether it can carry traffic now."""
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Start working."""
+        ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        """Disconnect."""
+        ...
+
+
 class TransportWrapper:
     """Passes everything on to another transport, for classes that change a part of one."""
 
@@ -213,6 +252,15 @@ class TransportWrapper:
     def address(self) -> NymAddress:
         """See :class:`MessageTransport`, as for all that follows."""
         return self._transport.address
+
+    @property
+    def addresses(self) -> tuple[NymAddress, ...]:
+        """Of the other transport."""
+        return self._transport.addresses
+
+    def address_for(self, tag: SenderTag) -> NymAddress:
+        """Of the other transport."""
+        return self._transport.address_for(tag)
 
     @property
     def packet_rate(self) -> float | None:
@@ -242,6 +290,10 @@ class TransportWrapper:
     def discard_lane(self, lane: int) -> None:
         """Pass on."""
         self._transport.discard_lane(lane)
+
+    def knows(self, tag: SenderTag) -> bool:
+        """Of the other transport."""
+        return self._transport.knows(tag)
 
     def reply_surbs_in_hand(self, tag: SenderTag) -> int:
         """Of the other transport."""

@@ -71,8 +71,8 @@ class MemoryEndpoint(MachineShell):
 
     @property
     def is_connected(self) -> bool:
-        """False between :meth:`disconnect` and :meth:`reconnect`."""
-        return self._client.is_connected
+        """False between :meth:`disconnect` and :meth:`reconnect`, and at the end."""
+        return self._client.is_connected and not self.is_closed
 
     @property
     def is_closed(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from nymproxy.address import NymAddress
 from nymproxy.cli.app import run
 from nymproxy.cli.server import effective_config_dir, expect_keys, old_home
 from nymproxy.errors import ConfigurationError
@@ -22,6 +23,7 @@ from nymproxy.testing.upstream import GREETING, serve_upstream
 from tests.vectors.files import load
 
 ADDRESS: str = load("pipeline.json")["recipients"][0]["text"]
+GATEWAY = ADDRESS.partition("@")[2]
 
 # A directory that refuses connections: port 9 of loopback.
 DEAD_ENV = 'NETWORK_NAME=x\nNYM_APIS=\'[{"url":"http://127.0.0.1:9/api/"}]\'\n'
@@ -51,6 +53,7 @@ def _only_line(capsys: pytest.CaptureFixture[str]) -> str:
         (["client", "-s", ADDRESS, "-s", ADDRESS], 2, "given twice"),
         (["server", "-u", "no-port", "-c", "/nonexistent", "-e", "DEAD"], 2, "host:port"),
         (["server", "-u", "h:1", "-c", "/nonexistent", "-e", "DEAD", "-g", "x"], 2, "identity"),
+        (["server", "-u", "h:1", "-c", "x", "-e", "DEAD", "-g", GATEWAY, "-g", GATEWAY], 2, "once"),
         (["server", "-u", "127.0.0.1:1", "-c", "DEAD", "-e", "DEAD"], 2, "no directory"),
         (["server", "-u", "127.0.0.1:1", "-c", "NEW", "-e", "DEAD"], 1, "directory"),
         (["address", "/nonexistent"], 2, "/nonexistent"),
@@ -127,7 +130,9 @@ class TestConfigDir:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_ready_and_an_end_in_order(tmp_path: Path) -> None:
+async def test_ready_and_an_end_in_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """d30: SIGTERM resets what is not over in time, on both sides, and the process ends with 0."""
     address_file = tmp_path / "address.json"
     stage = Stage(folder=tmp_path, flags=("--grace-period", "1"))
@@ -136,11 +141,15 @@ async def test_ready_and_an_end_in_order(tmp_path: Path) -> None:
         serve_upstream() as upstream,
         stage.server(
             *(localnet.env_file, upstream.greeter, "--address-file", str(address_file)),
+            *("--gateways", "2"),
             config_dir=tmp_path / "keys",
         ) as server,
         stage.client(localnet.env_file, server.address) as client,
     ):
-        assert json.loads(await anyio.Path(address_file).read_text()) == server.child.ready
+        ready = server.child.ready
+        assert json.loads(await anyio.Path(address_file).read_text()) == ready
+        addresses = [NymAddress.parse(text) for text in ready["addresses"]]
+        assert len({address.gateway for address in addresses}) == 2
         assert "Client created: " + server.address in server.child.log.read_text()
         target = client.target()
         async with await anyio.connect_tcp(target.host, target.port) as app:
@@ -154,5 +163,10 @@ async def test_ready_and_an_end_in_order(tmp_path: Path) -> None:
         client.child.process.send_signal(signal.SIGINT)
         with anyio.fail_after(20):
             assert await client.child.process.wait() == 0
-    # After the end the directory tells the same address, offline.
-    assert str(nym_address_of(tmp_path / "keys")) == server.address
+    # After the end the directory tells the same addresses, offline.
+    assert str(nym_address_of(tmp_path / "keys")) == server.address == ready["address"]
+    assert run(["address", str(tmp_path / "keys")]) == 0
+    assert capsys.readouterr().out.split() == ready["addresses"]
+    assert run(["address", "--json", str(tmp_path / "keys")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == {"address": server.address, "addresses": ready["addresses"]}

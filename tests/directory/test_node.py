@@ -154,6 +154,10 @@ def test_choosing_a_gateway() -> None:
     assert choose_gateway(nodes, identity(5), system_random_bytes) is gateways[1]
     chosen = {choose_gateway(nodes, None, system_random_bytes).node_id for _ in range(200)}
     assert chosen == {4, 5, 6}
+    avoided = [identity(4), identity(6)]
+    assert choose_gateway(nodes, None, system_random_bytes, avoided=avoided) is gateways[1]
+    with pytest.raises(TopologyUnavailable, match="no other usable"):
+        choose_gateway(gateways[:1], None, system_random_bytes, avoided=avoided)
 
 
 def test_no_gateway_to_choose() -> None:

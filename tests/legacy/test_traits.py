@@ -246,7 +246,13 @@ def test_sessions_are_never_sealed() -> None:
     """The format has no room for it: the links are plain ones, whatever the client can."""
     protocol = LegacyProtocol()
     able = LinkContext(
-        SERVER, lambda _: SenderTag(bytes(16)), bytes, lambda: 0.0, lambda: True, is_restored=False
+        (SERVER,),
+        lambda _: SERVER,
+        lambda _: SenderTag(bytes(16)),
+        bytes,
+        lambda: 0.0,
+        lambda: True,
+        is_restored=False,
     )
     for context in (None, able):
         linker = protocol.linker(context)

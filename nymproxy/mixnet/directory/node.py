@@ -27,7 +27,7 @@ from nymproxy.mixnet.sphinx.addressing import bracketed
 from nymproxy.mixnet.sphinx.primitives import ALL_ZERO_SECRET, x25519
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from ipaddress import IPv4Address, IPv6Address
 
     from nymproxy.connection_options import TlsMode
@@ -189,6 +189,7 @@ def choose_gateway(
     random_bytes: RandomBytes,
     *,
     needs_tls: bool = False,
+    avoided: Collection[NodeIdentity] = (),
 ) -> Node:
     """Choose the gateway to register at: the requested one, or any with equal probability.
 
@@ -197,6 +198,7 @@ def choose_gateway(
         requested: the identity that must be used, if any.
         random_bytes: source of the choice.
         needs_tls: choose only among those that offer it.
+        avoided: choose none of these.
 
     Raises:
         UnknownGateway: the requested one is not among the candidates, or takes no clients.
@@ -215,12 +217,15 @@ def choose_gateway(
     candidates = [
         node
         for node in nodes
-        if node.entry is not None and (node.entry.offers_tls or not needs_tls)
+        if node.entry is not None
+        and (node.entry.offers_tls or not needs_tls)
+        and node.identity not in avoided
     ]
     if not candidates:
         offering = " that offers TLS" if needs_tls else ""
+        other = "other " if avoided else ""
         raise TopologyUnavailable(
-            f"the directory lists no usable gateway{offering}: try again later"
+            f"the directory lists no {other}usable gateway{offering}: try again later"
         )
     return candidates[uniform_index(random_bytes, len(candidates))]
 

@@ -126,7 +126,7 @@ class Nx2Linker(Linker):
     def _judge(self, frame: bytes, tag: SenderTag) -> _Admitted | None:
         self._note_connection()
         try:
-            offer = read_offer(frame, tag, self._context.address)
+            offer = read_offer(frame, tag, self._context.address_for(tag))
         except ChannelFormatError as error:
             logger.debug("dropped an offer: %s", error)
             return None
@@ -139,7 +139,7 @@ class Nx2Linker(Linker):
         Raises:
             ChannelFormatError: it does not verify.
         """
-        offer = read_offer(frame, tag, self._context.address)
+        offer = read_offer(frame, tag, self._context.address_for(tag))
         return _Admitted(offer, self._admitted.pop(frame[-MAC_LENGTH:], Verdict.CONFIRM))
 
     def accept(
@@ -174,7 +174,7 @@ class Nx2Linker(Linker):
         """Take an OFFER for a stream that is there: the one behind its Open, or a copy."""
         if link.sealer is not None:
             try:
-                if link.sealer.is_same(read_offer(frame, tag, self._context.address)):
+                if link.sealer.is_same(read_offer(frame, tag, self._context.address_for(tag))):
                     link.offered_again()
             except ChannelFormatError as error:
                 logger.debug("dropped an offer: %s", error)
@@ -204,7 +204,8 @@ class Nx2Linker(Linker):
             confirm=admitted.verdict is Verdict.CONFIRM,
             is_refused=is_refused,
         )
-        return AcceptorSealer(stream_id, tag, context.address, admitted.offer, accept)
+        address = context.address_for(tag)
+        return AcceptorSealer(stream_id, tag, address, admitted.offer, accept)
 
     def refuse(self, segment: Segment, tag: SenderTag) -> list[bytes] | None:
         """See :meth:`Linker.refuse`: an ACCEPT that says so. An Open gets nothing where an OFFER

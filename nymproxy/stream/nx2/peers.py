@@ -123,7 +123,8 @@ class PeerWatch:
             raise ChannelFormatError("a question or an answer from the wrong side")
 
     def _asked(self, frame: bytes, tag: SenderTag, now: float) -> None:
-        ask = read_ask(frame, tag, self._context.address)
+        address = self._context.address_for(tag)
+        ask = read_ask(frame, tag, address)
         connected = self._connected(now)
         answerer = self._answerers.get(tag) or Answerer(connected)
         if not answerer.take_ask(ask, connected) or len(self._strays) >= MAX_STRAYS:
@@ -136,7 +137,7 @@ class PeerWatch:
         has = tuple(
             stream_id in links or (tag, stream_id) in self._ended for stream_id in ask.stream_ids
         )
-        self._strays.append(Stray(tag, write_alive(ask, has, tag, self._context.address)))
+        self._strays.append(Stray(tag, write_alive(ask, has, tag, address)))
 
     def _answered(self, frame: bytes, now: float) -> None:
         connected = self._connected(now)

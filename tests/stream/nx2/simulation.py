@@ -129,7 +129,8 @@ class Host:
             [self.protocol],
             random_bytes=self.random.randbytes,
             context=LinkContext(
-                address,
+                (address,),
+                lambda tag: address,
                 lambda to: self.tag,
                 self.random.randbytes,
                 lambda: START_UNIX + sim.now + skew,

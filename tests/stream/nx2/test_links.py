@@ -48,7 +48,8 @@ class End:
             [self.protocol],
             random_bytes=source.randbytes,
             context=LinkContext(
-                ADDRESS,
+                (ADDRESS,),
+                lambda tag: ADDRESS,
                 lambda to: SENDER,
                 source.randbytes,
                 lambda: UNIX + skew,

@@ -29,7 +29,15 @@ DEAD_SECONDS = 100.0
 def watch(seed: int = 1) -> PeerWatch:
     source = random.Random(seed)
     return PeerWatch(
-        LinkContext(ADDRESS, lambda to: SENDER, source.randbytes, lambda: 0.0, lambda: True, False)
+        LinkContext(
+            (ADDRESS,),
+            lambda tag: ADDRESS,
+            lambda to: SENDER,
+            source.randbytes,
+            lambda: 0.0,
+            lambda: True,
+            False,
+        )
     )
 
 

@@ -1,0 +1,36 @@
+"""Where a server keeps its identities: the first in its directory, the others in folders of it."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nymproxy.mixnet.storage.directory import nym_address_of
+from nymproxy.mixnet.storage.key_files import present_key_files
+
+if TYPE_CHECKING:
+    import os
+
+    from nymproxy.address import NymAddress
+
+
+def identity_directory(directory: str | os.PathLike[str], number: int) -> Path:
+    """Return where the identity with that number, from 0, is kept."""
+    path = Path(directory)
+    return path if number == 0 else path / f"identity-{number + 1}"
+
+
+def nym_addresses_of(directory: str | os.PathLike[str]) -> tuple[NymAddress, ...]:
+    """Return the Nym addresses of a server's directory: the first one's, then the others'.
+
+    Raises:
+        StorageError: as :func:`nym_address_of`, for any of them.
+    """
+    addresses = [nym_address_of(directory)]
+    for number in count(1):
+        further = identity_directory(directory, number)
+        if not present_key_files(further):
+            break
+        addresses.append(nym_address_of(further))
+    return tuple(addresses)
