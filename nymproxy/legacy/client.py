@@ -224,9 +224,11 @@ class NymProxyClient:
         traceback: TracebackType | None,
     ) -> None:
         """Disconnect."""
-        if exc_value is None:
-            await self.disconnect()
-        await self._background.cancel(exc_type, exc_value, traceback)
+        try:
+            if exc_value is None:
+                await self.disconnect()
+        finally:
+            await self._background.cancel(exc_type, exc_value, traceback)
 
     async def _serve(self, listener: TcpListener, task_status: anyio.abc.TaskStatus[None]) -> None:
         async with anyio.create_task_group() as tasks:

@@ -360,6 +360,7 @@ async def test_stopping_the_client_tells_the_server(network: MemoryNetwork) -> N
     was_reset: list[bool] = []
 
     async def record(stream: SocketStream) -> None:
+        await stream.send(b"go on")  # from then on the client knows what the server understands
         with pytest.raises(anyio.BrokenResourceError):
             await read_all(stream)
         was_reset.append(True)
@@ -371,11 +372,25 @@ async def test_stopping_the_client_tells_the_server(network: MemoryNetwork) -> N
         async with client:
             app = await anyio.connect_tcp(*client.local_address)
             await app.send(b"half an upload")
-            await until(lambda: server.session_map())
+            assert await app.receive() == b"go on"
         with pytest.raises(anyio.BrokenResourceError):
             await read_all(app)
         await app.aclose()
         await until(lambda: was_reset)
+
+
+async def test_a_client_that_is_cancelled_while_it_stops_leaves_no_task(
+    network: MemoryNetwork,
+) -> None:
+    async with running_server(network, "127.0.0.1:9") as server:
+        client = NymProxyClient(
+            server.nym_address(), listen_port=0, connector=MemoryConnector(network)
+        )
+        with anyio.CancelScope() as scope:
+            async with client:
+                scope.cancel()
+        with pytest.raises(OSError, match="failed"):
+            await anyio.connect_tcp(*client.local_address)
 
 
 async def test_d15_a_server_whose_client_is_lost_stops_with_an_error(
