@@ -71,7 +71,7 @@ def read(command: Command) -> NewInvocation | None:
 
 def _config_dir(words: tuple[Word, ...]) -> tuple[str | None, bool]:
     """Return the directory that is given, and whether it is one that cannot be read here."""
-    for word, following in zip(words[2:], (*words[3:], None), strict=True):
+    for word, following in zip(words[2:], (*words[3:], None), strict=False):
         lead = word.leading_literal
         if word.literal in {"-c", "--config-dir"} and following is not None:
             return following.literal, following.literal is None

@@ -242,3 +242,8 @@ def test_a_unit_says_what_to_look_at(
     found = {line.split()[1]: line.split()[0] for line in capsys.readouterr().out.splitlines()}
     for name in ("program", "unit-home", "config-dir", "key-files", "server-start"):
         assert found[name] == "ok", name
+
+
+def test_a_command_without_any_flag(tmp_path: Path) -> None:
+    verdict, _, directory = home_of(tmp_path, "Environment=HOME=/srv", "server")
+    assert (verdict, directory) == (Verdict.OK, "/srv/tmp/nym-tcp-proxy-server")
