@@ -41,6 +41,10 @@ REACHED: dict[str, tuple[str, str]] = {
     "nymproxy.cli.local_commands": ("cli/test_commands.py", "the commands themselves"),
     "nymproxy.cli.root": ("cli/test_commands.py", "the commands themselves"),
     "nymproxy.cli.running": ("cli/test_commands.py", "signals and ready lines of processes"),
+    "nymproxy.operating.announcement": ("operating/test_supervisor.py", "what a supervisor tells"),
+    "nymproxy.operating.statistics": ("cli/test_commands.py", "the figures of a whole process"),
+    "nymproxy.legacy.admission": ("legacy/test_sessions.py", "the sessions of a server"),
+    "nymproxy.legacy.pooled_client": ("legacy/test_client_pool.py", "a part of ClientPool"),
     # A mixnet of nodes is tested as its clients see it: directory, gateway, packets, faults.
     "nymproxy.localnet.*": ("localnet", "parts of a running network"),
     "nymproxy.testing._memory_*": ("testing/test_memory.py", "parts of MemoryNetwork"),

@@ -24,8 +24,8 @@ SHELLS: dict[str, set[str]] = {
     "nymproxy.channel": {"acceptor", "channel", "driver", "drivers", "mux", "strays"},
     "nymproxy.forward": {"forwarder", "listener", "sockets"},
     "nymproxy.legacy": {
-        "app_connections", "client", "client_pool", "connector", "identities",
-        "refusing", "server", "session", "upstream_header",
+        "admission", "app_connections", "client", "client_pool", "connector", "identities",
+        "pooled_client", "refusing", "roster", "server", "session", "upstream_header",
     },
     "nymproxy.localnet": {
         "client_links", "delayer", "directory_server", "gateway_bandwidth", "gateway_clients",
@@ -51,8 +51,8 @@ SHELLS: dict[str, set[str]] = {
     },
 }  # fmt: skip
 
-# The commands are shells altogether.
-_EXEMPT = ("nymproxy.cli", "nymproxy.__main__")
+# The commands, and what keeps them running, are shells altogether.
+_EXEMPT = ("nymproxy.cli", "nymproxy.operating", "nymproxy.__main__")
 
 # A finder in front of all others refuses the I/O modules, so what needs one fails by itself and
 # hides nothing of the next.

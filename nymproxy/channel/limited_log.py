@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Mapping
 
 INTERVAL_SECONDS = 10.0
 
@@ -32,6 +33,7 @@ class LimitedLog:
         message: str,
         *arguments: object,
         exc_info: BaseException | None = None,
+        extra: Mapping[str, object] | None = None,
     ) -> None:
         """Write a warning, or count it. ``message``, unformatted, is its kind: a constant."""
         if now < self._next_at.get(message, now):
@@ -41,4 +43,4 @@ class LimitedLog:
         left_out = self._left_out.pop(message, 0)
         if left_out:
             message, arguments = message + " (and %d more like this)", (*arguments, left_out)
-        self._logger.warning(message, *arguments, exc_info=exc_info)
+        self._logger.warning(message, *arguments, exc_info=exc_info, extra=extra)

@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
+from nymproxy._standard_streams import discard_output, open_standard_streams
 from nymproxy.cli import arguments as old_arguments
 from nymproxy.cli import local_commands, outcome
-from nymproxy.cli.root import Version, discard_output, new_app
+from nymproxy.cli.root import Version, new_app
 from nymproxy.cli.settings import ClientSettings, ServerSettings, takes
 
 app = new_app(
@@ -64,34 +65,37 @@ app.command()(local_commands.localnet)
 app.command()(local_commands.demo)
 
 
-def _report(error: BaseException, *, debug: bool) -> int:
+def _report(error: BaseException, *, debug: bool, as_json: bool) -> int:
+    from nymproxy.operating.logs import write_fatal
+
     if debug:
         traceback.print_exception(error)
     explained = outcome.explain(error)
     if explained is None:
         name = type(outcome.first_cause(error)).__name__
-        explained = (
+        explained = outcome.Explained(
             f"a bug in nymproxy ({name}): run it again with --debug and report what it prints",
+            "bug",
             outcome.EXIT_FAILED,
         )
-    line, code = explained
-    sys.stderr.write(f"nymproxy: {line}\n")
-    return code
+    write_fatal(explained.line, explained.code, as_json=as_json)
+    return explained.exit_code
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command with ``arguments`` (default: those of the process) and return its code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in arguments
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    open_standard_streams()
+    debug, as_json = "--debug" in arguments, "--json" in arguments
     try:
-        app(old_arguments.normalise(arguments), prog_name="nymproxy")
+        code = app(old_arguments.normalise(arguments), prog_name="nymproxy", standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else outcome.EXIT_FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         return outcome.EXIT_INTERRUPTED
     except BrokenPipeError:
         discard_output()
         return outcome.EXIT_FAILED
     except Exception as error:  # the last line of defence: never a traceback for the operator
-        return _report(error, debug=debug)
-    return outcome.EXIT_OK
+        return _report(error, debug=debug, as_json=as_json)
+    return code if isinstance(code, int) else outcome.EXIT_OK

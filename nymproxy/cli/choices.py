@@ -21,6 +21,23 @@ class IdentityMode(enum.StrEnum):
     SHARED = "shared"
 
 
+class LogLevel(enum.StrEnum):
+    """What is logged: this and what is worse."""
+
+    OFF = "off"
+    ERROR = "error"
+    WARN = "warn"
+    INFO = "info"
+    DEBUG = "debug"
+
+
+class OnOff(enum.StrEnum):
+    """Whether something is done."""
+
+    ON = "on"
+    OFF = "off"
+
+
 class Profile(enum.StrEnum):
     """The traffic profiles of the client stack."""
 

@@ -5,55 +5,57 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import anyio
-
 from nymproxy.cli.connection import connection_options, memory_account, traffic_profile
-from nymproxy.cli.logs import set_up_logging
-from nymproxy.cli.running import serve_until_told_to_end
+from nymproxy.cli.running import run_one
 from nymproxy.legacy import WireSettings
 from nymproxy.legacy.client import NymProxyClient
+from nymproxy.operating.forward import Plan
 
 if TYPE_CHECKING:
     from nymproxy.cli.settings import ClientSettings
+    from nymproxy.legacy.roster import ClientRoster
 
 
-async def _serve(settings: ClientSettings) -> None:
-    client = NymProxyClient(
-        settings.server_address,
-        settings.listen_address,
-        settings.listen_port,
-        settings.close_timeout_seconds,
-        settings.env_path,
-        settings.client_pool_reserve,
-        wire=settings.wire.value,
-        identity_mode=settings.identity_mode.value,
-        profile=traffic_profile(settings),
-        options=connection_options(settings, os.environ),
-        connect_timeout=settings.connect_timeout_seconds,
-        settings=WireSettings().with_timeouts(idle=settings.idle_timeout_seconds),
-        memory=memory_account(settings),
-        max_connections=settings.max_connections,
-    )
+def plan_of(settings: ClientSettings, name: str) -> Plan:
+    """Return what the settings ask for."""
 
-    def ready() -> dict[str, object]:
+    async def make(roster: ClientRoster) -> NymProxyClient:
+        return NymProxyClient(
+            settings.server_address,
+            settings.listen_address,
+            settings.listen_port,
+            settings.close_timeout_seconds,
+            settings.env_path,
+            settings.client_pool_reserve,
+            wire=settings.wire.value,
+            identity_mode=settings.identity_mode.value,
+            profile=traffic_profile(settings),
+            options=connection_options(settings, os.environ),
+            connect_timeout=settings.connect_timeout_seconds,
+            settings=WireSettings().with_timeouts(idle=settings.idle_timeout_seconds),
+            memory=memory_account(settings),
+            max_connections=settings.max_connections,
+            roster=roster,
+        )
+
+    def describe(client: NymProxyClient) -> dict[str, object]:
         host, port = client.local_address
         return {
-            "event": "ready",
             "local_address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             "wire": settings.wire.value,
             "identity_mode": settings.identity_mode.value,
         }
 
-    await serve_until_told_to_end(
-        client.run,
-        client.disconnect,
-        ready,
+    return Plan(
+        name=name,
+        role="client",
+        settings=settings,
+        make=make,
+        describe=describe,
         address_file=settings.address_file,
-        grace_period_seconds=settings.grace_period_seconds,
     )
 
 
 def run(settings: ClientSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    set_up_logging(as_json=settings.json_logs, rust_log=os.environ.get("RUST_LOG"))
-    anyio.run(_serve, settings)
+    run_one(plan_of(settings, "client"), settings, settings.env_path)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
-from nymproxy.cli.logs import set_up_logging
-from nymproxy.cli.running import notify_service_manager
 from nymproxy.localnet.process import serve_localnet
+from nymproxy.operating.announcement import print_ready, ready_line
+from nymproxy.operating.logs import LogOptions, set_up_logging
+from nymproxy.operating.service_manager import ServiceManager
+from nymproxy.operating.supervisor import ignore_stray_signals
 
 if TYPE_CHECKING:
     from nymproxy.localnet.config import LocalnetConfig
 
 
 def _announce(description: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps({"event": "ready", **description}) + "\n")
-    sys.stdout.flush()
-    notify_service_manager("READY=1")
+    print_ready(ready_line(description))
+    ServiceManager().ready()
 
 
 def run(config: LocalnetConfig, *, json_logs: bool) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    set_up_logging(as_json=json_logs, rust_log=os.environ.get("RUST_LOG"))
+    ignore_stray_signals()
+    set_up_logging(LogOptions(as_json=json_logs), rust_log=os.environ.get("RUST_LOG"))
     serve_localnet(config, ready=_announce)

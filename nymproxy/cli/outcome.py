@@ -7,9 +7,15 @@ argument, setting or file (trying again will not), 130 interrupted.
 from __future__ import annotations
 
 import errno
+from typing import Any, Final, NamedTuple
+
+import typer
 
 from nymproxy._printable import printable
 from nymproxy.errors import ClientDisconnected, DeliveryError, NetworkError, NymError, PhaseTimeout
+
+WRONG_USAGE: Final[type[Exception]] = typer.BadParameter.__mro__[1]
+"""What the parser raises; the class moved between versions of typer, its subclass did not."""
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -30,15 +36,38 @@ def first_cause(error: BaseException) -> BaseException:
     return leaves[0]
 
 
-def explain(error: BaseException) -> tuple[str, int] | None:
-    """Return the line and the exit code for an error that is no bug of ours, else ``None``."""
+class Explained(NamedTuple):
+    """What an operator is told.
+
+    Attributes:
+        line: what happened, and what to do.
+        code: of the error.
+        exit_code: of the process.
+    """
+
+    line: str
+    code: str
+    exit_code: int
+
+
+def explain(error: BaseException) -> Explained | None:
+    """Return what to say of an error that is no bug of ours, else ``None``."""
     error = first_cause(error)
     if isinstance(error, NymError):
-        code = EXIT_FAILED if isinstance(error, _TRANSIENT) else EXIT_USAGE
-        return printable(f"{error} [{error.code}]"), code
+        exit_code = EXIT_FAILED if isinstance(error, _TRANSIENT) else EXIT_USAGE
+        return Explained(printable(f"{error} [{error.code}]"), error.code, exit_code)
     if isinstance(error, OSError):
-        return printable(_explain_os_error(error)), EXIT_USAGE
+        return Explained(printable(_explain_os_error(error)), "system", EXIT_USAGE)
+    if isinstance(error, WRONG_USAGE):
+        return Explained(printable(_explain_usage(error)), "usage", EXIT_USAGE)
     return None
+
+
+def _explain_usage(error: Any) -> str:  # noqa: ANN401  (the class has no public name)
+    """Return the parser's message in one line, in words that are no library's own."""
+    text = " ".join(error.format_message().replace("Value error, ", "").split())
+    context = getattr(error, "ctx", None)
+    return text if context is None else f"{text} See {context.command_path} --help"
 
 
 def _explain_os_error(error: OSError) -> str:

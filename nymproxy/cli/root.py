@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Annotated
 
 import typer
+
+from nymproxy._standard_streams import discard_output as discard_output
 
 
 def new_app(name: str, summary: str) -> typer.Typer:
@@ -31,11 +31,3 @@ def _show_version(context: typer.Context, show: bool) -> None:
 Version = Annotated[
     bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
 ]
-
-
-def discard_output() -> None:
-    """Let standard output lead nowhere once its reader is gone.
-
-    Otherwise the interpreter complains at exit, when it flushes what is left.
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,21 +8,20 @@ import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
-
 from nymproxy.cli.connection import connection_options, memory_account, traffic_profile
-from nymproxy.cli.logs import set_up_logging
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
-from nymproxy.cli.running import serve_until_told_to_end
+from nymproxy.cli.running import run_one
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy import LegacySettings, WireSettings
 from nymproxy.legacy.server import NymProxyServer
 from nymproxy.mixnet.storage.key_files import present_key_files
+from nymproxy.operating.forward import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nymproxy.cli.settings import ServerSettings
+    from nymproxy.legacy.roster import ClientRoster
 
 logger = logging.getLogger("nymproxy.cli")
 
@@ -91,52 +90,61 @@ def _explain_directory(settings: ServerSettings, directory: Path, home: str | No
         )
 
 
-async def _serve(settings: ServerSettings) -> None:
-    home = old_home(os.environ)
-    directory = effective_config_dir(
-        settings.config_dir, compat=settings.compat_config_dir, home=home
-    )
-    if settings.compat_config_dir and not settings.new_identity:
-        expect_keys(directory)
-    _explain_directory(settings, directory, home)
-    server = await NymProxyServer.create(
-        settings.upstream_tcp_address,
-        directory,
-        settings.env_path,
-        settings.gateway,
-        gateways=settings.gateways,
-        accept=settings.accept.protocols,
-        profile=traffic_profile(settings),
-        options=connection_options(settings, os.environ),
-        memory=memory_account(settings),
-        settings=WireSettings(
-            legacy=LegacySettings(close_to_legacy_clients=settings.close_to_legacy_clients)
-        ).with_timeouts(idle=settings.idle_timeout_seconds),
-        max_sessions=settings.max_sessions,
-        max_sessions_per_client=settings.max_sessions_per_client,
-        connect_rate=settings.connect_rate,
-    )
+def plan_of(settings: ServerSettings, name: str) -> Plan:
+    """Return what the settings ask for."""
 
-    def ready() -> dict[str, object]:
+    async def make(roster: ClientRoster) -> NymProxyServer:
+        return await NymProxyServer.create(
+            settings.upstream_tcp_address,
+            _prepared_directory(settings),
+            settings.env_path,
+            settings.gateway,
+            gateways=settings.gateways,
+            accept=settings.accept.protocols,
+            profile=traffic_profile(settings),
+            options=connection_options(settings, os.environ),
+            memory=memory_account(settings),
+            settings=WireSettings(
+                legacy=LegacySettings(close_to_legacy_clients=settings.close_to_legacy_clients)
+            ).with_timeouts(idle=settings.idle_timeout_seconds),
+            max_sessions=settings.max_sessions,
+            max_sessions_per_client=settings.max_sessions_per_client,
+            connect_rate=settings.connect_rate,
+            roster=roster,
+        )
+
+    def describe(server: NymProxyServer) -> dict[str, object]:
         return {
-            "event": "ready",
             "address": str(server.nym_address()),
             "addresses": [str(address) for address in server.nym_addresses()],
             "upstream": settings.upstream_tcp_address,
             "accept": list(settings.accept.protocols),
-            "config_dir": str(directory),
+            "config_dir": str(_directory(settings)),
         }
 
-    await serve_until_told_to_end(
-        server.run,
-        server.disconnect,
-        ready,
+    return Plan(
+        name=name,
+        role="server",
+        settings=settings,
+        make=make,
+        describe=describe,
         address_file=settings.address_file,
-        grace_period_seconds=settings.grace_period_seconds,
     )
+
+
+def _directory(settings: ServerSettings) -> Path:
+    home = old_home(os.environ)
+    return effective_config_dir(settings.config_dir, compat=settings.compat_config_dir, home=home)
+
+
+def _prepared_directory(settings: ServerSettings) -> Path:
+    directory = _directory(settings)
+    if settings.compat_config_dir and not settings.new_identity:
+        expect_keys(directory)
+    _explain_directory(settings, directory, old_home(os.environ))
+    return directory
 
 
 def run(settings: ServerSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    set_up_logging(as_json=settings.json_logs, rust_log=os.environ.get("RUST_LOG"))
-    anyio.run(_serve, settings)
+    run_one(plan_of(settings, "server"), settings, settings.env_path)

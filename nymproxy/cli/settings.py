@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_type_hints
 
 import typer
 
-from nymproxy.cli.choices import Accept, IdentityMode, Profile, Tls, Wire
+from nymproxy.cli.choices import Accept, IdentityMode, LogLevel, OnOff, Profile, Tls, Wire
 from nymproxy.legacy.limits import DEFAULT_LIMITS, MAX_CONNECTIONS
 
 if TYPE_CHECKING:
@@ -122,8 +122,32 @@ class ProxySettings:
             help="Seconds without a byte in either direction until a session is reset.",
         ),
     ] = 1800.0
+    log_level: Annotated[
+        LogLevel | None,
+        typer.Option(
+            rich_help_panel=_OUTPUT,
+            help="What is logged: this and what is worse. Without it what RUST_LOG says, or info.",
+        ),
+    ] = None
+    log_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=_OUTPUT,
+            help="Append the log to this file, in place of stderr; it may be moved away.",
+        ),
+    ] = None
+    log_sessions: Annotated[
+        OnOff,
+        typer.Option(rich_help_panel=_OUTPUT, help="Whether single sessions show in the log."),
+    ] = OnOff.ON
     json_logs: Annotated[
-        bool, typer.Option("--json", rich_help_panel=_OUTPUT, help="Logs as JSON lines on stderr.")
+        bool,
+        typer.Option(
+            "--json",
+            rich_help_panel=_OUTPUT,
+            help="Logs as JSON lines, with fields; the one line on stderr at a failed start, too.",
+        ),
     ] = False
     debug: Annotated[
         bool, typer.Option("--debug", rich_help_panel=_OUTPUT, help="Tracebacks of our own bugs.")

@@ -10,6 +10,8 @@ import anyio
 from anyio.abc import SocketAttribute
 from anyio.streams.stapled import MultiListener
 
+from nymproxy._log_fields import fields
+from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.errors import ConfigurationError
 from nymproxy.forward.endpoint import TcpEndpoint
 from nymproxy.forward.sockets import read_on_demand, reset_stream
@@ -44,6 +46,7 @@ class TcpListener:
         self._listeners = listeners
         self._accept_pause_seconds = accept_pause_seconds
         self._local_endpoint: TcpEndpoint | None = None
+        self._log = LimitedLog(logger)
 
     @classmethod
     async def bind(cls, endpoint: TcpEndpoint) -> TcpListener:
@@ -124,10 +127,12 @@ class TcpListener:
             except (OSError, anyio.BrokenResourceError) as error:
                 # trio's flavour wraps the OSError.
                 reason = error if isinstance(error, OSError) else error.__cause__ or error
-                logger.warning(
+                self._log.warning(
+                    anyio.current_time(),
                     "Accepting a connection failed (%s); trying again in %g s",
                     _hint(reason),
                     self._accept_pause_seconds,
+                    extra=fields("accept-failed"),
                 )
                 await anyio.sleep(self._accept_pause_seconds)
             else:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from anyio.abc import SocketStream
 
     from nymproxy.channel.limited_log import LimitedLog
-    from nymproxy.legacy.session import Session
+    from nymproxy.legacy.session import Session, SessionSnapshot
 
 FIRST_BYTES_SECONDS = 0.02
 """A health probe, or an app that speaks, shows itself by then."""
@@ -95,6 +95,21 @@ class AppConnections:
         """Connections that are being carried."""
         return sum(each.session is not None for each in self._connections.values())
 
+    def session_map(self) -> dict[int, SessionSnapshot]:
+        """Return the sessions that are running now, by number."""
+        return {
+            number: each.session.snapshot()
+            for number, each in self._connections.items()
+            if each.session is not None
+        }
+
+    def close(self, number: int) -> bool:
+        """End a connection, telling the peer where there is one; False: it is not there."""
+        connection = self._connections.get(number)
+        if connection is not None:
+            _end(connection)
+        return connection is not None
+
     async def drain(self, seconds: float) -> int:
         """Wait for all to end, but no longer; return how many are left."""
         with anyio.move_on_after(seconds):
@@ -105,10 +120,7 @@ class AppConnections:
     def stop(self) -> None:
         """End all, telling the peer where there is one."""
         for each in self._connections.values():
-            if each.session is None:
-                each.scope.cancel()
-            else:
-                each.session.stop()
+            _end(each)
 
     async def room(self) -> None:
         """Wait until there is room for one more; the longest silent one is made to go for it."""
@@ -145,3 +157,10 @@ class AppConnections:
         ):
             await self._changed.wait()
         connection.has_silent_turn = True
+
+
+def _end(connection: AppConnection) -> None:
+    if connection.session is None:
+        connection.scope.cancel()
+    else:
+        connection.session.stop()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,6 +16,7 @@ import anyio.abc
 from anyio.from_thread import start_blocking_portal
 
 from nymproxy._background_task import BackgroundTask, without_group
+from nymproxy._log_fields import fields
 from nymproxy.address import NymAddress
 from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.connection_options import DEFAULT_OPTIONS
@@ -31,13 +33,15 @@ from nymproxy.legacy.background import RunningClient, running
 from nymproxy.legacy.connector import mixnet_connector
 from nymproxy.legacy.identities import IdentityMode, Lease, make_identities
 from nymproxy.legacy.limits import MAX_CONNECTIONS
+from nymproxy.legacy.roster import ClientRoster
 from nymproxy.legacy.session import Session
+from nymproxy.legacy.session_totals import SessionTotals
 from nymproxy.legacy.upstream_header import make_header
 from nymproxy.legacy.wire import Destination, WireSettings, check_choice
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -46,9 +50,12 @@ if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.legacy.connector import Connector
+    from nymproxy.legacy.roster import RosterChanges
+    from nymproxy.legacy.session import SessionSnapshot
     from nymproxy.legacy.wire import WireChoice
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails
+    from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
 
 logger = logging.getLogger("nymproxy.legacy")
@@ -83,6 +90,7 @@ class NymProxyClient:
         options: TLS towards the gateway, and a proxy on the way to it.
         memory: the account of what others make the proxy keep; by default one of its own.
         connector: connects mixnet clients, in place of everything about the network above.
+        roster: knows of all mixnet clients; by default one of its own.
 
     Raises:
         AddressError: the server address is none.
@@ -110,6 +118,7 @@ class NymProxyClient:
         options: ConnectionOptions = DEFAULT_OPTIONS,
         memory: MemoryAccount | None = None,
         connector: Connector | None = None,
+        roster: ClientRoster | None = None,
     ) -> None:
         address = (
             server_address
@@ -120,6 +129,10 @@ class NymProxyClient:
         self._log = LimitedLog(logger)
         self._connections = AppConnections(max_connections, self._log)
         self._header = None if upstream_header is None else make_header(upstream_header)
+        self._roster = ClientRoster() if roster is None else roster
+        self._roster.expect(address)
+        self.totals = SessionTotals()
+        """What was carried so far."""
         self._identities = make_identities(
             identity_mode,
             connector
@@ -130,6 +143,7 @@ class NymProxyClient:
                 gateway=gateway,
                 options=options,
                 memory=memory,
+                roster=self._roster,
             ),
             Destination(
                 address,
@@ -208,6 +222,23 @@ class NymProxyClient:
         return endpoint.host, endpoint.port
 
     @property
+    def status(self) -> ClientStatus:
+        """How far it is from carrying traffic, what it waits for, and what keeps it."""
+        return self._roster.status
+
+    def status_changes(self) -> RosterChanges:
+        """Iterate over the present status and each later one, for ever."""
+        return self._roster.changes()
+
+    def session_map(self) -> Mapping[int, SessionSnapshot]:
+        """Return the sessions that are running now, by the number that names them in the log."""
+        return MappingProxyType(self._connections.session_map())
+
+    def close_session(self, number: int) -> bool:
+        """Reset a session, telling the server; False: there is none of this number."""
+        return self._connections.close(number)
+
+    @property
     def session_count(self) -> int:
         """TCP connections being carried."""
         return self._connections.session_count
@@ -234,6 +265,7 @@ class NymProxyClient:
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._identities.run)
             tasks.start_soon(self._stop_when_asked, listener)
+            self._roster.started()
             task_status.started()
             async with anyio.create_task_group() as sessions:
                 await listener.serve(self._carry, sessions, room=self._connections.room)
@@ -259,8 +291,15 @@ class NymProxyClient:
             with connection.scope:
                 await self._carry_by_an_identity(connection)
         except (NymError, OSError) as error:
+            self.totals.ended["failed"] += 1
             self._log.warning(
-                anyio.current_time(), "Session %d could not be carried: %s", number, error
+                anyio.current_time(),
+                "Session %d could not be carried: %s",
+                number,
+                error,
+                extra=fields(
+                    "session-failed", session=number, reason=getattr(error, "code", "system")
+                ),
             )
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
             logger.warning("Session %d ended at once: %s", number, error.__cause__ or "stopped")
@@ -280,7 +319,11 @@ class NymProxyClient:
             return
         async with lease.channel() as channel:
             session = Session(
-                connection.number, channel, self._log, on_first_bytes=connection.spoke
+                connection.number,
+                channel,
+                self._log,
+                self.totals,
+                on_first_bytes=connection.spoke,
             )
             connection.session = session
             if self._is_cutting:

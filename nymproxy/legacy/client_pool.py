@@ -18,9 +18,17 @@ import anyio.lowlevel
 
 from nymproxy._background_task import BackgroundTask
 from nymproxy._backoff import Backoff
+from nymproxy._log_fields import fields
 from nymproxy._signal import Signal
-from nymproxy.errors import ClientDisconnected, ConfigurationError, NymError, UsageError
-from nymproxy.legacy.connector import FLUSH_SECONDS
+from nymproxy.errors import (
+    ClientDisconnected,
+    ConfigurationError,
+    DirectoryUnavailable,
+    NymError,
+    TopologyUnavailable,
+    UsageError,
+)
+from nymproxy.legacy.pooled_client import PooledClient as PooledClient
 from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 
 if TYPE_CHECKING:
@@ -29,7 +37,6 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NodeIdentity
     from nymproxy.legacy.connector import Connector
-    from nymproxy.mixnet.transport import ConnectedClient
 
 logger = logging.getLogger("nymproxy.legacy")
 
@@ -37,55 +44,6 @@ MAX_CONCURRENT_CONNECTS = 4
 MAX_AGE_SECONDS = 3600.0
 _FAILURES_BEFORE_REFUSAL = 3
 """So many failures in a row, and those who wait for a client are told instead of kept waiting."""
-
-
-class PooledClient:
-    """A client taken from a pool. ``async with`` gives the client and disconnects it."""
-
-    def __init__(self, client: ConnectedClient, created_at: float) -> None:
-        self.client = client
-        self.created_at = created_at
-        self._released = anyio.Event()
-        self._disconnected = anyio.Event()
-
-    async def disconnect(self) -> None:
-        """Disconnect the client, and wait until it is. Idempotent."""
-        self._released.set()
-        await self._disconnected.wait()
-
-    async def __aenter__(self) -> ConnectedClient:
-        return self.client
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.disconnect()
-
-    # The pool's side.
-
-    async def host(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Keep the client working until it is released; in a task of the pool."""
-        is_working = False
-        try:
-            async with self.client:
-                is_working = True
-                task_status.started()
-                await self._released.wait()
-        except NymError as error:
-            if not is_working:
-                raise
-            logger.warning("A mixnet client ended: %s", error)
-        finally:
-            with anyio.move_on_after(FLUSH_SECONDS, shield=True):
-                await self.client.aclose()  # if it could not be entered
-            self._disconnected.set()
-
-    def release(self) -> None:
-        """Let the client be disconnected, without waiting."""
-        self._released.set()
 
 
 @dataclass(eq=False, slots=True)
@@ -133,6 +91,7 @@ class ClientPool:
         self._waiters: deque[_Waiter] = deque()
         self._patient: deque[_Waiter] = deque()
         self._connecting = 0
+        self._is_starting = False
         self._retry_at = 0.0
         self._last_error: NymError | OSError | None = None
         self._wake = Signal()
@@ -212,9 +171,14 @@ class ClientPool:
         """Wait until a client can be taken without waiting; it stays in the pool.
 
         Raises:
+            DirectoryUnavailable, TopologyUnavailable: at once, as another gateway does not help.
             NymError: as :meth:`acquire`.
         """
-        pooled = await self.acquire()
+        self._is_starting = True
+        try:
+            pooled = await self.acquire()
+        finally:
+            self._is_starting = False
         if self._scope is None:
             pooled.release()
         else:
@@ -321,8 +285,16 @@ class ClientPool:
         pause = self._backoff.failed(uniform_fraction(system_random_bytes))
         self._retry_at = now + pause
         self._last_error = error
-        logger.warning("Error creating client: %s, will retry in %.1f s", error, pause)
-        if self._is_failing:
+        no_network = isinstance(error, (DirectoryUnavailable, TopologyUnavailable))
+        # Whoever waits for the start is told all of it by the error.
+        logger.log(
+            logging.DEBUG if self._is_starting else logging.WARNING,
+            "Error creating client: %s, will retry in %.1f s",
+            error,
+            pause,
+            extra=fields("client-failed", reason=getattr(error, "code", "system")),
+        )
+        if self._is_failing or (self._is_starting and no_network):
             self._fail_all(error)
 
     @property

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from nymproxy.address import NodeIdentity
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import ConfigurationError
+from nymproxy.legacy.roster import ClientRoster
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.traffic import profile_named
@@ -44,6 +45,7 @@ def mixnet_connector(
     storage: str | os.PathLike[str] | None = None,
     options: ConnectionOptions = DEFAULT_OPTIONS,
     memory: MemoryAccount | None = None,
+    roster: ClientRoster | None = None,
 ) -> Connector:
     """Return what connects mixnet clients.
 
@@ -56,6 +58,7 @@ def mixnet_connector(
         options: TLS towards the gateway, and a proxy on the way to it.
         memory: where everything is charged that others make the clients keep; by default one
             account for all of them.
+        roster: is told of all clients.
 
     Raises:
         ConfigurationError: the env file or the profile cannot be used.
@@ -63,6 +66,8 @@ def mixnet_connector(
     """
     details, chosen, account = _common(network, env, profile, memory)
     own_gateway = NodeIdentity.parse(gateway) if isinstance(gateway, str) else gateway
+
+    roster = ClientRoster() if roster is None else roster
 
     async def connect(gateway: NodeIdentity | None = None) -> ConnectedClient:
         from nymproxy.mixnet.client import MessageClient
@@ -74,6 +79,7 @@ def mixnet_connector(
             profile=chosen,
             options=options,
             memory=account,
+            watcher=roster.enter(),
         )
 
     return connect
@@ -89,14 +95,15 @@ def server_connector(
     storage: str | os.PathLike[str] | None = None,
     options: ConnectionOptions = DEFAULT_OPTIONS,
     memory: MemoryAccount | None = None,
+    roster: ClientRoster | None = None,
 ) -> Connector:
     """Return what connects a server, at one gateway or several.
 
     Args:
         gateway: one, several, or ``None``.
         count: at how many in all, at least; others than those are chosen at random.
-        network, env, profile, storage, options, memory: as for :func:`mixnet_connector`; the
-            identities are kept as :meth:`ClientGroup.connect` says.
+        network, env, profile, storage, options, memory, roster: as for
+            :func:`mixnet_connector`; the identities are kept as :meth:`ClientGroup.connect` says.
 
     Raises:
         ConfigurationError: a gateway is named twice, or there is none; and as
@@ -110,6 +117,7 @@ def server_connector(
     if not gateways or len(set(named)) < len(named):
         raise ConfigurationError("name each gateway of a server once, and at least one")
     details, chosen, account = _common(network, env, profile, memory)
+    roster = ClientRoster() if roster is None else roster
 
     async def connect(gateway: NodeIdentity | None = None) -> ConnectedClient:
         from nymproxy.mixnet.group import ClientGroup
@@ -121,6 +129,7 @@ def server_connector(
             profile=chosen,
             options=options,
             memory=account,
+            watch=roster.enter,
         )
 
     if len(gateways) > 1:
@@ -132,6 +141,7 @@ def server_connector(
         profile=chosen,
         options=options,
         memory=account,
+        roster=roster,
     )
 
 

@@ -17,7 +17,7 @@ import anyio.abc
 from anyio.from_thread import start_blocking_portal
 
 from nymproxy._background_task import without_group
-from nymproxy._signal import Signal
+from nymproxy._log_fields import fields
 from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.mux import ChannelMux
@@ -31,12 +31,15 @@ from nymproxy.errors import (
 )
 from nymproxy.forward.endpoint import TcpEndpoint
 from nymproxy.forward.sockets import CONNECT_SECONDS, connect_upstream
+from nymproxy.legacy.admission import Admission
 from nymproxy.legacy.background import RunningServer, running
 from nymproxy.legacy.connector import FLUSH_SECONDS, server_connector
 from nymproxy.legacy.limits import DEFAULT_LIMITS, SessionLimits
 from nymproxy.legacy.refusing import refuse_all
+from nymproxy.legacy.roster import ClientRoster
 from nymproxy.legacy.session import Session, SessionSnapshot, session_name
-from nymproxy.legacy.session_book import ConnectRate, SessionBook
+from nymproxy.legacy.session_book import ConnectRate
+from nymproxy.legacy.session_totals import SessionTotals
 from nymproxy.legacy.upstream_header import AllowList, read_header
 from nymproxy.legacy.wire import WireSettings, check_wire
 
@@ -54,9 +57,11 @@ if TYPE_CHECKING:
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.forward.forwarder import ByteChannel
     from nymproxy.legacy.connector import Connector
+    from nymproxy.legacy.roster import RosterChanges
     from nymproxy.legacy.wire import Wire
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails
+    from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import ConnectedClient
 
@@ -91,6 +96,7 @@ class NymProxyServer:
         limits: SessionLimits,
         connect_timeout: float,
         allowed_upstreams: AllowList | None,
+        roster: ClientRoster,
     ) -> None:
         self._client = client
         self._upstream = upstream
@@ -99,13 +105,14 @@ class NymProxyServer:
         self._limits = limits
         self._connect_timeout = connect_timeout
         self._allowed_upstreams = allowed_upstreams
+        self._roster = roster
+        self.totals = SessionTotals()
+        """What was carried so far."""
         self._numbers = itertools.count(1)
-        self._sessions: SessionBook[Session] = SessionBook(limits)
-        self._session_added = Signal()
-        self._session_ended = Signal()
         self._connect_line = anyio.Lock()
         self._connect_rate = ConnectRate(limits.connects_per_second)
         self._log = LimitedLog(logger)
+        self._admission = Admission(limits, self._log)
         self._stop = anyio.Event()
         self._ended = anyio.Event()
         self._grace_seconds = 0.0
@@ -133,6 +140,7 @@ class NymProxyServer:
         options: ConnectionOptions = DEFAULT_OPTIONS,
         memory: MemoryAccount | None = None,
         connector: Connector | None = None,
+        roster: ClientRoster | None = None,
     ) -> Self:
         """Connect to the mixnet; :meth:`run` then serves.
 
@@ -157,6 +165,7 @@ class NymProxyServer:
             options: TLS towards the gateway, and a proxy on the way to it.
             memory: the account of what others make the proxy keep; by default one of its own.
             connector: connects the mixnet client, in place of everything about it above.
+            roster: is told of the mixnet client, how far it is with connecting, too.
 
         Raises:
             ConfigurationError: a value that cannot work.
@@ -171,6 +180,7 @@ class NymProxyServer:
             sessions_per_client=max_sessions_per_client,
             connects_per_second=connect_rate,
         )
+        roster = ClientRoster() if roster is None else roster
         allowed = None if allowed_upstreams is None else AllowList.parse(allowed_upstreams)
         connector = connector or server_connector(
             gateway=gateway,
@@ -181,6 +191,7 @@ class NymProxyServer:
             storage=config_dir,
             options=options,
             memory=memory,
+            roster=roster,
         )
         logger.info("Creating client")
         client = await connector()
@@ -194,6 +205,7 @@ class NymProxyServer:
             limits=limits,
             connect_timeout=connect_timeout,
             allowed_upstreams=allowed,
+            roster=roster,
         )
 
     @classmethod
@@ -227,8 +239,24 @@ class NymProxyServer:
     def session_map(self) -> Mapping[int, SessionSnapshot]:
         """Return the sessions that are running now, by the number that names them in the log."""
         return MappingProxyType(
-            {number: session.snapshot() for number, session in self._sessions.sessions.items()}
+            {number: session.snapshot() for number, session in self._admission.sessions.items()}
         )
+
+    @property
+    def status(self) -> ClientStatus:
+        """How far it is from carrying traffic, what it waits for, and what keeps it."""
+        return self._roster.status
+
+    def status_changes(self) -> RosterChanges:
+        """Iterate over the present status and each later one, for ever."""
+        return self._roster.changes()
+
+    def close_session(self, number: int) -> bool:
+        """Reset a session, telling its client; False: there is none of this number."""
+        session = self._admission.sessions.get(number)
+        if session is not None:
+            session.stop(ResetCode.CANCELLED, "the operator of the server closed the session")
+        return session is not None
 
     def disconnect_signal(self) -> DisconnectSignal:
         """Return what stops the server when it is sent."""
@@ -286,35 +314,21 @@ class NymProxyServer:
         acceptors = {wire: mux.listen(protocol) for wire, protocol in protocols.items()}
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._stop_when_lost, mux)
-            tasks.start_soon(self._end_half_open)
+            tasks.start_soon(self._admission.end_half_open)
             async with anyio.create_task_group() as sessions:
                 for wire, acceptor in acceptors.items():
                     if wire in self._accept:
                         tasks.start_soon(self._accept_all, acceptor, sessions)
                     else:
                         tasks.start_soon(refuse_all, acceptor, wire, self._accept, self._log)
+                self._roster.started()
                 task_status.started()
                 await self._stop.wait()
                 for acceptor in acceptors.values():
                     await acceptor.aclose()
-                await self._drain()
+                await self._admission.drain(self._grace_seconds)
                 # Each tells its client, in bounded time; the group waits for them.
             tasks.cancel_scope.cancel()
-
-    async def _drain(self) -> None:
-        """Let sessions end by themselves for a while, and then end those that are left."""
-        running = len(self._sessions)
-        with anyio.move_on_after(self._grace_seconds):
-            while self._sessions.sessions:
-                await self._session_ended.wait()
-        cut = list(self._sessions.sessions.values())
-        logger.info(
-            "Stopping: %d sessions were served to the end, %d are cut",
-            running - len(cut),
-            len(cut),
-        )
-        for session in cut:
-            session.stop()
 
     async def _stop_when_lost(self, mux: ChannelMux) -> None:
         await mux.wait_ended()
@@ -328,44 +342,10 @@ class NymProxyServer:
                 channel = await acceptor.accept()
             except (anyio.ClosedResourceError, anyio.BrokenResourceError):
                 return
-            if self._make_room(channel):
-                session = Session(next(self._numbers), channel, self._log)
-                self._sessions.add(session)
-                self._session_added.set()
+            if self._admission.make_room(channel):
+                session = Session(next(self._numbers), channel, self._log, self.totals)
+                self._admission.add(session)
                 sessions.start_soon(self._serve, session)
-
-    def _make_room(self, channel: Channel) -> bool:
-        """Have room for one more session of a peer; False: it was refused."""
-        now = anyio.current_time()
-        if not self._sessions.is_full_for(channel.peer):
-            return True
-        victim = self._sessions.victim_for(channel.peer, now)
-        if victim is None:
-            self._log.warning(now, "A session was refused: %d are running", len(self._sessions))
-            channel.abort(ResetCode.REFUSED, "too many sessions")
-            return False
-        self._log.warning(
-            now, "Session %d was idle for longest, and goes for a new one", victim.number
-        )
-        self._sessions.remove(victim)
-        victim.stop(ResetCode.IDLE_TIMEOUT, "idle, and there are too many sessions")
-        return True
-
-    async def _end_half_open(self) -> None:
-        """End the sessions whose peer says nothing, and takes nothing."""
-        while True:
-            with anyio.CancelScope(deadline=self._sessions.next_deadline):
-                await self._session_added.wait()
-            now = anyio.current_time()
-            for session in self._sessions.half_open_too_long(now):
-                self._log.warning(
-                    now,
-                    "Session %d: its peer has said nothing for %g s",
-                    session.number,
-                    self._limits.half_open_seconds,
-                )
-                self._sessions.remove(session)
-                session.stop(ResetCode.IDLE_TIMEOUT, "nothing was heard of the other side")
 
     async def _serve(self, session: Session) -> None:
         """Carry one session. Whatever goes wrong ends it, and nothing else."""
@@ -378,8 +358,13 @@ class NymProxyServer:
                 finally:
                     await anyio.aclose_forcefully(stream)  # closed already, unless by a fault
         except StreamRefused as error:
+            self.totals.ended["refused"] += 1
             self._log.warning(
-                anyio.current_time(), "Session %d was refused: %s", session.number, error
+                anyio.current_time(),
+                "Session %d was refused: %s",
+                session.number,
+                error,
+                extra=fields("session-refused", session=session.number, reason=error.code),
             )
             session.channel.abort(ResetCode.REFUSED, "the upstream cannot be reached")
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
@@ -393,8 +378,7 @@ class NymProxyServer:
             logger.exception("Session %d ended: %s", session.number, type(error).__name__)
             session.channel.abort(ResetCode.CANCELLED, "a fault in the proxy")
         finally:
-            self._sessions.remove(session)
-            self._session_ended.set()
+            self._admission.remove(session)
 
     async def _connect(self, channel: Channel) -> tuple[SocketStream, ByteChannel]:
         upstream: TcpEndpoint = self._upstream

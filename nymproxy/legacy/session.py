@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import uuid
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._log_fields import fields
 from nymproxy.errors import ResetCode
 from nymproxy.forward.forwarder import ForwardEnd, Forwarding, ForwardResult
 
@@ -21,8 +23,20 @@ if TYPE_CHECKING:
     from nymproxy.channel.channel import Channel
     from nymproxy.channel.limited_log import LimitedLog
     from nymproxy.forward.forwarder import ByteChannel
+    from nymproxy.legacy.session_totals import SessionTotals
 
 logger = logging.getLogger("nymproxy.legacy")
+
+_MARK_BYTES = 4
+
+
+def session_mark(channel: Channel) -> str:
+    """Return the number by which both sides name a session in their logs.
+
+    It is made of the id on the wire, which it does not tell.
+    """
+    name = f"{channel.protocol}:{channel.id:x}".encode()
+    return hashlib.blake2s(name, digest_size=_MARK_BYTES).hexdigest()
 
 
 def session_name(channel: Channel) -> str:
@@ -60,6 +74,7 @@ class Session:
         number: names it in the logs, where its id on the wire must not appear.
         channel: to the peer.
         log: for what a stranger can cause.
+        totals: counts it.
         on_first_bytes: called when the first bytes have gone through, in either direction.
     """
 
@@ -68,6 +83,7 @@ class Session:
         number: int,
         channel: Channel,
         log: LimitedLog,
+        totals: SessionTotals,
         *,
         on_first_bytes: Callable[[], None] | None = None,
     ) -> None:
@@ -77,9 +93,20 @@ class Session:
         """Around what comes before :meth:`run`; cancelled when the session is stopped then."""
         self.began_at = anyio.current_time()
         self._log = log
+        self._totals = totals
+        totals.began += 1
         self._on_first_bytes = on_first_bytes
         self._forwarding: Forwarding | None = None
-        logger.info("Starting session: %d (%s)", number, channel.protocol)
+        self._mark = session_mark(channel)
+        logger.info(
+            "Starting session: %d (%s, %s)",
+            number,
+            channel.protocol,
+            self._mark,
+            extra=fields(
+                "session-began", session=number, mark=self._mark, protocol=channel.protocol
+            ),
+        )
         logger.debug("Starting session: %s (number %d)", session_name(channel), number)
 
     @property
@@ -122,11 +149,35 @@ class Session:
             on_first_bytes=self._on_first_bytes,
         )
         result = await self._forwarding.run()
-        logger.info("Closing write end of session: %d (%s)", self.number, result)
-        if result.end is ForwardEnd.CHANNEL_FAILED:
-            now = anyio.current_time()
-            self._log.warning(now, "Session %d was cut: %s", self.number, result)
+        self._totals.add(result)
+        self._tell(result)
         return result
+
+    def _tell(self, result: ForwardResult) -> None:
+        now = anyio.current_time()
+        error = self.channel.error
+        extra = fields(
+            "session-cut" if result.end is ForwardEnd.CHANNEL_FAILED else "session-ended",
+            session=self.number,
+            mark=self._mark,
+            reason=result.end.value,
+            code=None if error is None else error.code,
+            seconds=round(now - self.began_at, 3),
+            bytes_to_peer=result.bytes_to_channel,
+            bytes_from_peer=result.bytes_to_socket,
+        )
+        if result.end is ForwardEnd.CHANNEL_FAILED:
+            self._log.warning(
+                now, "Session %d (%s) was cut: %s", self.number, self._mark, result, extra=extra
+            )
+        else:
+            logger.info(
+                "Closing write end of session: %d (%s, %s)",
+                self.number,
+                self._mark,
+                result,
+                extra=extra,
+            )
 
     def stop(
         self,

@@ -21,24 +21,23 @@ from nymproxy._background_task import leave_group
 from nymproxy._signal import Signal
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
-from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.connecting import (
     Environment,
-    address_of,
     find_gateway,
     load_client,
     make_link,
+    make_machine,
     open_storage,
     warn_of_weak_profile,
 )
 from nymproxy.mixnet.directory.client import DirectoryClient
 from nymproxy.mixnet.directory.keeper import TopologyKeeper
 from nymproxy.mixnet.gateway import LinkState
-from nymproxy.mixnet.machine import ClientMachine, ClientStatus, PacketBuilder
-from nymproxy.mixnet.messages import AckKey, InboundDecoder, PacketOpener, ReplyKeyStore
+from nymproxy.mixnet.machine import ClientStatus
 from nymproxy.mixnet.randomness import system_random_bytes
-from nymproxy.mixnet.shell import MachineShell, StatusBoard
+from nymproxy.mixnet.shell import MachineShell, StatusBoard, ignore_status
 from nymproxy.mixnet.traffic import DEFAULT, profile_named
+from nymproxy.mixnet.watching import Unwatched
 
 if TYPE_CHECKING:
     import os
@@ -47,14 +46,16 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from nymproxy.address import NodeIdentity
+    from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.connection_options import ConnectionOptions
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails, Topology
     from nymproxy.mixnet.gateway.link import GatewayLink
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.shell import StatusChanges
+    from nymproxy.mixnet.shell import StatusChanges, StatusListener
     from nymproxy.mixnet.storage import ClientKeys, ClientStorage
     from nymproxy.mixnet.traffic import TrafficProfile
+    from nymproxy.mixnet.watching import ClientWatcher
 
 _logger = logging.getLogger("nymproxy.client")
 
@@ -80,6 +81,7 @@ class MessageClient(MachineShell):
         environment: Environment,
         *,
         is_restored: bool = False,
+        on_status: StatusListener = ignore_status,
     ) -> None:
         """Put the parts together. Use :meth:`connect` instead.
 
@@ -91,14 +93,17 @@ class MessageClient(MachineShell):
             profile: shapes the traffic.
             environment: time and randomness.
             is_restored: the address was made by an earlier process.
+            on_status: called with each status.
         """
-        machine = _make_machine(keys, link, keeper, profile, environment)
+        machine = make_machine(keys, link, keeper, profile, environment)
         super().__init__(machine, environment.clock)
         self._link = link
         self._keeper = keeper
         self._storage = storage
         self._is_restored = is_restored
-        self._board = StatusBoard(ClientStatus(0.9, False, False, "connected, not started"))
+        self._board = StatusBoard(
+            ClientStatus(0.9, False, False, "connected, not started"), on_status
+        )
         self._is_closed = False
         self._is_started = False
         self._supervisor: TaskGroup | None = None
@@ -124,6 +129,7 @@ class MessageClient(MachineShell):
         random_bytes: RandomBytes = system_random_bytes,
         options: ConnectionOptions = DEFAULT_OPTIONS,
         memory: MemoryAccount | None = None,
+        watcher: ClientWatcher | None = None,
     ) -> Self:
         """Fetch the topology, choose a gateway, and register or authenticate with it.
 
@@ -140,6 +146,7 @@ class MessageClient(MachineShell):
             options: whether to use TLS, and whether to go through a proxy.
             memory: where everything is charged that others make the client keep. Clients of one
                 event loop may share one; by default it has an account of its own.
+            watcher: is told how the client fares.
 
         Raises:
             DirectoryUnavailable, TopologyUnavailable: no usable answer from the directory.
@@ -151,13 +158,16 @@ class MessageClient(MachineShell):
         profile = profile_named(profile) if isinstance(profile, str) else profile
         environment = Environment(clock, unix_time, random_bytes, options, memory)
         warn_of_weak_profile(network, profile)
+        watcher = Unwatched() if watcher is None else watcher
         place = open_storage(storage)
         link = None
         try:
             stored = await load_client(place, random_bytes)
+            watcher.show(ClientStatus(0.1, False, False, "asking the directory for the topology"))
             directory = DirectoryClient(network, options=options)
             keeper = TopologyKeeper(directory, unix_time=unix_time, random_bytes=random_bytes)
             topology = await keeper.refresh()
+            watcher.show(ClientStatus(0.4, False, False, "choosing a gateway"))
             registration = await find_gateway(
                 stored, gateway, topology, directory, environment, avoided=avoided
             )
@@ -165,12 +175,18 @@ class MessageClient(MachineShell):
             if registration != stored.registration and registration.shared_key is not None:
                 await place.save_registration(registration)
             link = make_link(stored, registration, place, environment)
+            watcher.show(ClientStatus(0.6, False, False, "connecting to the gateway"))
             await link.connect()
             is_restored = stored.registration is not None
-            return cls(
-                stored.keys, link, keeper, place, profile, environment, is_restored=is_restored
+            client = cls(
+                *(stored.keys, link, keeper, place, profile, environment),
+                is_restored=is_restored,
+                on_status=watcher.show,
             )
-        except BaseException:
+            watcher.connected(client)
+            return client
+        except BaseException as error:
+            watcher.failed(error if isinstance(error, NymError) else None)
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
                 if link is not None:
                     await link.aclose()
@@ -198,6 +214,11 @@ class MessageClient(MachineShell):
     def status(self) -> ClientStatus:
         """What the client is doing."""
         return self._board.current
+
+    def reaches(self, to: NymAddress) -> bool:
+        """Tell whether the gateway of an address is in the present topology; True without one."""
+        topology = self._keeper.current
+        return topology is None or topology.has_egress(to.gateway)
 
     def status_changes(self) -> StatusChanges:
         """Iterate over the present status and each later one, until the client is closed."""
@@ -382,42 +403,17 @@ class MessageClient(MachineShell):
         overlap = _OVERLAP_SECONDS if info is None else info.epoch_duration_ns / 1e9
         self._machine.use_topology(topology, overlap, self._clock())
         self._changed()
+        self._board.tell_again()
 
     async def _follow_link(self) -> None:
         """Tell the machine what the link does."""
         while True:
             status = self._link.status
-            trouble: str | None = None
-            if status.state is not LinkState.CONNECTED:
-                why = "" if status.error is None else f": {status.error}"
-                trouble = f"{status.state.value} to the gateway{why}"
-            self._machine.link_changed(trouble)
+            error = status.error
+            if status.state is LinkState.CONNECTED:
+                self._machine.link_changed(None)
+            else:
+                why, code = ("", None) if error is None else (f": {error}", error.code)
+                self._machine.link_changed(f"{status.state.value} to the gateway{why}", code)
             self._changed()
             await self._link.wait_changed()
-
-
-def _make_machine(
-    keys: ClientKeys,
-    link: GatewayLink,
-    keeper: TopologyKeeper,
-    profile: TrafficProfile,
-    environment: Environment,
-) -> ClientMachine:
-    """Put the machine of a real client together."""
-    random_bytes = environment.random_bytes
-    address = address_of(keys, link.listener.identity)
-    memory = MemoryAccount() if environment.memory is None else environment.memory
-    ack_key, reply_keys = AckKey(keys.ack_key), ReplyKeyStore(memory=memory)
-    builder = PacketBuilder(address, ack_key, profile, random_bytes)
-    builder.use_topology(keeper.require())
-    opener = PacketOpener(keys.encryption_private, ack_key, reply_keys)
-    return ClientMachine(
-        address,
-        builder,
-        InboundDecoder(opener, memory=memory),
-        reply_keys,
-        profile,
-        random_bytes=random_bytes,
-        now=environment.clock(),
-        memory=memory,
-    )

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Final
 from nymproxy.address import NymAddress
 from nymproxy.connection_options import DEFAULT_OPTIONS, ConnectionOptions
 from nymproxy.errors import UnknownGateway
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.directory import choose_gateway, gateway_urls
 from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayListener
 from nymproxy.mixnet.gateway.link import GatewayLink
+from nymproxy.mixnet.machine import ClientMachine, PacketBuilder
+from nymproxy.mixnet.messages import AckKey, InboundDecoder, PacketOpener, ReplyKeyStore
 from nymproxy.mixnet.storage import ClientKeys, ClientStorage, GatewayRegistration, StoredClient
 from nymproxy.mixnet.storage.directory import DirectoryStorage
 from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
@@ -26,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from nymproxy.address import NodeIdentity
-    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails, Node, Topology
     from nymproxy.mixnet.directory.client import DirectoryClient
+    from nymproxy.mixnet.directory.keeper import TopologyKeeper
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.traffic import TrafficProfile
 
@@ -204,4 +207,31 @@ def make_link(
         on_registered=on_registered,
         on_authenticating=storage.save_last_authentication,
         options=environment.options,
+    )
+
+
+def make_machine(
+    keys: ClientKeys,
+    link: GatewayLink,
+    keeper: TopologyKeeper,
+    profile: TrafficProfile,
+    environment: Environment,
+) -> ClientMachine:
+    """Put the machine of a real client together."""
+    random_bytes = environment.random_bytes
+    address = address_of(keys, link.listener.identity)
+    memory = MemoryAccount() if environment.memory is None else environment.memory
+    ack_key, reply_keys = AckKey(keys.ack_key), ReplyKeyStore(memory=memory)
+    builder = PacketBuilder(address, ack_key, profile, random_bytes)
+    builder.use_topology(keeper.require())
+    opener = PacketOpener(keys.encryption_private, ack_key, reply_keys)
+    return ClientMachine(
+        address,
+        builder,
+        InboundDecoder(opener, memory=memory),
+        reply_keys,
+        profile,
+        random_bytes=random_bytes,
+        now=environment.clock(),
+        memory=memory,
     )

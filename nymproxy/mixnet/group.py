@@ -20,10 +20,11 @@ from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.storage.identities import identity_directory
 from nymproxy.mixnet.traffic import DEFAULT
 from nymproxy.mixnet.transport import DEFAULT_LANE, Received
+from nymproxy.mixnet.watching import Unwatched
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import ConnectedClient, Delivery
+    from nymproxy.mixnet.watching import ClientWatcher
 
 _logger = logging.getLogger("nymproxy.client")
 
@@ -64,6 +66,7 @@ class ClientGroup:
         profile: TrafficProfile | str = DEFAULT,
         options: ConnectionOptions = DEFAULT_OPTIONS,
         memory: MemoryAccount | None = None,
+        watch: Callable[[], ClientWatcher] = Unwatched,
     ) -> Self:
         """Connect a client at each of several gateways.
 
@@ -76,6 +79,7 @@ class ClientGroup:
                 so on of it. ``None``: they are forgotten.
             profile, options: as for :meth:`MessageClient.connect`.
             memory: the account of all of them; by default one of their own.
+            watch: gives a watcher for each.
 
         Raises:
             NymError: as :meth:`MessageClient.connect`, for any of them.
@@ -92,6 +96,7 @@ class ClientGroup:
                     profile=profile,
                     options=options,
                     memory=account,
+                    watcher=watch(),
                 )
                 clients.append(client)
         except BaseException:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 import anyio.lowlevel
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.machine import ClientCounters, ClientMachine, ClientStatus, Submission
     from nymproxy.mixnet.records import Received
+
+
+StatusListener: TypeAlias = "Callable[[ClientStatus], None]"
 
 
 class MachineShell:
@@ -220,12 +223,22 @@ class _Messages:
         return await self._shell.next_message()
 
 
-class StatusBoard:
-    """The present status, and an iterator over changes for any number of watchers."""
+def ignore_status(_status: ClientStatus) -> None:
+    """The listener of clients whom nobody watches."""
 
-    def __init__(self, status: ClientStatus) -> None:
+
+class StatusBoard:
+    """The present status, and an iterator over changes for any number of watchers.
+
+    Args:
+        status: to begin with.
+        on_change: called with each later one, at once; it must not raise.
+    """
+
+    def __init__(self, status: ClientStatus, on_change: StatusListener = ignore_status) -> None:
         self._status = status
         self._changed = Signal()
+        self._on_change = on_change
 
     @property
     def current(self) -> ClientStatus:
@@ -237,6 +250,11 @@ class StatusBoard:
         if status != self._status and not self._status.is_closed:
             self._status = status
             self._changed.set()
+            self._on_change(status)
+
+    def tell_again(self) -> None:
+        """Tell the listener what holds, for what it concludes from more than the status."""
+        self._on_change(self._status)
 
     def changes(self) -> StatusChanges:
         """Iterate over the present status and each later one, until the closed one."""

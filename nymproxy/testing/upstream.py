@@ -11,6 +11,7 @@ the record. Every response carries ``Connection: close``.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import logging
@@ -234,4 +235,10 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m nymproxy.testing.upstream",
+        description="Two TCP services on free ports of 127.0.0.1, for proxies to lead to. Prints "
+        "one JSON line that names them, and serves until it is ended: 'http' answers with bytes "
+        "that their length and seed determine, 'greeter' speaks first and then echoes.",
+    ).parse_args()
     anyio.run(_main)

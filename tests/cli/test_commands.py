@@ -48,6 +48,11 @@ def _only_line(capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
+        (["client"], 2, "Missing option '--server-address'"),
+        (["client", "--unknown"], 2, "--unknown"),
+        (["client", "-s", ADDRESS, "--wire", "foo"], 2, "for '--wire': 'foo' is not one of"),
+        (["server", "-u", "h:1", "--connect-rate", "x"], 2, "for '--connect-rate'"),
+        (["nothing"], 2, "nothing"),
         (["client", "-s", "nonsense"], 2, "identity.encryption@gateway"),
         (["client", "-s", ADDRESS, "-e", "/nonexistent.env"], 2, "/nonexistent.env"),
         (["client", "-s", ADDRESS, "-s", ADDRESS], 2, "given twice"),
@@ -81,12 +86,30 @@ def test_a_taken_port_is_named(dead_env: str, capsys: pytest.CaptureFixture[str]
     assert port in _only_line(capsys)
 
 
-@pytest.mark.parametrize(
-    "arguments", [["client"], ["server"], ["client", "--unknown"], ["nothing"]]
-)
-def test_usage_errors_are_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(arguments) == 2
-    assert capsys.readouterr().out == ""
+def test_the_fatal_line_is_json_among_json_logs(
+    dead_env: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["client", "-s", ADDRESS, "-e", dead_env, "--listen-port", "0", "--json"]) == 1
+    (line,) = [json.loads(each) for each in capsys.readouterr().err.splitlines() if "fatal" in each]
+    assert (line["event"], line["code"]) == ("fatal", "directory-unavailable")
+
+
+def test_without_a_network_it_ends_in_one_line(
+    dead_env: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the attempts nor the addresses of a directory make a line of their own."""
+    assert run(["client", "-s", ADDRESS, "-e", dead_env, "--listen-port", "0"]) == 1
+    said = [line for line in capsys.readouterr().err.splitlines() if "_FILE is set" not in line]
+    assert len([line for line in said if "directory" in line]) == 1
+
+
+def test_what_nobody_chose_is_said_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    assert run(["client", "-s", "nonsense"]) == 2
+    assert "Nym mainnet, since no -e was given" in capsys.readouterr().err.splitlines()[0]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in ("client", "server", "localnet"))])
@@ -151,6 +174,11 @@ async def test_ready_and_an_end_in_order(
         addresses = [NymAddress.parse(text) for text in ready["addresses"]]
         assert len({address.gateway for address in addresses}) == 2
         assert "Client created: " + server.address in server.child.log.read_text()
+        for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGUSR1):
+            server.child.process.send_signal(number)
+        with anyio.fail_after(20):
+            while "sessions begun" not in server.child.log.read_text():  # noqa: ASYNC110
+                await anyio.sleep(0.05)
         target = client.target()
         async with await anyio.connect_tcp(target.host, target.port) as app:
             assert await app.receive(len(GREETING)) == GREETING

@@ -6,13 +6,13 @@ import errno
 
 import pytest
 
-from nymproxy.cli.outcome import explain
+from nymproxy.cli.outcome import Explained, explain
 from nymproxy.errors import AddressError, GatewayUnreachable, StorageLocked
 
 
 def test_the_purposeful_error_in_a_group_counts() -> None:
     group = ExceptionGroup("tasks", [ValueError("x"), ExceptionGroup("", [AddressError("bad")])])
-    assert explain(group) == ("bad [address]", 2)
+    assert explain(group) == Explained("bad [address]", "address", 2)
 
 
 @pytest.mark.parametrize(
@@ -22,19 +22,18 @@ def test_the_purposeful_error_in_a_group_counts() -> None:
 def test_exit_codes(error: Exception, code: int) -> None:
     explained = explain(error)
     assert explained is not None
-    assert explained[1] == code
+    assert explained.exit_code == code
 
 
 def test_a_taken_port_says_what_to_do() -> None:
     explained = explain(OSError(errno.EADDRINUSE, "Address already in use"))
     assert explained is not None
-    assert "--listen-port 0" in explained[0]
+    assert "--listen-port 0" in explained.line
 
 
 def test_a_missing_file_is_named() -> None:
-    assert explain(FileNotFoundError(errno.ENOENT, "No such file", "/x/y")) == (
-        "/x/y: No such file",
-        2,
+    assert explain(FileNotFoundError(errno.ENOENT, "No such file", "/x/y")) == Explained(
+        "/x/y: No such file", "system", 2
     )
 
 

@@ -13,7 +13,7 @@ import nymproxy
 from nymproxy.cli import client as client_command
 from nymproxy.cli import server as server_command
 from nymproxy.cli.app import app, run
-from nymproxy.cli.choices import Accept, IdentityMode, Profile, Tls, Wire
+from nymproxy.cli.choices import Accept, IdentityMode, LogLevel, OnOff, Profile, Tls, Wire
 from nymproxy.cli.old_flags import SHORT
 from nymproxy.cli.settings import ClientSettings, ProxySettings, ServerSettings, switches
 
@@ -30,6 +30,9 @@ SHARED: list[tuple[list[str], str, object]] = [
     (["--grace-period", "0.5"], "grace_period_seconds", 0.5),
     (["--idle-timeout", "90"], "idle_timeout_seconds", 90.0),
     (["--json"], "json_logs", True),
+    (["--log-level", "warn"], "log_level", LogLevel.WARN),
+    (["--log-file", "x.log"], "log_file", Path("x.log")),
+    (["--log-sessions", "off"], "log_sessions", OnOff.OFF),
     (["--debug"], "debug", True),
 ]
 OWN: dict[str, list[tuple[list[str], str, object]]] = {

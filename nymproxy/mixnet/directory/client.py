@@ -191,7 +191,7 @@ class DirectoryClient:
                     result = await fetch(_Source(session, base))
                 except (NetworkError, DirectoryFormatError) as error:
                     failures.append((_host(base), error))
-                    _logger.info("no usable answer from %s: %s", *failures[-1])
+                    _logger.debug("no usable answer from %s: %s", *failures[-1])
                 else:
                     self._current = index
                     return result

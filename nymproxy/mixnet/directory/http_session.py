@@ -30,6 +30,13 @@ T = TypeVar("T")
 
 _logger = logging.getLogger("nymproxy.mixnet.directory")
 
+CONNECT_SECONDS: Final = 3.0
+"""Looking a name up and connecting, and the same again for TLS. The public network has three
+directories, so that a machine without a network knows it within ten seconds."""
+
+PROXIED_CONNECT_SECONDS: Final = 20.0
+"""The same through a proxy, which may have a long way of its own."""
+
 LARGE_BYTES: Final = 64 * 1024
 """Larger bodies are parsed in a thread, and wait for their turn."""
 
@@ -78,16 +85,23 @@ class HttpSession:
     """A few requests to the directory; see :func:`http_session`."""
 
     def __init__(
-        self, pool: httpcore.AsyncConnectionPool, *, timeout_seconds: float, max_body_bytes: int
+        self,
+        pool: httpcore.AsyncConnectionPool,
+        *,
+        connect_seconds: float,
+        timeout_seconds: float,
+        max_body_bytes: int,
     ) -> None:
         self._pool = pool
+        self._connect_seconds = connect_seconds
         self._timeout_seconds = timeout_seconds
         self._max_body_bytes = max_body_bytes
 
     async def get(self, url: str, parse: Callable[[bytes], T]) -> T:
         """Return what ``parse`` makes of the decompressed body of a successful answer.
 
-        A lost connection is tried once more; an error status or a timeout is not. A large body
+        A lost connection is tried once more; one that cannot be made, an error status or a timeout
+        is not. A large body
         takes its turn, which counts towards its time.
 
         Raises:
@@ -114,20 +128,24 @@ class HttpSession:
         lost = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
         try:
             return await self._body_once(url, turn)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            raise _no_connection(error) from error
         except lost as error:
             _logger.debug("asking once more after a lost connection: %s", type(error).__name__)
         try:
             return await self._body_once(url, turn)
         except lost as error:
-            # The system's own words name addresses. (httpcore raises on "from None".)
-            failed = isinstance(error.__context__, ProxyFailed)
-            reason = error.__context__ if failed else type(error).__name__
-            raise DirectoryUnavailable(f"no connection ({reason})") from error
+            raise _no_connection(error) from error
 
     async def _body_once(self, url: str, turn: _Turn) -> bytes:
         try:
             with anyio.fail_after(self._timeout_seconds):
-                async with self._pool.stream("GET", url, headers=_headers(url)) as response:
+                async with self._pool.stream(
+                    "GET",
+                    url,
+                    headers=_headers(url),
+                    extensions={"timeout": {"connect": self._connect_seconds}},
+                ) as response:
                     return await self._read(response, turn)
         except TimeoutError as error:
             raise DirectoryUnavailable(
@@ -168,6 +186,13 @@ class HttpSession:
             body.discard()  # not when some exception's frames are collected
 
 
+def _no_connection(error: Exception) -> DirectoryUnavailable:
+    # The system's own words name addresses. (httpcore raises on "from None".)
+    failed = isinstance(error.__context__, ProxyFailed)
+    reason = error.__context__ if failed else type(error).__name__
+    return DirectoryUnavailable(f"no connection ({reason})")
+
+
 def _headers(url: str) -> Mapping[bytes | str, bytes | str]:
     """Return what goes with a request, the URL's user and password included."""
     parts = urlsplit(url)
@@ -200,7 +225,12 @@ async def http_session(
     import httpcore
 
     async with httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend) as pool:
-        yield HttpSession(pool, timeout_seconds=timeout_seconds, max_body_bytes=max_body_bytes)
+        yield HttpSession(
+            pool,
+            connect_seconds=CONNECT_SECONDS if options.proxy is None else PROXIED_CONNECT_SECONDS,
+            timeout_seconds=timeout_seconds,
+            max_body_bytes=max_body_bytes,
+        )
 
 
 def _backend(options: ConnectionOptions) -> httpcore.AsyncNetworkBackend:

@@ -210,4 +210,4 @@ class TopologyKeeper:
             self._state.key_rotation = await self._source.fetch_key_rotation()
         except NymError as error:
             # Only the housekeeping of reply SURBs and the early refresh depend on it.
-            _logger.info("no key rotation times from the directory: %s", error)
+            _logger.debug("no key rotation times from the directory: %s", error)

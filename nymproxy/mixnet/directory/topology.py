@@ -96,6 +96,10 @@ class Topology:
             return self
         return replace(self, rewarded_set=replace(self.rewarded_set, layers=(first, second, third)))
 
+    def has_egress(self, gateway: NodeIdentity) -> bool:
+        """Tell whether routes can end at a gateway."""
+        return gateway.key in self._by_identity
+
     def egress(self, gateway: NodeIdentity, *, ignore_epoch_role: bool = True) -> Node:
         """Return the node where routes to a gateway's clients end.
 

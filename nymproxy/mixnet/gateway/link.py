@@ -10,6 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from nymproxy._backoff import Backoff
+from nymproxy._log_fields import fields
 from nymproxy._signal import Signal
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import (
@@ -264,7 +265,11 @@ class GatewayLink:
         if self._clock() - self._connected_at >= STABLE_SECONDS:
             self._backoff.succeeded()
         reason = failure if isinstance(failure, NymError) else None
-        _log.info("the connection to the gateway ended: %s", reason or type(failure).__name__)
+        _log.warning(
+            "the connection to the gateway ended: %s; connecting again",
+            reason or type(failure).__name__,
+            extra=fields("gateway-lost", reason=None if reason is None else reason.code),
+        )
         self._set_status(LinkState.RECONNECTING, reason)
 
     async def _read(self, connection: GatewayConnection) -> None:
@@ -307,10 +312,17 @@ class GatewayLink:
         An unreachable gateway is tried for ever; one that answers and refuses, ten times.
         """
         refusals = 0
+        lost_at = self._clock()
         while True:
             await self._sleep(self._backoff.failed(uniform_fraction(self._random_bytes)))
             try:
                 await self._adopt(self._establisher.establish())
+                seconds = self._clock() - lost_at
+                _log.info(
+                    "connected to the gateway again, after %.1f s",
+                    seconds,
+                    extra=fields("gateway-back", seconds=round(seconds, 3)),
+                )
                 return
             except GatewayRefused as error:
                 refusals += 1
@@ -324,7 +336,11 @@ class GatewayLink:
                 PhaseTimeout,
             ) as error:
                 failure = error
-            _log.warning("reconnecting to the gateway failed: %s", failure)
+            _log.warning(
+                "reconnecting to the gateway failed: %s",
+                failure,
+                extra=fields("gateway-unreachable", reason=failure.code),
+            )
             self._set_status(LinkState.RECONNECTING, failure)
 
     async def _drop_connection(self) -> None:

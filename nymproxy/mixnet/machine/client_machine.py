@@ -112,7 +112,7 @@ class ClientMachine:
         self._tally = Tally()
         self._batches = BatchBuilder(profile, maker, self._outbox, self._tally)
         self._ticked_at = now
-        self._link_trouble: str | None = None
+        self._link_status = READY
 
     # What the application does.
 
@@ -318,9 +318,12 @@ class ClientMachine:
             _logger.info("the network is in key rotation %d now", topology.rotation_id)
             self._outbox.rotated(topology.rotation, overlap_seconds, now)
 
-    def link_changed(self, trouble: str | None) -> None:
-        """Take note of the gateway link: ``None`` while it works, else what it is doing."""
-        self._link_trouble = trouble
+    def link_changed(self, trouble: str | None, blocked_by: str | None = None) -> None:
+        """Take note of the gateway link: ``None`` while it works, else what it is doing, and the
+        code of the error behind it."""
+        self._link_status = (
+            READY if trouble is None else ClientStatus(0.7, False, False, trouble, blocked_by)
+        )
 
     # Time, and work for idle moments.
 
@@ -377,9 +380,7 @@ class ClientMachine:
             return ClientStatus(0.0, False, True, str(self.ended))
         if not self._maker.has_topology:
             return ClientStatus(0.5, False, False, "waiting for a topology")
-        if self._link_trouble is not None:
-            return ClientStatus(0.7, False, False, self._link_trouble)
-        return READY
+        return self._link_status
 
     @property
     def counters(self) -> ClientCounters:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +16,14 @@ class ClientStatus:
         is_ready: messages can be sent and received now.
         is_closed: the end; no change follows.
         reason: what it is doing or waiting for, one line for people.
+        blocked_by: the code of the error that keeps it from going on, if one does.
     """
 
     fraction: float
     is_ready: bool
     is_closed: bool
     reason: str
+    blocked_by: str | None = None
 
 
 READY = ClientStatus(1.0, True, False, "ready")
@@ -56,10 +59,26 @@ class ClientCounters:
     given_up: dict[str, int]
     unbuilt: dict[str, int]
 
+    def __add__(self, other: ClientCounters) -> ClientCounters:
+        """Return what two clients have done together."""
+        return ClientCounters(
+            **{
+                each.name: _sum(getattr(self, each.name), getattr(other, each.name))
+                for each in fields(self)
+            }
+        )
+
     @property
     def packets_sent(self) -> int:
         """All packets handed to the gateway."""
         return sum(self.sent.values())
+
+
+def _sum(one: Any, other: Any) -> Any:  # noqa: ANN401  (numbers, or counts by kind)
+    return dict(Counter(one) + Counter(other)) if isinstance(one, dict) else one + other
+
+
+NOTHING_DONE = ClientCounters({}, 0, 0, 0, 0, 0, 0, 0, {}, {}, {})
 
 
 class Tally:

@@ -1,0 +1,1 @@
+"""Running proxies for years: one process, its forwards, and what it tells its operator."""

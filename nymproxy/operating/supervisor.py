@@ -1,0 +1,236 @@
+"""Runs the forwards of a process, tells what they are, and does what signals ask for.
+
+SIGTERM and SIGINT end in order, a second one at once; SIGHUP reloads; SIGUSR1 logs statistics.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy._backoff import Backoff
+from nymproxy._log_fields import fields
+from nymproxy.errors import (
+    ClientDisconnected,
+    DeliveryError,
+    NetworkError,
+    NymError,
+    PhaseTimeout,
+)
+from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
+from nymproxy.operating.announcement import (
+    print_ready,
+    ready_line,
+    remove_address_file,
+    write_address_file,
+)
+from nymproxy.operating.forward import Forward
+from nymproxy.operating.service_manager import ServiceManager
+from nymproxy.operating.statistics import log_statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anyio.abc import TaskGroup, TaskStatus
+
+    from nymproxy.operating.forward import Plan
+
+logger = logging.getLogger("nymproxy.operating")
+
+TRANSIENT = (NetworkError, DeliveryError, ClientDisconnected, PhaseTimeout)
+"""Errors after which trying again may help."""
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+_CLOSING_SECONDS = 12.0
+"""After the grace period, for telling peers that their sessions were cut."""
+
+
+def ignore_stray_signals() -> None:
+    """Let nothing but SIGTERM and SIGINT end the process, until signals are received."""
+    for number in SIGNALS[2:]:
+        signal.signal(number, signal.SIG_IGN)
+
+
+class Supervisor:
+    """The forwards of a process.
+
+    Args:
+        plans: what they should be.
+        grace_seconds: that sessions may go on when the process is told to end.
+        tries_again: a forward that cannot start for want of a network tries again, as one that was
+            lost; without it, that ends the process.
+        manager: is told how it goes.
+    """
+
+    def __init__(
+        self,
+        plans: Sequence[Plan],
+        *,
+        grace_seconds: float,
+        tries_again: bool = False,
+        manager: ServiceManager | None = None,
+    ) -> None:
+        self.forwards: dict[str, Forward] = {}
+        self._plans = plans
+        self._grace_seconds = grace_seconds
+        self._tries_again = tries_again
+        self._manager = manager or ServiceManager()
+        self._everything: TaskGroup | None = None
+        self._is_stopping = False
+        self._was_ready = False
+        for plan in plans:
+            remove_address_file(plan.address_file)
+
+    async def run(self) -> None:
+        """Run until all forwards have ended, or a signal says so.
+
+        Raises:
+            NymError, OSError: a forward cannot run; trying again would not help, or is not wanted.
+        """
+        async with anyio.create_task_group() as self._everything:
+            await self._everything.start(self._receive_signals)
+            self._everything.start_soon(self._manager.keep_watchdog_quiet)
+            async with anyio.create_task_group() as forwards:
+                for plan in self._plans:
+                    self._start(plan, forwards)
+            self._everything.cancel_scope.cancel()
+
+    # Forwards.
+
+    def _start(self, plan: Plan, tasks: TaskGroup) -> None:
+        forward = self.forwards[plan.name] = Forward(plan)
+        tasks.start_soon(self._keep, forward)
+
+    async def _keep(self, forward: Forward) -> None:
+        """Run a forward, and tell of it, until it is stopped."""
+        try:
+            with forward.scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._announce, forward)
+                    await self._run_until_stopped(forward)
+                    tasks.cancel_scope.cancel()
+        finally:
+            self.forwards.pop(forward.plan.name, None)
+            forward.state = "ended"
+            if forward.readiness.end():
+                remove_address_file(forward.plan.address_file)
+
+    async def _run_until_stopped(self, forward: Forward) -> None:
+        backoff = Backoff(first_seconds=2.0, longest_seconds=30.0)
+        while forward.state != "stopping":
+            try:
+                await forward.run(on_started=backoff.succeeded)
+                if not self._tries_again or forward.state == "ended":
+                    return
+            except* TRANSIENT as group:
+                if not self._tries_again:
+                    raise
+                error = _leaf(group)
+                pause = backoff.failed(uniform_fraction(system_random_bytes))
+                forward.failed(error, pause)
+            if forward.error is not None:
+                await anyio.sleep(pause)
+
+    async def _announce(self, forward: Forward) -> None:
+        """Tell the world of a forward whenever what it should believe changes."""
+        plan, readiness = forward.plan, forward.readiness
+        line: str | None = None
+        while True:
+            changed = forward.changed.upcoming()
+            status, now = forward.status, anyio.current_time()
+            if forward.state == "stopping":
+                if readiness.end():
+                    remove_address_file(plan.address_file)
+                return
+            told = readiness.update(is_ready=status.is_ready, now=now)
+            if told and readiness.is_told:
+                assert forward.proxy is not None
+                is_first, line = line is None, ready_line(plan.describe(forward.proxy))
+                write_address_file(plan.address_file, line)
+                if is_first:
+                    print_ready(line)
+                logger.info(
+                    "%s %s: ready%s",
+                    plan.role,
+                    plan.name,
+                    "" if is_first else " again",
+                    extra=fields("ready", forward=plan.name),
+                )
+            elif told:
+                remove_address_file(plan.address_file)
+                logger.warning(
+                    "%s %s: not ready any more: %s",
+                    plan.role,
+                    plan.name,
+                    status.reason,
+                    extra=fields("not-ready", forward=plan.name, reason=status.blocked_by),
+                )
+            self._tell_manager()
+            with anyio.CancelScope(deadline=readiness.deadline):
+                await changed.wait()
+
+    @property
+    def why_not_ready(self) -> str | None:
+        """What keeps the process from being ready, for people; ``None``: nothing, it is."""
+        if not self.forwards:
+            return "starting"
+        waiting = [
+            f"{forward.plan.role} {forward.plan.name}: {forward.status.reason}"
+            for forward in self.forwards.values()
+            if not forward.readiness.is_told
+        ]
+        return "; ".join(waiting) or None
+
+    def _tell_manager(self) -> None:
+        if self._is_stopping:
+            return
+        why_not = self.why_not_ready
+        if why_not is None and not self._was_ready:
+            self._was_ready = True
+            self._manager.ready()
+        self._manager.status(why_not or f"ready: {len(self.forwards)} of {len(self.forwards)}")
+
+    # Signals.
+
+    async def _receive_signals(self, *, task_status: TaskStatus[None]) -> None:
+        assert self._everything is not None
+        with anyio.open_signal_receiver(*SIGNALS) as received:
+            task_status.started()
+            async for number in received:
+                if number in (signal.SIGTERM, signal.SIGINT):
+                    if self._is_stopping:
+                        logger.warning("second signal: ending at once")
+                        self._everything.cancel_scope.cancel()
+                    else:
+                        logger.info("%s: closing sessions", number.name)
+                        self._everything.start_soon(self._stop)
+                elif number == signal.SIGUSR1:
+                    log_statistics(list(self.forwards.values()))
+                elif number == signal.SIGHUP:
+                    logger.info("SIGHUP: without a configuration file there is nothing to reload")
+                else:
+                    logger.info("%s means nothing here", number.name)
+
+    async def _stop(self) -> None:
+        assert self._everything is not None
+        self._is_stopping = True
+        self._manager.stopping()
+        with anyio.move_on_after(self._grace_seconds + _CLOSING_SECONDS) as scope:
+            async with anyio.create_task_group() as stops:
+                for forward in list(self.forwards.values()):
+                    stops.start_soon(forward.stop, self._grace_seconds)
+        if scope.cancelled_caught:
+            logger.warning("not every peer could be told in %g s", _CLOSING_SECONDS)
+            self._everything.cancel_scope.cancel()
+
+
+def _leaf(group: BaseExceptionGroup[BaseException]) -> NymError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, NymError)
+    return error
