@@ -32,6 +32,7 @@ REACHED: dict[str, tuple[str, str]] = {
         "what they bring shows a whole client",
     ),
     "nymproxy.mixnet.machine.ports": ("machine/test_packets.py", "what a maker of packets does"),
+    "nymproxy.mixnet.watching": ("legacy/test_roster.py", "what a roster's entries are"),
     "nymproxy.mixnet.shell": ("client/test_client.py", "the waiting of MessageClient's callers"),
     # Sessions and identities are tasks between a socket and a client.
     "nymproxy.legacy.identities": ("legacy/test_proxies.py", "needs a client, a pool, an app"),
