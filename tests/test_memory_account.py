@@ -10,7 +10,6 @@ from nymproxy.errors import ConfigurationError
 from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount, MemoryShare
 from nymproxy.mixnet.machine.inbox import Inbox
 from nymproxy.mixnet.messages import Reassembler, ReplyKeyStore
-from nymproxy.mixnet.sphinx import KeyRotation
 from nymproxy.mixnet.traffic import SurbStock
 
 MIB = 1 << 20
@@ -116,7 +115,7 @@ def test_a_closed_share_leaves_no_trace() -> None:
 
 
 def test_stores_without_an_account_can_be_closed_as_well() -> None:
-    stock = SurbStock(KeyRotation.EVEN, 10)
+    stock = SurbStock(1, 10)
     for store in (Inbox(), Reassembler(), ReplyKeyStore(), stock):
         store.close()
 

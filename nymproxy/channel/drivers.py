@@ -90,8 +90,7 @@ class Drivers:
         )
         self._by_key[key] = driver
         self.channels[key] = Channel(driver)
-        if key.tag is not None:
-            self._transport.hold(key.tag)
+        self._transport.hold(peer)
         self.task_group.start_soon(self._drive, driver)
         return driver
 
@@ -105,8 +104,7 @@ class Drivers:
                 self.fail_all(None)
             self._timers.cancel(driver)
             del self._by_key[driver.key], self.channels[driver.key]
-            if driver.key.tag is not None:
-                self._transport.let_go(driver.key.tag)
+            self._transport.let_go(driver.peer)
             now = anyio.current_time()
             self._table.remove(driver.key, driver.peer, now, is_held=driver.is_held)
             self._strays.wake()

@@ -204,13 +204,13 @@ class ClientGroup:
         """Return the tag under which the client at an address knows us."""
         return self._client_of(to).sender_tag_for(to)
 
-    def hold(self, tag: SenderTag) -> None:
-        """Take note that a channel goes on with a sender."""
-        self._client_of(tag).hold(tag)
+    def hold(self, peer: NymAddress | SenderTag) -> None:
+        """Take note that a channel goes on with a peer."""
+        self._client_of(peer).hold(peer)
 
-    def let_go(self, tag: SenderTag) -> None:
-        """Take note that a channel that held a sender is over."""
-        self._client_of(tag).let_go(tag)
+    def let_go(self, peer: NymAddress | SenderTag) -> None:
+        """Take note that a channel that held a peer is over."""
+        self._client_of(peer).let_go(peer)
 
     # Running.
 

@@ -98,14 +98,14 @@ class MachineShell:
         self._machine.discard_lane(lane)
         self._changed()
 
-    def hold(self, tag: SenderTag) -> None:
-        """Take note that a channel goes on with a sender. See
+    def hold(self, peer: NymAddress | SenderTag) -> None:
+        """Take note that a channel goes on with a peer. See
         :class:`~nymproxy.mixnet.transport.MessageTransport`, as for :meth:`let_go`."""
-        self._machine.hold(tag)
+        self._machine.live_peers.hold(peer)
 
-    def let_go(self, tag: SenderTag) -> None:
-        """Take note that a channel that held a sender is over."""
-        self._machine.let_go(tag)
+    def let_go(self, peer: NymAddress | SenderTag) -> None:
+        """Take note that a channel that held a peer is over."""
+        self._machine.live_peers.let_go(peer)
 
     async def send(
         self,

@@ -206,13 +206,16 @@ class MessageTransport(Protocol):
         come."""
         ...
 
-    def hold(self, tag: SenderTag) -> None:
-        """Take note that a channel goes on with a sender: it is not forgotten for others, and is
-        asked for new SURBs when the keys of the network rotate. :meth:`let_go` must follow."""
+    def hold(self, peer: NymAddress | SenderTag) -> None:
+        """Take note that a channel goes on with a peer. :meth:`let_go` must follow.
+
+        A sender is not forgotten for others, and is asked for new SURBs when the keys of the
+        network rotate. An address is given new ones when all that it holds are dead.
+        """
         ...
 
-    def let_go(self, tag: SenderTag) -> None:
-        """Take note that a channel that held a sender is over."""
+    def let_go(self, peer: NymAddress | SenderTag) -> None:
+        """Take note that a channel that held a peer is over."""
         ...
 
     async def aclose(self) -> None:
@@ -313,13 +316,13 @@ class TransportWrapper:
         """Of the other transport."""
         return self._transport.is_restored
 
-    def hold(self, tag: SenderTag) -> None:
+    def hold(self, peer: NymAddress | SenderTag) -> None:
         """Pass on."""
-        self._transport.hold(tag)
+        self._transport.hold(peer)
 
-    def let_go(self, tag: SenderTag) -> None:
+    def let_go(self, peer: NymAddress | SenderTag) -> None:
         """Pass on."""
-        self._transport.let_go(tag)
+        self._transport.let_go(peer)
 
     async def aclose(self) -> None:
         """Close the other transport."""

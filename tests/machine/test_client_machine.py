@@ -496,7 +496,7 @@ class TestTopology:
     def test_a_rotation_replaces_the_surbs_in_hand(self) -> None:
         stage = Stage()
         client, server, tag = meet(stage, 30)
-        server.machine.hold(tag)
+        server.machine.live_peers.hold(tag)
         topology = stage.mixnet.rotate()
         client.machine.use_topology(topology, OVERLAP_SECONDS, stage.now)
         server.machine.use_topology(topology, OVERLAP_SECONDS, stage.now)
@@ -510,12 +510,47 @@ class TestTopology:
     def test_a_rotation_asks_nobody_with_whom_nothing_goes_on(self) -> None:
         stage = Stage()
         client, server, tag = meet(stage, 30)
-        server.machine.hold(tag)
-        server.machine.let_go(tag)
+        server.machine.live_peers.hold(tag)
+        server.machine.live_peers.let_go(tag)
         topology = stage.mixnet.rotate()
         server.machine.use_topology(topology, OVERLAP_SECONDS, stage.now)
         exchange(client, server)
         assert "surb-request" not in server.machine.counters.sent
+
+    @pytest.mark.parametrize("asleep", ["client", "server"])
+    def test_after_several_rotations_a_peer_that_holds_dead_surbs_only_gets_new_ones(
+        self, asleep: str
+    ) -> None:
+        """One of both stands still meanwhile; what the other sent last tells it of no rotation."""
+        stage = Stage()
+        client, server, tag = meet(stage, 30)
+        server.machine.live_peers.hold(tag)
+        client.machine.live_peers.hold(server.address)
+        for number in range(4):
+            topology = stage.mixnet.rotate()
+            stage.now += 10 * OVERLAP_SECONDS
+            awake = [client, server] if number == 3 else [client if asleep == "server" else server]
+            for each in awake:
+                each.machine.use_topology(topology, OVERLAP_SECONDS, stage.now)
+        assert server.outbox.replies.held(tag) == 0
+        exchange(client, server)
+        server.machine.submit(tag, b"answer", surbs=0, lane=1, now=stage.now)
+        exchange(client, server)
+        assert [message.payload for message in client.taken()] == [b"answer"]
+        assert server.outbox.replies.held(tag) > 0
+
+    def test_a_peer_with_which_nothing_goes_on_gets_no_new_surbs(self) -> None:
+        stage = Stage()
+        client, server, _tag = meet(stage, 30)
+        for _ in range(2):
+            client.machine.live_peers.hold(server.address)
+        for _ in range(2):
+            client.machine.live_peers.let_go(server.address)
+        for _ in range(3):
+            topology = stage.mixnet.rotate()
+            client.machine.use_topology(topology, OVERLAP_SECONDS, stage.now)
+        exchange(client, server)
+        assert "additional-surbs" not in client.machine.counters.sent
 
     def test_without_topology_it_waits_and_says_so(self) -> None:
         stage, alice, bob = pair()

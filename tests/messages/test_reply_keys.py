@@ -42,6 +42,22 @@ def test_a_key_lives_a_day() -> None:
     assert len(store) == 1
 
 
+def test_keys_of_rotations_that_no_node_knows_any_more_are_forgotten() -> None:
+    store = ReplyKeyStore()
+    alice, bob = Client.create(1).address, Client.create(2).address
+    store.add([key(1)], 0, alice, 7)
+    store.add([key(2)], 0, bob, 7)
+    store.add([key(3)], 0, None, 7)
+    store.add([key(4)], 0, bob, 8)
+    assert store.rotated(8) == []
+    assert len(store) == 4
+    assert store.rotated(9) == [alice]
+    assert store.held_by(bob) == 1
+    store.add([key(5)], 0, alice, 9)
+    assert store.rotated(20) == [bob, alice]
+    assert len(store) == 0
+
+
 def test_a_full_store_drops_the_oldest_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
     store = ReplyKeyStore(max_keys=2)
     with caplog.at_level(logging.WARNING, "nymproxy.messages"):

@@ -48,6 +48,10 @@ def make_fragment(message: OutgoingMessage | None = None) -> OutgoingFragment:
     return make_fragments(message or make_message())[0]
 
 
+EVEN_ID = 2
+"""A key rotation with the marker ``EVEN``."""
+
+
 def make_surbs(amount: int, rotation: KeyRotation = KeyRotation.EVEN) -> list[ReplySurb]:
     """Return distinct SURBs of a rotation. Nothing can be sent with them."""
     return [

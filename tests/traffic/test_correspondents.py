@@ -7,16 +7,15 @@ from hypothesis import strategies as st
 
 from nymproxy.address import SenderTag
 from nymproxy.errors import DeliveryAbandoned
-from nymproxy.mixnet.sphinx import KeyRotation
 from nymproxy.mixnet.traffic import ControlLane, Lane, OutgoingFragment, SurbStock
 from nymproxy.mixnet.traffic.correspondents import Correspondent, Correspondents
-from tests.traffic.helpers import make_fragment
+from tests.traffic.helpers import EVEN_ID, make_fragment
 
 TAGS = [SenderTag(bytes([number] * 16)) for number in range(6)]
 
 
 def correspondent() -> Correspondent:
-    return Correspondent(SurbStock(KeyRotation.EVEN, 100), 0.0)
+    return Correspondent(SurbStock(EVEN_ID, 100), 0.0)
 
 
 def add_waiting(to: Correspondent, lane: Lane, count: int) -> list[OutgoingFragment]:

@@ -13,7 +13,6 @@ from nymproxy.errors import DeliveryAbandoned
 from nymproxy.mixnet.machine.composer import Composer
 from nymproxy.mixnet.messages import FragmentId, ReplyKeyStore
 from nymproxy.mixnet.records import DeliveryRecord
-from nymproxy.mixnet.sphinx import KeyRotation
 from nymproxy.mixnet.traffic import (
     BARE,
     DEFAULT,
@@ -25,7 +24,7 @@ from nymproxy.mixnet.traffic import (
     TrafficProfile,
     WindowLimits,
 )
-from tests.traffic.helpers import TAG, make_fragments, make_surbs, seeded
+from tests.traffic.helpers import EVEN_ID, TAG, make_fragments, make_surbs, seeded
 
 _POINT = bytes([0x58] + [0x66] * 31)
 ADDRESS = NymAddress(_POINT, bytes(32), NodeIdentity(_POINT))
@@ -37,7 +36,7 @@ class Bench:
     def __init__(self, profile: TrafficProfile = BARE) -> None:
         maker: Any = None  # only SURBs of our own need one
         composer = Composer(ADDRESS, maker, ReplyKeyStore(), profile, seeded())
-        self.outbox = Outbox(profile, KeyRotation.EVEN, composer.surb_request)
+        self.outbox = Outbox(profile, EVEN_ID, composer.surb_request)
 
     def submit(self, packets: int, *, lane: Lane = 0, is_reply: bool = False) -> OutgoingMessage:
         to = TAG if is_reply else ADDRESS

@@ -20,6 +20,7 @@ from nymproxy.mixnet.traffic import (
     SurbPolicy,
 )
 from tests.traffic.helpers import (
+    EVEN_ID,
     OTHER_TAG,
     TAG,
     make_fragment,
@@ -32,7 +33,7 @@ POLICY = SurbPolicy()
 
 
 def _controller(policy: SurbPolicy = POLICY) -> ReplyController:
-    return ReplyController(policy, KeyRotation.EVEN)
+    return ReplyController(policy, EVEN_ID)
 
 
 def _fed(amount: int, policy: SurbPolicy = POLICY) -> ReplyController:
@@ -287,7 +288,7 @@ class TestRotation:
     def test_it_asks_for_as_many_new_ones_once(self) -> None:
         controller = _fed(30)
         controller.hold(TAG)
-        actions = controller.rotate(KeyRotation.ODD, 3600.0, 10.0)
+        actions = controller.rotate(EVEN_ID + 1, 3600.0, 10.0)
         assert [request.amount for request in actions.requests] == [30]
         assert controller.held(TAG) == 29
 
@@ -299,12 +300,12 @@ class TestRotation:
             controller.hold(TAG)
         for _ in range(2):
             controller.let_go(TAG)
-        actions = controller.rotate(KeyRotation.ODD, 3600.0, 10.0)
+        actions = controller.rotate(EVEN_ID + 1, 3600.0, 10.0)
         assert [request.tag for request in actions.requests] == [OTHER_TAG]
 
     def test_stale_ones_work_until_the_overlap_ends(self) -> None:
         controller = _fed(30)
-        controller.rotate(KeyRotation.ODD, 3600.0, 10.0)
+        controller.rotate(EVEN_ID + 1, 3600.0, 10.0)
         assert len(controller.queue(TAG, 0, _reply(5), 20.0).ready) == 5
         controller.tick(3609.0)
         assert controller.held(TAG) > 0
@@ -313,12 +314,27 @@ class TestRotation:
 
     def test_new_ones_are_used_first(self) -> None:
         controller = _fed(30)
-        controller.rotate(KeyRotation.ODD, 3600.0, 10.0)
+        controller.rotate(EVEN_ID + 1, 3600.0, 10.0)
         controller.receive(TAG, make_surbs(5, KeyRotation.ODD), 11.0, additional=True)
         [fragment] = _reply(1)
         controller.queue(TAG, 0, [fragment], 12.0)
         assert fragment.surb is not None
         assert fragment.surb.rotation is KeyRotation.ODD
+
+    def test_what_waits_for_a_sender_that_lost_all_waits_for_what_it_gives_by_itself(self) -> None:
+        """Suspended over two rotations: nothing is left to ask with."""
+        controller = _fed(30)
+        controller.hold(TAG)
+        actions = controller.rotate(EVEN_ID + 2, 100.0, 1000.0)
+        assert (actions.requests, controller.held(TAG)) == ([], 0)
+        waits = controller.queue(TAG, 0, _reply(5), 1001.0)
+        assert (waits.ready, waits.abandoned) == ([], [])
+        given = controller.receive(TAG, make_surbs(20), 1008.0, additional=True)
+        assert len(given.ready) == 5
+        again = controller.rotate(EVEN_ID + 4, 100.0, 2000.0)
+        assert again.requests == []
+        controller.queue(TAG, 0, _reply(5), 2001.0)
+        assert len(controller.tick(2011.0).abandoned) == 5
 
 
 class TestBounds:
@@ -375,8 +391,8 @@ class ReplyMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.policy = SurbPolicy(maximum_tags=8, maximum_per_tag=60)
-        self.controller = ReplyController(self.policy, KeyRotation.EVEN)
-        self.rotation = KeyRotation.EVEN
+        self.controller = ReplyController(self.policy, EVEN_ID)
+        self.rotation_id = EVEN_ID
         self.now = 0.0
         self.held: dict[SenderTag, int] = defaultdict(int)
         self.waiting: dict[tuple[SenderTag, Lane], list[OutgoingFragment]] = defaultdict(list)
@@ -415,7 +431,7 @@ class ReplyMachine(RuleBasedStateMachine):
 
     @rule(tag=tags, amount=st.integers(0, 40), additional=st.booleans())
     def receive(self, tag: SenderTag, amount: int, additional: bool) -> None:
-        surbs = make_surbs(amount, self.rotation)
+        surbs = make_surbs(amount, KeyRotation.from_rotation_id(self.rotation_id))
         self.held[tag] = min(self.policy.maximum_per_tag, self.held[tag] + amount)
         self._apply(tag, self.controller.receive(tag, surbs, self.now, additional=additional))
 
@@ -453,9 +469,9 @@ class ReplyMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def rotate(self, data: st.DataObject) -> None:
         before = {tag: self.controller.held(tag) for tag in (TAG, OTHER_TAG)}
-        self.rotation = KeyRotation.ODD if self.rotation is KeyRotation.EVEN else KeyRotation.EVEN
+        self.rotation_id += data.draw(st.sampled_from([1, 1, 1, 2, 5]))
         overlap = data.draw(st.floats(0, 100))
-        actions = self.controller.rotate(self.rotation, overlap, self.now)
+        actions = self.controller.rotate(self.rotation_id, overlap, self.now)
         for tag in (TAG, OTHER_TAG):
             own = [plan for plan in actions.requests if plan.tag == tag]
             assert len(own) <= 1  # one request each, no repetition

@@ -10,11 +10,11 @@ from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.sphinx import KeyRotation
 from nymproxy.mixnet.traffic import SpendingRate, SurbStock
 from nymproxy.mixnet.traffic.surbs import SURB_BYTES
-from tests.traffic.helpers import make_surbs
+from tests.traffic.helpers import EVEN_ID, make_surbs
 
 
 def _stock(*, maximum: int = 100) -> SurbStock:
-    return SurbStock(KeyRotation.EVEN, maximum)
+    return SurbStock(EVEN_ID, maximum)
 
 
 def test_surbs_are_used_oldest_first_and_once() -> None:
@@ -40,9 +40,9 @@ def test_unknown_rotations_are_always_fresh() -> None:
     stock = _stock()
     stock.add(make_surbs(1, KeyRotation.UNKNOWN), 0.0)
     assert stock.fresh == 1
-    stock.rotate(KeyRotation.ODD, keep_since=0.0)
+    stock.rotate(EVEN_ID + 1, keep_since=0.0)
     assert stock.fresh == 1
-    ageless = SurbStock(KeyRotation.UNKNOWN, 10)
+    ageless = SurbStock(0, 10)
     ageless.add(make_surbs(1, KeyRotation.ODD), 0.0)
     assert ageless.fresh == 1
 
@@ -50,7 +50,7 @@ def test_unknown_rotations_are_always_fresh() -> None:
 def test_a_rotation_makes_them_stale_and_age_drops_them() -> None:
     stock = _stock()
     stock.add(make_surbs(3), 0.0)
-    stock.rotate(KeyRotation.ODD, keep_since=-10.0)
+    stock.rotate(EVEN_ID + 1, keep_since=-10.0)
     assert (stock.fresh, len(stock)) == (0, 3)
     stock.drop_stale(received_before=0.0)
     assert len(stock) == 3
@@ -62,15 +62,38 @@ def test_surbs_of_a_sender_who_rotated_first_turn_fresh() -> None:
     stock = _stock()
     early = make_surbs(2, KeyRotation.ODD)
     stock.add(early, 99.0)
-    stock.rotate(KeyRotation.ODD, keep_since=50.0)
+    stock.rotate(EVEN_ID + 1, keep_since=50.0)
     assert stock.fresh == 2
 
 
 def test_leftovers_of_the_rotation_before_the_last_are_dropped() -> None:
     stock = _stock()
     stock.add(make_surbs(2), 0.0)
-    stock.rotate(KeyRotation.ODD, keep_since=-10.0)
-    stock.rotate(KeyRotation.EVEN, keep_since=1.0)  # same parity, but two rotations old
+    stock.rotate(EVEN_ID + 1, keep_since=-10.0)
+    stock.rotate(EVEN_ID + 2, keep_since=1.0)  # same parity, but two rotations old
+    assert len(stock) == 0
+
+
+def test_several_rotations_at_once_leave_what_came_lately_only() -> None:
+    """After a sleep: SURBs with the marker of today were made two rotations ago, or four."""
+    for jump in (2, 3, 4):
+        stock = _stock()
+        old = make_surbs(2)
+        young = [*make_surbs(1), *make_surbs(1, KeyRotation.ODD)]
+        stock.add(old, 0.0)
+        stock.add(young, 99.0)
+        stock.rotate(EVEN_ID + jump, keep_since=50.0)
+        assert (stock.fresh, len(stock)) == (1, 2)
+        left = {surb.encryption_key for surb in (stock.take(), stock.take()) if surb}
+        assert left == {surb.encryption_key for surb in young}
+
+
+def test_what_was_made_in_a_known_rotation_outlives_one_change_whatever_its_age() -> None:
+    stock = _stock()
+    stock.add(make_surbs(2), 0.0)
+    stock.rotate(EVEN_ID + 1, keep_since=1000.0)
+    assert (stock.fresh, len(stock)) == (0, 2)
+    stock.rotate(EVEN_ID + 2, keep_since=1000.0)
     assert len(stock) == 0
 
 
@@ -88,24 +111,25 @@ def test_the_bound_drops_stale_ones_and_then_the_oldest() -> None:
         st.one_of(
             st.tuples(st.just("add"), st.integers(0, 8), st.sampled_from(KeyRotation)),
             st.tuples(st.just("take"), st.integers(1, 5), st.none()),
-            st.tuples(st.just("rotate"), st.integers(0, 5), st.sampled_from(KeyRotation)),
+            st.tuples(st.just("rotate"), st.integers(0, 5), st.integers(1, 3)),
         ),
         max_size=40,
     )
 )
 def test_no_surb_is_handed_out_twice_and_the_bound_holds(
-    steps: list[tuple[str, int, KeyRotation | None]],
+    steps: list[tuple[str, int, KeyRotation | int | None]],
 ) -> None:
-    stock = _stock(maximum=12)
+    stock, rotation_id = _stock(maximum=12), EVEN_ID
     added: set[bytes] = set()
     taken: set[bytes] = set()
     for now, (action, amount, rotation) in enumerate(steps):
-        if action == "add" and rotation is not None:
+        if isinstance(rotation, KeyRotation):
             surbs = make_surbs(amount, rotation)
             added.update(surb.encryption_key for surb in surbs)
             stock.add(surbs, float(now))
-        elif action == "rotate" and rotation is not None:
-            stock.rotate(rotation, keep_since=now - amount)
+        elif action == "rotate":
+            rotation_id += rotation or 0
+            stock.rotate(rotation_id, keep_since=now - amount)
         else:
             for _ in range(amount):
                 had_fresh = stock.fresh > 0
@@ -115,10 +139,8 @@ def test_no_surb_is_handed_out_twice_and_the_bound_holds(
                     break
                 assert surb.encryption_key in added - taken
                 taken.add(surb.encryption_key)
-                is_fresh = surb.rotation == stock.rotation or KeyRotation.UNKNOWN in (
-                    surb.rotation,
-                    stock.rotation,
-                )
+                current = KeyRotation.from_rotation_id(rotation_id)
+                is_fresh = surb.rotation in (current, KeyRotation.UNKNOWN)
                 assert is_fresh == had_fresh
         assert 0 <= stock.fresh <= len(stock) <= 12
 
@@ -126,7 +148,7 @@ def test_no_surb_is_handed_out_twice_and_the_bound_holds(
 class TestCharging:
     def test_what_is_held_is_charged_to_its_sender(self) -> None:
         account = MemoryAccount()
-        stock = SurbStock(KeyRotation.EVEN, 30, account.share("sender"))
+        stock = SurbStock(EVEN_ID, 30, account.share("sender"))
 
         def is_charged(count: int) -> bool:
             return account.held_by("sender") == len(stock) * SURB_BYTES == count * SURB_BYTES
@@ -135,10 +157,10 @@ class TestCharging:
         assert is_charged(30)
         stock.take()
         assert is_charged(29)
-        stock.rotate(KeyRotation.ODD, 0.0)
-        stock.rotate(KeyRotation.EVEN, 0.0)
+        stock.rotate(EVEN_ID + 1, 0.0)
+        stock.rotate(EVEN_ID + 2, 0.0)
         assert is_charged(29)
-        stock.rotate(KeyRotation.ODD, 0.0)
+        stock.rotate(EVEN_ID + 1, 0.0)
         stock.drop_stale(1.0)
         assert is_charged(0)
         stock.add(make_surbs(5), 2.0)

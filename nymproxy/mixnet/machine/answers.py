@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from nymproxy.errors import NetworkError, SphinxError
 from nymproxy.mixnet.traffic import AnswerBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nymproxy.address import NymAddress
     from nymproxy.mixnet.machine.composer import Composer, SurbDraft
+    from nymproxy.mixnet.messages import ReplyKeyStore
     from nymproxy.mixnet.records import DeliveryRecord
     from nymproxy.mixnet.traffic import Outbox, OutgoingMessage, SenderTags, SurbPolicy
 
 _logger = logging.getLogger("nymproxy.client")
+
+REFILL_SURBS = 20
+"""As many as with an Open: some to answer with, beyond those that are kept for requests."""
 
 
 class SurbAnswers:
@@ -31,7 +33,7 @@ class SurbAnswers:
         outbox: takes them.
         tags: knows whom we wrote to.
         policy: limits.
-        used_by: tells how many replies came from a recipient through SURBs of ours.
+        reply_keys: of the SURBs that were given out.
     """
 
     def __init__(
@@ -40,15 +42,16 @@ class SurbAnswers:
         outbox: Outbox,
         tags: SenderTags,
         policy: SurbPolicy,
-        used_by: Callable[[NymAddress], int],
+        reply_keys: ReplyKeyStore,
     ) -> None:
-        self._used_by = used_by
+        self._reply_keys = reply_keys
         self._composer = composer
         self._outbox = outbox
         self._tags = tags
         self._budget = AnswerBudget(policy)
         self._batches: deque[tuple[NymAddress, int]] = deque()
         self._draft: SurbDraft | None = None
+        self._held: Counter[NymAddress] = Counter()
 
     def __bool__(self) -> bool:
         """Tell whether :meth:`advance` has something to do."""
@@ -59,8 +62,28 @@ class SurbAnswers:
         if self._tags.known(recipient) is None:
             _logger.debug("ignored a request for reply SURBs from somebody we never wrote to")
             return
-        batches = self._budget.batches(recipient, amount, self._used_by(recipient), now)
+        batches = self._budget.batches(recipient, amount, self._reply_keys.used_by(recipient), now)
         self._batches.extend((recipient, size) for size in batches)
+
+    def hold(self, recipient: NymAddress) -> None:
+        """Take note that a channel goes on with a recipient; :meth:`let_go` must follow."""
+        self._held[recipient] += 1
+
+    def let_go(self, recipient: NymAddress) -> None:
+        """Take note that a channel that held a recipient is over."""
+        self._held[recipient] -= 1
+        if not self._held[recipient]:
+            del self._held[recipient]
+
+    def rotated(self, rotation_id: int, now: float) -> None:
+        """Forget the keys of SURBs that a change of the key rotation has killed.
+
+        A recipient whose SURBs are all dead cannot even ask for others, be it that it or that we
+        stood still for several rotations: if a channel goes on with it, it is given some.
+        """
+        for recipient in self._reply_keys.rotated(rotation_id):
+            if recipient in self._held:
+                self.requested(recipient, REFILL_SURBS, now)
 
     def advance(self, now: float) -> None:
         """Do a small piece of the work, if there is any."""

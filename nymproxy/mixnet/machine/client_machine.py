@@ -28,6 +28,7 @@ from nymproxy.mixnet.machine.answers import SurbAnswers
 from nymproxy.mixnet.machine.batches import BatchBuilder
 from nymproxy.mixnet.machine.composer import Composer
 from nymproxy.mixnet.machine.inbox import Inbox, ReadingStall
+from nymproxy.mixnet.machine.live_peers import LivePeers
 from nymproxy.mixnet.machine.pacing import make_pacing
 from nymproxy.mixnet.machine.status import READY, ClientCounters, ClientStatus, Tally
 from nymproxy.mixnet.machine.submission import Submission
@@ -103,10 +104,14 @@ class ClientMachine:
         topology = maker.topology
         self._rotation_id = topology.rotation_id
         self._reply_keys = reply_keys
-        self._outbox = Outbox(profile, topology.rotation, self._composer.surb_request, self.memory)
-        self._answers = SurbAnswers(
-            self._composer, self._outbox, self._tags, profile.surbs, reply_keys.used_by
+        self._outbox = Outbox(
+            profile, topology.rotation_id, self._composer.surb_request, self.memory
         )
+        self._answers = SurbAnswers(
+            self._composer, self._outbox, self._tags, profile.surbs, reply_keys
+        )
+        self.live_peers = LivePeers(self._outbox.replies, self._answers)
+        """With whom a channel goes on."""
         self._waiting: dict[Submission, None] = {}
         self._stall = ReadingStall()
         self._tally = Tally()
@@ -184,14 +189,6 @@ class ClientMachine:
         for submission in [each for each in self._waiting if each.lane == lane]:
             submission.fail(error)
         self._outbox.discard_lane(lane)
-
-    def hold(self, tag: SenderTag) -> None:
-        """Take note that a channel goes on with a sender; :meth:`let_go` must follow."""
-        self._outbox.replies.hold(tag)
-
-    def let_go(self, tag: SenderTag) -> None:
-        """Take note that a channel that held a sender is over."""
-        self._outbox.replies.let_go(tag)
 
     def knows(self, tag: SenderTag) -> bool:
         """Tell whether anything of a sender ever arrived (and it is not forgotten)."""
@@ -316,7 +313,8 @@ class ClientMachine:
         if topology is not None and topology.rotation_id != self._rotation_id:
             self._rotation_id = topology.rotation_id
             _logger.info("the network is in key rotation %d now", topology.rotation_id)
-            self._outbox.rotated(topology.rotation, overlap_seconds, now)
+            self._outbox.rotated(topology.rotation_id, overlap_seconds, now)
+            self._answers.rotated(topology.rotation_id, now)
 
     def link_changed(self, trouble: str | None, blocked_by: str | None = None) -> None:
         """Take note of the gateway link: ``None`` while it works, else what it is doing, and the

@@ -128,7 +128,8 @@ class Composer:
     ) -> list[ReplySurb]:
         """Make SURBs in one go, and remember their keys. Raises as :meth:`SurbDraft.advance`."""
         surbs = [self._maker.create_surb(topology) for _ in range(count)]
-        self._reply_keys.add((surb.encryption_key for surb in surbs), now, to)
+        keys = (surb.encryption_key for surb in surbs)
+        self._reply_keys.add(keys, now, to, topology.rotation_id)
         return surbs
 
     def data(

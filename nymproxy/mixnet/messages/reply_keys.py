@@ -45,10 +45,12 @@ class _Entry:
     key: bytes
     added: float
     holder: _Holder
+    rotation_id: int
 
 
 class ReplyKeyStore:
-    """Maps digests to reply keys. Each key is handed out once, and forgotten after 24 hours.
+    """Maps digests to reply keys. Each key is handed out once, and forgotten after 24 hours, or
+    when no node has the keys of its SURB's rotation any more.
 
     It holds at most ``max_keys``. When it is full the oldest key makes room for the new one: a
     reply that uses it later cannot be read, and is asked for again by whoever misses it.
@@ -96,13 +98,20 @@ class ReplyKeyStore:
         holder = self._holders.get(address)
         return 0 if holder is None else holder.used
 
-    def add(self, keys: Iterable[bytes], now: float, given_to: NymAddress | None = None) -> None:
+    def add(
+        self,
+        keys: Iterable[bytes],
+        now: float,
+        given_to: NymAddress | None = None,
+        rotation_id: int = 0,
+    ) -> None:
         """Remember the encryption keys of reply SURBs; call this before the SURBs are sent.
 
         Args:
             keys: 16 bytes each.
             now: monotonic seconds, never less than before.
             given_to: whom the SURBs go to.
+            rotation_id: the key rotation that the SURBs are made for, never less than before.
         """
         self.prune(now)
         displaced_before = self.displaced
@@ -113,7 +122,7 @@ class ReplyKeyStore:
             if holder is None:
                 holder = self._holders[given_to] = _Holder(given_to)
             holder.held += 1
-            self._entries[digest] = _Entry(key, now, holder)
+            self._entries[digest] = _Entry(key, now, holder, rotation_id)
             if len(self._entries) > self._max_keys:
                 self._displace_oldest()
         self._charge()
@@ -123,6 +132,20 @@ class ReplyKeyStore:
                 "that use them are lost",
                 self._max_keys,
             )
+
+    def rotated(self, rotation_id: int) -> list[NymAddress]:
+        """Forget the keys of SURBs that are dead in this rotation: those of all but it and the one
+        before. Returns the recipients that hold no other SURBs of ours."""
+        emptied: dict[NymAddress, None] = {}
+        while self._entries:
+            digest, entry = next(iter(self._entries.items()))
+            if rotation_id - entry.rotation_id <= 1:
+                break
+            self._forget(digest)
+            if not entry.holder.held and entry.holder.address is not None:
+                emptied[entry.holder.address] = None
+        self._charge()
+        return list(emptied)
 
     def take(self, digest: bytes, now: float) -> GivenKey | None:
         """Return and forget the key with this digest (32 bytes), if there is one."""

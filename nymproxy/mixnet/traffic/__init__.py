@@ -27,7 +27,8 @@ from nymproxy.mixnet.traffic.profile import (
     WindowLimits,
     profile_named,
 )
-from nymproxy.mixnet.traffic.replies import ReplyActions, ReplyController, SurbRequestPlan
+from nymproxy.mixnet.traffic.replies import ReplyController
+from nymproxy.mixnet.traffic.reply_actions import ReplyActions, SurbRequestPlan
 from nymproxy.mixnet.traffic.returned_cover import ReturnedCover
 from nymproxy.mixnet.traffic.room import Reservation, Room
 from nymproxy.mixnet.traffic.schedule import BackPressure, ExponentialSchedule

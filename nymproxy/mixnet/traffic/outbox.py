@@ -32,10 +32,9 @@ if TYPE_CHECKING:
     from nymproxy.errors import NymError
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.messages import FragmentId, ReplySurb
-    from nymproxy.mixnet.sphinx import KeyRotation
     from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment, OutgoingMessage
     from nymproxy.mixnet.traffic.profile import TrafficProfile
-    from nymproxy.mixnet.traffic.replies import ReplyActions, SurbRequestPlan
+    from nymproxy.mixnet.traffic.reply_actions import ReplyActions, SurbRequestPlan
 
 _logger = logging.getLogger("nymproxy.traffic")
 
@@ -53,7 +52,7 @@ class Outbox:
 
     Args:
         profile: rates, limits and bounds.
-        rotation: the key rotation marker of the present topology.
+        rotation_id: the key rotation of the present topology.
         compose_request: makes the message that asks for SURBs.
         memory: where the SURBs in hand are charged.
     """
@@ -61,7 +60,7 @@ class Outbox:
     def __init__(
         self,
         profile: TrafficProfile,
-        rotation: KeyRotation,
+        rotation_id: int,
         compose_request: ComposeRequest,
         memory: MemoryAccount | None = None,
     ) -> None:
@@ -72,7 +71,7 @@ class Outbox:
         self._window = (
             CongestionWindow(profile.window) if profile.sending_delay_seconds is None else None
         )
-        self.replies = ReplyController(profile.surbs, rotation, memory)
+        self.replies = ReplyController(profile.surbs, rotation_id, memory)
         """The SURBs in hand. Feed it through :meth:`surbs_received`, not directly."""
         self.lane_room = Room(
             profile.lane_packets, profile.total_packets, quota=_LANE_QUOTA, peer_quota=_PEER_QUOTA
@@ -222,9 +221,9 @@ class Outbox:
         """Take note of a sender: replies to it wait for SURBs, which may have been overtaken."""
         self._apply(self.replies.seen(tag, now), now)
 
-    def rotated(self, rotation: KeyRotation, overlap_seconds: float, now: float) -> None:
+    def rotated(self, rotation_id: int, overlap_seconds: float, now: float) -> None:
         """Take a change of the key rotation; see :meth:`ReplyController.rotate`."""
-        self._apply(self.replies.rotate(rotation, overlap_seconds, now), now)
+        self._apply(self.replies.rotate(rotation_id, overlap_seconds, now), now)
 
     # What the clock does.
 

@@ -7,12 +7,12 @@ that a reply that cannot be sent fails visibly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.traffic.correspondents import Correspondent, Correspondents
 from nymproxy.mixnet.traffic.outgoing import ControlLane
+from nymproxy.mixnet.traffic.reply_actions import ReplyActions, SurbRequestPlan
 from nymproxy.mixnet.traffic.surbs import SurbStock
 
 if TYPE_CHECKING:
@@ -20,36 +20,10 @@ if TYPE_CHECKING:
 
     from nymproxy.address import SenderTag
     from nymproxy.mixnet.messages import ReplySurb
-    from nymproxy.mixnet.sphinx import KeyRotation
     from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment
     from nymproxy.mixnet.traffic.profile import SurbPolicy
 
 _IDLE_ENTRY_SECONDS: Final = 300.0
-
-
-class SurbRequestPlan(NamedTuple):
-    """A request to send now, with the SURB that carries it."""
-
-    tag: SenderTag
-    amount: int
-    surb: ReplySurb
-
-
-@dataclass(slots=True)
-class ReplyActions:
-    """What the caller has to do after an input.
-
-    Attributes:
-        ready: fragments that have their ``surb`` now, each with the lane to queue it on.
-        requests: SURB requests to send.
-        abandoned: fragments that will get no SURB; their messages are to be given up.
-        dropped: fragments that need none any more: acknowledged, or given up with their message.
-    """
-
-    ready: list[tuple[Lane, OutgoingFragment]] = field(default_factory=list)
-    requests: list[SurbRequestPlan] = field(default_factory=list)
-    abandoned: list[OutgoingFragment] = field(default_factory=list)
-    dropped: list[OutgoingFragment] = field(default_factory=list)
 
 
 class ReplyController:
@@ -61,21 +35,21 @@ class ReplyController:
 
     Args:
         policy: the budget.
-        rotation: the current key rotation.
+        rotation_id: the current key rotation.
         memory: where they are charged; by default an account of its own.
     """
 
-    __slots__ = ("_correspondents", "_memory", "_policy", "_rotation", "_stale_until")
+    __slots__ = ("_correspondents", "_memory", "_policy", "_rotation_id", "_stale_until")
 
     TICK_SECONDS: Final = 5.0
     """How often :meth:`tick` wants to be called while anything waits or is held."""
 
     def __init__(
-        self, policy: SurbPolicy, rotation: KeyRotation, memory: MemoryAccount | None = None
+        self, policy: SurbPolicy, rotation_id: int, memory: MemoryAccount | None = None
     ) -> None:
         self._policy = policy
         self._memory = MemoryAccount() if memory is None else memory
-        self._rotation = rotation
+        self._rotation_id = rotation_id
         self._correspondents = Correspondents(policy.maximum_tags)
         self._stale_until: float | None = None
 
@@ -252,24 +226,27 @@ class ReplyController:
         correspondent = self._correspondents.get(tag)
         return [] if correspondent is None else correspondent.discard(lane)
 
-    def rotate(self, rotation: KeyRotation, overlap_seconds: float, now: float) -> ReplyActions:
+    def rotate(self, rotation_id: int, overlap_seconds: float, now: float) -> ReplyActions:
         """Take a change of the key rotation: SURBs turn stale, and as many new ones are asked for
-        from those senders with whom something goes on.
+        from those senders with whom something goes on. What waits for those who have lost all
+        (several rotations at once) waits a while for what they send by themselves.
 
         Args:
-            rotation: the marker of the new rotation.
+            rotation_id: the new rotation.
             overlap_seconds: how long nodes keep the keys of the previous one, after which the stale
                 SURBs are dropped.
             now: the clock.
         """
         actions = ReplyActions()
-        self._rotation = rotation
+        self._rotation_id = rotation_id
         self._stale_until = now + overlap_seconds
         for tag, correspondent in self._correspondents.by_age():
             before = correspondent.stock.fresh
-            correspondent.stock.rotate(rotation, now - overlap_seconds)
+            correspondent.stock.rotate(rotation_id, now - overlap_seconds)
             lost = before - correspondent.stock.fresh
             correspondent.pending = 0
+            if before and not len(correspondent.stock):
+                correspondent.fed_at = now
             if lost > 0 and self._correspondents.is_live(tag):
                 amount = max(lost, self._policy.minimum_request)
                 self._request(tag, correspondent, amount, now, actions)
@@ -314,7 +291,7 @@ class ReplyController:
 
     def _open_stock(self, tag: SenderTag) -> SurbStock:
         share = self._memory.share(tag, lambda: stock.clear())
-        stock = SurbStock(self._rotation, self._policy.maximum_per_tag, share)
+        stock = SurbStock(self._rotation_id, self._policy.maximum_per_tag, share)
         return stock
 
     def _is_hopeless(self, correspondent: Correspondent, now: float) -> bool:

@@ -25,27 +25,29 @@ SURB_BYTES: Final = 1_100
 class _Held(NamedTuple):
     surb: ReplySurb
     received_at: float
+    rotation_id: int | None  # None: the one before or the one after that of its arrival
 
 
 class SurbStock:
     """A bounded, first-in-first-out store of SURBs: fresh ones, and stale ones of another rotation.
 
-    A SURB is fresh if its marker is that of the current key rotation (or unknown). The nodes keep
-    the keys of the previous rotation for an epoch, so stale SURBs still work for a while: they
-    are used when no fresh ones are left, and dropped by age.
+    A SURB tells only the parity of its key rotation; which one it is follows from when it came.
+    It is fresh if that is the current rotation (or if it tells none). The nodes keep the keys of
+    the previous rotation for an epoch, so stale SURBs still work for a while: they are used when no
+    fresh ones are left, and dropped by age. Older ones are dead: those of two rotations ago look
+    like those of today, and would be lost one by one.
 
     Args:
-        rotation: the current one.
+        rotation_id: the current rotation.
         maximum: how many are kept.
         share: where they are charged.
     """
 
-    __slots__ = ("_fresh", "_maximum", "_share", "_stale", "rotation")
+    __slots__ = ("_fresh", "_maximum", "_rotation", "_rotation_id", "_share", "_stale")
 
-    def __init__(
-        self, rotation: KeyRotation, maximum: int, share: MemoryShare | None = None
-    ) -> None:
-        self.rotation = rotation
+    def __init__(self, rotation_id: int, maximum: int, share: MemoryShare | None = None) -> None:
+        self._rotation_id = rotation_id
+        self._rotation = KeyRotation.from_rotation_id(rotation_id)
         self._maximum = maximum
         self._share = share
         self._fresh: deque[_Held] = deque()
@@ -62,8 +64,10 @@ class SurbStock:
     def add(self, surbs: Iterable[ReplySurb], now: float) -> None:
         """Store SURBs; beyond the bound, stale ones go first, then the oldest."""
         for surb in surbs:
-            queue = self._fresh if self._is_fresh(surb) else self._stale
-            queue.append(_Held(surb, now))
+            if self._is_fresh(surb):
+                self._fresh.append(_Held(surb, now, self._rotation_id))
+            else:
+                self._stale.append(_Held(surb, now, None))
         while len(self) > self._maximum:
             (self._stale or self._fresh).popleft()
         self._charge()
@@ -88,20 +92,27 @@ class SurbStock:
         if self._share is not None:
             self._share.close()
 
-    def rotate(self, rotation: KeyRotation, keep_since: float) -> None:
+    def rotate(self, rotation_id: int, keep_since: float) -> None:
         """Sort again after a change of the key rotation.
 
         Args:
-            rotation: the marker of the new rotation.
-            keep_since: SURBs that were stale before and are older go: their parity is that of the
-                new rotation, but they were made for the one two before it. (Younger ones come
-                from a sender who saw the change before us.)
+            rotation_id: the new rotation.
+            keep_since: of SURBs whose rotation is too old, or not known, those that are older go.
+                (Younger ones come from senders who saw the change before us.)
         """
-        self.rotation = rotation
-        kept = [held for held in self._stale if held.received_at >= keep_since]
-        everything = sorted([*self._fresh, *kept], key=lambda held: held.received_at)
-        self._fresh = deque(held for held in everything if self._is_fresh(held.surb))
-        self._stale = deque(held for held in everything if not self._is_fresh(held.surb))
+        held = sorted([*self._fresh, *self._stale], key=lambda each: each.received_at)
+        self._rotation_id = rotation_id
+        self._rotation = KeyRotation.from_rotation_id(rotation_id)
+        self._fresh.clear()
+        self._stale.clear()
+        for surb, received_at, made_in in held:
+            is_known = made_in is not None and 0 <= rotation_id - made_in <= 1
+            if not (is_known or received_at >= keep_since):
+                continue
+            if self._is_fresh(surb):
+                self._fresh.append(_Held(surb, received_at, rotation_id))
+            else:
+                self._stale.append(_Held(surb, received_at, made_in if is_known else None))
         self._charge()
 
     def drop_stale(self, received_before: float) -> None:
@@ -116,8 +127,8 @@ class SurbStock:
 
     def _is_fresh(self, surb: ReplySurb) -> bool:
         return (
-            surb.rotation == self.rotation
-            or KeyRotation.UNKNOWN in (surb.rotation, self.rotation)  # nodes try all their keys
+            surb.rotation == self._rotation
+            or KeyRotation.UNKNOWN in (surb.rotation, self._rotation)  # nodes try all their keys
         )
 
 
