@@ -26,6 +26,12 @@ def is_ours(text: str) -> bool:
     return _OURS.search(text) is not None
 
 
+def first_mention(data: bytes) -> int | None:
+    """Return where a file names an old program for the first time."""
+    found = _OURS.search(data.decode("latin-1"))
+    return None if found is None else found.start()
+
+
 def mentions_program(text: str) -> bool:
     """Tell whether a text names one of the old programs (generic ``client`` does not count)."""
     return _PROGRAM.search(text) is not None

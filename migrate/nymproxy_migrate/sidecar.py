@@ -39,6 +39,7 @@ _FLAGS: dict[Role, tuple[tuple[str, str], ...]] = {
 }
 """In the order of the old constructors' arguments."""
 
+USUAL_PROGRAM = "/usr/local/bin/nymproxy"
 _WIRE = {"client": ("--wire", "legacy"), "server": ("--accept", "legacy,stream")}
 _PATHS = frozenset({"--config-dir", "--env-path"})
 _PLAIN = re.compile(r"[\w@%+=:,./-]+\Z", re.ASCII)
@@ -96,9 +97,10 @@ class Sidecar:
             words += [flag, quote(literal) if name is None else variable.format(name)]
         return words
 
-    def exec_start(self) -> str:
+    def exec_start(self, program: str) -> str:
         """Return the value of ExecStart."""
-        return " ".join(["nymproxy", self.role, *self._words(_for_systemd, "${{{}}}")])
+        words = self._words(_for_systemd, "${{{}}}")
+        return " ".join([_for_systemd(program), self.role, *words])
 
     def command_list(self) -> list[str]:
         """Return the command of a compose service."""
@@ -130,13 +132,19 @@ def make(role: Role, origin: str, values: Sequence[Value]) -> Sidecar:
     return Sidecar(role, origin, tuple(flags))
 
 
-def render(sidecars: Sequence[Sidecar], form: Form) -> str:
-    """Return the files to add: units one after the other, or one compose file."""
+def render(sidecars: Sequence[Sidecar], form: Form, program: str = USUAL_PROGRAM) -> str:
+    """Return the files to add: units one after the other, or one compose file.
+
+    Args:
+        sidecars: the proxies.
+        form: units or services.
+        program: where units find nymproxy, a full path.
+    """
     named = list(zip(_names(sidecars), sidecars, strict=True))
     if form == "compose":
         services = "".join(_service(name, sidecar) for name, sidecar in named)
         return f"services:\n{services}"
-    return "\n".join(_unit(name, sidecar) for name, sidecar in named)
+    return "\n".join(_unit(name, sidecar, program) for name, sidecar in named)
 
 
 def _names(sidecars: Iterable[Sidecar]) -> list[str]:
@@ -149,7 +157,7 @@ def _names(sidecars: Iterable[Sidecar]) -> list[str]:
     return names
 
 
-def _unit(name: str, sidecar: Sidecar) -> str:
+def _unit(name: str, sidecar: Sidecar, program: str) -> str:
     lines = [
         f"# /etc/systemd/system/{name}.service",
         f"# Replaces the proxy {sidecar.role} inside {_one_line(sidecar.origin)}.",
@@ -163,10 +171,12 @@ def _unit(name: str, sidecar: Sidecar) -> str:
         "After=network-online.target",
         "",
         "[Service]",
+        # Ready means that traffic can flow: what is ordered after the unit waits for that.
+        "Type=notify",
     ]
     if sidecar.variables:
         lines.append(f"EnvironmentFile=/etc/nymproxy/{name}.env")
-    lines.append(f"ExecStart={sidecar.exec_start()}")
+    lines.append(f"ExecStart={sidecar.exec_start(program)}")
     if sidecar.role == "client":
         lines.append("DynamicUser=yes")
     else:

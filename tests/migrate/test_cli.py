@@ -176,7 +176,7 @@ def test_standard_input_has_no_folder(capsys: pytest.CaptureFixture[str]) -> Non
 def test_explain_without_a_code_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(RULES)
+    assert [line.split()[0] for line in lines if line.startswith("NYM")] == list(RULES)
 
 
 def test_codes_that_are_wanted_or_not(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:

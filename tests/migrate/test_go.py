@@ -170,7 +170,10 @@ def test_units() -> None:
     unit = configparser.ConfigParser(interpolation=None, strict=True)
     unit.optionxform = str  # type: ignore[method-assign, assignment]
     unit.read_string(first)
-    assert unit["Service"]["ExecStart"].startswith("nymproxy client --wire legacy --server-addr")
+    assert unit["Service"]["ExecStart"].startswith(
+        "/usr/local/bin/nymproxy client --wire legacy --server-addr"
+    )
+    assert unit["Service"]["Type"] == "notify"
     assert unit["Service"]["TimeoutStopSec"] == "20"
     assert "Replaces the proxy client inside cmd/main.go." in first
     assert "EnvironmentFile" not in first

@@ -342,7 +342,9 @@ def test_sidecars_are_printed_and_nothing_is_written(
 ) -> None:
     (tmp_path / "a.rs").write_text(
         USE + 'fn f() { NymProxyClient::new(to, "127.0.0.1", &port, 60_u64, Some("/e".into()), 2);'
-        " NymProxyClient::new_with_defaults(to, None); }\n"
+        " NymProxyClient::new_with_defaults(to, None);"
+        " NymProxyClient::new(TO, HOST, PORT, 1, None, 2); }\n"
+        'const TO: &str = "T.T@T"; static HOST: &str = "::1"; const PORT: &str = port();\n'
     )
     (tmp_path / "b.go").write_text(
         'package b\nimport "nymffi/go-nym/bindings"\n'
@@ -350,9 +352,14 @@ def test_sidecars_are_printed_and_nothing_is_written(
     )
     assert main(["sidecar", str(tmp_path)]) == 0
     units = capsys.readouterr().out
-    assert units.count("[Service]") == 3
+    assert units.count("[Service]") == 4
+    assert "--server-address T.T@T --listen-address ::1 --listen-port ${LISTEN_PORT}" in units
+    assert all(line.startswith("ExecStart=/") for line in units.splitlines() if "Exec" in line)
     assert "--listen-port ${LISTEN_PORT} --close-timeout 60 --env-path /e --client-pool" in units
     assert "--listen-address 127.0.0.1 --listen-port 8080 --close-timeout 60\n" in units
+    assert main(["sidecar", "--program", "/opt/nymproxy", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count("ExecStart=/opt/nymproxy ") == 4
+    assert main(["sidecar", "--program", "nymproxy", str(tmp_path)]) == 2
     assert main(["sidecar", "--format", "compose", str(tmp_path)]) == 0
     assert capsys.readouterr().out.startswith("services:\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.rs", "b.go"]

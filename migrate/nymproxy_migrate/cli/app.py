@@ -215,11 +215,12 @@ def sidecar(
     form: Annotated[
         Sidecar, typer.Option("--format", help="A unit or a service.")
     ] = Sidecar.SYSTEMD,
+    program: Program = None,
 ) -> None:
     """Print the file that runs a proxy beside each Go or Rust program that makes one itself."""
     from nymproxy_migrate.cli.sidecar import sidecar as command
 
-    raise typer.Exit(command(paths or [Path()], form.value))
+    raise typer.Exit(command(paths or [Path()], form.value, program))
 
 
 @app.command()

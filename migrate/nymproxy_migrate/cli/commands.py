@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
 import tempfile
 from dataclasses import replace
@@ -16,6 +15,7 @@ from nymproxy._printable import printable, printable_lines
 from nymproxy_migrate import diff, formats, names, outputs, plan, rollback, rules, schemas
 from nymproxy_migrate.apply import apply, blocked
 from nymproxy_migrate.changes import changes_of, left_for_a_human
+from nymproxy_migrate.cli.installed import check_program, installed
 from nymproxy_migrate.cli.shared import OUTPUT
 from nymproxy_migrate.model import Action
 from nymproxy_migrate.options import DEFAULT_SIZE_LIMIT, ScanOptions, Target
@@ -23,6 +23,7 @@ from nymproxy_migrate.reading import Exclusion
 from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.report import documents, github, sarif, text
 from nymproxy_migrate.report import json as json_report
+from nymproxy_migrate.report.layout import PAGE_COLUMNS, paragraphs, wrapped
 from nymproxy_migrate.rules import nym094
 from nymproxy_migrate.scan import ScanResult, from_here, in_order
 from nymproxy_migrate.scan import scan as scan_paths
@@ -55,8 +56,7 @@ def options_of(
         Refused: a decision, a code or an address that does not exist, a pattern that is none, or
             a program without its folder.
     """
-    if program is not None and not program.startswith("/"):
-        raise Refused(f"--program {program}: give the full path, /usr/local/bin/nymproxy say")
+    check_program(program)
     for address in stream_servers or ():
         if not names.is_nym_address(address):
             raise Refused(f"--stream-server {address}: that is no Nym address")
@@ -65,21 +65,12 @@ def options_of(
         to=to,
         decisions=dict(map(_decision, decide or ())),
         program=program,
-        installed=_installed(paths),
+        installed=installed(paths),
         stream_servers=frozenset(stream_servers or ()),
         exclude=_exclusion(exclude or ()),
         select=_codes("--select", select or ()),
         ignore=_codes("--ignore", ignore or ()),
     )
-
-
-def _installed(paths: Sequence[Path]) -> str | None:
-    """Return where nymproxy is on this machine, unless that is inside of what is scanned."""
-    beside = Path(sys.executable).with_name("nymproxy")
-    found = str(beside) if beside.exists() else shutil.which("nymproxy")
-    scanned = [path.absolute() for path in paths or [Path()]]
-    inside = found is not None and any(Path(found).is_relative_to(path) for path in scanned)
-    return None if inside else found
 
 
 def _exclusion(patterns: Sequence[str]) -> Exclusion | None:
@@ -166,7 +157,7 @@ def _of_standard_input(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, name)
         file.write_bytes(data)
-        return scan_paths([file], replace(options, installed=_installed([file])))
+        return scan_paths([file], replace(options, installed=installed([file])))
 
 
 def _report(result: ScanResult, form: str) -> str:
@@ -193,14 +184,22 @@ def explain(code: str | None, *, as_json: bool) -> None:
         if as_json:
             sys.stdout.write("".join(map(documents.explanation, known)))
         else:
-            sys.stdout.write("".join(f"{each.code}  {each.title}\n" for each in known))
+            columns = OUTPUT.get().out.columns or PAGE_COLUMNS
+            sys.stdout.write("".join(_in_index(each, columns) for each in known))
+            sys.stdout.write("\n`nymproxy-migrate explain CODE` says what to do about one.\n")
         return
     if code.upper() not in rules.RULES:
         raise Refused(f"{code}: no such code; there are {', '.join(rules.RULES)}")
     if as_json:
         sys.stdout.write(documents.explanation(rules.RULES[code.upper()]))
     else:
-        sys.stdout.write(rules.explain(code))
+        columns = OUTPUT.get().out.columns or PAGE_COLUMNS
+        sys.stdout.write(paragraphs(rules.explain(code), columns))
+
+
+def _in_index(rule: rules.Rule, columns: int) -> str:
+    choices = f" (--decide {rule.code}={'|'.join(rule.choices)})" if rule.choices else ""
+    return wrapped(f"{rule.title}{choices}", columns, f"{rule.code}  ", " " * 8)
 
 
 def rewrite(paths: Sequence[Path], options: ScanOptions, *, as_json: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,12 @@ class Configured:
             logging.getLogger("nymproxy").setLevel(logging.DEBUG)
         no_color = self.is_on("no-color")
         out, err = (
-            style_for(is_terminal=stream.isatty(), environ=os.environ, no_color=no_color)
+            style_for(
+                is_terminal=stream.isatty(),
+                environ=os.environ,
+                no_color=no_color,
+                columns=shutil.get_terminal_size().columns if stream.isatty() else None,
+            )
             for stream in (sys.stdout, sys.stderr)
         )
         return Output(quiet=self.is_on("quiet"), out=out, err=err)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nymproxy._printable import printable
 from nymproxy_migrate import sidecar as proposals
 from nymproxy_migrate import walk
+from nymproxy_migrate.cli.installed import program_of
 from nymproxy_migrate.finders import go, rust
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.refused import Refused
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
     from nymproxy_migrate.model import SourceFile
 
 
-def sidecar(paths: Sequence[Path], form: proposals.Form) -> int:
+def sidecar(paths: Sequence[Path], form: proposals.Form, program: str | None) -> int:
     """Print the files to add; nothing is written.
 
+    Args:
+        paths: files and folders with programs.
+        form: units or services.
+        program: where units find nymproxy; None for where it is on this machine.
+
     Raises:
-        Refused: a path does not exist.
+        Refused: a path does not exist, or the program has no full path.
     """
+    program = program_of(paths, program) or proposals.USUAL_PROGRAM
     for path in paths:
         if not path.exists():
             raise Refused(f"{path}: there is no such file or folder")
@@ -35,7 +42,7 @@ def sidecar(paths: Sequence[Path], form: proposals.Form) -> int:
     if not found:
         sys.stderr.write("no program here makes a proxy\n")
         return 0
-    sys.stdout.write(printable(proposals.render(found, form), keep="\n"))
+    sys.stdout.write(printable(proposals.render(found, form, program), keep="\n"))
     return 0
 
 

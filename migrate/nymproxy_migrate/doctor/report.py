@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nymproxy._printable import printable
 from nymproxy_migrate.doctor.model import Verdict
+from nymproxy_migrate.report.layout import wrapped
 from nymproxy_migrate.report.style import PLAIN
 
 if TYPE_CHECKING:
@@ -66,5 +67,9 @@ def render_text(checks: Sequence[Check], style: Style = PLAIN, *, quiet: bool = 
 def _line(check: Check, width: int, style: Style) -> str:
     detail = f" ({check.detail})" if check.detail else ""
     following = f"; next: {check.next}" if check.next else ""
-    line = f"{check.name:<{width}}  {check.cause}{detail}{following}"
-    return f"{style(f'{check.verdict.value:<7}', _TONES[check.verdict])}  {printable(line)}\n"
+    verdict = f"{check.verdict.value:<7}"
+    head = f"{verdict}  {check.name:<{width}}  "
+    line = wrapped(
+        printable(f"{check.cause}{detail}{following}"), style.columns, head, " " * len(head)
+    )
+    return style(verdict, _TONES[check.verdict]) + line.removeprefix(verdict)

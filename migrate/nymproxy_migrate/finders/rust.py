@@ -17,7 +17,7 @@ from nymproxy_migrate.sidecar import CLIENT_DEFAULTS, Value
 from nymproxy_migrate.survey import Survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tree_sitter import Node
 
@@ -124,10 +124,12 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
 
 def sidecars(source: SourceFile) -> Iterator[Sidecar]:
     """Yield the proxies that a Rust file makes."""
-    for use in RustFile(source).uses:
+    file = RustFile(source)
+    constants = dict(_constants(file.names))
+    for use in file.uses:
         if use.arguments is None or use.known.name not in _PROXIES:
             continue
-        given = [_value(each) for each in use.arguments]
+        given = [_value(each, constants) for each in use.arguments]
         if use.known.rest == ("new_with_defaults",):
             given[1:1] = CLIENT_DEFAULTS
         elif use.known.rest != ("new",):
@@ -136,14 +138,23 @@ def sidecars(source: SourceFile) -> Iterator[Sidecar]:
         yield sidecar.make(role, source.path, given)
 
 
-def _value(argument: str) -> Value:
-    """Return what an argument is, when it is a literal in the usual wrappings."""
+def _constants(names: Names) -> Iterator[tuple[str, str]]:
+    """Yield the constants of a file, each with the source of its value."""
+    for node, _ in names.nodes:
+        if node.type in {"const_item", "static_item"}:
+            name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+            if name is not None and value is not None:
+                yield text(name), text(value)
+
+
+def _value(argument: str, constants: Mapping[str, str]) -> Value:
+    """Return what an argument is: a literal, or a constant that is one, in the usual wrappings."""
     if argument == "None":
         return sidecar.ABSENT
     for before, after in _WRAPPINGS:
         if argument.startswith(before) and argument.endswith(after):
-            return _value(argument[len(before) : len(argument) - len(after)])
-    literal = _LITERAL.fullmatch(argument)
+            return _value(argument[len(before) : len(argument) - len(after)], constants)
+    literal = _LITERAL.fullmatch(constants.get(argument, argument))
     return sidecar.UNKNOWN if literal is None else Value(literal[1] or literal[2])
 
 

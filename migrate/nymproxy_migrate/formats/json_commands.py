@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.formats import keyed, syntax
@@ -15,17 +17,31 @@ if TYPE_CHECKING:
     from nymproxy_migrate.formats.commands import Found
     from nymproxy_migrate.formats.text import Text
 
+_TOKEN = re.compile(
+    rb"""(?s)"(?:[^"\\\n]|\\.)*+"|//[^\n]*+|/\*.*?\*/"""
+    rb"""|(,)(?=(?:\s++|//[^\n]*+|/\*.*?\*/)*+[}\]])"""
+)
 _NOTATION = keyed.Notation("JSON value", keyed.write_double_quoted)
 
 
 def find(text: Text, path: str) -> Iterator[Found]:
-    """Yield the commands of a JSON file."""
+    """Yield the commands of a JSON file; comments and trailing commas are no errors."""
+    text = _without_trailing_commas(text)
     root = syntax.parse("json", text)
     yield from syntax.errors(root, text, "JSON")
     for child in root.named_children:
         value = _value(child, text)
         if value is not None:
             yield from keyed.find(value, _NOTATION)
+
+
+def _without_trailing_commas(text: Text) -> Text:
+    """Return a text with blanks in the place of commas that no value follows."""
+    blanked = bytearray(text.data)
+    for found in _TOKEN.finditer(text.data):
+        if found[1] is not None:
+            blanked[found.start()] = ord(b" ")
+    return replace(text, data=bytes(blanked))
 
 
 def _value(node: Node, text: Text) -> keyed.Value | None:

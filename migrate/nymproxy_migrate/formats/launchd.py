@@ -22,6 +22,7 @@ _STRING = re.compile(rb"<string>([^<]*)</string>")
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _ENTITY = re.compile(rb"&(?:amp|lt|gt|quot|apos);")
 _MARKS = {"&quot;": '"', "&apos;": "'"}
+_SHOWN = ("<array>", "", "</array>")
 _CONTEXT = CommandContext("launchd job", Home(HomeSource.UNKNOWN))
 
 
@@ -38,7 +39,7 @@ def find(text: Text, path: str) -> Iterator[Found]:
         if items:
             between = text.data[arguments.start(1) : items[0].span.start]
             separator = between if between.strip() == b"" else b""
-            quoting = ListQuoting(items, _write, text.encode(separator))
+            quoting = ListQuoting(items, _write, text.encode(separator), _SHOWN)
             yield from commands_of([word_of(item) for item in items], _CONTEXT, quoting)
 
 

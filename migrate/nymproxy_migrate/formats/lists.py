@@ -37,13 +37,22 @@ class ListQuoting:
         items: the items, all of which use the same notation.
         write: writes a value in the style of some raw source.
         separator: what stands between two items.
+        brackets: what stands in front of, between and behind items that are shown in one line;
+            None where the source itself can be.
     """
 
-    def __init__(self, items: list[Item], write: Write, separator: bytes) -> None:
+    def __init__(
+        self,
+        items: list[Item],
+        write: Write,
+        separator: bytes,
+        brackets: tuple[str, str, str] | None = ("[", ", ", "]"),
+    ) -> None:
         self._items = {item.span.start: item for item in items}
         self._style = items[0].raw if items else b""
         self._write = write
         self._separator = separator
+        self.brackets = brackets
 
     def word(self, pieces: tuple[Piece, ...], like: bytes) -> bytes:
         """Return an item in the style of the one that it replaces."""

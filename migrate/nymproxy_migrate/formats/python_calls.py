@@ -210,7 +210,13 @@ class _Reader:
         if not items or any(element.value.lpar for element in elements):
             quoting: FixedQuoting | ListQuoting = FixedQuoting("it is no plain list of strings")
         else:
-            quoting = ListQuoting(items, write_string, self._separator(elements))
+            is_list = not isinstance(elements[0], cst.Arg)
+            quoting = ListQuoting(
+                items,
+                write_string,
+                self._separator(elements),
+                ("[", ", ", "]") if is_list else ("", ", ", ""),
+            )
         yield from commands_of(words, context, quoting)
 
     def _program_twice(

@@ -135,7 +135,7 @@ class _Reader:
         quoting: FixedQuoting | ListQuoting
         if is_flat:
             separator = b").arg(" if is_rust else b", "
-            quoting = ListQuoting([program], _write, self._text.encode(separator))
+            quoting = ListQuoting([program], _write, self._text.encode(separator), None)
         else:
             quoting = FixedQuoting("the program and its arguments stand in two places")
         yield from commands_of(words, self._context, quoting)

@@ -38,16 +38,17 @@ def errors(root: Node, text: Text, what: str) -> Iterator[Unparsable]:
     """Yield the places that do not parse and mention an old program."""
     if not root.has_error:
         return
-    stack = [root]
+    stack, told = [root], set()
     while stack:
         node = stack.pop()
-        if node.type == "ERROR" or node.is_missing:
+        if (node.type == "ERROR" or node.is_missing) and node.start_point[0] not in told:
             start = text.data.rfind(b"\n", 0, node.start_byte) + 1
             end = text.data.find(b"\n", node.end_byte)
             near = text.data[start : end if end >= 0 else None].decode("utf-8", "replace")
             if mentions_program(near):
+                told.add(node.start_point[0])
                 yield Unparsable(f"not valid {what} here", text.starts[node.start_byte])
-        stack += node.children
+        stack += reversed(node.children)
 
 
 def hole_of(node: Node, text: Text) -> Hole:

@@ -21,9 +21,15 @@ _SEQUENCES: dict[Tone, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Text in tones, or plain text where colour is off."""
+    """Text in tones, or plain text where colour is off.
+
+    Attributes:
+        colour: whether there are tones.
+        columns: how wide the terminal is; None where nobody watches.
+    """
 
     colour: bool
+    columns: int | None = None
 
     def __call__(self, text: str, tone: Tone) -> str:
         """Return ``text`` in this tone."""
@@ -33,7 +39,9 @@ class Style:
 PLAIN = Style(colour=False)
 
 
-def style_for(*, is_terminal: bool, environ: Mapping[str, str], no_color: bool) -> Style:
+def style_for(
+    *, is_terminal: bool, environ: Mapping[str, str], no_color: bool, columns: int | None = None
+) -> Style:
     """Return the style of a stream.
 
     ``--no-color`` and ``NO_COLOR`` turn colour off, whatever else is set; ``FORCE_COLOR`` turns it
@@ -43,9 +51,10 @@ def style_for(*, is_terminal: bool, environ: Mapping[str, str], no_color: bool) 
         is_terminal: whether somebody watches the stream.
         environ: the environment.
         no_color: whether ``--no-color`` is given.
+        columns: how wide the terminal is, if somebody watches.
     """
     if no_color or environ.get("NO_COLOR"):
-        return PLAIN
+        return Style(False, columns)
     if environ.get("FORCE_COLOR"):
-        return Style(colour=True)
-    return Style(colour=is_terminal and environ.get("TERM") != "dumb")
+        return Style(True, columns)
+    return Style(is_terminal and environ.get("TERM") != "dumb", columns)

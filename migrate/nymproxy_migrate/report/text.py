@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nymproxy._printable import printable
 from nymproxy_migrate.model import Action, Kind
 from nymproxy_migrate.report.json import position
+from nymproxy_migrate.report.layout import wrapped
 from nymproxy_migrate.report.style import PLAIN
 
 if TYPE_CHECKING:
@@ -37,18 +39,58 @@ def is_decision(finding: Finding) -> bool:
 
 
 def lines(findings: Iterable[Finding], result: ScanResult, style: Style = PLAIN) -> str:
-    """Return two lines for each finding."""
+    """Return what was found, and then what to do about it, each advice once.
+
+    On a terminal the findings stand below their file, in lines that end where it does; elsewhere
+    each has a line of its own that begins with its place.
+    """
+    shown = list(findings)
+    one = _line if style.columns is None else _entry
     parts = []
-    for finding in findings:
-        line, _, column = position(finding, result)
-        flags = finding.action.value + (", needs a human" if finding.needs_human else "")
-        parts.append(
-            f"{printable(result.shown(finding.path))}:{line}:{column}: "
-            f"{style(finding.code, 'code')} "
-            f"{printable(finding.message)} {style(f'[{flags}]', _TONES[finding.action])}\n"
-            f"    {printable(finding.next)}\n"
-        )
-    return "".join(parts)
+    for path, of_file in groupby(shown, key=lambda each: each.path):
+        if style.columns is not None:
+            parts.append(style(printable(result.shown(path)), "code") + "\n")
+        parts += [one(each, result, style) for each in of_file]
+    return "".join(parts) + _advice(shown, style)
+
+
+def _line(finding: Finding, result: ScanResult, style: Style) -> str:
+    line, _, column = position(finding, result)
+    place = f"{printable(result.shown(finding.path))}:{line}:{column}"
+    code = style(finding.code, "code")
+    return f"{place}: {code} {printable(finding.message)} {_flags(finding, style)}\n"
+
+
+def _entry(finding: Finding, result: ScanResult, style: Style) -> str:
+    line, _, column = position(finding, result)
+    head = f"  {f'{line}:{column}':<8} {finding.code}  "
+    text = f"{printable(finding.message)} {_flags(finding, PLAIN)}"
+    entry = wrapped(text, style.columns, head, " " * len(head))
+    # Tones are put in afterwards: a terminal does not show them, so they must not be counted.
+    return entry.replace(finding.code, style(finding.code, "code"), 1).replace(
+        _flags(finding, PLAIN), _flags(finding, style)
+    )
+
+
+def _flags(finding: Finding, style: Style) -> str:
+    flags = finding.action.value + (", needs a human" if finding.needs_human else "")
+    return style(f"[{flags}]", _TONES[finding.action])
+
+
+def _advice(findings: list[Finding], style: Style) -> str:
+    """Return each different advice with the codes that it is for."""
+    codes: dict[str, dict[str, None]] = {}
+    for each in findings:
+        codes.setdefault(each.next, {})[each.code] = None
+    if not codes:
+        return ""
+    told = sorted((", ".join(sorted(of_advice)), advice) for advice, of_advice in codes.items())
+    parts = ["\nwhat to do:\n"]
+    for named, advice in told:
+        head = f"  {named}  "
+        entry = wrapped(printable(advice), style.columns, head, " " * len(head))
+        parts.append(entry.replace(named, style(named, "code"), 1))
+    return "".join(parts) + "\n"
 
 
 def counts(result: ScanResult) -> str:

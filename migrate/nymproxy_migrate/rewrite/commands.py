@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
+from nymproxy_migrate.formats.lists import ListQuoting
 from nymproxy_migrate.judged import OldFlag, OldInvocation, Role
 from nymproxy_migrate.model import BinarySource, Edit, HomeSource, Span
 from nymproxy_migrate.words import Piece, PieceKind, literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from nymproxy_migrate.options import ScanOptions
 
 
@@ -78,11 +81,13 @@ def rewrite(invocation: OldInvocation, data: bytes, options: ScanOptions) -> Rew
                 added.append(literal("--compat-config-dir"))
             elif invocation.flag("config-dir") is None:
                 added += [literal("--config-dir"), literal(DEFAULT_CONFIG_DIR)]
-        edits.append(_program(invocation, added, options))
+        path = literal(_path_of_ours(invocation, options))
+        added = [path, literal(invocation.role.value), *added]
+        edits.append(_program(invocation, added))
     except ValueError as error:
         raise CannotRewrite(str(error)) from error
     merged = _merged(edits)
-    return Rewrite(merged, _preview(invocation, data, merged), tuple(notes), wire)
+    return Rewrite(merged, _preview(invocation, data, merged, added), tuple(notes), wire)
 
 
 def wire_of(address: OldFlag | None, options: ScanOptions) -> str:
@@ -105,11 +110,8 @@ def effective_config_dir(invocation: OldInvocation) -> str | None:
     return ("$HOME" if home.value is None else home.value) + shown
 
 
-def _program(
-    invocation: OldInvocation, added: list[tuple[Piece, ...]], options: ScanOptions
-) -> Edit:
+def _program(invocation: OldInvocation, words: Sequence[tuple[Piece, ...]]) -> Edit:
     quoting = invocation.command.quoting
-    words = [literal(_path_of_ours(invocation, options)), literal(invocation.role.value), *added]
     span = Span(invocation.program[0].span.start, invocation.program[-1].span.end)
     return Edit(span, quoting.separator().join(quoting.word(word, b"") for word in words))
 
@@ -182,12 +184,33 @@ def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
     return tuple(ordered)
 
 
-def _preview(invocation: OldInvocation, data: bytes, edits: tuple[Edit, ...]) -> str:
-    span = invocation.command.span
-    parts = []
-    position = span.start
+def _preview(
+    invocation: OldInvocation,
+    data: bytes,
+    edits: tuple[Edit, ...],
+    added: Sequence[tuple[Piece, ...]],
+) -> str:
+    """Return the new command as people read it: a list as a list of its format, in one line."""
+    quoting = invocation.command.quoting
+    if not isinstance(quoting, ListQuoting) or quoting.brackets is None:
+        return _spliced(invocation.command.span, data, edits).decode("utf-8", "replace")
+    opening, between, closing = quoting.brackets
+    rest = invocation.command.words[len(invocation.program) :]
+    behind = invocation.program[-1].span.end
+    items = [
+        *(quoting.word(word, b"") for word in added),
+        *(
+            _spliced(word.span, data, [each for each in edits if each.span.start >= behind])
+            for word in rest
+        ),
+    ]
+    return opening + between.join(each.decode("utf-8", "replace") for each in items) + closing
+
+
+def _spliced(span: Span, data: bytes, edits: Iterable[Edit]) -> bytes:
+    parts, position = [], span.start
     for edit in edits:
-        parts += [data[position : edit.span.start], edit.replacement]
-        position = edit.span.end
-    parts.append(data[position : span.end])
-    return b"".join(parts).decode("utf-8", "replace")
+        if span.start <= edit.span.start and edit.span.end <= span.end:
+            parts += [data[position : edit.span.start], edit.replacement]
+            position = edit.span.end
+    return b"".join([*parts, data[position : span.end]])
