@@ -27,6 +27,7 @@ def plan_of(settings: ClientSettings, name: str) -> Plan:
             settings.close_timeout_seconds,
             settings.env_path,
             settings.client_pool_reserve,
+            listen=settings.listen,
             wire=settings.wire.value,
             identity_mode=settings.identity_mode.value,
             profile=traffic_profile(settings),
@@ -39,9 +40,8 @@ def plan_of(settings: ClientSettings, name: str) -> Plan:
         )
 
     def describe(client: NymProxyClient) -> dict[str, object]:
-        host, port = client.local_address
         return {
-            "local_address": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            "local_address": str(client.local_endpoint),
             "wire": settings.wire.value,
             "identity_mode": settings.identity_mode.value,
         }

@@ -165,6 +165,14 @@ class ClientSettings(ProxySettings):
     listen_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Local port; 0 lets the system choose.")
     ] = 8080
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            help="Where to listen, in place of the two above: HOST:PORT, [ADDRESS]:PORT, "
+            "unix:PATH, or fd:NAME for a socket that the service manager opened.",
+        ),
+    ] = None
     close_timeout_seconds: Annotated[
         float,
         typer.Option(
@@ -230,7 +238,7 @@ class ServerSettings(ProxySettings):
             "--upstream-tcp-address",
             "-u",
             metavar="HOST:PORT",
-            help="TCP service that connections are carried to.",
+            help="TCP service that connections are carried to, or unix:PATH.",
         ),
     ]
     config_dir: Annotated[

@@ -1,10 +1,14 @@
-"""TCP endpoints in their text form."""
+"""Where to listen and where to connect, in text: TCP, Unix sockets, inherited sockets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from nymproxy.errors import ConfigurationError
+
+_UNIX = "unix:"
+_INHERITED = "fd:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,55 @@ class TcpEndpoint:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnixEndpoint:
+    """A Unix socket, by its path."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return _UNIX + self.path
+
+
+@dataclass(frozen=True, slots=True)
+class InheritedEndpoint:
+    """A listening socket that the service manager opened, by its name (``FileDescriptorName=``)."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return _INHERITED + self.name
+
+
+Endpoint: TypeAlias = TcpEndpoint | UnixEndpoint
+ListenEndpoint: TypeAlias = TcpEndpoint | UnixEndpoint | InheritedEndpoint
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """Read where to connect: ``host:port`` or ``unix:PATH``.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if text.startswith(_UNIX) and text != _UNIX:
+        return UnixEndpoint(text.removeprefix(_UNIX))
+    return TcpEndpoint.parse(text)
+
+
+def parse_listen(text: str) -> ListenEndpoint:
+    """Read where to listen: ``host:port``, ``unix:PATH`` or ``fd:NAME``.
+
+    Raises:
+        ConfigurationError: it is none of these.
+    """
+    if text.startswith(_INHERITED) and text != _INHERITED:
+        return InheritedEndpoint(text.removeprefix(_INHERITED))
+    try:
+        return parse_endpoint(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error}, nor unix:PATH or fd:NAME") from error
 
 
 def parse_port(port: int | str) -> int:

@@ -1,19 +1,22 @@
-"""A TCP listener that outlives what can go wrong with one connection."""
+"""A listener that outlives what can go wrong with one connection."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
+import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
-from anyio.abc import SocketAttribute
+from anyio.abc import SocketAttribute, SocketListener
 from anyio.streams.stapled import MultiListener
 
 from nymproxy._log_fields import fields
 from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.errors import ConfigurationError
-from nymproxy.forward.endpoint import TcpEndpoint
+from nymproxy.forward.endpoint import InheritedEndpoint, TcpEndpoint, UnixEndpoint
+from nymproxy.forward.inherited import inherited_socket
 from nymproxy.forward.sockets import read_on_demand, reset_stream
 
 if TYPE_CHECKING:
@@ -21,16 +24,20 @@ if TYPE_CHECKING:
 
     from anyio.abc import Listener, SocketStream, TaskGroup
 
+    from nymproxy.forward.endpoint import ListenEndpoint
+
 logger = logging.getLogger("nymproxy.forward")
 
 ACCEPT_PAUSE_SECONDS = 0.2
 """Pause after a failed accept: with no file descriptor left, the next one would fail at once."""
 
+UNIX_SOCKET_MODE = 0o660
+
 ConnectionHandler: TypeAlias = "Callable[[SocketStream], Coroutine[Any, Any, None]]"
 
 
-class TcpListener:
-    """Listens on one TCP endpoint and runs a handler for each connection.
+class StreamListener:
+    """Listens on one endpoint and runs a handler for each connection.
 
     A failed accept is logged and followed by a pause, never the end.
 
@@ -45,36 +52,45 @@ class TcpListener:
     ) -> None:
         self._listeners = listeners
         self._accept_pause_seconds = accept_pause_seconds
-        self._local_endpoint: TcpEndpoint | None = None
+        self._endpoint: ListenEndpoint | None = None
         self._log = LimitedLog(logger)
 
     @classmethod
-    async def bind(cls, endpoint: TcpEndpoint) -> TcpListener:
-        """Bind and listen. Port 0 takes a free port; :attr:`local_endpoint` tells which.
+    async def bind(cls, endpoint: ListenEndpoint) -> StreamListener:
+        """Bind and listen. Port 0 takes a free port; :attr:`endpoint` tells which.
+
+        A Unix socket is made anew, for this user and his group (mode 0660), and goes when the
+        listener is closed. An inherited one stays open for the next listener of this process.
 
         Raises:
-            ConfigurationError: the address is not ours, or the port is in use or not allowed.
+            ConfigurationError: the address is not ours, the port is in use or not allowed, or no
+                socket of that name was inherited.
         """
         try:
-            listener = await anyio.create_tcp_listener(
-                local_host=endpoint.host, local_port=endpoint.port
-            )
+            listeners = await _listeners(endpoint)
         except (OSError, UnicodeError) as error:
             raise ConfigurationError(
                 f"cannot listen on {endpoint}: {error}; choose another address or port"
             ) from error
-        bound = cls(list(listener.listeners))
-        assert bound.local_endpoint  # remembered, since a closed socket cannot tell it
+        bound = cls(listeners)
+        if isinstance(endpoint, TcpEndpoint):
+            first = listeners[0]
+            host = str(first.extra(SocketAttribute.local_address)[0])
+            endpoint = TcpEndpoint(host, first.extra(SocketAttribute.local_port))
+        bound._endpoint = endpoint
         return bound
 
     @property
+    def endpoint(self) -> ListenEndpoint:
+        """Where it listens (or listened, once it is closed)."""
+        assert self._endpoint is not None, "it was not made by bind()"
+        return self._endpoint
+
+    @property
     def local_endpoint(self) -> TcpEndpoint:
-        """Where the first of the sockets listens (or listened, once it is closed)."""
-        if self._local_endpoint is None:
-            first = self._listeners[0]
-            host = str(first.extra(SocketAttribute.local_address)[0])
-            self._local_endpoint = TcpEndpoint(host, first.extra(SocketAttribute.local_port))
-        return self._local_endpoint
+        """Where the first of the sockets of a TCP listener listens."""
+        assert isinstance(self.endpoint, TcpEndpoint)
+        return self.endpoint
 
     async def serve(
         self,
@@ -98,6 +114,9 @@ class TcpListener:
     async def aclose(self) -> None:
         """Stop listening; running handlers go on."""
         await MultiListener(self._listeners).aclose()
+        if isinstance(self._endpoint, UnixEndpoint):
+            with contextlib.suppress(OSError):  # somebody was quicker, or it is not ours any more
+                os.unlink(self._endpoint.path)
 
     async def _accept_all(
         self,
@@ -138,6 +157,17 @@ class TcpListener:
             else:
                 read_on_demand(stream)
                 return stream
+
+
+async def _listeners(endpoint: ListenEndpoint) -> list[Listener[SocketStream]]:
+    if isinstance(endpoint, UnixEndpoint):
+        unix: Any = await anyio.create_unix_listener(endpoint.path, mode=UNIX_SOCKET_MODE)
+        return [unix]
+    if isinstance(endpoint, InheritedEndpoint):
+        inherited: Any = await SocketListener.from_socket(inherited_socket(endpoint.name))
+        return [inherited]
+    listener = await anyio.create_tcp_listener(local_host=endpoint.host, local_port=endpoint.port)
+    return list(listener.listeners)
 
 
 def _hint(reason: BaseException) -> str:

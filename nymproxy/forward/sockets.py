@@ -1,4 +1,4 @@
-"""TCP connections: connecting to an upstream, reading on demand, resetting."""
+"""TCP and Unix connections: connecting to an upstream, reading on demand, resetting."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ import anyio
 from anyio.abc import SocketAttribute
 
 from nymproxy.errors import StreamRefused
+from nymproxy.forward.endpoint import UnixEndpoint
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream, SocketStream
 
-    from nymproxy.forward.endpoint import TcpEndpoint
+    from nymproxy.forward.endpoint import Endpoint
 
 CONNECT_SECONDS = 30.0
 """Default limit for resolving and connecting to an upstream, all its addresses together."""
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
-async def connect_upstream(
-    endpoint: TcpEndpoint, *, timeout: float = CONNECT_SECONDS
-) -> SocketStream:
+async def connect_upstream(endpoint: Endpoint, *, timeout: float = CONNECT_SECONDS) -> SocketStream:
     """Connect to an upstream, trying all its addresses (happy eyeballs).
 
     Raises:
@@ -32,6 +31,8 @@ async def connect_upstream(
     """
     try:
         with anyio.fail_after(timeout):
+            if isinstance(endpoint, UnixEndpoint):
+                return await anyio.connect_unix(endpoint.path)
             return await anyio.connect_tcp(endpoint.host, endpoint.port)
     except TimeoutError as error:
         raise StreamRefused(f"the upstream {endpoint} did not answer in {timeout:g} s") from error

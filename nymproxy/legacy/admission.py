@@ -38,6 +38,11 @@ class Admission:
         self._added = Signal()
         self._ended = Signal()
 
+    def use_limits(self, limits: SessionLimits) -> None:
+        """Replace the limits; they count for sessions that come."""
+        self._limits = limits
+        self._book.use_limits(limits)
+
     @property
     def sessions(self) -> Mapping[int, Session]:
         """Those that are running, by number."""

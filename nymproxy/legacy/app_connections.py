@@ -79,9 +79,7 @@ class AppConnections:
     """
 
     def __init__(self, limit: int, log: LimitedLog) -> None:
-        if limit < 1:
-            raise ConfigurationError("the connection limit must be at least 1")
-        self._limit = limit
+        self.use_limit(limit)
         self._log = log
         self._changed = Signal()
         self._connections: dict[int, AppConnection] = {}  # in the order of their coming
@@ -89,6 +87,16 @@ class AppConnections:
 
     def __len__(self) -> int:
         return len(self._connections)
+
+    def use_limit(self, limit: int) -> None:
+        """Replace the limit; it counts for those that come.
+
+        Raises:
+            ConfigurationError: fewer than one.
+        """
+        if limit < 1:
+            raise ConfigurationError("the connection limit must be at least 1")
+        self._limit = limit
 
     @property
     def session_count(self) -> int:

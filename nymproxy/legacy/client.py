@@ -21,8 +21,8 @@ from nymproxy.address import NymAddress
 from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
-from nymproxy.forward.endpoint import TcpEndpoint, parse_port
-from nymproxy.forward.listener import TcpListener
+from nymproxy.forward.endpoint import TcpEndpoint, parse_listen, parse_port
+from nymproxy.forward.listener import StreamListener
 from nymproxy.forward.sockets import reset_stream
 from nymproxy.legacy.app_connections import (
     FIRST_BYTES_SECONDS,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NodeIdentity
     from nymproxy.connection_options import ConnectionOptions
+    from nymproxy.forward.endpoint import ListenEndpoint
     from nymproxy.legacy.connector import Connector
     from nymproxy.legacy.roster import RosterChanges
     from nymproxy.legacy.session import SessionSnapshot
@@ -75,6 +76,8 @@ class NymProxyClient:
             session ends.
         env: env file that describes the network; mainnet without one.
         default_client_amount: identities kept ready (``per-connection``), or used (``pool``).
+        listen: in place of ``listen_address`` and ``listen_port``: ``host:port``, ``unix:PATH``, or
+            ``fd:NAME`` for a socket that the service manager opened.
         wire: the protocol, ``legacy`` or ``stream``; ``auto``: the first session is a legacy one,
             and once the server has shown that it accepts streams, sessions are streams.
         identity_mode: ``per-connection``, ``pool`` or ``shared``: what the server may link.
@@ -106,6 +109,7 @@ class NymProxyClient:
         env: str | os.PathLike[str] | None = None,
         default_client_amount: int = 2,
         *,
+        listen: str | None = None,
         wire: WireChoice = "auto",
         identity_mode: IdentityMode = "per-connection",
         profile: TrafficProfile | str = "default",
@@ -125,7 +129,11 @@ class NymProxyClient:
             if isinstance(server_address, NymAddress)
             else NymAddress.parse(server_address)
         )
-        self._endpoint = TcpEndpoint(listen_address.strip("[]"), parse_port(listen_port))
+        self._endpoint = (
+            TcpEndpoint(listen_address.strip("[]"), parse_port(listen_port))
+            if listen is None
+            else parse_listen(listen)
+        )
         self._log = LimitedLog(logger)
         self._connections = AppConnections(max_connections, self._log)
         self._header = None if upstream_header is None else make_header(upstream_header)
@@ -155,7 +163,7 @@ class NymProxyClient:
             amount=default_client_amount,
         )
         self._server_address = address
-        self._listener: TcpListener | None = None
+        self._listener: StreamListener | None = None
         self._grace_seconds = 0.0
         self._is_cutting = False
         self._stop = anyio.Event()
@@ -182,7 +190,7 @@ class NymProxyClient:
         """
         if self._listener is not None:
             raise UsageError("this proxy client was run before; make another one")
-        self._listener = await TcpListener.bind(self._endpoint)
+        self._listener = await StreamListener.bind(self._endpoint)
         logger.info("Connecting to mixnet server at %r", self._server_address)
         try:
             with without_group():
@@ -214,12 +222,27 @@ class NymProxyClient:
         """Host and port where it listens, fit for :func:`socket.create_connection`.
 
         Raises:
+            UsageError: it does not listen yet, or on no TCP port.
+        """
+        endpoint = self.local_endpoint
+        if not isinstance(endpoint, TcpEndpoint):
+            raise UsageError(f"the proxy client listens on {endpoint}, which is no TCP port")
+        return endpoint.host, endpoint.port
+
+    @property
+    def local_endpoint(self) -> ListenEndpoint:
+        """Where it listens; its text is that of ``listen``.
+
+        Raises:
             UsageError: it does not listen yet.
         """
         if self._listener is None:
             raise UsageError("the proxy client does not listen yet")
-        endpoint = self._listener.local_endpoint
-        return endpoint.host, endpoint.port
+        return self._listener.endpoint
+
+    def use_limit(self, max_connections: int) -> None:
+        """Replace the limit of connections; those that are there stay."""
+        self._connections.use_limit(max_connections)
 
     @property
     def status(self) -> ClientStatus:
@@ -261,7 +284,9 @@ class NymProxyClient:
         finally:
             await self._background.cancel(exc_type, exc_value, traceback)
 
-    async def _serve(self, listener: TcpListener, task_status: anyio.abc.TaskStatus[None]) -> None:
+    async def _serve(
+        self, listener: StreamListener, task_status: anyio.abc.TaskStatus[None]
+    ) -> None:
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._identities.run)
             tasks.start_soon(self._stop_when_asked, listener)
@@ -271,7 +296,7 @@ class NymProxyClient:
                 await listener.serve(self._carry, sessions, room=self._connections.room)
             await self._identities.stop()
 
-    async def _stop_when_asked(self, listener: TcpListener) -> None:
+    async def _stop_when_asked(self, listener: StreamListener) -> None:
         await self._stop.wait()
         logger.info("Triggering client shutdown")
         await listener.aclose()

@@ -29,7 +29,7 @@ from nymproxy.errors import (
     StreamRefused,
     UsageError,
 )
-from nymproxy.forward.endpoint import TcpEndpoint
+from nymproxy.forward.endpoint import parse_endpoint
 from nymproxy.forward.sockets import CONNECT_SECONDS, connect_upstream
 from nymproxy.legacy.admission import Admission
 from nymproxy.legacy.background import RunningServer, running
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from nymproxy.channel.acceptor import ChannelAcceptor
     from nymproxy.channel.channel import Channel
     from nymproxy.connection_options import ConnectionOptions
+    from nymproxy.forward.endpoint import Endpoint
     from nymproxy.forward.forwarder import ByteChannel
     from nymproxy.legacy.connector import Connector
     from nymproxy.legacy.roster import RosterChanges
@@ -89,7 +90,7 @@ class NymProxyServer:
     def __init__(
         self,
         client: ConnectedClient,
-        upstream: TcpEndpoint,
+        upstream: Endpoint,
         *,
         accept: Sequence[Wire],
         settings: WireSettings,
@@ -145,7 +146,7 @@ class NymProxyServer:
         """Connect to the mixnet; :meth:`run` then serves.
 
         Args:
-            upstream_address: ``host:port``, resolved and connected anew for every session.
+            upstream_address: ``host:port`` or ``unix:PATH``, connected anew for every session.
             config_dir: directory with the keys, and so with the address; ``None``: a new address.
             env: env file that describes the network; mainnet without one.
             gateway: entry gateway to ask for, or several.
@@ -171,7 +172,7 @@ class NymProxyServer:
             ConfigurationError: a value that cannot work.
             NymError: the storage cannot be used, or the mixnet not be reached.
         """
-        upstream = TcpEndpoint.parse(upstream_address)
+        upstream = parse_endpoint(upstream_address)
         wires = tuple(check_wire(name) for name in dict.fromkeys(accept))
         if not wires:
             raise ConfigurationError("a server accepts at least one protocol")
@@ -250,6 +251,11 @@ class NymProxyServer:
     def status_changes(self) -> RosterChanges:
         """Iterate over the present status and each later one, for ever."""
         return self._roster.changes()
+
+    def use_limits(self, limits: SessionLimits) -> None:
+        """Replace the limits; they count for sessions that come."""
+        self._admission.use_limits(limits)
+        self._connect_rate.use_rate(limits.connects_per_second)
 
     def close_session(self, number: int) -> bool:
         """Reset a session, telling its client; False: there is none of this number."""
@@ -381,7 +387,7 @@ class NymProxyServer:
             self._admission.remove(session)
 
     async def _connect(self, channel: Channel) -> tuple[SocketStream, ByteChannel]:
-        upstream: TcpEndpoint = self._upstream
+        upstream = self._upstream
         rest: ByteChannel = channel
         if self._allowed_upstreams is not None:
             upstream, rest = await read_header(channel, upstream, self._allowed_upstreams)

@@ -70,6 +70,10 @@ class SessionBook(Generic[S]):
     def __len__(self) -> int:
         return len(self.sessions)
 
+    def use_limits(self, limits: SessionLimits) -> None:
+        """Replace the limits; they count for sessions that come."""
+        self._limits = limits
+
     def add(self, session: S) -> None:
         """Add a session, for which there is room."""
         self.sessions[session.number] = session
@@ -149,8 +153,12 @@ class ConnectRate:
     """
 
     def __init__(self, per_second: float) -> None:
-        self._interval = 1 / per_second
+        self.use_rate(per_second)
         self._free_at = -math.inf
+
+    def use_rate(self, per_second: float) -> None:
+        """Replace the rate."""
+        self._interval = 1 / per_second
 
     def take(self, now: float) -> float:
         """Take the next place; return when its time comes, ``now`` or later."""

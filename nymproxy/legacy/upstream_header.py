@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from nymproxy.errors import NymError
+    from nymproxy.forward.endpoint import Endpoint
     from nymproxy.forward.forwarder import ByteChannel
 
 PREFIX = b"UPSTREAM:"
@@ -106,8 +107,8 @@ class UnreadChannel:
 
 
 async def read_header(
-    channel: ByteChannel, default: TcpEndpoint, allowed: AllowList
-) -> tuple[TcpEndpoint, UnreadChannel]:
+    channel: ByteChannel, default: Endpoint, allowed: AllowList
+) -> tuple[Endpoint, UnreadChannel]:
     """Read the first data of a session; return where it goes, and the channel behind the header.
 
     Without a header the session goes to the default upstream, nothing lost.

@@ -37,6 +37,7 @@ SHARED: list[tuple[list[str], str, object]] = [
 ]
 OWN: dict[str, list[tuple[list[str], str, object]]] = {
     "client": [
+        (["--listen", "unix:/x"], "listen", "unix:/x"),
         (["--wire", "stream"], "wire", Wire.STREAM),
         (["--identity-mode", "pool"], "identity_mode", IdentityMode.POOL),
         (["--max-connections", "7"], "max_connections", 7),

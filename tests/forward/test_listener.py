@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import stat
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,13 @@ import anyio
 import pytest
 
 from nymproxy.errors import ConfigurationError
-from nymproxy.forward.endpoint import TcpEndpoint
-from nymproxy.forward.listener import TcpListener
+from nymproxy.forward.endpoint import TcpEndpoint, UnixEndpoint
+from nymproxy.forward.listener import StreamListener
 from tests.forward.fakes import receive_all, send_until_it_stalls
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anyio.abc import SocketStream
 
 
@@ -48,7 +51,7 @@ async def ask(endpoint: TcpEndpoint, request: bytes) -> bytes:
 
 
 async def test_serves_on_a_free_port_and_stops_when_closed() -> None:
-    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    listener = await StreamListener.bind(TcpEndpoint("127.0.0.1", 0))
     assert listener.local_endpoint.port != 0
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
@@ -60,7 +63,7 @@ async def test_serves_on_a_free_port_and_stops_when_closed() -> None:
 
 
 async def test_a_name_with_two_addresses_has_one_port() -> None:
-    listener = await TcpListener.bind(TcpEndpoint("localhost", 0))
+    listener = await StreamListener.bind(TcpEndpoint("localhost", 0))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, echo, tasks)
         endpoint = TcpEndpoint("localhost", listener.local_endpoint.port)
@@ -69,9 +72,9 @@ async def test_a_name_with_two_addresses_has_one_port() -> None:
 
 
 async def test_a_port_in_use_is_a_configuration_error() -> None:
-    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    listener = await StreamListener.bind(TcpEndpoint("127.0.0.1", 0))
     with pytest.raises(ConfigurationError, match="choose another"):
-        await TcpListener.bind(listener.local_endpoint)
+        await StreamListener.bind(listener.local_endpoint)
     await listener.aclose()
 
 
@@ -86,9 +89,9 @@ async def test_a_port_in_use_is_a_configuration_error() -> None:
 async def test_d35_a_failing_accept_is_survived(
     failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    real = await StreamListener.bind(TcpEndpoint("127.0.0.1", 0))
     broken: Any = BrokenListener([failure] * 3)
-    listener = TcpListener([broken, *real._listeners], accept_pause_seconds=0.01)
+    listener = StreamListener([broken, *real._listeners], accept_pause_seconds=0.01)
     with caplog.at_level(logging.WARNING), anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(listener.serve, echo, tasks)
@@ -100,7 +103,7 @@ async def test_d35_a_failing_accept_is_survived(
 
 
 async def test_a_connection_waits_for_room_and_is_not_refused() -> None:
-    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    listener = await StreamListener.bind(TcpEndpoint("127.0.0.1", 0))
     slots = anyio.Semaphore(2)
     running = most = 0
 
@@ -130,7 +133,7 @@ async def test_a_connection_waits_for_room_and_is_not_refused() -> None:
 
 async def test_an_accepted_connection_is_not_read_before_its_handler_reads() -> None:
     """While a connection waits for a mixnet client, its upload waits in the app."""
-    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    listener = await StreamListener.bind(TcpEndpoint("127.0.0.1", 0))
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, hold, tasks)
         async with await anyio.connect_tcp("127.0.0.1", listener.local_endpoint.port) as app:
@@ -142,3 +145,20 @@ async def test_an_accepted_connection_is_not_read_before_its_handler_reads() -> 
 async def hold(stream: SocketStream) -> None:
     async with stream:
         await anyio.sleep_forever()
+
+
+async def test_a_unix_socket_is_for_user_and_group_and_goes_with_its_listener(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "app.sock"
+    listener = await StreamListener.bind(UnixEndpoint(str(path)))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, echo, tasks)
+            async with await anyio.connect_unix(path) as stream:
+                await stream.send(b"hello")
+                await stream.send_eof()
+                assert await receive_all(stream) == b"hello"
+            await listener.aclose()
+    assert not path.exists()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from nymproxy.forward.endpoint import TcpEndpoint
-from nymproxy.forward.listener import TcpListener
+from nymproxy.forward.listener import StreamListener
 from nymproxy.legacy.client import NymProxyClient
 from nymproxy.legacy.server import NymProxyServer
 from tests.legacy.memory_clients import MemoryConnector
@@ -44,7 +44,7 @@ async def echo(stream: SocketStream) -> None:
 @asynccontextmanager
 async def upstream(handler: Callable[[SocketStream], Awaitable[None]]) -> AsyncIterator[str]:
     """A TCP service; gives its ``host:port``. A connection that breaks ends its handler only."""
-    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    listener = await StreamListener.bind(TcpEndpoint("127.0.0.1", 0))
 
     async def handle(stream: SocketStream) -> None:
         async with stream:
@@ -70,7 +70,7 @@ async def until(is_so: Callable[[], object], *, seconds: float = 5) -> None:
 
 async def free_port() -> int:
     """A port where nobody listens."""
-    listener = await TcpListener.bind(TcpEndpoint("127.0.0.1", 0))
+    listener = await StreamListener.bind(TcpEndpoint("127.0.0.1", 0))
     await listener.aclose()
     return listener.local_endpoint.port
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.errors import ConfigurationError, StreamRefused
-from nymproxy.forward.endpoint import TcpEndpoint
+from nymproxy.forward.endpoint import Endpoint, TcpEndpoint
 from nymproxy.legacy.upstream_header import AllowList, make_header, read_header
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.forward.fakes import memory_channels, receive_all
@@ -47,7 +47,7 @@ def test_make_header() -> None:
     assert make_header("[::1]:22") == b"UPSTREAM:[::1]:22\n"
 
 
-async def read(pieces: list[bytes]) -> tuple[TcpEndpoint, UnreadChannel]:
+async def read(pieces: list[bytes]) -> tuple[Endpoint, UnreadChannel]:
     near, far = memory_channels()
     for piece in pieces:
         await far.send(piece)
