@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from nymproxy_migrate.survey import Survey
+from nymproxy_migrate.workers import limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ class ScanOptions:
             its name alone may not find it.
         installed: where nymproxy is on this machine.
         size_limit: largest file to read, in bytes.
+        time_limit_seconds: for all files together, by the clock.
         survey: what the tree says at a first look.
         stream_servers: Nym addresses whose server is known to speak the stream protocol.
         exclude: files and folders that are no part of what is scanned.
@@ -43,6 +45,7 @@ class ScanOptions:
     program: str | None = None
     installed: str | None = None
     size_limit: int = DEFAULT_SIZE_LIMIT
+    time_limit_seconds: float = limits.TOTAL_SECONDS
     survey: Survey = field(default_factory=Survey)
     stream_servers: frozenset[str] = frozenset()
     exclude: Exclusion | None = None

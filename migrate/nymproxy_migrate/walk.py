@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from nymproxy_migrate import reading
 from nymproxy_migrate.model import SourceFile
 from nymproxy_migrate.reading import Exclusion, Listing, Unreadable
-from nymproxy_migrate.workers import Failure, Pool
+from nymproxy_migrate.workers import Failure, Pool, limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _Rules = tuple[str, ...] | None
+_MOST_NAMED = 1000
+"""How many of the files that are left when a limit is reached are named one by one."""
 
 
 @dataclass(slots=True)
@@ -118,6 +121,7 @@ class _Visitor:
         self._pool = Pool()
         self._do = partial(_do, self._root, options.size_limit, options.exclude, job)
         self._exclude = options.exclude
+        self._seconds, self._began = options.time_limit_seconds, time.monotonic()
         self._seen: set[str] = set()
         self._listers: dict[_Rules, Callable[[str], Listing]] = {}
         self._distrusted: set[_Rules] = set()
@@ -136,12 +140,32 @@ class _Visitor:
             self._read(inside)
 
     def run(self) -> None:
-        """Do it all."""
+        """Do it all, or as much as the limits for all of it together allow."""
         for function, path, answer in self._pool:
             if function is self._do:
                 self._take(path, answer)
             else:
                 self._go_on(function, path, answer)
+            reason = self._why_no_more()
+            if reason is not None:
+                self._leave(self._pool.give_up(), reason)
+
+    def _why_no_more(self) -> str | None:
+        if time.monotonic() - self._began > self._seconds:
+            return f"all files together take more than {self._seconds:g} s (--time-limit)"
+        if self._pool.answered_bytes > limits.TOTAL_ANSWER_BYTES:
+            most = limits.TOTAL_ANSWER_BYTES >> 20
+            return f"what is found in all files together takes more than {most} MiB"
+        if len(self._seen) > limits.TOTAL_ENTRIES:
+            return f"there are more than {limits.TOTAL_ENTRIES} files and folders"
+        return None
+
+    def _leave(self, tasks: Sequence[tuple[object, object]], reason: str) -> None:
+        for _, path in tasks[:_MOST_NAMED]:
+            self.visit.unreadable.append(Unreadable(str(path) or ".", reason))
+        if len(tasks) > _MOST_NAMED:
+            more = f"{len(tasks) - _MOST_NAMED} more files and folders are not, either"
+            self.visit.unreadable.append(Unreadable(".", f"{more}: {reason}"))
 
     def _list(self, folder: str, rules: _Rules) -> None:
         if f"{folder}/" not in self._seen:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nymproxy_migrate import walk
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.reading import Exclusion, Unreadable
 from nymproxy_migrate.walk import Visit, common_root, sources, visit
+from nymproxy_migrate.workers import limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,3 +140,32 @@ def test_patterns_are_read_from_where_one_stands(tmp_path: Path) -> None:
     assert (named.results, named.left_out) == ({}, 1)
     with pytest.raises(ValueError, match="no patterns"):
         Exclusion("/", ("[z-a]",))
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "reason"),
+    [
+        ("TOTAL_ENTRIES", 3, "more than 3 files and folders"),
+        ("TOTAL_ANSWER_BYTES", 1 << 20, "takes more than 1 MiB"),
+        ("", 0, "take more than 0 s"),
+    ],
+)
+def test_what_all_files_together_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int, reason: str
+) -> None:
+    """Each file that is left says so; what was read before counts."""
+    names = [f"{number}.sh" for number in range(100)]
+    _write(tmp_path, *names, data=b"x" * 40_000)
+    if limit:
+        monkeypatch.setattr(limits, limit, value)
+    seconds = 3600.0 if limit else 0.0
+    found = visit([tmp_path], tmp_path, str, ScanOptions(time_limit_seconds=seconds))
+    assert all(reason in each.reason for each in found.unreadable)
+    told = {each.path for each in found.unreadable}
+    assert told
+    assert sorted([*found.results, *told]) == sorted(names)
+    if len(told) > 2:
+        monkeypatch.setattr(walk, "_MOST_NAMED", 2)
+        found = visit([tmp_path], tmp_path, str, ScanOptions(time_limit_seconds=0))
+        rest = next(each.reason for each in found.unreadable if each.path == ".")
+        assert rest.startswith("98 more files and folders are not, either")

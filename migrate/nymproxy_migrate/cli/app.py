@@ -20,6 +20,7 @@ from nymproxy_migrate.cli.flags import (
     Select,
     StateDir,
     StreamServers,
+    TimeLimit,
     To,
 )
 
@@ -58,6 +59,7 @@ def scan(
     exclude: Exclude = None,
     select: Select = None,
     ignore: Ignore = None,
+    time_limit: TimeLimit = None,
     live: Annotated[
         bool, typer.Option("--live", help="Running old proxies; files only with PATH.")
     ] = False,
@@ -73,7 +75,7 @@ def scan(
 
     form_name = "json" if as_json else form.value
     options = commands.options_of(
-        paths or [], docs=docs, exclude=exclude, select=select, ignore=ignore
+        paths or [], docs=docs, exclude=exclude, select=select, ignore=ignore, time_limit=time_limit
     )
     raise typer.Exit(
         commands.scan(paths or [], options, form=form_name, live=live, stdin_name=stdin_name)
@@ -120,6 +122,7 @@ def rewrite(
     exclude: Exclude = None,
     select: Select = None,
     ignore: Ignore = None,
+    time_limit: TimeLimit = None,
     to: To = Target.LEGACY,
     decide: Decide = None,
     program: Program = None,
@@ -166,6 +169,7 @@ def rewrite(
         exclude=exclude,
         select=select,
         ignore=ignore,
+        time_limit=time_limit,
         to=to.value,
         decide=decide,
         program=program,
@@ -187,6 +191,7 @@ def plan(
     exclude: Exclude = None,
     select: Select = None,
     ignore: Ignore = None,
+    time_limit: TimeLimit = None,
     to: To = Target.LEGACY,
     decide: Decide = None,
     program: Program = None,
@@ -201,6 +206,7 @@ def plan(
         exclude=exclude,
         select=select,
         ignore=ignore,
+        time_limit=time_limit,
         to=to.value,
         decide=decide,
         program=program,

@@ -28,6 +28,7 @@ from nymproxy_migrate.rules import nym094
 from nymproxy_migrate.scan import ScanResult, from_here, in_order
 from nymproxy_migrate.scan import scan as scan_paths
 from nymproxy_migrate.state import OLD_STATE_FOLDER
+from nymproxy_migrate.workers.limits import TOTAL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,7 @@ def options_of(
     exclude: Sequence[str] | None = None,
     select: Sequence[str] | None = None,
     ignore: Sequence[str] | None = None,
+    time_limit: float | None = None,
     to: Target = "legacy",
     decide: Sequence[str] | None = None,
     program: str | None = None,
@@ -70,6 +72,7 @@ def options_of(
         exclude=_exclusion(exclude or ()),
         select=_codes("--select", select or ()),
         ignore=_codes("--ignore", ignore or ()),
+        time_limit_seconds=TOTAL_SECONDS if time_limit is None else time_limit,
     )
 
 

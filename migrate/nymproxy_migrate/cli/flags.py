@@ -31,6 +31,12 @@ Select = Annotated[
 Ignore = Annotated[
     list[str] | None, typer.Option("--ignore", metavar="CODE", help="Not these findings.")
 ]
+TimeLimit = Annotated[
+    float | None,
+    typer.Option(
+        "--time-limit", min=0, metavar="SECONDS", help="For all files together; default: an hour."
+    ),
+]
 Program = Annotated[
     str | None,
     typer.Option(

@@ -15,6 +15,12 @@ MEMORY_BYTES = 256 * 1024 * 1024
 """Memory of a worker, the interpreter's own 40 MiB included."""
 ANSWER_BYTES = 32 * 1024 * 1024
 """Size of what one piece of work gives back."""
+TOTAL_SECONDS = 3600.0
+"""Time by the clock for all files of a tree together: ten thousand take some ten seconds."""
+TOTAL_ANSWER_BYTES = 128 * 1024 * 1024
+"""Size of what all files of a tree give together: it stays in memory until the end."""
+TOTAL_ENTRIES = 1_000_000
+"""Files and folders of a tree: their names stay in memory, too."""
 RETIRED_AT_BYTES = 128 * 1024 * 1024
 """A worker that once had more is replaced, so that the next piece of work has room."""
 

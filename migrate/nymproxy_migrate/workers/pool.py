@@ -98,6 +98,8 @@ class Pool:
         self._busy: dict[Connection, _Worker] = {}
         self._most = _processors()
         self._looked_at = 0.0
+        self.answered_bytes = 0
+        """The size of all answers so far."""
 
     def add(self, function: Callable[[_Argument], object], argument: _Argument) -> None:
         """Add a task.
@@ -114,6 +116,14 @@ class Pool:
         self._waiting = deque(task for task in self._waiting if task[0] is not function)
         return cast("list[_Argument]", taken)
 
+    def give_up(self) -> list[_Task]:
+        """Do no more; return what has not been done, that which is being done included."""
+        left = [task for worker in self._busy.values() for task in worker.tasks]
+        left += self._waiting
+        self._waiting.clear()
+        self._end_busy()
+        return left
+
     def __iter__(self) -> Iterator[tuple[Callable[[Any], Any], Any, Any]]:
         try:
             while self._waiting or self._busy:
@@ -122,11 +132,14 @@ class Pool:
                     yield self._take(cast("Connection", connection))
                 self._look()
         finally:
-            # Nobody waits for the answers of those that are still at work.
-            for worker in self._busy.values():
-                worker.process.kill()
-                worker.end()
-            self._busy.clear()
+            self._end_busy()
+
+    def _end_busy(self) -> None:
+        # Nobody waits for the answers of those that are still at work.
+        for worker in self._busy.values():
+            worker.process.kill()
+            worker.end()
+        self._busy.clear()
 
     def _look(self) -> None:
         now = time.monotonic()
@@ -152,7 +165,9 @@ class Pool:
         worker = self._busy[connection]
         goes_on: bool
         try:
-            result, goes_on = pickle.loads(connection.recv_bytes(2 * limits.ANSWER_BYTES))
+            answer = connection.recv_bytes(2 * limits.ANSWER_BYTES)
+            self.answered_bytes += len(answer)
+            result, goes_on = pickle.loads(answer)
         except (EOFError, OSError):
             result, goes_on = worker.end(), False
         if isinstance(result, limits.Missing):

@@ -39,6 +39,20 @@ def test_tasks_may_be_added_meanwhile() -> None:
     assert seen == [1, 2, 4, 8, 16, 32, 64]
 
 
+def test_what_is_given_up_comes_back() -> None:
+    made = Pool()
+    for number in range(500):
+        made.add(jobs.double, number)
+    done = []
+    for _, argument, _ in made:
+        done.append(argument)
+        if len(done) == 3:
+            left = [argument for _, argument in made.give_up()]
+    assert sorted([*done, *left]) == list(range(500))
+    assert made.answered_bytes > 0
+    assert call(jobs.double, 4) == 8
+
+
 def test_a_crash_takes_nothing_else_along() -> None:
     made = Pool()
     for number in range(10):
