@@ -218,10 +218,14 @@ class ChannelProtocol(Protocol):
 
     codec: ClassVar[ChannelCodec]
     opens_explicitly: ClassVar[bool]
-    """Only an OPEN makes a channel; else whatever arrives first does."""
+    """Only an OPEN makes a channel, which is sent before anything else is."""
 
     def new_channel_id(self, random_bytes: RandomBytes) -> ChannelId:
         """Draw the id of a channel that we open."""
+        ...
+
+    def opens(self, segment: Segment) -> bool:
+        """Tell whether a segment makes a channel: the first that a peer sends, and no other."""
         ...
 
     def dial(self, channel_id: ChannelId, to: NymAddress) -> PeerTraits:
@@ -229,8 +233,7 @@ class ChannelProtocol(Protocol):
         ...
 
     def answer(self, segment: Segment) -> PeerTraits:
-        """Return the traits of a channel that a peer opens with ``segment`` (in a protocol
-        without OPEN this is whatever arrived first, not always the first sent)."""
+        """Return the traits of a channel that a peer opens with ``segment``."""
         ...
 
     def linker(self, context: LinkContext | None) -> Linker:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nymproxy.channel")
 
-_OPENING_KINDS = frozenset({SegmentKind.OPEN, SegmentKind.OFFER})
-
 
 class ChannelFault(Exception):
     """A machine failed in a way that it should not.
@@ -203,9 +201,7 @@ class ChannelTable:
         if self._answers.tombstones.covers(key, now):
             self._answers.drop_unknown(key, segment, now)
             return None
-        if segment.kind in _OPENING_KINDS or (
-            not protocol.opens_explicitly and segment.kind in NUMBERED_KINDS
-        ):
+        if protocol.opens(segment):
             return self._admit(key, segment, tag, now)
         if segment.kind in NUMBERED_KINDS or segment.kind is SegmentKind.PROTECTED:
             if not self.orphans.add(key, segment, now):

@@ -51,6 +51,17 @@ class LegacyProtocol:
         """Draw a session id of the version in the settings."""
         return ChannelId(make_session_id(random_bytes, self.settings.session_id_version).int)
 
+    def opens(self, segment: Segment) -> bool:
+        """The first message does: of a session of ours it has id 0, of others 1, or 0.
+
+        What else comes for an unknown session is early, or it is stale: of a session that a former
+        life of this server had, whose upstream connection is gone.
+        """
+        if not segment.is_numbered:
+            return False
+        last = 0 if is_modern(uuid.UUID(int=segment.channel_id)) else 1
+        return segment.sequence <= last
+
     def dial(self, channel_id: ChannelId, to: NymAddress) -> ServerTraits:
         """Return what a client knows of the server at an address."""
         return ServerTraits(

@@ -21,6 +21,8 @@ from nymproxy._log_fields import fields
 from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.mux import ChannelMux
+from nymproxy.channel.orphans import OrphanLimits
+from nymproxy.channel.rules import MIB
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import (
     ClientDisconnected,
@@ -67,6 +69,9 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.transport import ConnectedClient
 
 logger = logging.getLogger("nymproxy.legacy")
+
+_BEFORE_THE_FIRST = OrphanLimits(bytes_per_id=4 * MIB)
+"""A session's messages that overtake its first: all that its client may have under way."""
 
 
 class DisconnectSignal:
@@ -301,7 +306,9 @@ class NymProxyServer:
                     mux = ChannelMux(
                         client,
                         list(protocols.values()),
-                        limits=TableLimits(channels=2 * self._limits.sessions),
+                        limits=TableLimits(
+                            channels=2 * self._limits.sessions, orphans=_BEFORE_THE_FIRST
+                        ),
                         grace_seconds=FLUSH_SECONDS,
                     )
                     async with mux:

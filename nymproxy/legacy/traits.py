@@ -60,7 +60,7 @@ class LegacySettings:
         s2c_idle_eof_seconds: silence of the server taken as its end; ``None``: never.
         connect_timeout_seconds: client: nothing at all came from the server for so long, with
             nothing more to send; ``None``: no limit.
-        session_idle_timeout_seconds: server: a session without any message.
+        session_idle_timeout_seconds: a session without any message.
         half_closed_timeout_seconds: server: the same when one direction has ended.
         close_to_legacy_clients: server: send Close to old clients too, which may make them write
             data again.
@@ -153,7 +153,7 @@ class ServerTraits(PeerTraits):
     ) -> None:
         self._first_id = 0 if settings.session_id_version == 8 else 1
         quiet = QuietRules(
-            idle_timeout_seconds=float("inf"),
+            idle_timeout_seconds=settings.session_idle_timeout_seconds,
             answer_timeout_seconds=settings.close_timeout_seconds,
             silence_end_seconds=settings.s2c_idle_eof_seconds,
             connect_timeout_seconds=settings.connect_timeout_seconds,

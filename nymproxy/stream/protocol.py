@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from nymproxy.channel.link import LinkContext, Linker
 from nymproxy.channel.protocol import ChannelCodec, PeerMemory
-from nymproxy.channel.segment import ChannelId, Segment
+from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
 from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.nx2.linker import Nx2Linker
 from nymproxy.stream.traits import StreamOptions, StreamTraits
@@ -34,6 +34,10 @@ class StreamProtocol:
     def new_channel_id(self, random_bytes: RandomBytes) -> ChannelId:
         """Draw 64 random bits."""
         return ChannelId(int.from_bytes(random_bytes(8), "big"))
+
+    def opens(self, segment: Segment) -> bool:
+        """An Open does, and an OFFER."""
+        return segment.kind in (SegmentKind.OPEN, SegmentKind.OFFER)
 
     def dial(self, channel_id: ChannelId, to: NymAddress) -> StreamTraits:
         """Return the traits of a stream that we open."""

@@ -376,10 +376,13 @@ class TestTombstones:
 
 
 class _ImplicitProtocol(StreamProtocol):
-    """A protocol without Open: whatever comes first opens (as legacy sessions do)."""
+    """A protocol without Open: the first numbered message opens (as legacy sessions do)."""
 
     codec: ClassVar[ChannelCodec] = CODEC
     opens_explicitly: ClassVar[bool] = False
+
+    def opens(self, segment: Segment) -> bool:
+        return segment.is_numbered and not segment.sequence
 
     def answer(self, segment: Segment) -> PeerTraits:  # type: ignore[override]
         return PeerTraits(ChannelRules(has_open=False, order=OrderRules(sequence_modulus=1 << 16)))
@@ -394,15 +397,24 @@ class TestImplicitOpening:
             desk.listener = desk.table.listen(desk.protocol, 128, 0.0)
         return desk
 
-    def test_whatever_comes_first_opens_the_channel(self) -> None:
+    def test_what_overtakes_the_first_message_waits_for_it(self) -> None:
         desk = self.desk()
-        desk.receive(data(1, b"b"))
+        assert desk.receive(data(1, b"b")) is None
+        assert desk.table.channels == {}
         desk.receive(data(0, b"a"))
         desk.receive(fin(2))
         machine = desk.accept()
         assert machine is not None
         assert read(machine) == b"ab"
         assert machine.is_at_end
+
+    def test_what_is_left_of_a_former_life_opens_nothing(self) -> None:
+        desk = self.desk()
+        for number in range(5, 9):
+            assert desk.receive(data(number, b"stale")) is None
+        desk.table.tick(3600.0)
+        assert desk.accept() is None
+        assert (desk.table.channels, len(desk.table.orphans)) == ({}, 0)
 
     def test_a_straggler_does_not_resurrect_it(self) -> None:
         desk = self.desk()

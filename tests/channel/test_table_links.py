@@ -89,9 +89,12 @@ class Protocol(StreamProtocol):
 
 
 class _Implicit(Protocol):
-    """Whatever comes first opens."""
+    """Every numbered message may be the first."""
 
     opens_explicitly: ClassVar[bool] = False
+
+    def opens(self, segment: Segment) -> bool:
+        return segment.is_numbered
 
 
 class Desk:

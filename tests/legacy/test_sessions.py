@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ import anyio
 import pytest
 
 from nymproxy.channel import PeerMemory
+from nymproxy.errors import StreamIdleTimeout
 from nymproxy.legacy.connector import mixnet_connector
 from nymproxy.legacy.message import Close, Data, ProxiedMessage, Trailer
+from nymproxy.legacy.session_id import make_session_id
 from nymproxy.legacy.traits import LegacySettings
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
@@ -62,6 +65,47 @@ async def test_d21_r12_a_client_survives_what_does_not_decode(network: MemoryNet
             await stranger.say(junk)
         await stranger.say(ProxiedMessage(Data(b"answer"), session, 0).encode())
         assert await channel.receive() == b"answer"
+
+
+async def test_stale_data_at_a_restarted_server_opens_no_session(network: MemoryNetwork) -> None:
+    """A client goes on with a session of which this server knows nothing, and begins another."""
+    client = network.endpoint("client")
+    async with accepting(network) as (address, acceptor):
+
+        async def say(session_id: uuid.UUID, number: int) -> None:
+            message = ProxiedMessage(Data(b"data"), session_id, number)
+            delivery = await client.send(address, message.encode(), surbs=20)
+            await delivery.acknowledged()
+
+        stale, old, new = (make_session_id(os.urandom, version) for version in (8, 4, 8))
+        for number in (7, 8, 9):
+            await say(stale, number)
+            await say(old, number)
+        await say(new, 1)
+        await say(new, 0)
+        channel = await acceptor.accept()
+        assert channel.id == new.int
+        assert await channel.receive() == b"datadata"
+        with anyio.move_on_after(300) as waited:
+            await acceptor.accept()
+        assert waited.cancelled_caught
+
+
+async def test_an_idle_session_ends_in_an_error_on_either_side(network: MemoryNetwork) -> None:
+    settings = LegacySettings(session_idle_timeout_seconds=600)
+    async with (
+        accepting(network) as (address, acceptor),
+        dialed(network, address, settings=settings) as channel,
+    ):
+        await channel.send(b"x")
+        accepted = await acceptor.accept()
+        assert await accepted.receive() == b"x"
+        began_at = anyio.current_time()
+        for each in (channel, accepted):
+            with pytest.raises(anyio.BrokenResourceError):
+                await each.receive()
+        assert isinstance(channel.error, StreamIdleTimeout)
+        assert 590 < anyio.current_time() - began_at < 610  # the server is told
 
 
 async def test_r12_a_client_ignores_other_sessions_and_messages_with_a_tag(

@@ -88,6 +88,25 @@ def test_r4_ids_are_16_bits_and_wrap_only_between_ours() -> None:
     assert dial_modern().last_send_index is None
 
 
+@pytest.mark.parametrize(
+    ("channel_id", "kind", "number", "opens"),
+    [
+        (V8, SegmentKind.DATA, 0, True),
+        (V8, SegmentKind.FIN, 0, True),
+        (V8, SegmentKind.DATA, 1, False),
+        (V8, SegmentKind.RESET, 0, False),
+        (V4, SegmentKind.DATA, 0, True),
+        (V4, SegmentKind.DATA, 1, True),
+        (V4, SegmentKind.FIN, 1, True),
+        (V4, SegmentKind.DATA, 2, False),
+    ],
+)
+def test_only_the_first_message_opens_a_session(
+    channel_id: ChannelId, kind: SegmentKind, number: int, opens: bool
+) -> None:
+    assert LegacyProtocol().opens(Segment(kind, channel_id, number)) is opens
+
+
 def test_r5_the_second_close_is_for_old_servers() -> None:
     client = dial()
     assert client.end_signal is EndSignal.FIN
@@ -123,7 +142,7 @@ def test_d7_an_old_client_that_has_ended_gets_few_messages_and_is_nudged() -> No
 def test_r7_limits() -> None:
     client = dial(LegacySettings(close_timeout_seconds=30)).rules.quiet
     assert client.answer_timeout_seconds == 30
-    assert client.idle_timeout_seconds == math.inf
+    assert client.idle_timeout_seconds == 30 * 60
     server = answer(V8).rules.quiet
     assert server.idle_timeout_seconds == 30 * 60
     assert server.half_closed_timeout_seconds == 10 * 60
