@@ -89,8 +89,9 @@ async def test_a_doubled_message_is_named() -> None:
     assert {"download.digest", "download.order", "at_once.digest"} <= found
 
 
-async def test_a_stall_of_seven_seconds_is_named() -> None:
-    found = worse(await rows_of(down=stalled(7.0)))
+@pytest.mark.parametrize("seconds", [2.5, pytest.param(7.0, marks=pytest.mark.exhaustive)])
+async def test_a_stall_is_named(seconds: float) -> None:
+    found = worse(await rows_of(down=stalled(seconds)))
     assert {"download.longest_pause_ms", "download.goodput"} <= found
     assert "download.digest" not in found
 

@@ -22,6 +22,7 @@ CODE = "import sys; from nymproxy_migrate.cli import main; sys.exit(main())"
 PROGRAM = (sys.executable, "-c", CODE)
 
 
+@pytest.mark.exhaustive  # by default tests/test_migrating_guide.py runs it, and reads its exit code
 def test_our_stream_way_is_as_good_as_our_legacy_way(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

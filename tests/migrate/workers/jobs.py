@@ -26,7 +26,15 @@ def leave(code: int) -> int:
     os._exit(code)
 
 
-def spin(_: object) -> None:
+def time_left(_: object) -> float:
+    """Processor time that this piece of work may still take, in seconds."""
+    left, _ = signal.getitimer(signal.ITIMER_PROF)
+    return left
+
+
+def spin(seconds: float) -> None:
+    """Work for ever, with no more than so much time left."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     while True:
         pass
 

@@ -72,8 +72,12 @@ def test_failures(job: object, failure: Failure) -> None:
     assert call(jobs.double, 4) == 8
 
 
-def test_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert call(jobs.spin, 0) == limits.OUT_OF_TIME
+def test_processor_time() -> None:
+    for _ in range(2):  # each piece of work has all of it
+        left = call(jobs.time_left, 0)
+        assert isinstance(left, float)
+        assert left == pytest.approx(limits.PROCESSOR_SECONDS, abs=0.5)
+    assert call(jobs.spin, 0.1) == limits.OUT_OF_TIME
 
 
 def test_time_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
