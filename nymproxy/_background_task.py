@@ -80,7 +80,7 @@ class BackgroundTask:
         await group.__aenter__()
         try:
             await group.start(self._run)
-        except BaseException as error:
+        except BaseException as error:  # a cancellation, too, must leave the group
             with without_group():
                 await group.__aexit__(type(error), error, error.__traceback__)
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import ssl
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from nymproxy.connection_options import ConnectionOptions, ProxyUrl
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
+
+logger = logging.getLogger("nymproxy.dial")
 
 
 class ProxyFailed(ConnectionError):
@@ -41,7 +44,10 @@ async def _dial_through(proxy: ProxyUrl, host: str, port: int) -> ByteStream:
     asked = Proxy(kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True)
     try:
         return await asked.connect(host, port, timeout=float("inf"))
-    except Exception as error:  # the library asserts and indexes what the proxy answers
+    except Exception as error:
+        # Whatever it is: the library asserts and indexes what the proxy answers. Its message may
+        # have the target, or the proxy's own words, so that only the type is fit for a log.
+        logger.debug("connecting through a proxy failed: %s", type(error).__name__)
         reason = "does not answer" if isinstance(error, OSError) else "does not connect"
         # A status or a reply code; the proxy's own words are anybody's, and stay out.
         code = getattr(error, "error_code", None)

@@ -97,7 +97,7 @@ class Drivers:
     async def _drive(self, driver: ChannelDriver) -> None:
         try:
             await driver.run()
-        except Exception as error:  # other channels must not pay for it
+        except Exception as error:  # whatever it is, it is logged, and ends this channel alone
             self.fault(driver, error)
         finally:
             if not driver.link.is_over:  # cancelled, and that is only when the mux ends
@@ -186,5 +186,5 @@ class Drivers:
         for driver in self._timers.pop_due(now):
             try:
                 driver.tick(now)
-            except Exception as error:  # other channels must not pay for it
+            except Exception as error:  # as above
                 self.fault(driver, error)

@@ -112,7 +112,11 @@ class ChannelTable:
         for key, segment in self._unclaimed.take_late(now):
             self._refuse(key, segment, now, "unclaimed")
         for key, segment in self._unclaimed.take(name):
-            self._opened_by_peer(key, segment, now)
+            try:
+                self._opened_by_peer(key, segment, now)
+            except Exception as error:  # as in message_received: it is not the listener's fault
+                logger.warning("An opening that waited made nymproxy fail", exc_info=error)
+                self._refuse(key, segment, now, "fault")
         return listener
 
     def close_listener(self, listener: Listener, now: float) -> list[ChannelKey]:
@@ -160,7 +164,11 @@ class ChannelTable:
     def message_received(
         self, payload: bytes, tag: SenderTag | None, now: float
     ) -> ChannelKey | None:
-        """Route one message; returns the channel that it changed, or made."""
+        """Route one message; returns the channel that it changed, or made.
+
+        Raises:
+            ChannelFault: it made something fail that should not; all other channels are as before.
+        """
         protocol = next(
             (each for each in self._protocols.values() if each.codec.matches(payload)), None
         )
@@ -173,12 +181,16 @@ class ChannelTable:
             logger.debug("dropped a malformed %s message: %s", protocol.codec.name, error)
             self._drop("malformed")
             return None
-        return self._segment_received(protocol, segment, tag, now)
+        key = ChannelKey(protocol.codec.name, tag, segment.channel_id)
+        try:
+            return self._segment_received(key, protocol, segment, now)
+        except Exception as error:  # whatever a stranger finds: it must end his channel alone
+            raise ChannelFault(key) from error
 
     def _segment_received(
-        self, protocol: ChannelProtocol, segment: Segment, tag: SenderTag | None, now: float
+        self, key: ChannelKey, protocol: ChannelProtocol, segment: Segment, now: float
     ) -> ChannelKey | None:
-        key = ChannelKey(protocol.codec.name, tag, segment.channel_id)
+        tag = key.tag
         link = self.links.get(key)
         if segment.kind is SegmentKind.LIVENESS:
             self._linkers[key.protocol].peer_segment_received(segment, tag, now)
@@ -188,10 +200,7 @@ class ChannelTable:
             if segment.kind is SegmentKind.OPEN:
                 self._drop("duplicate-open")
             else:
-                try:
-                    link.segment_received(segment, now)
-                except Exception as error:
-                    raise ChannelFault(key) from error
+                link.segment_received(segment, now)
                 self._confirm(key)
                 self._check_backlog(key, link.machine)
             return key
@@ -248,13 +257,10 @@ class ChannelTable:
         traits = listener.protocol.answer(segment)
         assert key.tag is not None
         machine = ChannelMachine(key.channel_id, traits, is_dialer=False, now=now)
-        try:
-            machine.attach_listener()
-            link = self._linkers[key.protocol].accept(machine, segment, key.tag, now)
-            for orphan in self.orphans.take(key, now):
-                link.segment_received(orphan, now)
-        except Exception as error:
-            raise ChannelFault(key) from error
+        machine.attach_listener()
+        link = self._linkers[key.protocol].accept(machine, segment, key.tag, now)
+        for orphan in self.orphans.take(key, now):
+            link.segment_received(orphan, now)
         self.channels[key] = machine
         self.links[key] = link
         self._unconfirmed.add(key)

@@ -96,6 +96,6 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         discard_output()
         return outcome.EXIT_FAILED
-    except Exception as error:  # the last line of defence: never a traceback for the operator
+    except Exception as error:  # whatever is left is reported in one line; --debug shows it all
         return _report(error, debug=debug, as_json=as_json)
     return code if isinstance(code, int) else outcome.EXIT_OK

@@ -62,6 +62,8 @@ class Decisions(Linker):
     def accept(
         self, machine: ChannelMachine, segment: Segment, tag: SenderTag, now: float
     ) -> ChannelLink:
+        if segment.payload == b"fail":
+            raise ZeroDivisionError
         self.accepted.append(segment)
         machine.opened_by(segment, now)
         return Link(machine, self._codec)
@@ -201,6 +203,23 @@ class TestFaults:
         assert not desk.table.links
         assert desk.receive(open_segment(), OTHER_TAG) is not None
 
+    def test_of_one_that_its_opening_breaks(self) -> None:
+        desk = Desk()
+        with pytest.raises(ChannelFault):
+            desk.receive(open_segment(payload=b"fail"))
+        assert not desk.table.channels
+        assert desk.receive(open_segment(), OTHER_TAG) is not None
+
+    def test_of_one_that_waited_for_a_listener(self, caplog: pytest.LogCaptureFixture) -> None:
+        """The listener that comes is made all the same, and has all others."""
+        desk = Desk(listens=False)
+        desk.receive(open_segment(payload=b"fail"))
+        desk.receive(open_segment(), OTHER_TAG)
+        desk.listener = desk.table.listen(desk.protocol, 8, 1.0)
+        assert list(desk.table.channels) == [KEY._replace(tag=OTHER_TAG)]
+        assert desk.table.counters == {"refused-fault": 1}
+        assert "ZeroDivisionError" in caplog.text
+
 
 class TestWithoutListener:
     def test_what_waited_too_long_is_refused_by_the_listener_that_comes(self) -> None:
@@ -218,7 +237,7 @@ class TestWithoutListener:
         desk = Desk(listens=False)
         desk.receive(open_segment())
         offer = Segment(SegmentKind.OFFER, ID, payload=bytes(40))
-        desk.table._segment_received(desk.protocol, offer, TAG, 3.0)
+        desk.table._segment_received(KEY, desk.protocol, offer, 3.0)
         assert desk.table.next_deadline(3.0) == 5.0
         desk.listener = desk.table.listen(desk.protocol, 8, 4.0)
         assert desk.decisions.accepted == [offer]
@@ -226,7 +245,7 @@ class TestWithoutListener:
     def test_where_anything_opens_what_follows_is_an_orphan_as_far_as_there_is_room(self) -> None:
         desk = Desk(is_plain=True, listens=False, orphans=OrphanLimits(frames_per_id=1))
         for number in range(3):
-            desk.table._segment_received(_Implicit(), data(number, b"abc"), TAG, 0.0)
+            desk.table._segment_received(KEY, _Implicit(), data(number, b"abc"), 0.0)
         assert desk.table.orphans.total_bytes == 3
         assert desk.table.counters == {"orphan": 1}
 
@@ -286,7 +305,7 @@ class TestPeers:
         desk = Desk()
         desk.receive(open_segment())
         question = Segment(SegmentKind.LIVENESS, ID, payload=b"are you there")
-        assert desk.table._segment_received(desk.protocol, question, TAG, 1.0) is None
+        assert desk.table._segment_received(KEY, desk.protocol, question, 1.0) is None
         assert [(each.to, each.payload) for each in desk.table.strays] == [(TAG, question.payload)]
         assert desk.accept() is None  # it confirms no channel
 
@@ -298,7 +317,7 @@ class TestPeers:
         offer = Segment(SegmentKind.OFFER, ID, payload=bytes(40))
         answered = []
         for now in (1.0, 1.5, 2.0):
-            assert desk.table._segment_received(desk.protocol, offer, TAG, now) is None
+            assert desk.table._segment_received(KEY, desk.protocol, offer, now) is None
             answered.append([stray.payload for stray in desk.table.strays])
             desk.table.strays.clear()
         assert answered == [[b"no"], [], [b"no"]]

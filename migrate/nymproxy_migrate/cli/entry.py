@@ -31,7 +31,7 @@ def run(arguments: list[str] | None = None) -> int:
         return _say(str(error))
     except OSError as error:
         return _say(f"{error.filename or 'system'}: {error.strerror or type(error).__name__}")
-    except Exception as error:  # the last line of defence: never a traceback for the operator
+    except Exception as error:  # whatever is left is reported in one line; --debug shows it all
         return _report(error, debug="--debug" in arguments)
 
 

@@ -29,7 +29,7 @@ async def in_daemon_thread(function: Callable[[], T]) -> T:
     def work() -> None:
         try:
             results.append(function())
-        except BaseException as error:  # raised again by whoever waits
+        except BaseException as error:  # whoever waits raises it, and would wait for ever
             errors.append(error)
         # Nobody waits any more once the deadline has passed and the loop has ended.
         with contextlib.suppress(anyio.RunFinishedError):

@@ -53,7 +53,7 @@ def _answer(function: Callable[[Any], Any], argument: object) -> tuple[bytes, bo
         result = limits.OUT_OF_MEMORY
     except ModuleNotFoundError as error:
         result = limits.Missing(error.name or str(error))
-    except Exception as error:  # of parsers, which have exceptions of their own
+    except Exception as error:  # parsers have their own, and hostile files find others
         _logger.debug("%r of %r fails", function, argument, exc_info=True)
         result = limits.Failure(f"it cannot be judged ({type(error).__name__})")
     finally:
