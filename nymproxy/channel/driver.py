@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,11 @@ logger = logging.getLogger("nymproxy.channel")
 
 ABORT_SECONDS = 5.0
 """How long the message that tells an abort may take to leave, and to be acknowledged."""
+
+LATE_SECONDS = 1.0
+"""A timer that fires so late has slept; and so long is between two looks at a lost gateway."""
+WAKING_SECONDS = 10.0
+"""After a sleep: what came meanwhile is read first."""
 
 
 class UnderWay:
@@ -103,6 +109,8 @@ class ChannelDriver:
         self._work = Signal()
         self._sending: anyio.CancelScope | None = None
         self._has_failed = False
+        self._due_at = math.inf
+        self._outage_seconds = transport.outage_seconds
         self._share = transport.memory.share(peer, self._give_back)
         if machine.traits.pacing is not None:
             machine.traits.pacing.wake = self._pacing_changed
@@ -120,7 +128,8 @@ class ChannelDriver:
             self.writable.set()
         self.state.set()
         self._work.set()
-        self._schedule(self, self.link.next_deadline(now))
+        self._due_at = self.link.next_deadline(now)
+        self._schedule(self, self._due_at)
         self._share.hold(machine.memory_bytes)
         self.transport.memory.settle()
 
@@ -164,8 +173,21 @@ class ChannelDriver:
 
     def tick(self, now: float) -> None:
         """Do what is due by time."""
+        self._note_what_could_not_be_heard(now)
         self.link.tick(now)
         self.changed(now)
+
+    def _note_what_could_not_be_heard(self, now: float) -> None:
+        """Looked at when something is due, and again at most so often while there is no gateway."""
+        outage = self.transport.outage_seconds
+        if not self.transport.is_connected:
+            outage += LATE_SECONDS
+        late = now - self._due_at
+        slept = late + WAKING_SECONDS if late >= LATE_SECONDS else 0.0
+        unheard = max(outage - self._outage_seconds, slept)
+        self._outage_seconds = max(outage, self._outage_seconds)
+        if unheard > 0:
+            self.machine.could_not_hear(unheard)
 
     def _stop_sending(self, now: float) -> None:
         """Take back what the transport has not sent, unless an end in order has to follow it."""

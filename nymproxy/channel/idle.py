@@ -38,6 +38,11 @@ class IdleClock:
         self._last_activity = now
         self._is_answered = False
         self._opened_at: float | None = None
+        self._unheard_seconds = 0.0
+
+    def could_not_hear(self, seconds: float) -> None:
+        """Note that for so long, since the peer's last segment, it could not have been heard."""
+        self._unheard_seconds += seconds
 
     def opened(self, now: float) -> None:
         """Note that the OPEN has arrived. Idempotent."""
@@ -48,6 +53,7 @@ class IdleClock:
         """Note a segment of the peer."""
         self._last_received = self._last_activity = now
         self._is_answered = True
+        self._unheard_seconds = 0.0
         if is_data:
             self._last_data = now
 
@@ -58,7 +64,8 @@ class IdleClock:
     def limits(
         self, *, out_ended_at: float | None, out_ended: bool, in_ended: bool
     ) -> dict[Quiet, float]:
-        """Return when each limit is reached, without further activity.
+        """Return when each limit is reached, without further activity. All but the one for idle
+        channels, which is the end of every wait, stand still while the peer cannot be heard.
 
         Args:
             out_ended_at: since when our end is acknowledged.
@@ -75,16 +82,22 @@ class IdleClock:
         if rules.answer_timeout_seconds is not None and out_ended_at is not None:
             since = max(out_ended_at, self._last_received)
             limits[Quiet.NO_ANSWER] = since + rules.answer_timeout_seconds
-        if rules.connect_timeout_seconds is not None and not self._is_answered:
-            limits[Quiet.UNANSWERED] = self._last_activity + rules.connect_timeout_seconds
-        if rules.opening_timeout_seconds is not None and not (
-            self._is_answered or self._opened_at is None
-        ):
-            overdue = self._opened_at + rules.opening_timeout_seconds
-            limits[Quiet.UNANSWERED] = min(overdue, limits.get(Quiet.UNANSWERED, math.inf))
+        if not self._is_answered:
+            limits[Quiet.UNANSWERED] = self._answered_by()
         if rules.silence_end_seconds is not None:
             limits[Quiet.SILENCE] = self._last_data + rules.silence_end_seconds
+        for quiet in limits:
+            if quiet is not Quiet.IDLE:
+                limits[quiet] += self._unheard_seconds
         return limits
+
+    def _answered_by(self) -> float:
+        rules, by = self._rules, math.inf
+        if rules.connect_timeout_seconds is not None:
+            by = self._last_activity + rules.connect_timeout_seconds
+        if rules.opening_timeout_seconds is not None and self._opened_at is not None:
+            by = min(by, self._opened_at + rules.opening_timeout_seconds)
+        return by
 
     def deadline(
         self, *, out_ended_at: float | None, out_ended: bool, in_ended: bool

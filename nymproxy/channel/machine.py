@@ -201,6 +201,11 @@ class ChannelMachine:
         """Note that the peer has shown to be there: the channel is not idle."""
         self._idle.sent(now)
 
+    def could_not_hear(self, seconds: float) -> None:
+        """Note that for so long the peer's silence said nothing: there was no gateway, or the
+        process stood still."""
+        self._idle.could_not_hear(seconds)
+
     @property
     def memory_bytes(self) -> int:
         """About what it holds: bytes to be read, out of order, and not sent."""

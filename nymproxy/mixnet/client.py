@@ -411,9 +411,10 @@ class MessageClient(MachineShell):
             status = self._link.status
             error = status.error
             if status.state is LinkState.CONNECTED:
-                self._machine.link_changed(None)
+                self._machine.link_changed(None, self._clock())
             else:
                 why, code = ("", None) if error is None else (f": {error}", error.code)
-                self._machine.link_changed(f"{status.state.value} to the gateway{why}", code)
+                trouble = f"{status.state.value} to the gateway{why}"
+                self._machine.link_changed(trouble, self._clock(), code)
             self._changed()
             await self._link.wait_changed()

@@ -143,6 +143,11 @@ class ClientGroup:
         return any(client.is_connected for client in self._clients)
 
     @property
+    def outage_seconds(self) -> float:
+        """Of the client that had the least."""
+        return min(client.outage_seconds for client in self._clients)
+
+    @property
     def is_restored(self) -> bool:
         """True when an earlier process made one of the addresses."""
         return any(client.is_restored for client in self._clients)

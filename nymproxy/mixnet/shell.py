@@ -89,6 +89,11 @@ class MachineShell:
         return self._machine.ended is None
 
     @property
+    def outage_seconds(self) -> float:
+        """How long there has been no gateway, in all."""
+        return self._machine.outages.seconds(self._clock())
+
+    @property
     def is_restored(self) -> bool:
         """True when the address was made by an earlier process."""
         return False

@@ -201,6 +201,11 @@ class MessageTransport(Protocol):
         ...
 
     @property
+    def outage_seconds(self) -> float:
+        """How long there has been no gateway since the start, in all."""
+        ...
+
+    @property
     def is_restored(self) -> bool:
         """True when our address was made by an earlier process: what was sent to that may still
         come."""
@@ -310,6 +315,11 @@ class TransportWrapper:
     def is_connected(self) -> bool:
         """Of the other transport."""
         return self._transport.is_connected
+
+    @property
+    def outage_seconds(self) -> float:
+        """Of the other transport."""
+        return self._transport.outage_seconds
 
     @property
     def is_restored(self) -> bool:

@@ -111,13 +111,13 @@ class PretendedClient:
     def disconnect(self) -> None:
         """Cut the link: nothing leaves, and what comes waits at the gateway."""
         self._mailbox.is_connected = False
-        self.machine.link_changed("reconnecting to the gateway")
+        self.machine.link_changed("reconnecting to the gateway", self._agenda.now)
         self.pump()
 
     def reconnect(self) -> None:
         """Restore the link."""
         self._mailbox.is_connected = True
-        self.machine.link_changed(None)
+        self.machine.link_changed(None, self._agenda.now)
         self.pump()
 
     def use_topology(self, topology: Topology, overlap_seconds: float) -> None:

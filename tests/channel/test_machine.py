@@ -664,6 +664,29 @@ class TestIdle:
         nowhere.pass_time(30)
         assert failure(nowhere) is None
 
+    def test_time_in_which_nothing_could_be_heard_does_not_count_but_for_the_idle_limit(
+        self,
+    ) -> None:
+        waits = opened(connect_timeout_seconds=60.0)
+        waits.machine.could_not_hear(30.0)
+        waits.pass_time(89)
+        assert failure(waits) is None
+        waits.pass_time(2)
+        assert failure(waits) is not None
+        heard = opened(answer_timeout_seconds=60.0)
+        heard.machine.app_finished()
+        heard.pump()
+        heard.acknowledge()
+        heard.machine.could_not_hear(30.0)
+        heard.receive(data(0))
+        heard.pass_time(61)
+        assert heard.read() == b"x"
+        assert is_at_end(heard)
+        idle = negotiated(idle_timeout_seconds=60.0)
+        idle.machine.could_not_hear(1000.0)
+        idle.pass_time(61)
+        assert failure(idle) is not None
+
     def test_any_answer_ends_that_limit(self) -> None:
         bench = opened(connect_timeout_seconds=60.0)
         bench.receive(control(SegmentKind.HELLO))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+import trio.lowlevel
+import trio.testing
 
 from nymproxy.channel import PeerMemory
 from nymproxy.errors import StreamIdleTimeout
@@ -18,7 +20,7 @@ from nymproxy.legacy.session_id import make_session_id
 from nymproxy.legacy.traits import LegacySettings
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
-from nymproxy.testing import MemoryFaults, MemoryNetwork
+from nymproxy.testing import Disconnect, MemoryFaults, MemoryNetwork
 from tests.legacy.scenes import DEFAULT_RATE, accepting, dialed, read_to_end
 from tests.legacy.virtual_time import anyio_backend as anyio_backend
 
@@ -89,6 +91,61 @@ async def test_stale_data_at_a_restarted_server_opens_no_session(network: Memory
         with anyio.move_on_after(300) as waited:
             await acceptor.accept()
         assert waited.cancelled_caught
+
+
+async def test_the_close_timeout_stands_still_while_the_client_has_no_gateway() -> None:
+    """The answer comes 80 s after the request; of these the client could hear it in 30 only."""
+    faults = MemoryFaults(delay_seconds=0.06, disconnects=(Disconnect("client", 20.0, 50.0),))
+    settings = LegacySettings(close_timeout_seconds=60)
+    async with (
+        MemoryNetwork(packet_rate=DEFAULT_RATE, faults=faults) as network,
+        accepting(network) as (address, acceptor),
+        dialed(network, address, settings=settings) as channel,
+    ):
+        await channel.send(b"request")
+        await channel.send_eof()
+        accepted = await acceptor.accept()
+        assert await read_to_end(accepted) == b"request"
+        await anyio.sleep(80)
+        await accepted.send(b"answer")
+        await accepted.send_eof()
+        assert await read_to_end(channel) == b"answer"
+
+
+async def test_the_close_timeout_goes_on_when_there_is_a_gateway_again() -> None:
+    faults = MemoryFaults(delay_seconds=0.06, disconnects=(Disconnect("client", 20.0, 50.0),))
+    settings = LegacySettings(close_timeout_seconds=60)
+    async with (
+        MemoryNetwork(packet_rate=DEFAULT_RATE, faults=faults) as network,
+        accepting(network) as (address, acceptor),
+        dialed(network, address, settings=settings) as channel,
+    ):
+        began_at = anyio.current_time()
+        await channel.send(b"request")
+        await channel.send_eof()
+        await acceptor.accept()
+        with pytest.raises(anyio.BrokenResourceError):
+            await channel.receive()
+        assert 110 <= anyio.current_time() - began_at < 116
+
+
+async def test_the_close_timeout_does_not_count_sleep(network: MemoryNetwork) -> None:
+    """A suspended process: the timer is long over when it goes on, and the answer waits."""
+    settings = LegacySettings(close_timeout_seconds=60)
+    async with (
+        accepting(network) as (address, acceptor),
+        dialed(network, address, settings=settings) as channel,
+    ):
+        await channel.send(b"request")
+        await channel.send_eof()
+        accepted = await acceptor.accept()
+        await anyio.sleep(30)
+        clock = trio.lowlevel.current_clock()
+        assert isinstance(clock, trio.testing.MockClock)
+        clock.jump(100)
+        await accepted.send(b"answer")
+        await accepted.send_eof()
+        assert await read_to_end(channel) == b"answer"
 
 
 async def test_an_idle_session_ends_in_an_error_on_either_side(network: MemoryNetwork) -> None:

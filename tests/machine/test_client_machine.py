@@ -566,12 +566,12 @@ class TestTopology:
         assert bob.payloads() == [b"x"]
 
     def test_the_link_shows_in_the_status(self) -> None:
-        _stage, alice, _bob = pair()
+        stage, alice, _bob = pair()
         assert alice.machine.status.is_ready
-        alice.machine.link_changed("reconnecting")
+        alice.machine.link_changed("reconnecting", stage.now)
         assert alice.machine.status.reason == "reconnecting"
         assert 0.5 < alice.machine.status.fraction < 1
-        alice.machine.link_changed(None)
+        alice.machine.link_changed(None, stage.now)
         assert alice.machine.status.is_ready
 
 

@@ -29,6 +29,7 @@ from nymproxy.mixnet.machine.batches import BatchBuilder
 from nymproxy.mixnet.machine.composer import Composer
 from nymproxy.mixnet.machine.inbox import Inbox, ReadingStall
 from nymproxy.mixnet.machine.live_peers import LivePeers
+from nymproxy.mixnet.machine.outages import Outages
 from nymproxy.mixnet.machine.pacing import make_pacing
 from nymproxy.mixnet.machine.status import READY, ClientCounters, ClientStatus, Tally
 from nymproxy.mixnet.machine.submission import Submission
@@ -101,17 +102,14 @@ class ClientMachine:
         self._pacing = pacing or make_pacing(profile, random_bytes, now)
         self._tags = SenderTags(random_bytes, profile.surbs.maximum_recipients)
         self._composer = Composer(address, maker, reply_keys, profile, random_bytes)
-        topology = maker.topology
-        self._rotation_id = topology.rotation_id
+        self._rotation_id = maker.topology.rotation_id
         self._reply_keys = reply_keys
-        self._outbox = Outbox(
-            profile, topology.rotation_id, self._composer.surb_request, self.memory
-        )
+        self._outbox = Outbox(profile, self._rotation_id, self._composer.surb_request, self.memory)
         self._answers = SurbAnswers(
             self._composer, self._outbox, self._tags, profile.surbs, reply_keys
         )
         self.live_peers = LivePeers(self._outbox.replies, self._answers)
-        """With whom a channel goes on."""
+        self.outages = Outages()
         self._waiting: dict[Submission, None] = {}
         self._stall = ReadingStall()
         self._tally = Tally()
@@ -316,12 +314,13 @@ class ClientMachine:
             self._outbox.rotated(topology.rotation_id, overlap_seconds, now)
             self._answers.rotated(topology.rotation_id, now)
 
-    def link_changed(self, trouble: str | None, blocked_by: str | None = None) -> None:
+    def link_changed(self, trouble: str | None, now: float, blocked_by: str | None = None) -> None:
         """Take note of the gateway link: ``None`` while it works, else what it is doing, and the
         code of the error behind it."""
-        self._link_status = (
-            READY if trouble is None else ClientStatus(0.7, False, False, trouble, blocked_by)
-        )
+        self._now, self._link_status = now, READY
+        if trouble is not None:
+            self._link_status = ClientStatus(0.7, False, False, trouble, blocked_by)
+        self.outages.link_changed(now, is_connected=trouble is None)
 
     # Time, and work for idle moments.
 
