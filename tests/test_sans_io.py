@@ -25,7 +25,8 @@ SHELLS: dict[str, set[str]] = {
     "nymproxy.forward": {"forwarder", "listener", "sockets"},
     "nymproxy.legacy": {
         "admission", "app_connections", "client", "client_pool", "connector", "identities",
-        "pooled_client", "refusing", "roster", "server", "session", "upstream_header",
+        "pooled_client", "refusing", "roster", "server", "session", "upstream_dialer",
+        "upstream_header",
     },
     "nymproxy.localnet": {
         "client_links", "delayer", "directory_server", "gateway_bandwidth", "gateway_clients",

@@ -32,7 +32,7 @@ from nymproxy.errors import (
     UsageError,
 )
 from nymproxy.forward.endpoint import parse_endpoint
-from nymproxy.forward.sockets import CONNECT_SECONDS, connect_upstream
+from nymproxy.forward.sockets import CONNECT_SECONDS
 from nymproxy.legacy.admission import Admission
 from nymproxy.legacy.background import RunningServer, running
 from nymproxy.legacy.connector import FLUSH_SECONDS, server_connector
@@ -40,9 +40,9 @@ from nymproxy.legacy.limits import DEFAULT_LIMITS, SessionLimits
 from nymproxy.legacy.refusing import refuse_all
 from nymproxy.legacy.roster import ClientRoster
 from nymproxy.legacy.session import Session, SessionSnapshot, session_name
-from nymproxy.legacy.session_book import ConnectRate
 from nymproxy.legacy.session_totals import SessionTotals
-from nymproxy.legacy.upstream_header import AllowList, read_header
+from nymproxy.legacy.upstream_dialer import UpstreamDialer
+from nymproxy.legacy.upstream_header import AllowList
 from nymproxy.legacy.wire import WireSettings, check_wire
 
 if TYPE_CHECKING:
@@ -50,15 +50,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, Self
 
-    from anyio.abc import SocketStream
-
     from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.channel import ChannelProtocol
     from nymproxy.channel.acceptor import ChannelAcceptor
-    from nymproxy.channel.channel import Channel
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.forward.endpoint import Endpoint
-    from nymproxy.forward.forwarder import ByteChannel
     from nymproxy.legacy.connector import Connector
     from nymproxy.legacy.roster import RosterChanges
     from nymproxy.legacy.wire import Wire
@@ -105,18 +101,20 @@ class NymProxyServer:
         roster: ClientRoster,
     ) -> None:
         self._client = client
-        self._upstream = upstream
         self._accept = accept
         self._settings = settings
         self._limits = limits
-        self._connect_timeout = connect_timeout
-        self._allowed_upstreams = allowed_upstreams
         self._roster = roster
         self.totals = SessionTotals()
         """What was carried so far."""
         self._numbers = itertools.count(1)
-        self._connect_line = anyio.Lock()
-        self._connect_rate = ConnectRate(limits.connects_per_second)
+        self._dialer = UpstreamDialer(
+            upstream,
+            allowed=allowed_upstreams,
+            timeout=connect_timeout,
+            per_second=limits.connects_per_second,
+            is_restored=client.is_restored,
+        )
         self._log = LimitedLog(logger)
         self._admission = Admission(limits, self._log)
         self._stop = anyio.Event()
@@ -260,7 +258,7 @@ class NymProxyServer:
     def use_limits(self, limits: SessionLimits) -> None:
         """Replace the limits; they count for sessions that come."""
         self._admission.use_limits(limits)
-        self._connect_rate.use_rate(limits.connects_per_second)
+        self._dialer.use_rate(limits.connects_per_second)
 
     def close_session(self, number: int) -> bool:
         """Reset a session, telling its client; False: there is none of this number."""
@@ -335,6 +333,7 @@ class NymProxyServer:
                     else:
                         tasks.start_soon(refuse_all, acceptor, wire, self._accept, self._log)
                 self._roster.started()
+                self._dialer.started()
                 task_status.started()
                 await self._stop.wait()
                 for acceptor in acceptors.values():
@@ -365,7 +364,7 @@ class NymProxyServer:
         logger.debug("Spawned a new session handler: %s", session_name(session.channel))
         try:
             with session.starting:
-                stream, channel = await self._connect(session.channel)
+                stream, channel = await self._dialer.connect(session.channel)
                 try:
                     await session.run(stream, channel)
                 finally:
@@ -392,12 +391,3 @@ class NymProxyServer:
             session.channel.abort(ResetCode.CANCELLED, "a fault in the proxy")
         finally:
             self._admission.remove(session)
-
-    async def _connect(self, channel: Channel) -> tuple[SocketStream, ByteChannel]:
-        upstream = self._upstream
-        rest: ByteChannel = channel
-        if self._allowed_upstreams is not None:
-            upstream, rest = await read_header(channel, upstream, self._allowed_upstreams)
-        async with self._connect_line:  # each waits for its turn, and then no longer than a moment
-            await anyio.sleep_until(self._connect_rate.take(anyio.current_time()))
-        return await connect_upstream(upstream, timeout=self._connect_timeout), rest

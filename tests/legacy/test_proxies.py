@@ -40,6 +40,7 @@ from tests.legacy.proxies import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from nymproxy.address import NodeIdentity
 
 WIRES = pytest.mark.parametrize("wire", ["legacy", "stream"])
 
@@ -498,6 +499,64 @@ async def test_auto_goes_to_streams_and_back_as_servers_are_replaced(
             with anyio.fail_after(3), pytest.raises(anyio.BrokenResourceError):
                 await read_all(app)
         assert [await wire_of(both) for _ in range(2)] == ["legacy", "legacy"]
+
+
+class _RestoredConnector(MemoryConnector):
+    """Connects a server's client whose address an earlier process has made."""
+
+    async def __call__(self, gateway: NodeIdentity | None = None) -> MemoryClient:
+        class Restored(MemoryClient):
+            is_restored = True
+
+        self.clients.append(Restored(self.network.endpoint(self.name)))
+        return self.clients[-1]
+
+
+async def test_what_its_client_gave_up_while_no_server_ran_is_not_carried_out(
+    network: MemoryNetwork,
+) -> None:
+    """Its opening waits at the gateway, and what takes it back; another client still waits."""
+    requests: list[bytes] = []
+
+    async def note(stream: SocketStream) -> None:
+        requests.append(await stream.receive())
+        await stream.send(b"done")
+        await stream.send_eof()
+
+    connector = _RestoredConnector(network, name="server")
+    async with upstream(note) as address:
+        server = await NymProxyServer.create(address, None, connector=connector)
+        patience = {"gives up": 0.3, "waits": 60}
+        async with AsyncExitStack() as stack:
+            clients = {
+                name: await stack.enter_async_context(
+                    NymProxyClient(
+                        server.nym_address(),
+                        listen_port=0,
+                        connector=MemoryConnector(network),
+                        wire="legacy",
+                        connect_timeout=seconds,
+                    )
+                )
+                for name, seconds in patience.items()
+            }
+            apps = {
+                name: await stack.enter_async_context(
+                    await anyio.connect_tcp(*client.local_address)
+                )
+                for name, client in clients.items()
+            }
+            for name, app in apps.items():
+                await app.send(name.encode())
+            with anyio.fail_after(8), pytest.raises(anyio.BrokenResourceError):
+                await read_all(apps["gives up"])
+            await until(lambda: not clients["gives up"].session_count)
+            tasks = await stack.enter_async_context(anyio.create_task_group())
+            await tasks.start(server.run)
+            with anyio.fail_after(8):
+                assert await read_all(apps["waits"]) == b"done"
+            await server.disconnect()
+    assert requests == [b"waits"]
 
 
 async def test_max_sessions_refuses_more(
