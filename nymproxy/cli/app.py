@@ -14,7 +14,8 @@ from nymproxy._standard_streams import discard_output, open_standard_streams
 from nymproxy.cli import arguments as old_arguments
 from nymproxy.cli import local_commands, outcome
 from nymproxy.cli.root import Version, new_app
-from nymproxy.cli.settings import ClientSettings, ServerSettings, takes
+from nymproxy.cli.settings import ClientSettings, ServerSettings
+from nymproxy.cli.taking import Given, takes, takes_process
 
 app = new_app(
     "nymproxy", "TCP connections through the Nym mixnet: the old TcpProxy's commands, and Streams."
@@ -27,7 +28,7 @@ def _root(version: Version = False) -> None:
 
 
 @app.command()
-@takes(ClientSettings)
+@takes(ClientSettings, "client")
 def client(settings: ClientSettings) -> None:
     """Listen on a local port and carry each connection to a proxy server in the mixnet."""
     from nymproxy.cli import client as command
@@ -36,12 +37,43 @@ def client(settings: ClientSettings) -> None:
 
 
 @app.command()
-@takes(ServerSettings)
+@takes(ServerSettings, "server")
 def server(settings: ServerSettings) -> None:
     """Accept connections from the mixnet and carry each to one TCP service."""
     from nymproxy.cli import server as command
 
     command.run(settings)
+
+
+@app.command(name="run")
+@takes_process
+def run_file(
+    config: Path,
+    given: Given,
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks of our own bugs.")] = False,
+) -> None:
+    """Run all clients and servers of a configuration file in one process."""
+    from nymproxy.cli import run as command
+
+    command.run(config, given)
+
+
+@app.command()
+@takes_process
+def check(
+    config: Path,
+    given: Given,
+    json_output: Annotated[
+        bool, typer.Option("--as-json", help="As a JSON object, for programs.")
+    ] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of the file, for editors.")
+    ] = False,
+) -> None:
+    """Check a configuration file, and print what it means and where each value comes from."""
+    from nymproxy.cli import check as command
+
+    command.run(config, given, as_json=json_output, schema=schema)
 
 
 @app.command()

@@ -8,7 +8,8 @@ one thing when they are given again are ours.
 from __future__ import annotations
 
 from nymproxy.cli.old_flags import RENAMED, SHORT
-from nymproxy.cli.settings import ClientSettings, ServerSettings, switches
+from nymproxy.cli.settings import ClientSettings, ServerSettings
+from nymproxy.cli.taking import switches
 from nymproxy.errors import ConfigurationError
 
 _LONG_NAMES = {

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from nymproxy.cli.connection import connection_options, memory_account, traffic_profile
+from nymproxy.cli.keys import without_limits
 from nymproxy.cli.running import run_one
 from nymproxy.legacy import WireSettings
 from nymproxy.legacy.client import NymProxyClient
@@ -14,10 +15,17 @@ from nymproxy.operating.forward import Plan
 if TYPE_CHECKING:
     from nymproxy.cli.settings import ClientSettings
     from nymproxy.legacy.roster import ClientRoster
+    from nymproxy.memory_account import MemoryAccount
 
 
-def plan_of(settings: ClientSettings, name: str) -> Plan:
-    """Return what the settings ask for."""
+def plan_of(settings: ClientSettings, name: str, memory: MemoryAccount) -> Plan:
+    """Return what the settings ask for.
+
+    Args:
+        settings: of the client.
+        name: of the forward.
+        memory: the account of the process.
+    """
 
     async def make(roster: ClientRoster) -> NymProxyClient:
         return NymProxyClient(
@@ -34,28 +42,34 @@ def plan_of(settings: ClientSettings, name: str) -> Plan:
             options=connection_options(settings, os.environ),
             connect_timeout=settings.connect_timeout_seconds,
             settings=WireSettings().with_timeouts(idle=settings.idle_timeout_seconds),
-            memory=memory_account(settings),
+            memory=memory,
             max_connections=settings.max_connections,
             roster=roster,
         )
 
     def describe(client: NymProxyClient) -> dict[str, object]:
         return {
+            "name": name,
             "local_address": str(client.local_endpoint),
             "wire": settings.wire.value,
             "identity_mode": settings.identity_mode.value,
         }
 
+    def adjust(client: NymProxyClient) -> None:
+        client.use_limit(settings.max_connections)
+
     return Plan(
         name=name,
         role="client",
         settings=settings,
+        fixed=without_limits(settings, "client"),
         make=make,
         describe=describe,
+        adjust=adjust,
         address_file=settings.address_file,
     )
 
 
 def run(settings: ClientSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    run_one(plan_of(settings, "client"), settings, settings.env_path)
+    run_one(plan_of(settings, "client", memory_account(settings)), settings, settings.env_path)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy.cli.connection import connection_options, memory_account, traffic_profile
+from nymproxy.cli.keys import without_limits
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy.cli.running import run_one
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy import LegacySettings, WireSettings
+from nymproxy.legacy.limits import SessionLimits
 from nymproxy.legacy.server import NymProxyServer
 from nymproxy.mixnet.storage.key_files import present_key_files
 from nymproxy.operating.forward import Plan
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from nymproxy.cli.settings import ServerSettings
     from nymproxy.legacy.roster import ClientRoster
+    from nymproxy.memory_account import MemoryAccount
 
 logger = logging.getLogger("nymproxy.cli")
 
@@ -90,8 +93,14 @@ def _explain_directory(settings: ServerSettings, directory: Path, home: str | No
         )
 
 
-def plan_of(settings: ServerSettings, name: str) -> Plan:
-    """Return what the settings ask for."""
+def plan_of(settings: ServerSettings, name: str, memory: MemoryAccount) -> Plan:
+    """Return what the settings ask for.
+
+    Args:
+        settings: of the server.
+        name: of the forward.
+        memory: the account of the process.
+    """
 
     async def make(roster: ClientRoster) -> NymProxyServer:
         return await NymProxyServer.create(
@@ -103,7 +112,7 @@ def plan_of(settings: ServerSettings, name: str) -> Plan:
             accept=settings.accept.protocols,
             profile=traffic_profile(settings),
             options=connection_options(settings, os.environ),
-            memory=memory_account(settings),
+            memory=memory,
             settings=WireSettings(
                 legacy=LegacySettings(close_to_legacy_clients=settings.close_to_legacy_clients)
             ).with_timeouts(idle=settings.idle_timeout_seconds),
@@ -115,6 +124,7 @@ def plan_of(settings: ServerSettings, name: str) -> Plan:
 
     def describe(server: NymProxyServer) -> dict[str, object]:
         return {
+            "name": name,
             "address": str(server.nym_address()),
             "addresses": [str(address) for address in server.nym_addresses()],
             "upstream": settings.upstream_tcp_address,
@@ -122,12 +132,23 @@ def plan_of(settings: ServerSettings, name: str) -> Plan:
             "config_dir": str(_directory(settings)),
         }
 
+    def adjust(server: NymProxyServer) -> None:
+        server.use_limits(
+            SessionLimits(
+                sessions=settings.max_sessions,
+                sessions_per_client=settings.max_sessions_per_client,
+                connects_per_second=settings.connect_rate,
+            )
+        )
+
     return Plan(
         name=name,
         role="server",
         settings=settings,
+        fixed=without_limits(settings, "server"),
         make=make,
         describe=describe,
+        adjust=adjust,
         address_file=settings.address_file,
     )
 
@@ -147,4 +168,4 @@ def _prepared_directory(settings: ServerSettings) -> Path:
 
 def run(settings: ServerSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    run_one(plan_of(settings, "server"), settings, settings.env_path)
+    run_one(plan_of(settings, "server", memory_account(settings)), settings, settings.env_path)

@@ -6,22 +6,14 @@ written down once, and one that both commands have is a field of their common ba
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar, get_args, get_type_hints
+from typing import Annotated
 
 import typer
 
 from nymproxy.cli.choices import Accept, IdentityMode, LogLevel, OnOff, Profile, Tls, Wire
 from nymproxy.legacy.limits import DEFAULT_LIMITS, MAX_CONNECTIONS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
-_S = TypeVar("_S")
 
 _LIMITS = "Limits"
 _NETWORK = "Network"
@@ -319,34 +311,3 @@ class ServerSettings(ProxySettings):
             help="New connections to the TCP service in a second; others wait.",
         ),
     ] = DEFAULT_LIMITS.connects_per_second
-
-
-def switches(settings: type[object]) -> Iterator[str]:
-    """Yield the flags of a command that take no value."""
-    for name, hint in get_type_hints(settings, include_extras=True).items():
-        kind, option = get_args(hint)
-        if kind is bool:
-            # Within Annotated, typer takes the first name for the default until it builds the app.
-            named = [each for each in (option.default, *(option.param_decls or ())) if each != ...]
-            yield from named or [f"--{name.replace('_', '-')}"]
-
-
-def takes(settings: type[_S]) -> Callable[[Callable[[_S], None]], Callable[..., None]]:
-    """Make a command of a function: typer sees a parameter for each field of ``settings``."""
-    hints = get_type_hints(settings, include_extras=True)
-    signature = inspect.signature(settings)
-    parameters = [
-        parameter.replace(annotation=hints[name])
-        for name, parameter in signature.parameters.items()
-    ]
-
-    def decorate(function: Callable[[_S], None]) -> Callable[..., None]:
-        @wraps(function)
-        def command(**flags: Any) -> None:  # noqa: ANN401  (typer has checked them)
-            function(settings(**flags))
-
-        # What inspect.signature() gives to typer; the annotations alone would say **flags.
-        vars(command)["__signature__"] = signature.replace(parameters=parameters)
-        return command
-
-    return decorate

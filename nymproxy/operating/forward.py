@@ -66,16 +66,20 @@ class Plan:
         name: for people, and unique in its process.
         role: which end it is.
         settings: everything that it is made from; equal settings make the same forward.
+        fixed: those of them that cannot be changed while it runs.
         make: makes the proxy, whose clients the roster is told of. Called again for each attempt.
         describe: what its ready line says beside the event.
+        adjust: gives a running proxy the settings that are not fixed.
         address_file: where the ready line is while it is ready.
     """
 
     name: str
     role: Role
     settings: object
+    fixed: object
     make: Callable[[ClientRoster], Awaitable[Proxy]]
     describe: Callable[[Any], dict[str, object]]
+    adjust: Callable[[Any], None]
     address_file: Path | None = None
 
 
@@ -88,6 +92,7 @@ class Forward:
         state: what it is doing.
         proxy: made, and not ended.
         error: why the last attempt failed.
+        has_given_up: there will be no other one.
         readiness: what others are told.
         changed: set whenever :attr:`status` may be another one.
         scope: around all that it does.
@@ -97,6 +102,7 @@ class Forward:
     state: State = "starting"
     proxy: Proxy | None = None
     error: NymError | OSError | None = None
+    has_given_up: bool = False
     readiness: Readiness = field(default_factory=Readiness)
     changed: Signal = field(default_factory=Signal)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
@@ -131,15 +137,18 @@ class Forward:
         else:
             self.scope.cancel()
 
-    def failed(self, error: NymError | OSError, pause_seconds: float) -> None:
-        """Take note that an attempt failed, and that there will be another one."""
+    def failed(self, error: NymError | OSError, pause_seconds: float | None = None) -> None:
+        """Take note that an attempt failed, and when there will be another one, if at all."""
         self.error = error
+        self.has_given_up = pause_seconds is None
         logger.warning(
-            "%s %s: %s; trying again in %.0f s",
+            "%s %s: %s; %s",
             self.plan.role,
             self.plan.name,
             error,
-            pause_seconds,
+            "not tried again before the next reload"
+            if pause_seconds is None
+            else f"trying again in {pause_seconds:.0f} s",
             extra=fields(
                 "forward-failed", forward=self.plan.name, reason=getattr(error, "code", "system")
             ),
@@ -147,9 +156,14 @@ class Forward:
         self.changed.set()
 
     @property
+    def is_stopping(self) -> bool:
+        """True once it was told to stop."""
+        return self.state in ("stopping", "ended")
+
+    @property
     def status(self) -> ClientStatus:
         """How far it is from carrying traffic, what it waits for, and what keeps it."""
-        if self.state in ("stopping", "ended"):
+        if self.is_stopping:
             return ClientStatus(0.0, False, self.state == "ended", self.state)
         if self.error is not None and self.proxy is None:
             code = getattr(self.error, "code", "system")

@@ -32,7 +32,7 @@ from nymproxy.operating.service_manager import ServiceManager
 from nymproxy.operating.statistics import log_statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from anyio.abc import TaskGroup, TaskStatus
 
@@ -64,6 +64,7 @@ class Supervisor:
         tries_again: a forward that cannot start for want of a network tries again, as one that was
             lost; without it, that ends the process.
         manager: is told how it goes.
+        reload: returns what the forwards should be now; SIGHUP asks for it.
     """
 
     def __init__(
@@ -73,13 +74,17 @@ class Supervisor:
         grace_seconds: float,
         tries_again: bool = False,
         manager: ServiceManager | None = None,
+        reload: Callable[[], Sequence[Plan]] | None = None,
     ) -> None:
         self.forwards: dict[str, Forward] = {}
         self._plans = plans
         self._grace_seconds = grace_seconds
         self._tries_again = tries_again
         self._manager = manager or ServiceManager()
+        self._reload = reload
+        self._successors: dict[str, Plan] = {}
         self._everything: TaskGroup | None = None
+        self._tasks: TaskGroup | None = None
         self._is_stopping = False
         self._was_ready = False
         for plan in plans:
@@ -94,30 +99,68 @@ class Supervisor:
         async with anyio.create_task_group() as self._everything:
             await self._everything.start(self._receive_signals)
             self._everything.start_soon(self._manager.keep_watchdog_quiet)
-            async with anyio.create_task_group() as forwards:
+            async with anyio.create_task_group() as self._tasks:
                 for plan in self._plans:
-                    self._start(plan, forwards)
+                    self._start(plan)
             self._everything.cancel_scope.cancel()
 
     # Forwards.
 
-    def _start(self, plan: Plan, tasks: TaskGroup) -> None:
+    def _start(self, plan: Plan, *, is_essential: bool = True) -> None:
+        assert self._tasks is not None
         forward = self.forwards[plan.name] = Forward(plan)
-        tasks.start_soon(self._keep, forward)
+        self._tasks.start_soon(self._keep, forward, is_essential)
 
-    async def _keep(self, forward: Forward) -> None:
-        """Run a forward, and tell of it, until it is stopped."""
+    async def _keep(self, forward: Forward, is_essential: bool) -> None:
+        """Run a forward, and tell of it, until it is stopped; then its successor takes over."""
         try:
             with forward.scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._announce, forward)
-                    await self._run_until_stopped(forward)
+                    try:
+                        await self._run_until_stopped(forward)
+                    except* (NymError, OSError) as group:
+                        if is_essential:
+                            raise
+                        # What came by a reload must not end what was there before.
+                        forward.failed(_leaf(group))
+                        await anyio.sleep_forever()
                     tasks.cancel_scope.cancel()
         finally:
             self.forwards.pop(forward.plan.name, None)
             forward.state = "ended"
             if forward.readiness.end():
                 remove_address_file(forward.plan.address_file)
+        successor = self._successors.pop(forward.plan.name, None)
+        if successor is not None and not self._is_stopping:
+            self._start(successor, is_essential=False)
+
+    def apply(self, plans: Sequence[Plan]) -> None:
+        """Make the forwards what they should be; those that stay as they are do not notice.
+
+        What is not wanted any more, or differs in more than its limits, is stopped as the process
+        would be; its successor starts when it has ended.
+        """
+        assert self._tasks is not None
+        self._successors.clear()
+        wanted = {plan.name: plan for plan in plans}
+        for name, forward in list(self.forwards.items()):
+            plan = wanted.pop(name, None)
+            goes_on = not (forward.is_stopping or forward.has_given_up)
+            if plan is not None and plan.fixed == forward.plan.fixed and goes_on:
+                if plan.settings != forward.plan.settings and forward.proxy is not None:
+                    plan.adjust(forward.proxy)
+                forward.plan = plan
+                continue
+            if plan is not None:
+                self._successors[name] = plan
+            if not forward.is_stopping:
+                logger.info("%s %s: stops for a reload", forward.plan.role, name)
+                self._tasks.start_soon(forward.stop, self._grace_seconds)
+        for plan in wanted.values():
+            logger.info("%s %s: starts by a reload", plan.role, plan.name)
+            remove_address_file(plan.address_file)
+            self._start(plan, is_essential=False)
 
     async def _run_until_stopped(self, forward: Forward) -> None:
         backoff = Backoff(first_seconds=2.0, longest_seconds=30.0)
@@ -129,9 +172,8 @@ class Supervisor:
             except* TRANSIENT as group:
                 if not self._tries_again:
                     raise
-                error = _leaf(group)
                 pause = backoff.failed(uniform_fraction(system_random_bytes))
-                forward.failed(error, pause)
+                forward.failed(_leaf(group), pause)
             if forward.error is not None:
                 await anyio.sleep(pause)
 
@@ -142,7 +184,7 @@ class Supervisor:
         while True:
             changed = forward.changed.upcoming()
             status, now = forward.status, anyio.current_time()
-            if forward.state == "stopping":
+            if forward.is_stopping:
                 if readiness.end():
                     remove_address_file(plan.address_file)
                 return
@@ -181,7 +223,7 @@ class Supervisor:
         waiting = [
             f"{forward.plan.role} {forward.plan.name}: {forward.status.reason}"
             for forward in self.forwards.values()
-            if not forward.readiness.is_told
+            if not forward.readiness.is_told and not forward.is_stopping
         ]
         return "; ".join(waiting) or None
 
@@ -211,9 +253,26 @@ class Supervisor:
                 elif number == signal.SIGUSR1:
                     log_statistics(list(self.forwards.values()))
                 elif number == signal.SIGHUP:
-                    logger.info("SIGHUP: without a configuration file there is nothing to reload")
+                    self.reload()
                 else:
                     logger.info("%s means nothing here", number.name)
+
+    def reload(self) -> None:
+        """Ask what the forwards should be, and make them so."""
+        if self._reload is None:
+            logger.info("SIGHUP: without a configuration file there is nothing to reload")
+            return
+        self._manager.reloading()
+        try:
+            self.apply(self._reload())
+        except (NymError, OSError) as error:
+            code = getattr(error, "code", "system")
+            logger.error(
+                "nothing is changed: %s", error, extra=fields("reload-failed", reason=code)
+            )
+        else:
+            logger.info("reloaded", extra=fields("reloaded", forwards=len(self.forwards)))
+        self._manager.ready()
 
     async def _stop(self) -> None:
         assert self._everything is not None
@@ -228,9 +287,9 @@ class Supervisor:
             self._everything.cancel_scope.cancel()
 
 
-def _leaf(group: BaseExceptionGroup[BaseException]) -> NymError:
+def _leaf(group: BaseExceptionGroup[BaseException]) -> NymError | OSError:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    assert isinstance(error, NymError)
+    assert isinstance(error, (NymError, OSError))
     return error

@@ -104,8 +104,11 @@ async def child_process(
     program: Sequence[str] = PYTHON_MODULE,
     ready_timeout_seconds: float = 30.0,
     environment: dict[str, str] | None = None,
+    inherited: Sequence[int] = (),
 ) -> AsyncIterator[Child]:
     """Run ``program arguments...`` for the time of the block, from ready to ended.
+
+    ``inherited`` are further descriptors that it gets, under the same numbers.
 
     Raises:
         ChildFailed: it ended, or printed something else, before it was ready.
@@ -119,6 +122,7 @@ async def child_process(
             stderr=log_file,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
+            pass_fds=inherited,
         )
     try:
         line = b""

@@ -15,7 +15,8 @@ from nymproxy.cli import server as server_command
 from nymproxy.cli.app import app, run
 from nymproxy.cli.choices import Accept, IdentityMode, LogLevel, OnOff, Profile, Tls, Wire
 from nymproxy.cli.old_flags import SHORT
-from nymproxy.cli.settings import ClientSettings, ProxySettings, ServerSettings, switches
+from nymproxy.cli.settings import ClientSettings, ProxySettings, ServerSettings
+from nymproxy.cli.taking import switches
 
 GROUP: Any = typer.main.get_command(app)
 REQUIRED = {"client": ["-s", "x"], "server": ["-u", "x"]}

@@ -36,6 +36,7 @@ class PretendedProxy:
         self.roster = roster
         self.entry = roster.enter()
         self.closed: list[int] = []
+        self.limits: list[int] = []
         self.sessions: dict[int, SessionSnapshot] = {}
         self.drained_for: float | None = None
         self._end = anyio.Event()
@@ -78,7 +79,14 @@ class Made:
     errors: list[Exception] = field(default_factory=list)
     proxies: list[PretendedProxy] = field(default_factory=list)
 
-    def plan(self, name: str = "one", *, address_file: Path | None = None) -> Plan:
+    def plan(
+        self,
+        name: str = "one",
+        *,
+        address_file: Path | None = None,
+        limit: int = 1,
+        version: int = 1,
+    ) -> Plan:
         async def make(roster: ClientRoster) -> PretendedProxy:
             await anyio.lowlevel.checkpoint()
             if self.errors:
@@ -92,9 +100,11 @@ class Made:
         return Plan(
             name=name,
             role="server",
-            settings=name,
+            settings=(name, version, limit),
+            fixed=(name, version),
             make=make,
             describe=describe,
+            adjust=lambda proxy: proxy.limits.append(limit),
             address_file=address_file,
         )
 

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
@@ -20,6 +20,8 @@ from tests.operating.pretended import RECONNECTING, Made, supervised, until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from nymproxy.operating.forward import Plan
 
 __all__ = ["anyio_backend"]
 
@@ -112,6 +114,60 @@ async def test_signals_neither_kill_nor_are_silent(caplog: pytest.LogCaptureFixt
         ):
             os.kill(os.getpid(), number)
             await until(partial(_is_logged, text, caplog))
+
+
+class TestReload:
+    async def test_what_stays_does_not_notice_and_the_rest_comes_and_goes(self) -> None:
+        made, later = Made(), Made()
+        plans = [made.plan("stays"), made.plan("goes"), made.plan("limit"), made.plan("changes")]
+        wanted = [
+            made.plan("stays"),
+            made.plan("limit", limit=7),
+            made.plan("changes", version=2),
+            later.plan("comes"),
+        ]
+        async with supervised(*plans, tries_again=True, reload=lambda: wanted) as supervisor:
+            await until(lambda: len(made.proxies) == 4 and supervisor.why_not_ready is None)
+            by_name = {name: each.proxy for name, each in supervisor.forwards.items()}
+            os.kill(os.getpid(), signal.SIGHUP)
+            await until(lambda: "comes" in supervisor.forwards and len(made.proxies) == 5)
+            await until(lambda: supervisor.why_not_ready is None)
+            now = {name: each.proxy for name, each in supervisor.forwards.items()}
+            assert now.keys() == {"stays", "limit", "changes", "comes"}
+            assert now["stays"] is by_name["stays"]
+            assert now["limit"] is by_name["limit"]
+            assert now["changes"] is not by_name["changes"]
+            adjusted: Any = now["limit"]
+            assert adjusted.limits == [7]
+            gone: Any = by_name["goes"]
+            assert gone.drained_for == 3.0
+
+    async def test_what_cannot_be_read_changes_nothing(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail() -> list[Plan]:
+            raise ConfigurationError("nymproxy.toml: no TOML")
+
+        made = Made()
+        async with supervised(made.plan(), reload=fail) as supervisor:
+            await until(lambda: made.proxies)
+            supervisor.reload()
+            assert "nothing is changed: nymproxy.toml: no TOML" in caplog.text
+            assert supervisor.forwards["one"].proxy is made.proxies[0]
+
+    async def test_a_new_one_that_cannot_work_ends_nothing_and_is_tried_at_the_next(self) -> None:
+        made = Made()
+        broken = Made(errors=[ConfigurationError("the port is taken")])
+        wanted = [made.plan("one"), broken.plan("two")]
+        async with supervised(made.plan("one"), tries_again=True, reload=lambda: wanted) as it:
+            await until(lambda: made.proxies)
+            it.reload()
+            await until(lambda: "two" in it.forwards and it.forwards["two"].has_given_up)
+            assert it.why_not_ready == "server two: the port is taken"
+            it.reload()
+            await until(lambda: it.why_not_ready is None)
+            assert it.forwards["one"].proxy is made.proxies[0]
+            assert broken.proxies
 
 
 def _is_logged(text: str, caplog: pytest.LogCaptureFixture) -> bool:

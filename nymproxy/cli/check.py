@@ -1,0 +1,106 @@
+"""``nymproxy check``: what a configuration file means, and where each value comes from."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nymproxy.address import NymAddress
+from nymproxy.cli.config_file import schema as schema_of
+from nymproxy.cli.configuration import load
+from nymproxy.errors import ConfigurationError, UsageError
+from nymproxy.forward.endpoint import parse_endpoint, parse_listen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from nymproxy.cli.configuration import Configuration, Evaluated
+    from nymproxy.cli.taking import Given
+
+
+def run(path: Path, given: Given, *, as_json: bool, schema: bool) -> None:
+    """Print the evaluated settings, or the schema.
+
+    Raises:
+        ConfigurationError: the file cannot be used.
+    """
+    if schema:
+        typer.echo(json.dumps(schema_of(), indent=2))
+        return
+    configuration = load(path, os.environ, given)
+    check_values(configuration)
+    tables = _tables(configuration)
+    if as_json:
+        typer.echo(json.dumps({"file": str(path), "tables": tables}, indent=2))
+    else:
+        for table in tables:
+            typer.echo(_text(table))
+
+
+def check_values(configuration: Configuration) -> None:
+    """Read what else is only read when a forward starts.
+
+    Raises:
+        ConfigurationError: an address, a place to listen or an upstream is none.
+    """
+    for client in configuration.clients:
+        with _naming(configuration, f"[[client]] {client.name}"):
+            NymAddress.parse(client.settings.server_address)
+            parse_listen(client.settings.listen or "127.0.0.1:8080")
+    for server in configuration.servers:
+        with _naming(configuration, f"[[server]] {server.name}"):
+            parse_endpoint(server.settings.upstream_tcp_address)
+
+
+@contextmanager
+def _naming(configuration: Configuration, place: str) -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        raise ConfigurationError(f"{configuration.path}: {place}: {error}") from error
+
+
+def _tables(configuration: Configuration) -> list[dict[str, Any]]:
+    by_table: dict[str, list[Evaluated]] = {}
+    for each in configuration.process:
+        by_table.setdefault(each.setting.table, []).append(each)
+    tables = [_table(f"[{name}]" if name else "", each) for name, each in by_table.items()]
+    tables.sort(key=lambda table: bool(table["table"]))
+    tables += [_table("[[client]]", each.evaluated, each.name) for each in configuration.clients]
+    tables += [_table("[[server]]", each.evaluated, each.name) for each in configuration.servers]
+    return tables
+
+
+def _table(name: str, settings: Iterable[Evaluated], forward: str | None = None) -> dict[str, Any]:
+    return {
+        "table": name,
+        "name": forward,
+        "settings": {
+            each.setting.key: {"value": _shown(each), "from": each.origin} for each in settings
+        },
+    }
+
+
+def _shown(evaluated: Evaluated) -> Any:  # noqa: ANN401  (fit for JSON)
+    value = evaluated.value
+    if value is not None and evaluated.setting.is_secret:
+        return "(not shown)"
+    if isinstance(value, enum.Enum):
+        return value.value
+    return str(value) if isinstance(value, Path) else value
+
+
+def _text(table: dict[str, Any]) -> str:
+    lines = [table["table"]] if table["table"] else []
+    if table["name"]:
+        lines.append(f'name = "{table["name"]}"')
+    for key, each in table["settings"].items():
+        value = "" if each["value"] is None else json.dumps(each["value"])
+        lines.append(f"{key} = {value}  # {each['from']}" if value else f"# {key}: not set")
+    return "\n".join(lines) + "\n"

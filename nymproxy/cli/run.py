@@ -1,0 +1,89 @@
+"""``nymproxy run``: all forwards of a configuration file, in one process."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy.cli import client, server
+from nymproxy.cli.configuration import load
+from nymproxy.cli.running import say_which_network
+from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
+from nymproxy.operating.logs import LogOptions, set_up_logging
+from nymproxy.operating.supervisor import Supervisor, ignore_stray_signals
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nymproxy.cli.configuration import Configuration
+    from nymproxy.cli.taking import Given
+    from nymproxy.operating.forward import Plan
+
+
+class ConfiguredProcess:
+    """A process that does what a file says, and reads it again when it is told to.
+
+    Args:
+        path: the file.
+        given: what the command line says of the process as a whole.
+    """
+
+    def __init__(self, path: Path, given: Given) -> None:
+        self._path = path
+        self._given = given
+        self.configuration = load(path, os.environ, given)
+        self._memory = MemoryAccount(_memory_limit(self.configuration))
+
+    def plans(self) -> list[Plan]:
+        """Return what the file asked for when it was read last."""
+        configuration, memory = self.configuration, self._memory
+        return [
+            *(client.plan_of(each.settings, each.name, memory) for each in configuration.clients),
+            *(server.plan_of(each.settings, each.name, memory) for each in configuration.servers),
+        ]
+
+    def reload(self) -> list[Plan]:
+        """Read the file again, use what it says of the process, and return its plans.
+
+        Raises:
+            ConfigurationError: it cannot be used; nothing is changed.
+            OSError: the log file cannot be opened.
+        """
+        configuration = load(self._path, os.environ, self._given)
+        limit = MemoryAccount(_memory_limit(configuration)).maximum_bytes
+        set_up_logging(_log_options(configuration), rust_log=os.environ.get("RUST_LOG"))
+        self.configuration, self._memory.maximum_bytes = configuration, limit
+        return self.plans()
+
+
+def _memory_limit(configuration: Configuration) -> int | None:
+    limit = configuration.value("memory_limit_mib")
+    return None if limit is None else max(limit << 20, MINIMUM_BYTES)
+
+
+def _log_options(configuration: Configuration) -> LogOptions:
+    level = configuration.value("log_level")
+    return LogOptions(
+        level=None if level is None else level.value,
+        file=configuration.value("log_file"),
+        as_json=configuration.value("json_logs"),
+        sessions=configuration.value("log_sessions").value == "on",
+    )
+
+
+def run(path: Path, given: Given) -> None:
+    """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
+    ignore_stray_signals()
+    process = ConfiguredProcess(path, given)
+    configuration = process.configuration
+    set_up_logging(_log_options(configuration), rust_log=os.environ.get("RUST_LOG"))
+    supervisor = Supervisor(
+        process.plans(),
+        grace_seconds=configuration.value("grace_period_seconds"),
+        tries_again=True,
+        reload=process.reload,
+    )
+    say_which_network(configuration.value("env_path"))
+    anyio.run(supervisor.run)
