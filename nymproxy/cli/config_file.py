@@ -46,13 +46,13 @@ def process_settings() -> list[Setting]:
 def _type_of(setting: Setting) -> Any:  # noqa: ANN401  (a type)
     """Return the type in the file: paths are text, and nothing is null."""
     kind = next((each for each in get_args(setting.kind) if each is not type(None)), setting.kind)
-    if setting.kind != list[str] and get_args(setting.kind) == (list[str], type(None)):
-        kind = list[str]
     meta = msgspec.Meta(
         description=setting.help,
         ge=setting.minimum,
         le=setting.maximum,
     )
+    if list[str] in (setting.kind, kind):
+        return Annotated[str | list[str], meta]  # one, or several
     return Annotated[str if kind is Path else kind, meta]
 
 

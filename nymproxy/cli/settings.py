@@ -151,7 +151,13 @@ class ClientSettings(ProxySettings):
     """The flags of ``nymproxy client``."""
 
     server_address: Annotated[
-        str, typer.Option("--server-address", "-s", help="Nym address of the proxy server.")
+        list[str],
+        typer.Option(
+            "--server-address",
+            "-s",
+            help="Nym address of the proxy server; give it several times, the best first, and new "
+            "connections go to the first that works.",
+        ),
     ]
     listen_address: Annotated[str, typer.Option(help="Local address to listen on.")] = "127.0.0.1"
     listen_port: Annotated[

@@ -19,6 +19,7 @@ from nymproxy._background_task import BackgroundTask, without_group
 from nymproxy._log_fields import fields
 from nymproxy.address import NymAddress
 from nymproxy.channel.limited_log import LimitedLog
+from nymproxy.channel.servers import Servers
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
 from nymproxy.forward.endpoint import TcpEndpoint, parse_listen, parse_port
@@ -41,7 +42,7 @@ from nymproxy.legacy.wire import Destination, WireSettings, check_choice
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -69,7 +70,8 @@ class NymProxyClient:
     ``with client.in_background() as running: running.local_address``.
 
     Args:
-        server_address: the proxy server's Nym address.
+        server_address: the proxy server's Nym address; or several in the order of preference: a new
+            connection goes to the first that works.
         listen_address: local host name or address; an IPv6 address with or without brackets.
         listen_port: number or text; 0 takes a free port, see :attr:`local_address`.
         close_timeout: seconds without an answer, after the app's end was delivered, until a
@@ -102,7 +104,7 @@ class NymProxyClient:
 
     def __init__(
         self,
-        server_address: NymAddress | str,
+        server_address: NymAddress | str | Sequence[NymAddress | str],
         listen_address: str = "127.0.0.1",
         listen_port: int | str = "8080",
         close_timeout: float = 60,
@@ -124,11 +126,7 @@ class NymProxyClient:
         connector: Connector | None = None,
         roster: ClientRoster | None = None,
     ) -> None:
-        address = (
-            server_address
-            if isinstance(server_address, NymAddress)
-            else NymAddress.parse(server_address)
-        )
+        servers = _servers(server_address)
         self._endpoint = (
             TcpEndpoint(listen_address.strip("[]"), parse_port(listen_port))
             if listen is None
@@ -138,7 +136,7 @@ class NymProxyClient:
         self._connections = AppConnections(max_connections, self._log)
         self._header = None if upstream_header is None else make_header(upstream_header)
         self._roster = ClientRoster() if roster is None else roster
-        self._roster.expect(address)
+        self._roster.expect(*servers.addresses)
         self.totals = SessionTotals()
         """What was carried so far."""
         self._identities = make_identities(
@@ -154,7 +152,7 @@ class NymProxyClient:
                 roster=self._roster,
             ),
             Destination(
-                address,
+                servers,
                 check_choice(wire),
                 (settings or WireSettings()).with_timeouts(
                     close=close_timeout, connect=connect_timeout
@@ -162,7 +160,7 @@ class NymProxyClient:
             ),
             amount=default_client_amount,
         )
-        self._server_address = address
+        self._servers = servers
         self._listener: StreamListener | None = None
         self._grace_seconds = 0.0
         self._is_cutting = False
@@ -191,7 +189,8 @@ class NymProxyClient:
         if self._listener is not None:
             raise UsageError("this proxy client was run before; make another one")
         self._listener = await StreamListener.bind(self._endpoint)
-        logger.info("Connecting to mixnet server at %r", self._server_address)
+        for address in self._servers.addresses:
+            logger.info("Connecting to mixnet server at %r", address)
         try:
             with without_group():
                 await self._serve(self._listener, task_status)
@@ -375,6 +374,11 @@ class NymProxyClient:
             _release(lease)
             return None
         return lease or await self._identities.take()
+
+
+def _servers(given: NymAddress | str | Sequence[NymAddress | str]) -> Servers:
+    several = [given] if isinstance(given, (str, NymAddress)) else given
+    return Servers([NymAddress.parse(each) if isinstance(each, str) else each for each in several])
 
 
 async def _listen(connection: AppConnection, scope: anyio.CancelScope) -> None:

@@ -17,6 +17,7 @@ import anyio.abc
 from nymproxy._background_task import without_group
 from nymproxy._backoff import Backoff
 from nymproxy._signal import Signal
+from nymproxy.channel.failover import open_to_first, watched
 from nymproxy.channel.mux import ChannelMux
 from nymproxy.errors import ConfigurationError, NymError
 from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS, ClientPool
@@ -26,6 +27,8 @@ from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from nymproxy.address import NymAddress
+    from nymproxy.channel import ChannelProtocol
     from nymproxy.channel.channel import Channel
     from nymproxy.legacy.client_pool import PooledClient
     from nymproxy.legacy.wire import Destination
@@ -80,12 +83,18 @@ class Identities(Protocol):
 @asynccontextmanager
 async def _opened(mux: ChannelMux, destination: Destination) -> AsyncIterator[Channel]:
     """Open a channel in the protocol of the moment, and let its end be learned from."""
-    protocol = destination.choose(mux.transport.packet_rate, anyio.current_time())
-    channel = await mux.open(protocol, destination.address)
+    rate = mux.transport.packet_rate
+
+    def protocol_for(server: NymAddress) -> ChannelProtocol:
+        return destination.choose(server, rate, anyio.current_time())
+
+    servers = destination.servers
+    channel, server = await open_to_first(mux, protocol_for, servers)
     try:
-        yield channel
+        async with watched(channel, server, servers):
+            yield channel
     finally:
-        destination.ended(channel, anyio.current_time())
+        destination.ended(server, channel, anyio.current_time())
 
 
 class FreshLease:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nymproxy.address import NymAddress
     from nymproxy.channel import ChannelProtocol
     from nymproxy.channel.channel import Channel
+    from nymproxy.channel.servers import Servers
 
 logger = logging.getLogger("nymproxy.legacy")
 
@@ -117,16 +118,16 @@ class WireSettings:
 
 
 class Destination:
-    """A proxy server, and how to speak with it.
+    """A proxy server, or several, and how to speak with them.
 
     Args:
-        address: the server's.
+        servers: in the order of preference.
         wire: the protocol; ``auto``: what the server has shown to accept.
         settings: of both protocols.
     """
 
-    def __init__(self, address: NymAddress, wire: WireChoice, settings: WireSettings) -> None:
-        self.address = address
+    def __init__(self, servers: Servers, wire: WireChoice, settings: WireSettings) -> None:
+        self.servers = servers
         self._wire = wire
         self._settings = settings
         self._chooser = WireChooser(settings.memory)
@@ -136,28 +137,28 @@ class Destination:
         wires = WIRES if self._wire == "auto" else (self._wire,)
         return [self._settings.protocol(wire, packet_rate) for wire in wires]
 
-    def choose(self, packet_rate: float | None, now: float) -> ChannelProtocol:
-        """Return the protocol of the next session; tell :meth:`ended` of its end."""
+    def choose(self, address: NymAddress, packet_rate: float | None, now: float) -> ChannelProtocol:
+        """Return the protocol of the next session with a server; tell :meth:`ended` of its end."""
         settings, wire = self._settings, self._wire
         if wire == "auto":
-            wire = self._chooser.choose(self.address, now)
-            if not self._chooser.is_proven(self.address):
+            wire = self._chooser.choose(address, now)
+            if not self._chooser.is_proven(address):
                 settings = settings.on_trial()
         return settings.protocol(wire, packet_rate)
 
-    def ended(self, channel: Channel, now: float) -> None:
+    def ended(self, address: NymAddress, channel: Channel, now: float) -> None:
         """Learn from the end of a session: a server that was said to accept streams may not."""
         if self._wire != "auto" or channel.protocol != "stream":
             return
         error = channel.error
         is_refused = isinstance(error, StreamReset) and error.reset_code is ResetCode.NOT_ACCEPTED
         is_silent = isinstance(error, StreamIdleTimeout) and not channel.is_established
-        if (is_refused or is_silent) and not self._chooser.is_proven(self.address):
-            self._chooser.misled(self.address, now)
+        if (is_refused or is_silent) and not self._chooser.is_proven(address):
+            self._chooser.misled(address, now)
             logger.warning(
                 "A stream to %r had no answer of one that accepts streams: the next %g minutes "
                 "sessions take the legacy wire",
-                self.address,
+                address,
                 MISTRUST_SECONDS / 60,
             )
 

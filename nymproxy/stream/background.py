@@ -24,7 +24,7 @@ from nymproxy.errors import ResetCode
 from nymproxy.stream.stream import DEFAULT_RECEIVE_BYTES, MixnetStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import Any, Self
 
@@ -47,7 +47,7 @@ class StreamClient(Protocol):
 
     async def open_stream(
         self,
-        recipient: NymAddress,
+        recipient: NymAddress | Sequence[NymAddress],
         reply_surbs: int | None = None,
         *,
         wait: bool = False,
@@ -115,7 +115,7 @@ class BackgroundClient(_Background):
 
     def open_stream(
         self,
-        recipient: NymAddress,
+        recipient: NymAddress | Sequence[NymAddress],
         reply_surbs: int | None = None,
         *,
         wait: bool = False,

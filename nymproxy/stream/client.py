@@ -22,7 +22,7 @@ from nymproxy.stream.endpoint import StreamEndpoint
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from types import TracebackType
     from typing import Self, Unpack
 
@@ -171,7 +171,7 @@ class MixnetClient:
 
     async def open_stream(
         self,
-        recipient: NymAddress,
+        recipient: NymAddress | Sequence[NymAddress],
         reply_surbs: int | None = None,
         *,
         wait: bool = False,

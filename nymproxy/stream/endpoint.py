@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nymproxy.address import NymAddress
+from nymproxy.channel.failover import open_to_first
 from nymproxy.channel.mux import ChannelMux
+from nymproxy.channel.servers import Servers
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.stream.listener import MixnetListener
 from nymproxy.stream.protocol import StreamProtocol
@@ -13,13 +16,16 @@ from nymproxy.stream.stream import MixnetStream
 from nymproxy.stream.traits import StreamOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
-    from nymproxy.address import NymAddress
     from nymproxy.channel import ChannelProtocol, PeerMemory
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.transport import MessageTransport
+
+_MAX_SERVERS = 64
+"""Lists of recipients of which it is remembered who did not answer."""
 
 
 class StreamEndpoint:
@@ -50,6 +56,7 @@ class StreamEndpoint:
             StreamProtocol(options) if memory is None else StreamProtocol(options, memory)
         )
         self._transport = transport
+        self._servers: dict[tuple[NymAddress, ...], Servers] = {}
         self.mux = ChannelMux(
             transport,
             (self._protocol, *more_protocols),
@@ -81,7 +88,7 @@ class StreamEndpoint:
 
     async def open_stream(
         self,
-        recipient: NymAddress,
+        recipient: NymAddress | Sequence[NymAddress],
         reply_surbs: int | None = None,
         *,
         wait: bool = False,
@@ -90,7 +97,9 @@ class StreamEndpoint:
         """Open a stream.
 
         Args:
-            recipient: where.
+            recipient: where; or several addresses in the order of preference. The first that
+                answers within 10 s (or ``timeout``) is taken, so these have to be of peers that
+                do, as ours; one that did not is passed over for a while.
             reply_surbs: sent with the first message; ``None`` for
                 :attr:`StreamOptions.open_surbs`. Later messages replace what the peer has used.
             wait: wait for a sign of the peer. Off by default, since a Rust acceptor gives none
@@ -100,6 +109,7 @@ class StreamEndpoint:
         Raises:
             UnknownGateway: the recipient's gateway is not in the topology.
             ClientDisconnected: the client has ended.
+            ConfigurationError: an address is given twice, or there is none.
             StreamRefused: nobody accepts there; only with ``wait``.
             StreamReset: the peer aborted; only with ``wait``.
             PhaseTimeout: no sign in time; only with ``wait``.
@@ -108,7 +118,22 @@ class StreamEndpoint:
         if reply_surbs is not None:
             options = replace(protocol.options, open_surbs=reply_surbs)
             protocol = replace(protocol, options=options)
-        return MixnetStream(await self.mux.open(protocol, recipient, wait=wait, timeout=timeout))
+        if isinstance(recipient, NymAddress):
+            channel = await self.mux.open(protocol, recipient, wait=wait, timeout=timeout)
+        else:
+            servers = self._servers_at(tuple(recipient))
+            channel, _ = await open_to_first(
+                self.mux, lambda _: protocol, servers, wait=True, timeout=timeout
+            )
+        return MixnetStream(channel)
+
+    def _servers_at(self, addresses: tuple[NymAddress, ...]) -> Servers:
+        """Return what is known of several servers."""
+        servers = self._servers.pop(addresses, None) or Servers(addresses)
+        self._servers[addresses] = servers
+        if len(self._servers) > _MAX_SERVERS:
+            del self._servers[next(iter(self._servers))]
+        return servers
 
     def listener(self, *, backlog: int = 128) -> MixnetListener:
         """Accept streams; once for each client.

@@ -75,7 +75,7 @@ def test_a_variable_that_is_not_used_is_named_with_the_flag_that_is(
 ) -> None:
     with caplog.at_level(logging.WARNING, "nymproxy.cli"):
         options = connection_options(
-            ClientSettings(server_address="x"), {name: "http://user:secret@h:1", "HOME": "/"}
+            ClientSettings(server_address=["x"]), {name: "http://user:secret@h:1", "HOME": "/"}
         )
     assert options == ConnectionOptions()
     (record,) = caplog.records
@@ -102,7 +102,7 @@ def test_no_other_variable_is_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING, "nymproxy.cli"):
-        options = connection_options(ClientSettings(server_address="x", proxy=proxy), environ)
+        options = connection_options(ClientSettings(server_address=["x"], proxy=proxy), environ)
     assert options.proxy == proxy
     assert [record.getMessage().split()[0] for record in caplog.records] == named
 
@@ -113,4 +113,4 @@ def test_certificates_are_read_or_refused(tmp_path: Path) -> None:
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(ConfigurationError, match="--ca-file"):
-            connection_options(ClientSettings(server_address="x", ca_file=path), {})
+            connection_options(ClientSettings(server_address=["x"], ca_file=path), {})

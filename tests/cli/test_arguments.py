@@ -27,12 +27,22 @@ def test_spellings(given: list[str], expected: list[str]) -> None:
     assert normalise(given) == expected
 
 
+def test_servers_and_gateways_may_be_several() -> None:
+    assert normalise(["client", "-sA", "--server-address=B"]) == [
+        "client",
+        "-s",
+        "A",
+        "--server-address=B",
+    ]
+    assert normalise(["server", "-g", "A", "-g=B"]) == ["server", "-g", "A", "-g", "B"]
+
+
 @pytest.mark.parametrize(
     "given",
     [
-        ["client", "-s", "A", "-s", "B"],
-        ["client", "-s", "A", "--server-address", "B"],
-        ["client", "-sA", "--server-address=B"],
+        ["client", "-e", "A", "-e", "B"],
+        ["client", "-e", "A", "--env-path", "B"],
+        ["client", "-eA", "--env-path=B"],
         ["server", "--json", "-u", "h:1", "--json"],
     ],
 )

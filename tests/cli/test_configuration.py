@@ -124,7 +124,7 @@ def test_the_schema_is_printed_and_knows_each_key(
         ("tls =", "xyz =", "[network]: there is no key 'xyz'; there are ca_file, env"),
         ("grace_period = 5", 'grace_period = "x"', "grace_period: expected `float`"),
         ("[[server]]", "max_connections = 0\n[[server]]", "max_connections: expected `int` >= 1"),
-        (f'"{ADDRESS}"', "3", "[[client]] ssh server: expected `str`"),
+        (f'"{ADDRESS}"', "3", "[[client]] ssh server: expected `str | array`"),
         ('name = "web"', 'name = "ssh"', "2 forwards are called 'ssh'"),
         ('upstream = "unix:/run/web.sock"', "", "[[server]] web: 'upstream' is missing"),
         ('name = "ssh"', 'name = "a b"', "matching regex"),

@@ -25,7 +25,7 @@ UPSTREAM = "127.0.0.1:8000"
 
 # Flag, its short form, a value, and the field that shows it.
 CLIENT_FLAGS = [
-    ("--server-address", "-s", ADDRESS, "server_address", ADDRESS),
+    ("--server-address", "-s", ADDRESS, "server_address", [ADDRESS]),
     ("--listen-address", None, "0.0.0.0", "listen_address", "0.0.0.0"),
     ("--listen-address", None, "[::1]", "listen_address", "[::1]"),
     ("--listen-port", None, "0", "listen_port", 0),
@@ -39,7 +39,7 @@ SERVER_FLAGS = [
     ("--upstream-address", None, UPSTREAM, "upstream_tcp_address", UPSTREAM),
     ("--config-dir", "-c", "/srv/keys", "config_dir", "/srv/keys"),
     ("--env-path", "-e", "../net.env", "env_path", Path("../net.env")),
-    ("--gateway", "-g", GATEWAY, "gateway", GATEWAY),
+    ("--gateway", "-g", GATEWAY, "gateway", [GATEWAY]),
 ]
 Flag = tuple[str, str | None, str, str, object]
 

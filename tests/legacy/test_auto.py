@@ -10,6 +10,7 @@ import pytest
 
 from nymproxy.channel import Capability
 from nymproxy.channel.mux import ChannelMux
+from nymproxy.channel.servers import Servers
 from nymproxy.errors import StreamIdleTimeout
 from nymproxy.legacy.identities import make_identities
 from nymproxy.legacy.wire import Destination, WireSettings
@@ -48,7 +49,7 @@ async def auto(
     """The identities of a proxy client to which a server, or somebody else, has shown something."""
     settings = WireSettings().with_timeouts(connect=60)
     settings.memory["legacy"].remember(to, shown)
-    destination = Destination(to, "auto", settings)
+    destination = Destination(Servers([to]), "auto", settings)
     identities = make_identities(mode, MemoryConnector(network), destination, amount=1)
     async with anyio.create_task_group() as tasks:
         await tasks.start(identities.run)

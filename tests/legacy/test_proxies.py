@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from nymproxy.address import NodeIdentity
+    from nymproxy.legacy.identities import IdentityMode
 
 WIRES = pytest.mark.parametrize("wire", ["legacy", "stream"])
 
@@ -206,6 +207,28 @@ async def test_d14_d17_many_sessions_one_after_the_other_leave_nothing(
                 await app.send_eof()
                 assert await read_all(app) == b"%d" % number
         await until(lambda: not (both.server.session_map() or both.client.session_count))
+
+
+@pytest.mark.parametrize("mode", ["per-connection", "shared"])
+async def test_a_connection_goes_to_the_first_server_that_can_be_reached(
+    network: MemoryNetwork, mode: IdentityMode
+) -> None:
+    async with (
+        upstream(echo) as address,
+        running_server(network, address) as server,
+        NymProxyClient(
+            [some_address(), str(server.nym_address())],
+            listen_port=0,
+            wire="stream",
+            identity_mode=mode,
+            connector=MemoryConnector(network),
+        ) as client,
+        await anyio.connect_tcp(*client.local_address) as app,
+    ):
+        with anyio.fail_after(20):
+            await app.send(b"hello")
+            await app.send_eof()
+            assert await read_all(app) == b"hello"
 
 
 async def test_d25_a_client_that_cannot_be_made_resets_the_connection(
