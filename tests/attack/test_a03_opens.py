@@ -76,8 +76,10 @@ async def ask_anew(both: Proxies) -> None:
             assert await app.receive() == b"hello"
 
 
-@pytest.mark.parametrize("tags", [1, OPENS])
-@pytest.mark.parametrize("surbs", [0, 20])
+@pytest.mark.parametrize(
+    ("anyio_backend", "tags", "surbs"),
+    [("asyncio", 1, 0), ("asyncio", OPENS, 20), ("trio", OPENS, 0), ("trio", 1, 20)],
+)
 async def test_opens_that_say_nothing(
     attack_figures: AttackFigures,
     monkeypatch: pytest.MonkeyPatch,

@@ -135,7 +135,7 @@ def test_settings_of_the_tree(tree: Path) -> None:
         ("database_device", "address"),
         ("database_pipe", "address"),
         ("recursive_view", "address"),
-        ("recursive_view", "doctor"),
+        pytest.param("recursive_view", "doctor", marks=pytest.mark.exhaustive),
     ],
 )
 def test_config_directories(tree: Path, name: str, command: str) -> None:

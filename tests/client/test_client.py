@@ -261,7 +261,7 @@ class TestFaults:
         network.acks = lambda _packet: network.random.choice([0, 1, 1, 1, 1, 2])
         profile = replace(QUICK, maximum_retransmissions=30)
         async with network.client(profile=profile) as alice, network.client(1, profile) as bob:
-            payloads = [os.urandom(5_000) for _ in range(10)]
+            payloads = [os.urandom(5_000) for _ in range(5)]
             deliveries = [await alice.send(bob.address, data, surbs=5) for data in payloads]
             received = [await receive_one(bob) for _ in payloads]
             assert sorted(message.payload for message in received) == sorted(payloads)

@@ -20,7 +20,7 @@ FILES = 200
 # and whole, and in its place.
 POINTS = 1 + 2 + 3 + 2 + 2 * FILES + 2 + 1 + 3 * FILES
 EVERY = f"0:{POINTS + 1}:1"
-ENDS = ("0:50:1", f"{POINTS - 50}:{POINTS + 1}:1")
+ENDS = ("0:25:1", f"{POINTS - 15}:{POINTS + 1}:1")
 
 
 @pytest.fixture
@@ -65,16 +65,16 @@ def walk(place: Path, how: str, *points: str) -> dict[str, int]:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_killed_at_the_first_the_last_and_many_other_points(place: Path) -> None:
-    seen = walk(place, "kill", *ENDS, f"50:{POINTS - 50}:61")
+    seen = walk(place, "kill", *ENDS, f"25:{POINTS - 15}:101")
     assert seen["last"] == POINTS - 1
-    assert seen["points"] >= 110
+    assert seen["points"] >= 50
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("how", ["fill", "resume"])
 def test_a_full_disk_and_resuming(place: Path, how: str) -> None:
-    seen = walk(place, how, f"3:{POINTS}:101", f"{POINTS - 2}:{POINTS + 1}:1")
+    seen = walk(place, how, f"3:{POINTS}:151", f"{POINTS - 2}:{POINTS + 1}:1")
     assert seen["last"] == POINTS - 1
 
 

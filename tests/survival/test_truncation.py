@@ -44,7 +44,7 @@ async def test_the_server_is_told_to_end_during_a_download(tmp_path: Path, wire:
         assert is_complete_or_told(Seen(first + rest.data, rest.end, rest.seconds), length)
 
 
-@wires
+@pytest.mark.parametrize("wire", [pytest.param("legacy", marks=pytest.mark.exhaustive), "stream"])
 async def test_the_upstream_breaks_off(tmp_path: Path, wire: str) -> None:
     async def half_an_answer(upstream: SocketStream) -> None:
         await send_payload(upstream, PARTIAL_BYTES)

@@ -50,7 +50,7 @@ PAIRINGS: dict[str, Callable[[], tuple[ChannelProtocol, ChannelProtocol]]] = {
 
 @pytest.mark.parametrize("pairing", PAIRINGS)
 def test_every_byte_and_both_ends_arrive(pairing: str) -> None:
-    for seed in range(60):
+    for seed in range(30):  # a thousand are exhaustive
         dialer, acceptor = PAIRINGS[pairing]()
         result = simulate(seed, dialer=dialer, acceptor=acceptor)
         for side, peer in (
