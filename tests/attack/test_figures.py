@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.attack.figures import MEBIBYTE, AttackFigures, Phase
+from tests.attack.figures import MEBIBYTE, AttackFigures, Phase, undelayed_time
 from tests.attack.table import FigureCollector
 
 if TYPE_CHECKING:
@@ -47,6 +48,14 @@ def test_each_request_counts_for_the_phase_in_which_it_began() -> None:
     assert figures.ratio(Phase.DURING) == 3.0
     assert figures.recovered_seconds == 3.0
     assert figures.alive == 1
+
+
+def test_waiting_counts_and_waiting_for_a_processor_does_not() -> None:
+    began, by_the_clock = undelayed_time(), time.monotonic()
+    time.sleep(0.05)
+    took = undelayed_time() - began
+    assert 0 < took <= time.monotonic() - by_the_clock
+    assert took > 0.02
 
 
 def test_what_held() -> None:

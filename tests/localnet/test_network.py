@@ -51,7 +51,7 @@ ACK = b"acknowledgement 21 b."
 @asynccontextmanager
 async def network(**settings: Any) -> AsyncIterator[RunningLocalnet]:
     async with Localnet(LocalnetConfig(**{"seed": 1} | settings)) as localnet:
-        with anyio.fail_after(20):
+        with anyio.fail_after(50):
             yield localnet
 
 
