@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-import socket
-import subprocess
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import anyio
-
 from interop.cells import Client, Server
-from nymproxy.errors import PhaseTimeout
-from nymproxy.testing.processes import Child, ChildFailed, child_process, stop_process
+from nymproxy.testing.old_programs import old_client, old_server
+from nymproxy.testing.processes import Child, child_process
 from nymproxy.testing.stage import Stage
 from nymproxy.testing.workloads import Target
 
@@ -22,17 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from anyio.abc import Process, TaskStatus
-
     from interop.programs import RustPrograms
     from nymproxy.localnet.faults import FaultPlan
 
 READY_SECONDS = 60.0
 # An old client keeps an identity, and its traffic, for this long after the app has gone.
 OLD_CLOSE_TIMEOUT_SECONDS = 30
-# The last line that a Rust client logs while it starts.
-_CLIENT_STARTED = re.compile(rb"Starting loop cover traffic stream")
-_SERVER_STARTED = re.compile(rb"Client created: (\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +75,8 @@ class Ends:
     async def server(self, kind: Server, network: Network, upstream: str) -> AsyncIterator[str]:
         """Run a server with a new identity; give its Nym address."""
         if kind is Server.RUST_PROXY:
-            home = self._new_home()
-            async with self._rust_server(network, upstream, home / "rust-server") as server:
+            directory = self._new_home() / "rust-server"
+            async with self._rust_server(network, upstream, directory) as server:
                 yield server.address
             return
         if kind is Server.RUST_ACCEPTOR:
@@ -115,13 +105,10 @@ class Ends:
     async def _rust_server(
         self, network: Network, upstream: str, directory: Path
     ) -> AsyncIterator[RunningServer]:
-        # The old server glues -c to $HOME as text.
-        arguments = ["-u", upstream, "-c", f"/{directory.name}", "-e", network.env_file]
-        program = self.programs.server
-        async with self._published(
-            program, arguments, _SERVER_STARTED, home=directory.parent
-        ) as started:
-            yield RunningServer(started[0], started[1].kill)
+        async with old_server(
+            self.programs.server, network.env_file, upstream, directory
+        ) as server:
+            yield RunningServer(server.address, server.process.kill)
 
     @asynccontextmanager
     async def _our_server(
@@ -140,14 +127,16 @@ class Ends:
     ) -> AsyncIterator[tuple[str, int]]:
         """Run a client of the server ``address``; give where apps connect to."""
         if kind is Client.RUST_PROXY:
-            port = _free_port()
-            arguments = ["-s", address, "-e", network.env_file, "--listen-port", str(port)]
-            arguments += ["--client-pool-reserve", "1"]
-            arguments += ["--close-timeout", str(OLD_CLOSE_TIMEOUT_SECONDS)]
-            async with self._published(
-                self.programs.client, arguments, _CLIENT_STARTED, home=self._new_home()
-            ):
-                yield "127.0.0.1", port
+            flags = (
+                "--client-pool-reserve",
+                "1",
+                "--close-timeout",
+                str(OLD_CLOSE_TIMEOUT_SECONDS),
+            )
+            async with old_client(
+                self.programs.client, network.env_file, address, self._new_home(), flags
+            ) as old:
+                yield old.target.host, old.target.port
             return
         if kind is Client.RUST_DIALER:
             arguments = ["-e", network.env_file, "stream-dialer", address]
@@ -178,62 +167,3 @@ class Ends:
         home = self.directory / f"home-{os.urandom(4).hex()}"  # a new identity each time
         home.mkdir()
         return home
-
-    @asynccontextmanager
-    async def _published(
-        self,
-        program: Path,
-        arguments: Sequence[str],
-        started: re.Pattern[bytes],
-        *,
-        home: Path,
-    ) -> AsyncIterator[tuple[str, Process]]:
-        """Run a published proxy, which only logs; ready when a line matches ``started``.
-
-        Gives the pattern's first group, or nothing, and the process.
-        """
-        process = await anyio.open_process(
-            [str(program), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env={**os.environ, "HOME": str(home), "RUST_LOG": "info"},
-            start_new_session=True,
-        )
-        try:
-            async with anyio.create_task_group() as tasks:
-                with anyio.move_on_after(READY_SECONDS) as scope:
-                    found = await tasks.start(_follow_log, process, home / "log", started)
-                if scope.cancelled_caught:
-                    raise PhaseTimeout(f"{program.name} was not ready in time ({home / 'log'})")
-                yield found, process
-                tasks.cancel_scope.cancel()
-        finally:
-            with anyio.CancelScope(shield=True):
-                # The old server ends on SIGINT only after its sessions; SIGTERM ends it at once.
-                await stop_process(process)
-
-
-async def _follow_log(
-    process: Process, log: Path, started: re.Pattern[bytes], *, task_status: TaskStatus[str]
-) -> None:
-    assert process.stderr is not None
-    seen: bytes | None = b""
-    with log.open("wb") as file:
-        async for data in process.stderr:
-            file.write(data)
-            if seen is None:
-                continue
-            seen += data
-            whole_lines = seen[: seen.rfind(b"\n") + 1]
-            if match := started.search(whole_lines):
-                task_status.started(match[1].decode() if match.groups() else "")
-                seen = None
-    if seen is not None:
-        raise ChildFailed(f"the program ended before it was ready ({log})")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -23,8 +23,9 @@ from nymproxy_migrate.parity.model import (
     Row,
     Side,
     Verdict,
+    title_of,
 )
-from nymproxy_migrate.report.html import heading, headline, render
+from nymproxy_migrate.report.html import headline, render
 from tests.migrate.browser import Browser, find_browser
 from tests.migrate.parity_reports import empty, realistic
 
@@ -123,8 +124,37 @@ class TestPage:
             assert verdict[1:] == one.verdict
             assert not verdict[0].isalnum()
             assert (allowance, note) == (one.allowance, one.note)
-        headings = list(dict.fromkeys(heading(one.group) for one in report.rows))
-        assert [name for name in page.rows[""] if name in headings] == headings
+        differ = [one for one in report.rows if one.verdict in {Verdict.WORSE, Verdict.BETTER}]
+        order = sorted(report.rows, key=lambda one: (one not in differ, one.verdict != "worse"))
+        headings = [title_of(one.group) for one in order]
+        shown = [name for name in page.rows[""] if name in headings]
+        assert set(shown) == set(headings)
+        assert [name for name in page.rows if name][: len(differ)] == [
+            name for name in page.rows if name in {one.name for one in differ}
+        ]
+
+    def test_what_does_not_differ_is_folded(self) -> None:
+        text = render(realistic())
+        folded = text[
+            text.index('<details class="others">') : text.index('aria-labelledby="plots"')
+        ]
+        for one in realistic().rows:
+            is_folded = f'data-name="{one.name}"' in folded
+            assert is_folded == (one.verdict in {Verdict.SAME, Verdict.SKIPPED})
+        assert "Neither side does better" in render(with_rows(row(Verdict.SAME)))
+
+    def test_figures_stand_right_and_red_is_for_what_is_worse(self) -> None:
+        page = Page(render(realistic(worse=False)))
+        counts = [one["class"] for one in page.named("li") if "verdict" in one.get("class", "")]
+        assert counts == ["verdict same", "verdict better", "verdict none", "verdict skipped"]
+        numbers = [one for one in page.named("td") if "number" in one.get("class", "")]
+        assert len(numbers) > 2 * len(realistic().rows)
+        assert "is-worse" not in [one.get("class") for one in page.named("tr")]
+
+    def test_what_is_compared_is_said(self) -> None:
+        compared = {Side.LEGACY: "the old programs: /x and /y", Side.STREAM: "nymproxy"}
+        page = Page(render(dataclasses.replace(realistic(), compared=compared)))
+        assert all(what in page.text for what in compared.values())
 
     def test_values_are_readable(self) -> None:
         rows = (
@@ -164,14 +194,16 @@ class TestPage:
         report = realistic()
         text = Page(render(report)).text
         assert all(name in text and value in text for name, value in report.machine.items())
-        assert "nymproxy-migrate parity --format html" in text
-        assert "--plan FILE" in Page(render(dataclasses.replace(report, against="plan"))).text
+        typed = "nymproxy-migrate parity --quick -o 'a b.html'"
+        assert typed in Page(render(dataclasses.replace(report, command=typed))).text
+        assert "<pre>" not in render(report)
 
     def test_each_plot_has_titles_units_and_its_figures(self) -> None:
         page = Page(render(realistic()))
         ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
         drawings = [one for one in page.named("svg") if one.get("role") == "img"]
-        assert len(drawings) == len(page.named("figure")) == len(page.named("details")) == 5
+        assert len(drawings) == len(page.named("figure")) == 5
+        assert len(page.named("details")) == 6
         for drawing in drawings:
             assert {drawing["aria-labelledby"], drawing["aria-describedby"]} <= ids
         for title in (
@@ -179,8 +211,8 @@ class TestPage:
             "Share of echoes that were back by then (%)",
             "Time since the connection's start (s)",
             "Goodput (kB/s)",
-            "Sphinx packets per KiB of payload",
-            "Wire bytes per payload byte",
+            "Packets per kB of payload",
+            "Bytes on the wire per byte of payload",
         ):
             assert title in page.text
 
@@ -265,7 +297,7 @@ class TestMissingData:
     def test_work_without_payload_is_named(self) -> None:
         idle = PacketsSeries("idle", Side.LEGACY, 12, 3456, 0)
         page = Page(render(dataclasses.replace(empty(), packets=(idle,))))
-        assert "No payload, so no figure here: idle (legacy)." in page.text
+        assert "No payload, so no figure here: Idle (legacy)." in page.text
 
     @given(
         st.lists(st.floats(), max_size=12),

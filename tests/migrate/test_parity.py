@@ -9,7 +9,7 @@ import pytest
 
 from nymproxy.testing.upstream import serve_upstream
 from nymproxy_migrate.parity.compare import compare
-from nymproxy_migrate.parity.measure import Settings, measure
+from nymproxy_migrate.parity.measure import Settings, SideMeasurements, measure
 from nymproxy_migrate.parity.model import Row, Side, Verdict
 from nymproxy_migrate.parity.relay import RelayTotals, relay, unaltered
 from nymproxy_migrate.parity.sides import Sizes
@@ -141,3 +141,19 @@ def foreign(way: Ways, upstream: Upstream) -> Ways:
         return RelayTotals(record.connections, record.ends_of_data, record.resets)
 
     return replace(way, upstream=None, statistics=ask)
+
+
+async def test_what_only_took_longer_is_measured_again(anyio_backend: str) -> None:
+    """A machine may be busy once; what is wrong once is wrong."""
+    told: list[str] = []
+    asked: list[set[str]] = []
+
+    def slower(found: dict[Side, SideMeasurements]) -> set[str]:
+        asked.append(set(found[Side.STREAM].workloads))
+        return {"echo"}
+
+    async with loopback() as ways:
+        await measure(ways, SETTINGS, lambda name, *_: told.append(name), slower)
+    assert [name for name in told if told.count(name) == 4] == ["echo"] * 4
+    assert told[-2:] == ["echo", "echo"]
+    assert len(asked) == 1

@@ -11,9 +11,9 @@ from nymproxy.testing.localnet import Localnet, LocalnetConfig
 from nymproxy.testing.upstream import serve_upstream
 from nymproxy.testing.workloads import Target
 from nymproxy_migrate.parity.compare import compare
-from nymproxy_migrate.parity.measure import MIXED_ECHO, Settings, SideMeasurements
+from nymproxy_migrate.parity.measure import Settings, SideMeasurements
 from nymproxy_migrate.parity.mixed import MIXED, mixed_echo
-from nymproxy_migrate.parity.model import Side, Verdict
+from nymproxy_migrate.parity.model import MIXED_ECHO, Side, Verdict
 from nymproxy_migrate.parity.relay import relay
 from nymproxy_migrate.parity.sides import Sizes, Ways
 from nymproxy_migrate.parity.stage import Stage

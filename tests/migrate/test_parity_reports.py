@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib.resources import files
 from xml.etree import ElementTree
 
@@ -16,13 +17,13 @@ from nymproxy.testing.workloads import WorkloadResult
 from nymproxy_migrate.parity import verdicts
 from nymproxy_migrate.parity.compare import compare
 from nymproxy_migrate.parity.measure import (
-    WORKLOADS,
     Linkability,
     Measured,
     Refusal,
     SideMeasurements,
 )
 from nymproxy_migrate.parity.model import (
+    WORKLOADS,
     GoodputSeries,
     MixDelays,
     PacketsSeries,
@@ -32,6 +33,7 @@ from nymproxy_migrate.parity.model import (
     Verdict,
 )
 from nymproxy_migrate.parity.relay import RelayTotals
+from nymproxy_migrate.parity.run import _slower
 from nymproxy_migrate.parity.verdicts import Allowance
 from nymproxy_migrate.report import junit, parity_json, parity_text
 
@@ -207,8 +209,60 @@ def test_junit_has_one_case_for_each_row() -> None:
 
 def test_text_says_what_is_worse_and_what_was_skipped() -> None:
     text = parity_text.render(report(NASTY))
-    assert "WORSE  at_once.connections: " in text
+    lines = text.splitlines()
+    assert lines[0].startswith("the stream way falls behind: ")
+    worse = lines.index(next(line for line in lines if line.startswith("WORSE")))
+    assert lines[worse + 1].split() == [
+        "Connections",
+        "at",
+        "once:",
+        "connections",
+        "at",
+        "the",
+        "upstream",
+        "1",
+        "2",
+    ]
+    assert lines[worse + 2] == "    1 made"
     assert "skipped x.y: " in text
-    assert text.splitlines()[-1].startswith("the stream way falls behind: ")
     assert parity_text.value_text(True) == "yes"
     assert parity_text.value_text(1234567.5) == "1,234,567.5"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_text_ends_where_the_terminal_does(columns: int) -> None:
+    compared = {Side.LEGACY: "the old programs: " + "/opt/nym " * 20, Side.STREAM: "ours"}
+    found = replace(report(), compared=compared, command="nymproxy-migrate parity --quick")
+    text = parity_text.render(found, columns)
+    assert max(map(len, text.splitlines())) <= columns
+    assert text.startswith("legacy side: the old programs: /opt/nym ")
+    assert text.endswith("again: nymproxy-migrate parity --quick\n")
+    assert "\nsame: First byte " in text
+
+
+def test_figures_of_a_table_stand_below_each_other() -> None:
+    rows = [
+        Row("a.b", "Something with a title that is longer than the column for it is", "a", "ms",
+            1234.5, 9.0, Verdict.WORSE, "30 % or 25 ms"),
+        Row("a.c", "Other", "a", "kB/s", 1, 22222, Verdict.WORSE),
+    ]  # fmt: skip
+    text = parity_text.render(replace(report(), rows=tuple(rows)), 80)
+    ends = {line.index("ms") for line in text.splitlines() if line.endswith("  ms")}
+    ends |= {line.index("kB/s") for line in text.splitlines() if line.endswith("kB/s")}
+    assert len(ends) == 1
+    assert "    allowed: 30 % or 25 ms\n" in text
+
+
+def test_only_times_are_worth_a_second_look() -> None:
+    def seen(**changed: Measured) -> set[str]:
+        stream = side(Side.STREAM)
+        stream.workloads |= changed
+        return _slower({Side.LEGACY: side(Side.LEGACY), Side.STREAM: stream})
+
+    slow = measured()
+    slow = replace(slow, result=replace(slow.result, seconds=60.0))
+    assert seen() == set()
+    assert seen(upload=slow, at_once=slow) == {"upload", "at_once"}
+    assert seen(download=measured(packets=200)) == {"download"}
+    wrong = replace(slow, result=replace(slow.result, ok=False, problem="gone"))
+    assert seen(upload=wrong, at_once=slow) == {"at_once"}

@@ -181,15 +181,15 @@ class TestGoodput:
 
 def test_costs_are_relative_to_the_payload() -> None:
     series = (
-        PacketsSeries("a", Side.LEGACY, 10, 20_000, 10_240),
-        PacketsSeries("a", Side.STREAM, 5, 10_000, 10_240),
+        PacketsSeries("a", Side.LEGACY, 10, 20_000, 10_000),
+        PacketsSeries("a", Side.STREAM, 5, 10_000, 10_000),
         PacketsSeries("idle", Side.STREAM, 5, 10_000, 0),
     )
-    plot = plots.packets_plot("p", "t", "unit", series, plots.packets_per_kib)
-    assert [row.label for row in plot.dot_rows] == ["a"]
+    plot = plots.packets_plot("p", "t", "unit", series, plots.packets_per_kb)
+    assert [row.label for row in plot.dot_rows] == ["A"]
     assert [dot.text for dot in plot.dot_rows[0].dots] == ["1", "0.5"]
     assert [dot.percent for dot in plot.dot_rows[0].dots] == [100, 50]
-    assert "idle (stream)" in plot.summary
+    assert "Idle (stream)" in plot.summary
     assert plot.table.rows[2][2] == "\N{EN DASH}"
-    assert plots.wire_bytes_per_byte(series[0]) == pytest.approx(20_000 / 10_240)
+    assert plots.wire_bytes_per_byte(series[0]) == pytest.approx(2)
     assert re.match("Further left is cheaper", plot.summary)

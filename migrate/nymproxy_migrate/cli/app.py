@@ -348,6 +348,15 @@ def parity(
         Path | None,
         typer.Option("--plan", metavar="FILE", help="Run the commands of a plan on the mixnet."),
     ] = None,
+    old: Annotated[
+        bool, typer.Option("--old", help="Run the old programs themselves on the legacy side.")
+    ] = False,
+    old_client: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="nym-proxy-client; implies --old.")
+    ] = None,
+    old_server: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="nym-proxy-server; implies --old.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Less work, coarser figures.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the payloads.")] = 1,
     form: Annotated[
@@ -360,11 +369,15 @@ def parity(
 ) -> None:
     """Do the same work over the legacy way and the stream way, and compare.
 
-    Without addresses on a mixnet of its own, which needs nothing; with them against servers that
+    Without addresses on a mixnet of its own: nymproxy with the old wire against nymproxy with the
+    new one, or with --old the old programs against nymproxy. With addresses against servers that
     lead to `python -m nymproxy.testing.upstream`. Exit code 1 if the stream way is worse.
     """
     from nymproxy_migrate.cli import parity as body
 
     form_name = "json" if as_json else form.value
-    options = body.Options(legacy, stream, env, profile, quick, seed, form_name, output, plan_file)
+    options = body.Options(
+        *(legacy, stream, env, profile, quick, seed, form_name, output, plan_file),
+        *(old, old_client, old_server),
+    )
     raise typer.Exit(body.parity(options))

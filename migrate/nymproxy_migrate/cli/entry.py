@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
 
@@ -37,13 +38,14 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     from nymproxy_migrate.cli.configured import configure, show_settings
-    from nymproxy_migrate.cli.shared import OUTPUT
+    from nymproxy_migrate.cli.shared import COMMAND, OUTPUT
 
     configured = configure(app, arguments)
     if "show-settings" in configured.given:
         sys.stdout.write(show_settings(app, configured))
         return EXIT_DONE
     token = OUTPUT.set(configured.output())
+    typed = COMMAND.set(shlex.join(["nymproxy-migrate", *arguments]))
     try:
         code = app(
             configured.arguments,
@@ -52,6 +54,7 @@ def _run(arguments: list[str]) -> int:
             default_map=configured.defaults(),
         )
     finally:
+        COMMAND.reset(typed)
         OUTPUT.reset(token)
     return code if isinstance(code, int) else EXIT_DONE
 

@@ -12,7 +12,8 @@ from nymproxy import PROFILES, NymAddress
 from nymproxy.errors import NymError
 from nymproxy.testing.processes import run_until_signal
 from nymproxy_migrate import outputs
-from nymproxy_migrate.cli.shared import OUTPUT
+from nymproxy_migrate.cli.shared import COMMAND, OUTPUT
+from nymproxy_migrate.parity.compared import find_old
 from nymproxy_migrate.parity.measure import Settings
 from nymproxy_migrate.parity.model import Side
 from nymproxy_migrate.parity.planned import commands_of
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.parity.model import ParityReport
 
+OLD_TIMEOUT_SECONDS = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -42,6 +45,14 @@ class Options:
     form: str = "text"
     output: Path | None = None
     plan: Path | None = None
+    old: bool = False
+    old_client: Path | None = None
+    old_server: Path | None = None
+
+    @property
+    def wants_old(self) -> bool:
+        """The old programs are the legacy side."""
+        return self.old or self.old_client is not None or self.old_server is not None
 
 
 def parity(options: Options) -> int:
@@ -57,7 +68,10 @@ def parity(options: Options) -> int:
     commands = [] if options.plan is None else commands_of(options.plan)
     if servers is not None and commands:
         raise Refused("--plan goes without --legacy, --stream and --env: it runs on a localnet")
-    asked = Parity(settings, _say_with_time(), servers, commands)
+    if servers is not None and options.wants_old:
+        raise Refused("--old goes without --legacy, --stream and --env: it runs on a localnet")
+    old = find_old(options.old_client, options.old_server) if options.wants_old else None
+    asked = Parity(settings, _say_with_time(), servers, commands, old, COMMAND.get())
     try:
         report = run_until_signal(partial(run, asked))
     except (NymError, BaseExceptionGroup) as error:
@@ -76,17 +90,19 @@ def _renderer(form: str) -> Callable[[ParityReport], str]:
         from nymproxy_migrate.report import html
 
         return html.render
-    return {
-        "text": parity_text.render,
-        "json": parity_json.render,
-        "junit": junit.render,
-    }[form]
+    if form == "text":
+        return partial(parity_text.render, columns=OUTPUT.get().out.columns)
+    return {"json": parity_json.render, "junit": junit.render}[form]
 
 
 def _settings(options: Options) -> Settings:
     if options.profile is not None and options.profile not in PROFILES:
         raise Refused(f"--profile {options.profile}: profiles are {', '.join(PROFILES)}")
-    return Settings(sizes=QUICK if options.quick else FULL, seed=options.seed)
+    sizes = QUICK if options.quick else FULL
+    if options.wants_old:
+        # What the old way never brings is waited for each time it is asked.
+        return Settings(sizes, options.seed, timeout_seconds=OLD_TIMEOUT_SECONDS)
+    return Settings(sizes, options.seed)
 
 
 def _servers(options: Options) -> Servers | None:

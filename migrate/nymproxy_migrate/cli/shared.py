@@ -40,6 +40,9 @@ class Output:
     err: Style = PLAIN
 
 
+COMMAND: ContextVar[str] = ContextVar("COMMAND", default="")
+"""What was typed, for whoever wants to do the same again."""
+
 OUTPUT: ContextVar[Output] = ContextVar("OUTPUT", default=Output())  # noqa: B039 - it is frozen
 
 

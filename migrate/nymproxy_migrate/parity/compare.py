@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 from nymproxy_migrate.parity import verdicts
 from nymproxy_migrate.parity.measure import (
     ASKED,
-    MIXED_ECHO,
-    WORKLOADS,
     Linkability,
     Measured,
     SideMeasurements,
 )
-from nymproxy_migrate.parity.model import Row, Verdict
+from nymproxy_migrate.parity.model import MIXED_ECHO, WORKLOADS, Row, Verdict
 
 if TYPE_CHECKING:
     from nymproxy_migrate.parity.measure import Refusal
@@ -269,5 +267,5 @@ def _memory(legacy: SideMeasurements, stream: SideMeasurements) -> Iterator[Row]
             note = f"the {role} is no process of this run, or the system does not tell"
             yield _skipped(name, title, "memory", note)
             continue
-        pair = sizes[0] / 2**20, sizes[1] / 2**20
-        yield _figures(name, title, "memory", "MiB", pair, verdicts.MEMORY)
+        pair = sizes[0] / 1e6, sizes[1] / 1e6
+        yield _figures(name, title, "memory", "MB", pair, verdicts.MEMORY)

@@ -14,7 +14,8 @@ import anyio
 from nymproxy import PROFILES, NetworkDetails, NymProxyClient, NymProxyServer
 from nymproxy.testing import workloads
 from nymproxy.testing.workloads import Target
-from nymproxy_migrate.parity.measure import MIXED_ECHO, Measured, one_workload
+from nymproxy_migrate.parity.measure import Measured, one_workload
+from nymproxy_migrate.parity.model import MIXED_ECHO
 
 if TYPE_CHECKING:
     from nymproxy_migrate.parity.measure import Report, Settings

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Verdict(enum.StrEnum):
@@ -18,6 +22,25 @@ class Verdict(enum.StrEnum):
     WORSE = "worse"
     SKIPPED = "skipped"
     """It could not be measured here; the row's note says why."""
+
+
+MIXED_ECHO = "mixed_echo"
+WORKLOADS = {
+    "first_byte": "First byte",
+    "echo": "Echo round trips",
+    MIXED_ECHO: "Echo round trips with mix delays",
+    "download": "Download",
+    "upload": "Upload",
+    "half_close": "Half-close",
+    "greeting": "Server speaks first",
+    "at_once": "Connections at once",
+}
+"""The workloads in their order, with titles for people."""
+
+
+def title_of(group: str) -> str:
+    """Return the name of a workload, or another group of rows, for people."""
+    return WORKLOADS.get(group) or group.replace("_", " ").capitalize()
 
 
 class Side(enum.StrEnum):
@@ -112,6 +135,8 @@ class ParityReport:
         started_at: RFC 3339, UTC.
         seconds: how long it took.
         against: ``localnet``, ``servers`` or ``plan``.
+        compared: what stands on each side, in words.
+        command: what runs it again as it was run; empty where nobody typed it.
         machine: what a reader needs to judge the figures: Python, processors, load.
         rows: in the order in which they are shown.
         echo_round_trips_seconds: by side, in the order of measuring.
@@ -130,6 +155,8 @@ class ParityReport:
     goodput: tuple[GoodputSeries, ...] = ()
     packets: tuple[PacketsSeries, ...] = ()
     mix_delays: MixDelays | None = None
+    compared: Mapping[Side, str] = field(default_factory=dict)
+    command: str = ""
 
     @property
     def worse(self) -> tuple[Row, ...]:

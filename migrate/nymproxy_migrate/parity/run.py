@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from nymproxy import PROFILES, __version__
 from nymproxy_migrate.parity.compare import compare
+from nymproxy_migrate.parity.compared import in_words
 from nymproxy_migrate.parity.linkability import watch
 from nymproxy_migrate.parity.measure import (
-    MIXED_ECHO,
     Linkability,
     Measured,
     Settings,
@@ -23,11 +23,13 @@ from nymproxy_migrate.parity.measure import (
 )
 from nymproxy_migrate.parity.mixed import MIXED, mixed_echo
 from nymproxy_migrate.parity.model import (
+    MIXED_ECHO,
     GoodputSeries,
     MixDelays,
     PacketsSeries,
     ParityReport,
     Side,
+    Verdict,
 )
 from nymproxy_migrate.parity.planned import DEFAULT_FLAGS, flags_of, rows_of
 from nymproxy_migrate.parity.stage import Servers, Stage, localnet_stage, servers_stage
@@ -37,11 +39,16 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from nymproxy.testing.workloads import WorkloadResult
+    from nymproxy_migrate.parity.compared import OldPrograms
     from nymproxy_migrate.parity.planned import PlannedCommand
 
 MIX_LAYERS = 3
+_WANDERING = ("_ms", ".goodput", ".packets_per_kb", ".wire_bytes_per_byte")
+"""How the rows end whose figures wander with the load of the machine."""
 LOCALNET_PROFILE = "bare"
 """No mix delays and no cover: what remains is the work of the proxies, which is to be compared."""
+OLD_PROFILE = "default"
+"""Beside the old programs, whose delays and cover traffic cannot be turned off, ours have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,16 @@ class Parity:
         say: is told what happens, line by line.
         servers: those to compare; ``None`` for a localnet.
         commands: those of a plan, to be run on the localnet.
+        old: the programs of the legacy side; None for ours.
+        command: what was typed.
     """
 
     settings: Settings
     say: Callable[[str], None]
     servers: Servers | None = None
     commands: Sequence[PlannedCommand] = ()
+    old: OldPrograms | None = None
+    command: str = ""
 
     @property
     def against(self) -> str:
@@ -75,15 +86,17 @@ async def run(parity: Parity) -> ParityReport:
         NymError: something could not be started, or the network could not be reached.
     """
     started_at, started = datetime.now(UTC), time.perf_counter()
+    for side, what in in_words(parity.old, are_servers=parity.servers is not None).items():
+        parity.say(f"{side.value} side: {what}")
     async with _stage(parity) as stage:
         linkability = await _linkability(stage, parity.say)
         say_result = partial(_say_result, parity.say)
         mixed: dict[Side, Measured] = {}
-        if parity.servers is None and parity.settings.sizes.mixed_round_trips:
+        if stage.network and stage.old is None and parity.settings.sizes.mixed_round_trips:
             parity.say("starting a pair of each side with the delays of mix nodes")
             mixed = await mixed_echo(stage, parity.settings, say_result)
         parity.say("working through both sides in turns")
-        found = await measure(stage.ways, parity.settings, say_result)
+        found = await measure(stage.ways, parity.settings, say_result, _slower)
         for side, measured in mixed.items():
             found[side].workloads[MIXED_ECHO] = measured
         for side, value in linkability.items():
@@ -104,6 +117,8 @@ async def run(parity: Parity) -> ParityReport:
         goodput=_goodput(found),
         packets=_packets(found),
         mix_delays=MixDelays(MIX_LAYERS, profile.packet_delay_seconds),
+        compared=in_words(parity.old, are_servers=parity.servers is not None),
+        command=parity.command,
     )
 
 
@@ -111,7 +126,8 @@ def _stage(parity: Parity) -> AbstractAsyncContextManager[Stage]:
     if parity.servers is None:
         parity.say("starting a local mixnet, an upstream, and a server and a client of each side")
         flags = flags_of(parity.commands) if parity.commands else DEFAULT_FLAGS
-        return localnet_stage(LOCALNET_PROFILE, flags)
+        profile = LOCALNET_PROFILE if parity.old is None else OLD_PROFILE
+        return localnet_stage(profile, flags, parity.old)
     parity.say("starting a client for each server")
     return servers_stage(parity.servers)
 
@@ -124,6 +140,18 @@ async def _linkability(stage: Stage, say: Callable[[str], None]) -> dict[Side, L
             seen = await watch(post, partial(stage.client_of_post, side), stage.network)
             found[side] = replace(seen, reserve=stage.flags.reserve(side))
     return found
+
+
+def _slower(found: dict[Side, SideMeasurements]) -> set[str]:
+    """Return the workloads that are worse in what a busy machine makes of them only.
+
+    That is their times, and the packets that were sent again because an answer came late.
+    """
+    worse: dict[str, list[bool]] = {}
+    for row in compare(found[Side.LEGACY], found[Side.STREAM]):
+        if row.verdict is Verdict.WORSE:
+            worse.setdefault(row.group, []).append(row.name.endswith(_WANDERING))
+    return {group for group, wandering in worse.items() if all(wandering)}
 
 
 def _say_result(say: Callable[[str], None], name: str, side: Side, result: WorkloadResult) -> None:

@@ -12,8 +12,8 @@ import anyio
 
 from nymproxy import MixnetClient, NetworkDetails
 from nymproxy.testing.counters import NetworkTotals, network_totals, upstream_totals
+from nymproxy.testing.old_programs import old_client, old_server
 from nymproxy.testing.stage import Stage as Processes
-from nymproxy.testing.stage import StagedClient, StagedServer
 from nymproxy.testing.upstream import serve_upstream
 from nymproxy_migrate.parity.model import Side
 from nymproxy_migrate.parity.planned import DEFAULT_FLAGS, Flags
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from nymproxy.testing.upstream import Upstream
     from nymproxy.testing.workloads import Target
+    from nymproxy_migrate.parity.compared import OldPrograms
 
 GRACE_SECONDS = "0.1"
 """For sessions of our own children when they end: nobody waits for what is left of them."""
@@ -47,6 +48,21 @@ class Servers:
     profile: str
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A proxy of either kind.
+
+    Attributes:
+        process_id: of its process.
+        target: where applications connect to, of a client.
+        address: the Nym address, of a server.
+    """
+
+    process_id: int
+    target: Target | None = None
+    address: str = ""
+
+
 @dataclass(slots=True)
 class Stage:
     """Everything that was started, and how to start a client next to it.
@@ -56,6 +72,7 @@ class Stage:
         profile: of all clients.
         folder: for logs and configuration.
         flags: for the commands of each side.
+        old: the programs of the legacy side; None for ours.
         ways: the sides, ready to be measured.
         network: the localnet's counters; ``None`` for other networks.
     """
@@ -64,22 +81,35 @@ class Stage:
     profile: str
     folder: Path
     flags: Flags = DEFAULT_FLAGS
+    old: OldPrograms | None = None
     ways: list[Ways] = field(default_factory=list)
     network: Callable[[], Awaitable[NetworkTotals]] | None = None
 
     @asynccontextmanager
-    async def client(self, name: str, side: Side, address: str) -> AsyncIterator[StagedClient]:
+    async def client(self, name: str, side: Side, address: str) -> AsyncIterator[Started]:
         """Run a proxy client of a side that carries to ``address``."""
-        flags = ("--wire", side.value, *self.flags.clients[side])
+        given = self.flags.clients[side]
+        if self.old is not None and side is Side.LEGACY:
+            home = self.folder / name
+            home.mkdir()
+            async with old_client(self.old.client, self.env_file, address, home, given) as old:
+                yield Started(old.process.pid, old.target)
+            return
+        flags = ("--wire", side.value, *given)
         async with self.processes.client(self.env_file, address, *flags, name=name) as client:
-            yield client
+            yield Started(client.child.process.pid, client.target())
 
     @asynccontextmanager
-    async def server(self, side: Side, upstream: str) -> AsyncIterator[StagedServer]:
-        """Run a proxy server; by default for both wires."""
+    async def server(self, side: Side, upstream: str) -> AsyncIterator[Started]:
+        """Run a proxy server; ours are by default for both wires."""
         flags, name = self.flags.servers[side], f"{side.value}-server"
+        if self.old is not None and side is Side.LEGACY:
+            keys = self.folder / f"{name}.config"
+            async with old_server(self.old.server, self.env_file, upstream, keys) as old:
+                yield Started(old.process.pid, address=old.address)
+            return
         async with self.processes.server(self.env_file, upstream, *flags, name=name) as server:
-            yield server
+            yield Started(server.child.process.pid, address=server.address)
 
     @property
     def processes(self) -> Processes:
@@ -98,16 +128,19 @@ class Stage:
     async def client_of_post(self, side: Side, address: str) -> AsyncIterator[Target]:
         """Run a client of a side towards the listening post."""
         async with self.client(f"{side.value}-post-client", side, address) as client:
-            yield client.target()
+            yield _target_of(client)
 
 
 @asynccontextmanager
-async def localnet_stage(profile: str, flags: Flags = DEFAULT_FLAGS) -> AsyncIterator[Stage]:
+async def localnet_stage(
+    profile: str, flags: Flags = DEFAULT_FLAGS, old: OldPrograms | None = None
+) -> AsyncIterator[Stage]:
     """Start a localnet, an upstream, and a server and a client of each side.
 
     Args:
-        profile: of all of them.
+        profile: of all that are ours.
         flags: of the commands, side by side.
+        old: the programs of the legacy side; None for ours.
 
     Each side has a server process of its own, so that its memory can be told from the other's;
     both accept both wires.
@@ -122,13 +155,18 @@ async def localnet_stage(profile: str, flags: Flags = DEFAULT_FLAGS) -> AsyncIte
         AsyncExitStack() as stack,
     ):
         counters = _counters(http, localnet.counters_url)
-        stage = Stage(Path(localnet.env_file), profile, folder, flags, network=counters)
+        stage = Stage(Path(localnet.env_file), profile, folder, flags, old, network=counters)
         pairs: dict[Side, Ways] = {}
         # The relays' task groups last longer than the one that starts the processes.
         gates = {side: await stack.enter_async_context(relay(upstream.http)) for side in Side}
+        if old is not None:
+            # Their logs are followed by task groups, which end where they have begun.
+            gate = gates[Side.LEGACY]
+            await _start_pair(stage, stack, Side.LEGACY, gate, upstream, pairs)
         async with anyio.create_task_group() as tasks:
             for side, gate in gates.items():
-                tasks.start_soon(_start_pair, stage, stack, side, gate, upstream, pairs)
+                if side not in pairs:
+                    tasks.start_soon(_start_pair, stage, stack, side, gate, upstream, pairs)
         stage.ways = [pairs[side] for side in Side]
         yield stage
 
@@ -147,12 +185,12 @@ async def _start_pair(
     )
     pairs[side] = Ways(
         side,
-        client.target(),
+        _target_of(client),
         gate,
         upstream.http,
         upstream.greeter,
         stage.network,
-        processes={"client": client.child.process.pid, "server": server.child.process.pid},
+        processes={"client": client.process_id, "server": server.process_id},
     )
 
 
@@ -173,8 +211,8 @@ async def servers_stage(servers: Servers) -> AsyncIterator[Stage]:
             client = await stack.enter_async_context(
                 stage.client(f"{side.value}-client", side, servers.addresses[side])
             )
-            processes = {"client": client.child.process.pid}
-            target = client.target()
+            processes = {"client": client.process_id}
+            target = _target_of(client)
             pairs[side] = Ways(
                 side, target, statistics=_statistics(http, target), processes=processes
             )
@@ -184,6 +222,11 @@ async def servers_stage(servers: Servers) -> AsyncIterator[Stage]:
                 tasks.start_soon(start, side)
         stage.ways = [pairs[side] for side in Side]
         yield stage
+
+
+def _target_of(client: Started) -> Target:
+    assert client.target is not None
+    return client.target
 
 
 @asynccontextmanager

@@ -68,8 +68,8 @@ PACKETS = Allowance(0.25)
 FEW_PACKETS = Allowance(0.25, 0.5)
 """As ``PACKETS``, for exchanges of so few bytes that single packets show."""
 
-MEMORY = Allowance(0.3, 16, "MiB")
-"""The interpreter with its libraries is the most of it; buffers of a few MiB come and go."""
+MEMORY = Allowance(0.3, 16, "MB")
+"""The interpreter with its libraries is the most of it; buffers of a few MB come and go."""
 
 
 def identities(reserve: int) -> Allowance:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nymproxy_migrate.parity.model import Verdict
+from nymproxy_migrate.parity.model import Verdict, title_of
 from nymproxy_migrate.report.figures import figure
 from nymproxy_migrate.report.plots import all_plots
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jinja2 import Template
 
     from nymproxy_migrate.parity.model import ParityReport, Row
@@ -24,17 +26,12 @@ _SYMBOLS = {
     Verdict.WORSE: "▼",
     Verdict.SKIPPED: "○",
 }
-_RERUN = {
-    "localnet": "nymproxy-migrate parity --format html > parity.html",
-    "servers": "nymproxy-migrate parity --legacy ADDRESS --stream ADDRESS --env FILE"
-    " --format html > parity.html",
-    "plan": "nymproxy-migrate parity --plan FILE --format html > parity.html",
-}
 _AGAINST = {
     "localnet": "the embedded local mixnet",
     "servers": "running servers",
     "plan": "the commands of a plan",
 }
+_DIFFERING = (Verdict.WORSE, Verdict.BETTER)
 _MOST_NAMED = 5
 
 
@@ -55,12 +52,13 @@ def render(report: ParityReport) -> str:
         headline=headline(report),
         outcome="worse" if report.worse else "fine" if _compared(report) else "nothing",
         counts=_counts(report),
-        groups=_groups(report),
+        differing=_groups(each for each in report.rows if each.verdict in _DIFFERING),
+        others=_groups(each for each in report.rows if each.verdict not in _DIFFERING),
         plots=all_plots(report),
         seconds=figure(report.seconds),
         mean_delay=figure(1000 * report.mix_delays.mean_seconds) if report.mix_delays else "",
         against=_AGAINST.get(report.against, report.against),
-        rerun=_RERUN.get(report.against, _RERUN["localnet"]),
+        rerun=report.command,
     )
 
 
@@ -116,18 +114,14 @@ def _counts(report: ParityReport) -> list[tuple[Verdict, str, int]]:
     ]
 
 
-def heading(group: str) -> str:
-    """Return the name of a group for people: ``at_once`` is "At once"."""
-    return group.replace("_", " ").capitalize()
-
-
-def _groups(report: ParityReport) -> dict[str, list[_ShownRow]]:
+def _groups(rows: Iterable[Row]) -> dict[str, list[_ShownRow]]:
+    """Return rows below the names of their groups, those with something worse first."""
     groups: dict[str, list[_ShownRow]] = {}
-    for row in report.rows:
+    for row in sorted(rows, key=lambda each: each.verdict is not Verdict.WORSE):
         shown = _ShownRow(
             row, _value(row.legacy, row), _value(row.stream, row), _SYMBOLS[row.verdict]
         )
-        groups.setdefault(heading(row.group), []).append(shown)
+        groups.setdefault(title_of(row.group), []).append(shown)
     return groups
 
 

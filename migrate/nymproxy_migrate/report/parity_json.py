@@ -20,6 +20,8 @@ def render(report: ParityReport) -> str:
         "started_at": report.started_at,
         "seconds": report.seconds,
         "against": report.against,
+        "compared": dict(report.compared),
+        "command": report.command,
         "machine": report.machine,
         "worse": [row.name for row in report.worse],
         "rows": [asdict(row) for row in report.rows],

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate.parity.model import Side
+from nymproxy_migrate.parity.model import Side, title_of
 from nymproxy_migrate.report import axes, erlang
 from nymproxy_migrate.report.figures import NO_VALUE, figure
 
@@ -65,11 +65,19 @@ class DotRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The figures of a plot, for who cannot or would rather not look at it."""
+    """The figures of a plot, for who cannot or would rather not look at it.
+
+    Attributes:
+        caption: what it is about.
+        head: titles of its columns.
+        rows: their cells.
+        words: how many columns, from the left, hold no figures.
+    """
 
     caption: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    words: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +124,15 @@ def all_plots(report: ParityReport) -> tuple[Plot, ...]:
         *(goodput if names else (goodput_plot("goodput-1", "", ()),)),
         packets_plot(
             "packets",
-            "Packets for each KiB of payload",
-            "Sphinx packets per KiB of payload",
+            "Packets per kB",
+            "Packets per kB of payload",
             report.packets,
-            packets_per_kib,
+            packets_per_kb,
         ),
         packets_plot(
             "wire-bytes",
-            "Wire bytes for each byte of payload",
-            "Wire bytes per payload byte",
+            "Bytes on the wire per byte",
+            "Bytes on the wire per byte of payload",
             report.packets,
             wire_bytes_per_byte,
         ),
@@ -224,7 +232,7 @@ def goodput_plot(key: str, name: str, series: Sequence[GoodputSeries]) -> Plot:
     missing = [side for side in Side if side not in {one.side for one in usable}]
     if totals and missing:
         said += f" Nothing was measured on this side: {', '.join(missing)}."
-    title = f"Goodput over time: {name}" if name else "Goodput over time"
+    title = f"{title_of(name)}: goodput over time" if name else "Goodput over time"
     return Plot(key, title, said, x, y, curves, (), _goodput_table(name, rates))
 
 
@@ -264,7 +272,7 @@ def _goodput_table(
     rows = tuple(
         (one.side, figure(end), figure(rate)) for one, found in rates for end, rate in found
     )
-    caption = f"Goodput of {name} by interval" if name else "Goodput by interval"
+    caption = f"{title_of(name)}: goodput by interval" if name else "Goodput by interval"
     return Table(caption, ("Side", "Interval's end (s)", "Goodput (kB/s)"), rows)
 
 
@@ -285,11 +293,11 @@ def packets_plot(
             for one, ratio in measured
             if one.name == name
         )
-        rows.append(DotRow(name, dots))
-    head = ("Workload", "Side", axis_title, "Packets", "Wire bytes", "Payload bytes")
+        rows.append(DotRow(title_of(name), dots))
+    head = ("Workload", "Side", axis_title, "Packets", "Bytes on the wire", "Bytes of payload")
     cells = tuple(
         (
-            one.name,
+            title_of(one.name),
             one.side,
             figure(value(one)),
             f"{one.packets:,}",
@@ -299,15 +307,15 @@ def packets_plot(
         for one in series
     )
     said = "Further left is cheaper." if rows else "No packets were counted."
-    idle = [f"{one.name} ({one.side})" for one in series if value(one) is None]
+    idle = [f"{title_of(one.name)} ({one.side})" for one in series if value(one) is None]
     if idle:
         said += f" No payload, so no figure here: {', '.join(idle)}."
-    return Plot(key, title, said, x, None, (), tuple(rows), Table(title, head, cells))
+    return Plot(key, title, said, x, None, (), tuple(rows), Table(title, head, cells, 2))
 
 
-def packets_per_kib(series: PacketsSeries) -> float | None:
-    """Return how many packets 1024 bytes of payload took; ``None`` without payload."""
-    return 1024 * series.packets / series.payload_bytes if series.payload_bytes > 0 else None
+def packets_per_kb(series: PacketsSeries) -> float | None:
+    """Return how many packets 1000 bytes of payload took; ``None`` without payload."""
+    return 1000 * series.packets / series.payload_bytes if series.payload_bytes > 0 else None
 
 
 def wire_bytes_per_byte(series: PacketsSeries) -> float | None:
