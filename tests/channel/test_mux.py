@@ -112,9 +112,17 @@ class TestOpening:
 
     async def test_cancelling_takes_the_channel_back(self) -> None:
         async with async_pair(MemoryFaults(delay_seconds=0.05)) as pair:
-            with anyio.move_on_after(0.02):
+
+            async def dial() -> None:
                 await pair.dialing.open(pair.protocol, pair.acceptor.address, wait=True)
-            with anyio.fail_after(5):  # it stays until the peer's gateway has its RESET
+
+            with anyio.fail_after(20):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(dial)
+                    while not pair.network.messages():  # noqa: ASYNC110
+                        await anyio.sleep(0.001)
+                    tasks.cancel_scope.cancel()
+            with anyio.fail_after(20):  # it stays until the peer's gateway has its RESET
                 while pair.dialing.channels or pair.accepting.channels:  # noqa: ASYNC110
                     await anyio.sleep(0.01)
             senders = [message.sender for message in pair.network.messages()]

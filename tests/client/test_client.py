@@ -394,7 +394,8 @@ class TestWindow:
         profile = replace(QUICK, window=window, ack_wait_addition_seconds=5.0)
         async with network.client(profile=profile) as alice:
             await alice.send(alice.address, os.urandom(50_000))
-            await anyio.sleep(0.1)
+            await until(lambda: alice.counters.packets_sent >= 4)
+            await anyio.sleep(0.05)
             assert alice.counters.packets_sent == 4
 
     async def test_batches_are_written_together(self) -> None:
@@ -498,7 +499,7 @@ class TestEnd:
         network = PaperNetwork()
         async with network.client() as alice:
             await alice.send(alice.address, b"first")
-            await anyio.sleep(0.1)
+            await until(lambda: alice.counters.messages_received == 1)
             await alice.aclose()
             assert [message.payload async for message in alice.receive()] == [b"first"]
 

@@ -61,7 +61,7 @@ async def upstream(handler: Callable[[SocketStream], Awaitable[None]]) -> AsyncI
         tasks.cancel_scope.cancel()
 
 
-async def until(is_so: Callable[[], object], *, seconds: float = 5) -> None:
+async def until(is_so: Callable[[], object], *, seconds: float = 20) -> None:
     """Wait for something that has no event of its own."""
     with anyio.fail_after(seconds):
         while not is_so():  # noqa: ASYNC110
