@@ -165,7 +165,7 @@ class Bench:
 
         def prepare() -> Callable[[], object]:
             while builder.wants_headers:
-                builder.prepare_one()
+                builder.prepare_some()
             fragment = next(fragments)
             return lambda: self.seal(builder.build(fragment).packet)
 

@@ -25,6 +25,7 @@ from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import PacketSize, build_header, build_packet
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import AsyncIterator
 
     from nymproxy.mixnet.directory import Topology
@@ -47,11 +48,11 @@ class _End:
         self.received = 0
         self.changed = anyio.Event()
 
-    async def count(self) -> None:
-        async with self.link.pushed as pushed:
-            async for _ in pushed:
-                self.received += 1
-                self.changed.set()
+    async def take(self, pushed: deque[bytes]) -> None:
+        """Count what comes."""
+        self.received += len(pushed)
+        pushed.clear()
+        self.changed.set()
 
     async def wait_for(self, count: int) -> None:
         while self.received < count:
@@ -63,8 +64,7 @@ class _End:
 async def _connected(end: _End) -> AsyncIterator[_End]:
     await end.link.connect()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(end.link.run)
-        tasks.start_soon(end.count)
+        tasks.start_soon(end.link.run, end.take)
         yield end
         await end.link.aclose()
         tasks.cancel_scope.cancel()

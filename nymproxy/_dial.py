@@ -7,10 +7,10 @@ import logging
 import ssl
 from typing import TYPE_CHECKING
 
-import anyio
 import anyio.to_thread
 from anyio.streams.tls import TLSStream
 
+from nymproxy._tcp_stream import TcpStream
 from nymproxy.connection_options import ConnectionOptions, ProxyUrl
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def dial(host: str, port: int, options: ConnectionOptions) -> ByteStream:
         ProxyFailed: the proxy does not, or does not connect.
     """
     if options.proxy is None:
-        return await anyio.connect_tcp(host, port)
+        return await TcpStream.connect(host, port)
     return await _dial_through(ProxyUrl.parse(options.proxy), host, port)
 
 

@@ -19,6 +19,7 @@ BASE = {
     "nymproxy.connection_options",
     "nymproxy.errors",
     "nymproxy.memory_account",
+    "nymproxy._alarm",
     "nymproxy._atomic_write",
     "nymproxy._background_task",
     "nymproxy._backoff",
@@ -36,6 +37,7 @@ BASE = {
     "nymproxy._signal",
     "nymproxy._standard_streams",
     "nymproxy._strict_json",
+    "nymproxy._tcp_stream",
     "nymproxy._timers",
 }
 SEAM = {"nymproxy.mixnet.transport", "nymproxy.mixnet.randomness"}

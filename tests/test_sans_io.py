@@ -20,7 +20,10 @@ IO_MODULES = (
 # The shells of each room: the modules that wait, or read and write files. A room's `__init__`
 # re-exports only what is no shell, so nobody pays for I/O who imports a codec.
 SHELLS: dict[str, set[str]] = {
-    "nymproxy": {"_background_task", "_dial", "_file_lock", "_httpcore_backend", "_signal"},
+    "nymproxy": {
+        "_alarm", "_background_task", "_dial", "_file_lock", "_httpcore_backend", "_signal",
+        "_tcp_stream",
+    },
     "nymproxy.channel": {"acceptor", "channel", "driver", "drivers", "mux", "strays"},
     "nymproxy.forward": {"forwarder", "listener", "sockets"},
     "nymproxy.legacy": {

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 import anyio
 import anyio.lowlevel
 
+from nymproxy._alarm import Alarm
 from nymproxy._background_task import leave_group
 from nymproxy._signal import Signal
 from nymproxy.connection_options import DEFAULT_OPTIONS
@@ -41,6 +43,7 @@ from nymproxy.mixnet.watching import Unwatched
 
 if TYPE_CHECKING:
     import os
+    from collections import deque
     from collections.abc import Awaitable, Callable, Collection
     from types import TracebackType
 
@@ -108,11 +111,8 @@ class MessageClient(MachineShell):
         self._is_started = False
         self._supervisor: TaskGroup | None = None
         self._tasks: anyio.CancelScope | None = None
-        self._pushed = link.pushed
-        self._departs_at = float("-inf")  # until when the sending task sleeps; not, if in the past
-        self._ticks_at = float("-inf")
-        self._may_depart = Signal()
-        self._may_tick = Signal()
+        self._departure = Alarm(environment.clock)
+        self._deadline = Alarm(environment.clock)
         self._chores_wait = Signal()
 
     @classmethod
@@ -234,7 +234,6 @@ class MessageClient(MachineShell):
                 await self._storage.close()
             if self._tasks is not None:
                 self._tasks.cancel()
-            self._pushed.close()
         await anyio.lowlevel.checkpoint()
 
     # Running.
@@ -270,7 +269,6 @@ class MessageClient(MachineShell):
                 if self._is_closed:
                     return
                 for task in (
-                    self._receive,
                     self._keep_time,
                     self._do_chores,
                     self._keeper.run,
@@ -279,7 +277,7 @@ class MessageClient(MachineShell):
                 ):
                     tasks.start_soon(task)
                 tasks.start_soon(self._until_disconnected, self._send_packets)
-                await self._until_disconnected(self._link.run)
+                await self._until_disconnected(partial(self._link.run, self._take_pushed))
                 tasks.cancel_scope.cancel()
         finally:
             self._end(None)
@@ -304,10 +302,8 @@ class MessageClient(MachineShell):
     def _changed(self) -> None:
         super()._changed()
         machine = self._machine
-        if machine.next_departure() < self._departs_at:
-            self._may_depart.set()
-        if machine.next_deadline() < self._ticks_at:
-            self._may_tick.set()
+        self._departure.wake_before(machine.next_departure())
+        self._deadline.wake_before(machine.next_deadline())
         if machine.has_chores:
             self._chores_wait.set()
         if self._is_started or machine.ended is not None:
@@ -319,42 +315,29 @@ class MessageClient(MachineShell):
         """Write packets when they are due; it is the only task that does."""
         machine = self._machine
         while True:
-            await self._until_departure()
+            if machine.next_departure() <= self._clock():
+                await anyio.lowlevel.checkpoint()  # no wait: others run all the same
+            while (departs_at := machine.next_departure()) > self._clock():
+                await self._departure.wait_until(departs_at)
             batch = machine.next_batch(self._clock())
             if batch.packets:
                 await self._link.send(batch.packets)
-            else:
-                await anyio.lowlevel.checkpoint()
             machine.batch_left(batch, self._clock())
             self._changed()
 
-    async def _until_departure(self) -> None:
-        while (departs_at := self._machine.next_departure()) > self._clock():
-            self._departs_at = departs_at
-            with anyio.move_on_after(departs_at - self._clock()):
-                await self._may_depart.wait()
-        self._departs_at = float("-inf")
-
-    async def _receive(self) -> None:
-        """Hand what is pushed to the machine until the link ends."""
-        with self._pushed:
-            async for pushed in self._pushed:
-                await self._take(pushed)
-                for _ in range(_READ_AT_ONCE):
-                    try:
-                        pushed = self._pushed.receive_nowait()
-                    except (anyio.WouldBlock, anyio.EndOfStream):
-                        break
-                    await self._take(pushed)
-                self._changed()
-
-    async def _take(self, pushed: bytes) -> None:
+    async def _take_pushed(self, pushed: deque[bytes]) -> None:
+        """Hand what was pushed to the machine."""
         machine = self._machine
-        machine.frame_arrived(pushed, self._clock())
-        if len(machine.inbox):
-            self._arrived.set()
-        if not machine.may_read:
-            await self._until_readable()
+        taken = 0
+        while pushed:
+            if not machine.may_read:
+                await self._until_readable()
+            machine.frame_arrived(pushed.popleft(), self._clock())
+            taken += 1
+            if taken % _READ_AT_ONCE == 0:
+                self._changed()
+                await anyio.lowlevel.checkpoint()
+        self._changed()
 
     async def _until_readable(self) -> None:
         """Wait while the application does not take its messages."""
@@ -373,10 +356,7 @@ class MessageClient(MachineShell):
         machine = self._machine
         while True:
             while (ticks_at := machine.next_deadline()) > self._clock():
-                self._ticks_at = ticks_at
-                with anyio.move_on_after(ticks_at - self._clock()):
-                    await self._may_tick.wait()
-            self._ticks_at = float("-inf")
+                await self._deadline.wait_until(ticks_at)
             machine.tick(self._clock())
             self._changed()
             await anyio.lowlevel.checkpoint()
@@ -417,4 +397,4 @@ class MessageClient(MachineShell):
                 trouble = f"{status.state.value} to the gateway{why}"
                 self._machine.link_changed(trouble, self._clock(), code)
             self._changed()
-            await self._link.wait_changed()
+            await self._link.wait_status()

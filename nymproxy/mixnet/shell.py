@@ -252,6 +252,8 @@ class StatusBoard:
 
     def show(self, status: ClientStatus) -> None:
         """Replace the status. Nothing changes after a closed one."""
+        if status is self._status:
+            return
         if status != self._status and not self._status.is_closed:
             self._status = status
             self._changed.set()

@@ -169,7 +169,7 @@ class PretendedMaker:
         surb = Surb(label.ljust(_HEADER_LENGTH, b"\0"), _FIRST_HOP_FIELD, _SEEDS)
         return ReplySurb(self._random(16), surb, topology.rotation)
 
-    def prepare_one(self) -> None:
+    def prepare_some(self) -> None:
         """Nothing can be done ahead."""
 
     def _delay(self, mean_seconds: float) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,8 @@ from nymproxy.mixnet.traffic import BARE, TrafficProfile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+
+    from nymproxy.mixnet.gateway.link import TakePushed
 
 QUICK = replace(
     BARE,
@@ -163,7 +165,8 @@ class PaperLink:
         self.listener = GatewayListener(gateway, "ws://127.0.0.1:1")
         self.status = LinkStatus(LinkState.CONNECTED)
         self.batches: list[int] = []
-        self._in, self.pushed = anyio.create_memory_object_stream[bytes](100_000)
+        self._pushed: deque[bytes] = deque()
+        self._was_pushed = anyio.Event()
         self._written: deque[MixPacket] = deque()
         self._wrote = anyio.Event()
         self._ended = anyio.Event()
@@ -180,7 +183,7 @@ class PaperLink:
         await anyio.lowlevel.checkpoint()
         await self.open.wait()
         if self._ended.is_set():
-            raise ClientDisconnected("closed")
+            raise self._lost or ClientDisconnected("closed")
         self.batches.append(len(packets))
         for packet in packets:
             PacketSize.from_packet_length(len(packet.packet))
@@ -188,19 +191,30 @@ class PaperLink:
         self._wrote.set()
 
     async def deliver(self, pushed: bytes) -> None:
-        with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
-            await self._in.send(pushed)
+        self._pushed.append(pushed)
+        self._was_pushed.set()
+        await anyio.lowlevel.checkpoint()
 
-    async def run(self) -> None:
-        while not self._ended.is_set():
-            while self._written:
-                await self.network.carry(self._written.popleft())
-                await anyio.lowlevel.checkpoint()
-            self._wrote = anyio.Event()
-            await self._wrote.wait()
-        self._in.close()
+    async def run(self, take: TakePushed) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._hand_on, take)
+            while not self._ended.is_set():
+                while self._written:
+                    await self.network.carry(self._written.popleft())
+                    await anyio.lowlevel.checkpoint()
+                self._wrote = anyio.Event()
+                await self._wrote.wait()
+            tasks.cancel_scope.cancel()
         if self._lost is not None:
             raise self._lost
+
+    async def _hand_on(self, take: TakePushed) -> None:
+        while True:
+            self._was_pushed = anyio.Event()
+            if self._pushed:
+                await take(self._pushed)
+            else:
+                await self._was_pushed.wait()
 
     def break_for_good(self) -> None:
         self._lost = GatewayRefused("go away")
@@ -221,11 +235,10 @@ class PaperLink:
         self._changed.set()
         self._changed = anyio.Event()
 
-    async def wait_changed(self) -> None:
+    async def wait_status(self) -> None:
         await self._changed.wait()
 
     async def aclose(self) -> None:
         self._ended.set()
         self._wrote.set()
-        self._in.close()
         await anyio.lowlevel.checkpoint()

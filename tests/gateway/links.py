@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from contextlib import asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from nymproxy._signal import Signal
 from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayListener
 from nymproxy.mixnet.gateway.link import GatewayLink
 
@@ -30,13 +33,38 @@ def make_link(gateway: FakeGateway, url: str, **options: Any) -> GatewayLink:
     return GatewayLink(listener, IDENTITY, **(defaults | options))
 
 
+class Pushed:
+    """Takes what a link hands on: so many at a time, and the next when those were received."""
+
+    def __init__(self, at_once: float = math.inf) -> None:
+        self.is_full = False
+        self._at_once = at_once
+        self._taken: deque[bytes] = deque()
+        self._changed = Signal()
+
+    async def take(self, pushed: deque[bytes]) -> None:
+        while pushed:
+            self.is_full = len(self._taken) >= self._at_once
+            if self.is_full:
+                await self._changed.wait()
+            else:
+                self._taken.append(pushed.popleft())
+                self._changed.set()
+
+    async def receive(self) -> bytes:
+        while not self._taken:
+            await self._changed.wait()
+        self._changed.set()
+        return self._taken.popleft()
+
+
 @asynccontextmanager
-async def running(link: GatewayLink) -> AsyncIterator[GatewayLink]:
+async def running(link: GatewayLink, pushed: Pushed | None = None) -> AsyncIterator[GatewayLink]:
     """Connect and run; close at the end."""
     async with anyio.create_task_group() as tasks:
         try:
             await link.connect()
-            tasks.start_soon(link.run)
+            tasks.start_soon(link.run, (pushed or Pushed()).take)
             yield link
         finally:
             with anyio.CancelScope(shield=True):
@@ -45,7 +73,7 @@ async def running(link: GatewayLink) -> AsyncIterator[GatewayLink]:
 
 async def until(link: GatewayLink, condition: Callable[[], bool]) -> None:
     while not condition():
-        await link.wait_changed()
+        await link.wait_bandwidth()
 
 
 async def say_nothing(*_arguments: object) -> None:

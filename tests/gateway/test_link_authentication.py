@@ -6,7 +6,7 @@ import pytest
 
 from nymproxy.errors import ClientNotRegistered, ClockSkew, DuplicateConnection, StorageError
 from tests.gateway.fake_gateway import NOT_REGISTERED, PACKET, STALE, FakeGateway, FakeTime
-from tests.gateway.links import IDENTITY, make_link, running, until
+from tests.gateway.links import IDENTITY, Pushed, make_link, running, until
 
 
 async def test_second_start_authenticates(gateway: FakeGateway, time: FakeTime) -> None:
@@ -27,10 +27,10 @@ async def test_second_start_authenticates(gateway: FakeGateway, time: FakeTime) 
             last_authentication=registered,
             on_authenticating=keep,
         )
-        async with running(second) as link:
+        pushed = Pushed()
+        async with running(second, pushed) as link:
             assert link.shared_key == key
-            with link.pushed as pushed:
-                assert [await pushed.receive(), await pushed.receive()] == [b"while", b"away"]
+            assert [await pushed.receive(), await pushed.receive()] == [b"while", b"away"]
             await link.send([PACKET])
             await gateway.until(1)
     assert seconds == [registered + 1] == [second.last_authentication]

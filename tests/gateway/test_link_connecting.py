@@ -15,7 +15,7 @@ from nymproxy.errors import ConfigurationError, GatewayUnreachable, PhaseTimeout
 from nymproxy.mixnet.gateway import LinkState, PhaseLimits, RequestKind
 from nymproxy.mixnet.sphinx import KeyRotation
 from tests.gateway.fake_gateway import FREE_BYTES, PACKET, FakeGateway
-from tests.gateway.links import IDENTITY, make_link, running, say_nothing, until
+from tests.gateway.links import IDENTITY, Pushed, make_link, running, say_nothing, until
 
 
 async def unused_port() -> int:
@@ -30,7 +30,11 @@ async def test_registration_and_packets(gateway: FakeGateway) -> None:
     async def keep(key: bytes) -> None:
         keys.append(key)
 
-    async with gateway.serve() as url, running(make_link(gateway, url, on_registered=keep)) as link:
+    pushed = Pushed()
+    async with (
+        gateway.serve() as url,
+        running(make_link(gateway, url, on_registered=keep), pushed) as link,
+    ):
         assert (link.is_connected, link.status.state) == (True, LinkState.CONNECTED)
         assert keys == [gateway.clients[IDENTITY.public_key].key.to_bytes()] == [link.shared_key]
         assert link.available_bandwidth == FREE_BYTES
@@ -38,9 +42,8 @@ async def test_registration_and_packets(gateway: FakeGateway) -> None:
         await gateway.until(3)
         assert gateway.packets == [(RequestKind.FORWARD_SPHINX_V2, PACKET)] * 3
         await until(link, lambda: link.available_bandwidth == FREE_BYTES - 3 * len(PACKET.packet))
-        with link.pushed as pushed:
-            await gateway.sessions[0].push(b"to us")
-            assert await pushed.receive() == b"to us"
+        await gateway.sessions[0].push(b"to us")
+        assert await pushed.receive() == b"to us"
     (session,) = gateway.sessions
     types = [text.split('"')[3] for text in session.texts]
     assert types == [
@@ -169,7 +172,7 @@ async def test_run_can_be_cancelled(gateway: FakeGateway) -> None:
         link = make_link(gateway, url)
         await link.connect()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(link.run)
+            tasks.start_soon(link.run, Pushed().take)
             await link.send([PACKET])
             await gateway.until(1)
             tasks.cancel_scope.cancel()
@@ -182,10 +185,10 @@ async def test_misuse(gateway: FakeGateway) -> None:
     async with gateway.serve() as url:
         link = make_link(gateway, url)
         with pytest.raises(UsageError, match="follows connect"):
-            await link.run()
+            await link.run(Pushed().take)
         async with running(link):
             with pytest.raises(UsageError, match="connects once"):
                 await link.connect()
             await anyio.wait_all_tasks_blocked()
             with pytest.raises(UsageError):
-                await link.run()
+                await link.run(Pushed().take)

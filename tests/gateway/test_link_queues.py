@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 
 import anyio
@@ -11,9 +10,8 @@ import pytest
 
 from nymproxy.errors import ClientDisconnected, GatewayRefused
 from nymproxy.mixnet.gateway import LinkState
-from nymproxy.mixnet.gateway import link as link_module
-from tests.gateway.fake_gateway import FREE_BYTES, PACKET, FakeGateway
-from tests.gateway.links import IDENTITY, make_link, running, until
+from tests.gateway.fake_gateway import PACKET, FakeGateway
+from tests.gateway.links import IDENTITY, Pushed, make_link, running, until
 
 
 async def test_messages_between_handshake_and_register(gateway: FakeGateway) -> None:
@@ -22,30 +20,25 @@ async def test_messages_between_handshake_and_register(gateway: FakeGateway) -> 
         async with running(make_link(gateway, url)):
             pass
         gateway.clients[IDENTITY.public_key].stored = [b"kept"]
-        async with running(make_link(gateway, url)) as link:  # without the key: registers anew
-            with link.pushed as pushed:
-                assert await pushed.receive() == b"kept"
+        pushed = Pushed()
+        async with running(make_link(gateway, url), pushed):  # without the key: registers anew
+            assert await pushed.receive() == b"kept"
 
 
-async def test_more_stored_messages_than_the_queue_holds(
-    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(link_module, "PUSHED_QUEUE_MESSAGES", 3)
+async def test_more_stored_messages_than_are_taken(gateway: FakeGateway) -> None:
     async with gateway.serve() as url:
         async with running(make_link(gateway, url)):
             pass
         stored = [bytes([number]) for number in range(20)]
         gateway.clients[IDENTITY.public_key].stored = list(stored)
-        async with running(make_link(gateway, url)) as link:
+        pushed = Pushed(3)
+        async with running(make_link(gateway, url), pushed):
             await gateway.sessions[1].push(b"later")
-            with link.pushed as pushed:
-                assert [await pushed.receive() for _ in range(21)] == [*stored, b"later"]
+            assert [await pushed.receive() for _ in range(21)] == [*stored, b"later"]
 
 
-async def test_full_queue_stops_reading_and_loses_nothing(
-    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(link_module, "PUSHED_QUEUE_MESSAGES", 2)
+async def test_what_is_not_taken_is_not_read_and_not_lost(gateway: FakeGateway) -> None:
+    pushed = Pushed(2)
     messages = [bytes([number]) * 30000 for number in range(200)]
 
     async def push_all() -> None:
@@ -54,39 +47,33 @@ async def test_full_queue_stops_reading_and_loses_nothing(
 
     async with (
         gateway.serve() as url,
-        running(make_link(gateway, url)) as link,
+        running(make_link(gateway, url), pushed),
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(push_all)
-        with link.pushed as pushed:
-            for message in messages:
-                assert await pushed.receive() == message
+        for message in messages:
+            assert await pushed.receive() == message
 
 
-async def test_connection_lost_while_the_queue_is_full(
-    gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_connection_lost_while_nothing_is_taken(gateway: FakeGateway) -> None:
     """What the gateway handed over is handed on, though its connection is gone meanwhile."""
-    monkeypatch.setattr(link_module, "PUSHED_QUEUE_MESSAGES", 2)
+    pushed = Pushed(2)
     messages = [bytes([number]) for number in range(20)]
-    async with gateway.serve() as url, running(make_link(gateway, url)) as link:
+    async with gateway.serve() as url, running(make_link(gateway, url), pushed) as link:
         await gateway.sessions[0].push(*messages)
-        while link._backlog == deque() or link.pushed.statistics().tasks_waiting_send == 0:
+        while not pushed.is_full:
             await anyio.lowlevel.checkpoint()
         await gateway.sessions[0].reset()
         while len(gateway.sessions) == 1:  # a write is the first to notice
             with anyio.move_on_after(0.1):
                 await link.send([PACKET])
-        with link.pushed as pushed:
-            received = [await pushed.receive()]
-            while received[-1] != messages[-1]:
-                received.append(await pushed.receive())
-    assert sorted(set(received)) == messages
+        assert [await pushed.receive() for _ in messages] == messages
 
 
 async def test_stored_messages_survive_a_failed_claim(gateway: FakeGateway) -> None:
     """The gateway has forgotten them by then, so they wait for the next connection."""
-    async with gateway.serve() as url, running(make_link(gateway, url)) as link:
+    pushed = Pushed()
+    async with gateway.serve() as url, running(make_link(gateway, url), pushed) as link:
         client = gateway.clients[IDENTITY.public_key]
         client.stored = [b"first", b"second"]
         client.available = 0
@@ -95,29 +82,7 @@ async def test_stored_messages_survive_a_failed_claim(gateway: FakeGateway) -> N
         await until(link, lambda: isinstance(link.status.error, GatewayRefused))
         assert client.stored == []
         gateway.gives_free_bandwidth = True
-        with link.pushed as pushed:
-            assert [await pushed.receive(), await pushed.receive()] == [b"first", b"second"]
-
-
-async def test_pushed_ends_with_the_link(gateway: FakeGateway) -> None:
-    async with gateway.serve() as url:
-        async with running(make_link(gateway, url)) as link:
-            pushed = link.pushed
-            await gateway.sessions[0].push(b"last")
-            assert await pushed.receive() == b"last"
-        with pushed, pytest.raises(anyio.EndOfStream):
-            await pushed.receive()
-
-
-async def test_consumer_gone(gateway: FakeGateway) -> None:
-    """Without a reader of pushed messages the connection still works."""
-    async with gateway.serve() as url, running(make_link(gateway, url)) as link:
-        link.pushed.close()
-        await gateway.sessions[0].push(b"unread")
-        await link.send([PACKET])
-        await gateway.until(1)
-        await until(link, lambda: link.available_bandwidth < FREE_BYTES)
-        assert len(gateway.sessions) == 1
+        assert [await pushed.receive(), await pushed.receive()] == [b"first", b"second"]
 
 
 async def test_send_can_be_cancelled_and_closed(gateway: FakeGateway) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from nymproxy.errors import GatewayUnreachable
 from nymproxy.mixnet.gateway import GatewayListener, PhaseLimits
 from nymproxy.mixnet.gateway.responses import ErrorResponse
 from tests.gateway.fake_gateway import PACKET, FakeGateway, FakeTime
-from tests.gateway.links import make_link, running, say_nothing, until
+from tests.gateway.links import Pushed, make_link, running, say_nothing, until
 
 
 @pytest.mark.parametrize("how", ["reset", "close", "undecryptable", "error", "unparsable", "clear"])
 async def test_reconnects(gateway: FakeGateway, time: FakeTime, how: str) -> None:
     """Whatever ends a connection, packets flow again on the next one, and pushes too."""
-    async with gateway.serve() as url, running(make_link(gateway, url)) as link:
+    pushed = Pushed()
+    async with gateway.serve() as url, running(make_link(gateway, url), pushed) as link:
         key = link.shared_key
         session = gateway.sessions[0]
         await link.send([PACKET])
@@ -38,9 +40,8 @@ async def test_reconnects(gateway: FakeGateway, time: FakeTime, how: str) -> Non
         assert link.shared_key == key
         await link.send([PACKET])
         await gateway.until(2)
-        with link.pushed as pushed:
-            await second.push(b"hello again")
-            assert await pushed.receive() == b"hello again"
+        await second.push(b"hello again")
+        assert await pushed.receive() == b"hello again"
     assert 1.0 <= time.sleeps[0] <= 2.0
     assert "authenticateV2" in second.texts[1]
 
@@ -79,7 +80,7 @@ async def test_keeps_trying_an_unreachable_gateway(gateway: FakeGateway, time: F
         await link.connect()
     port = int(url.rpartition(":")[2])
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(link.run)
+        tasks.start_soon(link.run, Pushed().take)
         await until(link, lambda: len(time.sleeps) > 15)
         assert isinstance(link.status.error, GatewayUnreachable)
         async with gateway.serve(port=port):
@@ -87,3 +88,23 @@ async def test_keeps_trying_an_unreachable_gateway(gateway: FakeGateway, time: F
             await link.send([PACKET])
             await gateway.until(1)
             await link.aclose()
+
+
+async def test_silence_means_nothing_while_nothing_is_taken(
+    gateway: FakeGateway, time: FakeTime
+) -> None:
+    """The gateway may have answered long ago: a link that does not read does not call it dead."""
+    pushed = Pushed(1)
+    async with gateway.serve() as url, running(make_link(gateway, url), pushed) as link:
+        await gateway.sessions[0].push(b"taken", b"waits")
+        while not pushed.is_full:
+            await anyio.lowlevel.checkpoint()
+        time.advance(3600)
+        assert link._connection is not None
+        link._connection._deadline.wake_before(0.0)
+        await anyio.wait_all_tasks_blocked()
+        assert link.is_connected
+        assert [await pushed.receive(), await pushed.receive()] == [b"taken", b"waits"]
+        await link.send([PACKET])
+        await gateway.until(1)
+        assert len(gateway.sessions) == 1

@@ -14,7 +14,7 @@ from nymproxy.errors import (
 from nymproxy.mixnet.gateway import LinkState
 from nymproxy.mixnet.gateway import link as link_module
 from tests.gateway.fake_gateway import DUPLICATE, PACKET, SKEWED, FakeGateway, FakeTime
-from tests.gateway.links import make_link
+from tests.gateway.links import Pushed, make_link
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_gives_up_after_ten_refusals(gateway: FakeGateway, time: FakeTime)
         gateway.refusals.extend([DUPLICATE] * link_module.MAX_REFUSALS)
         await gateway.sessions[0].reset()
         with pytest.raises(DuplicateConnection):
-            await link.run()
+            await link.run(Pushed().take)
         assert link.status.state is LinkState.LOST
         assert isinstance(link.status.error, DuplicateConnection)
         with pytest.raises(ClientDisconnected) as caught:

@@ -139,3 +139,14 @@ def test_refusals_never_crash(text: str) -> None:
     _, error = explain_refusal(text)
     assert "\n" not in str(error)
     assert len(str(error)) < 800
+
+
+def test_a_report_of_enough_ends_the_wait_for_the_next_claim() -> None:
+    """Otherwise its time would pass without a claim, and stay the deadline for ever."""
+    allowance = Allowance()
+    allowance.start_claim(0.0)
+    allowance.finish_claim(1000, 1.0, NOON)
+    allowance.report(2000)
+    assert allowance.next_claim_at is not None
+    allowance.report(10**9)
+    assert allowance.next_claim_at is None

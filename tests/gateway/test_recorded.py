@@ -16,14 +16,14 @@ import pytest
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import GatewayProtocolError
 from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayClientProtocol, SharedKey
-from nymproxy.mixnet.gateway.connection import GatewayConnection
+from nymproxy.mixnet.gateway.connection import GatewayConnection, parse_websocket_url
 from nymproxy.mixnet.gateway.events import Authenticating, Pushed, Registered
 from nymproxy.mixnet.gateway.versions import (
     CURRENT_PROTOCOL_VERSION,
     carries_key_rotation,
     is_supported,
 )
-from nymproxy.mixnet.gateway.websocket import WebSocketStream, parse_websocket_url
+from nymproxy.mixnet.gateway.websocket import WebSocketStream
 from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress
 from tests.gateway.server_end import ServerEnd

@@ -334,3 +334,22 @@ def test_encrypted_responses_of_no_kind_that_is_known() -> None:
     sealed = KEY.seal(b'{"OtherAck":{}}', b"n" * 12)
     with pytest.raises(GatewayProtocolError, match="unknown kind"):
         open_response(responses.EncryptedResponse(sealed, b"n" * 12), KEY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"send","remaining_bandwidth":-12,"upgrade_mode":false}',
+        '{"type":"send","remaining_bandwidth":-12}',
+        '{ "type":"send","remaining_bandwidth":-12}',
+        '{"remaining_bandwidth":-12,"type":"send"}',
+    ],
+)
+def test_the_answer_to_a_packet_is_read_the_same_however_it_is_written(text: str) -> None:
+    assert responses.parse_response(text) == responses.SendResponse(-12)
+
+
+@pytest.mark.parametrize("number", ["01", "-0.5", "1e3", "9223372036854775808", "", "\u0661"])
+def test_what_is_no_i64_is_refused(number: str) -> None:
+    with pytest.raises(GatewayProtocolError):
+        responses.parse_response(f'{{"type":"send","remaining_bandwidth":{number}}}')

@@ -24,8 +24,9 @@ from nymproxy.mixnet.gateway import (
     parse_response,
     seal_frame,
 )
+from nymproxy.mixnet.gateway.connection import parse_websocket_url
 from nymproxy.mixnet.gateway.requests import ClaimFreeTestnetBandwidth
-from nymproxy.mixnet.gateway.websocket import WebSocketStream, parse_websocket_url
+from nymproxy.mixnet.gateway.websocket import WebSocketStream
 from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import (
     Hop,

@@ -31,6 +31,7 @@ from nymproxy.mixnet.gateway.link import GatewayLink
 from nymproxy.mixnet.gateway.listener import GatewayListener
 from nymproxy.mixnet.gateway.responses import AuthenticateResponse, SendResponse
 from nymproxy.mixnet.sphinx import KeyRotation, PacketSize, build_header, build_packet
+from tests.gateway.links import Pushed
 from tests.localnet.client import (
     Client,
     Routes,
@@ -193,12 +194,12 @@ async def test_our_gateway_link_connects_and_reconnects() -> None:
         link = GatewayLink(GatewayListener(info.identity, info.url, None), identity)
         await link.connect()
         async with connected(localnet, 1) as bob, anyio.create_task_group() as task_group:
-            task_group.start_soon(link.run)
+            pushed = Pushed()
+            task_group.start_soon(link.run, pushed.take)
             block = _block_for(via, identity, info.identity)
             await link.send([packet_to(via, bob, b"through the link", block)])
             assert (await bob.message()).rstrip(b"\0") == b"through the link"
-            async with link.pushed as pushed:
-                assert await pushed.receive() == ACK
+            assert await pushed.receive() == ACK
             await link.aclose()
             task_group.cancel_scope.cancel()
 

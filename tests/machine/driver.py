@@ -46,7 +46,7 @@ class FailingMaker(PretendedMaker):
     def wants_headers(self) -> bool:  # type: ignore[override]
         return self.prepared_headers < self.wanted_headers
 
-    def prepare_one(self) -> None:
+    def prepare_some(self) -> None:
         self.prepared_headers += 1
 
     def build(self, fragment: OutgoingFragment) -> BuiltPacket:

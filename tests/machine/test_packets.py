@@ -188,7 +188,7 @@ class TestPreparedHeaders:
     def test_they_are_used_and_refilled(self) -> None:
         made = Builder(replace(BARE, header_pool_size=8))
         builder = made.builder
-        builder.prepare_one()  # nothing is known to be wanted yet: one look tells
+        builder.prepare_some()  # nothing is known to be wanted yet: one look tells
         assert not builder.wants_headers
         builder.build(fragment_to(made.address))
         prepared = self.fill(builder)
@@ -210,7 +210,7 @@ class TestPreparedHeaders:
         assert self.fill(made.builder) == 16
         made.builder.use_topology(None)
         assert not made.builder.wants_headers
-        made.builder.prepare_one()
+        made.builder.prepare_some()
 
     def test_an_empty_pool_grows_up_to_its_limit(self) -> None:
         made = Builder(replace(BARE, header_pool_size=20))
@@ -228,14 +228,14 @@ class TestPreparedHeaders:
             key = ClientKeys.generate(source.randbytes)
             to = NymAddress(key.identity_public, key.encryption_public, made.address.gateway)
             made.builder.build(fragment_to(to))
-            assert len(made.builder._pool_targets) <= 65
+            assert len(made.builder._starts._targets) <= 64
 
     def fill(self, builder: PacketBuilder) -> int:
         """Prepare all headers that are wanted; return how many."""
         before = self.pooled(builder)
         while builder.wants_headers:
-            builder.prepare_one()
+            builder.prepare_some()
         return self.pooled(builder) - before
 
     def pooled(self, builder: PacketBuilder) -> int:
-        return len(builder._pool)
+        return sum(len(ahead) for ahead in builder._ahead)

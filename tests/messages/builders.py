@@ -12,6 +12,7 @@ from nymproxy.mixnet.messages import (
     COVER_FRAGMENT_ID,
     AckKey,
     FragmentId,
+    FragmentKey,
     InboundDecoder,
     NymMessage,
     PacketOpener,
@@ -91,7 +92,11 @@ class Client:
         ack = self.ack()
         return [
             detach_ack(
-                seal_fragment(fragment.to_bytes(), ack, self.address.encryption, self.rng.randbytes)
+                seal_fragment(
+                    fragment.to_bytes(),
+                    ack,
+                    FragmentKey.draw(self.address.encryption, self.rng.randbytes),
+                )
             ).pushed
             for fragment in split_message(encode_message(message), size, self.rng.randbytes)
         ]

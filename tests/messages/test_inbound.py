@@ -15,6 +15,7 @@ from nymproxy.mixnet.messages import (
     AckReceived,
     CoverReceived,
     Fragment,
+    FragmentKey,
     FragmentSetId,
     InboundEvent,
     MalformedInput,
@@ -169,7 +170,7 @@ def test_acks_name_their_fragments() -> None:
 def test_cover_comes_back_as_cover(size: PacketSize) -> None:
     client = Client.create()
     plaintext = build_cover_plaintext(
-        size, client.ack(), client.address.encryption, client.rng.randbytes
+        size, client.ack(), FragmentKey.draw(client.address.encryption, client.rng.randbytes)
     )
     assert len(plaintext) == size.plaintext_length
     pushed = detach_ack(plaintext).pushed
@@ -179,8 +180,8 @@ def test_cover_comes_back_as_cover(size: PacketSize) -> None:
 
 
 def push_of_content(client: Client, content: bytes) -> bytes:
-    public_key = client.address.encryption
-    return detach_ack(seal_fragment(content, client.ack(), public_key, client.rng.randbytes)).pushed
+    key = FragmentKey.draw(client.address.encryption, client.rng.randbytes)
+    return detach_ack(seal_fragment(content, client.ack(), key)).pushed
 
 
 MESSAGE_OF_NO_KIND = bytes.fromhex("800000050101000901")

@@ -12,6 +12,7 @@ from nacl.bindings import crypto_scalarmult_base
 
 from nymproxy.errors import AddressError, MessageFormatError
 from nymproxy.mixnet.messages import (
+    FragmentKey,
     PlainMessage,
     detach_ack,
     seal_fragment,
@@ -45,7 +46,8 @@ def test_the_key_derivation_is_hkdf_over_hmac_over_blake3(shared_secret: bytes) 
 def test_a_sealed_fragment_opens(fragment: bytes, private_key: bytes, seed: int) -> None:
     ack = Client.create().ack()
     public_key = crypto_scalarmult_base(private_key)
-    plaintext = seal_fragment(fragment, ack, public_key, random.Random(seed).randbytes)
+    key = FragmentKey.draw(public_key, random.Random(seed).randbytes)
+    plaintext = seal_fragment(fragment, ack, key)
     assert plaintext.startswith(ack.block)
     assert len(plaintext) == 405 + 32 + len(fragment)
     assert open_fragment(detach_ack(plaintext).pushed, private_key) == fragment
@@ -60,7 +62,8 @@ def test_a_flipped_bit_is_not_noticed(
     bit = choice.draw(st.integers(0, 8 * len(fragment) - 1))
     public_key = crypto_scalarmult_base(private_key)
     ack = Client.create().ack()
-    plaintext = seal_fragment(fragment, ack, public_key, random.Random(seed).randbytes)
+    key = FragmentKey.draw(public_key, random.Random(seed).randbytes)
+    plaintext = seal_fragment(fragment, ack, key)
     pushed = bytearray(detach_ack(plaintext).pushed)
     altered = bytearray(fragment)
     pushed[32 + bit // 8] ^= 1 << bit % 8
@@ -72,7 +75,9 @@ def test_every_sealing_takes_a_new_key() -> None:
     client = Client.create()
     ack = client.ack()
     sealed = [
-        seal_fragment(b"the same", ack, client.address.encryption, client.rng.randbytes)[405:]
+        seal_fragment(
+            b"the same", ack, FragmentKey.draw(client.address.encryption, client.rng.randbytes)
+        )[405:]
         for _ in range(2)
     ]
     assert sealed[0] != sealed[1]
@@ -99,7 +104,7 @@ def test_a_reply_key_of_another_length_is_refused() -> None:
 
 def test_an_address_with_a_key_of_small_order_is_refused() -> None:
     with pytest.raises(AddressError):
-        seal_fragment(b"", Client.create().ack(), SMALL_ORDER_KEY, random.Random(0).randbytes)
+        FragmentKey.draw(SMALL_ORDER_KEY, random.Random(0).randbytes)
 
 
 def test_an_ephemeral_key_of_small_order_is_malformed() -> None:

@@ -27,7 +27,15 @@ class Builder:
         return self.built[-1]
 
 
-def fill(pool: HeaderPool, limit: int = 1000) -> int:
+def make_pool() -> HeaderPool[PreparedHeader]:
+    return HeaderPool()
+
+
+def is_draining(pool: HeaderPool[PreparedHeader]) -> bool:
+    return pool.draining
+
+
+def fill(pool: HeaderPool[PreparedHeader], limit: int = 1000) -> int:
     for count in range(limit):
         if not pool.fill_one():
             return count
@@ -35,7 +43,7 @@ def fill(pool: HeaderPool, limit: int = 1000) -> int:
 
 
 def test_each_entry_is_handed_out_once_oldest_first() -> None:
-    pool, build = HeaderPool(), Builder()
+    pool, build = make_pool(), Builder()
     pool.register("ack", build, target=3)
     assert pool.take("ack") is None
     assert fill(pool) == 3
@@ -52,7 +60,7 @@ def test_unknown_purposes_have_nothing() -> None:
 
 
 def test_the_purpose_that_lacks_most_is_filled_first() -> None:
-    pool, small, large = HeaderPool(), Builder(), Builder()
+    pool, small, large = make_pool(), Builder(), Builder()
     pool.register("small", small, target=2)
     pool.register("large", large, target=8)
     for _ in range(5):
@@ -64,7 +72,7 @@ def test_the_purpose_that_lacks_most_is_filled_first() -> None:
 
 
 def test_clear_drops_entries_and_keeps_purposes() -> None:
-    pool, build = HeaderPool(), Builder()
+    pool, build = make_pool(), Builder()
     pool.register("ack", build, target=2)
     fill(pool)
     pool.clear()
@@ -75,7 +83,7 @@ def test_clear_drops_entries_and_keeps_purposes() -> None:
 
 
 def test_forget_drops_a_purpose() -> None:
-    pool, build = HeaderPool(), Builder()
+    pool, build = make_pool(), Builder()
     pool.register("ack", build, target=2)
     fill(pool)
     pool.forget("ack")
@@ -84,7 +92,7 @@ def test_forget_drops_a_purpose() -> None:
 
 
 def test_a_failing_builder_rests_and_does_not_stop_the_others() -> None:
-    pool, bad, good = HeaderPool(), Builder(), Builder()
+    pool, bad, good = make_pool(), Builder(), Builder()
     bad.fails = True
     pool.register("bad", bad, target=5)
     pool.register("good", good, target=2)
@@ -98,7 +106,7 @@ def test_a_failing_builder_rests_and_does_not_stop_the_others() -> None:
 
 
 def test_registering_again_replaces_the_builder_and_keeps_the_entries() -> None:
-    pool, first, second = HeaderPool(), Builder(), Builder()
+    pool, first, second = make_pool(), Builder(), Builder()
     pool.register("ack", first, target=1)
     fill(pool)
     pool.register("ack", second, target=2)
@@ -111,7 +119,7 @@ def test_errors_of_other_kinds_are_not_swallowed() -> None:
     def broken() -> PreparedHeader:
         raise ZeroDivisionError
 
-    pool = HeaderPool()
+    pool: HeaderPool[PreparedHeader] = HeaderPool()
     pool.register("ack", broken, target=1)
     with pytest.raises(ZeroDivisionError):
         pool.fill_one()
@@ -122,7 +130,7 @@ def test_a_pool_has_room(bounds: tuple[int, int]) -> None:
     with pytest.raises(UsageError):
         HeaderPool(max_purposes=bounds[0], max_entries_per_purpose=bounds[1])
     with pytest.raises(UsageError):
-        HeaderPool().register("ack", Builder(), target=0)
+        make_pool().register("ack", Builder(), target=0)
 
 
 @given(
@@ -137,7 +145,7 @@ def test_a_pool_has_room(bounds: tuple[int, int]) -> None:
 )
 def test_against_a_model(actions: list[tuple[str, int, int]]) -> None:
     """Entries come back in order and once; both bounds hold after every action."""
-    pool = HeaderPool(max_purposes=3, max_entries_per_purpose=4)
+    pool: HeaderPool[PreparedHeader] = HeaderPool(max_purposes=3, max_entries_per_purpose=4)
     model: dict[int, deque[PreparedHeader]] = {}
 
     def builder(purpose: int) -> PreparedHeader:
@@ -170,7 +178,7 @@ def test_against_a_model(actions: list[tuple[str, int, int]]) -> None:
 
 
 def test_the_purpose_registered_longest_ago_makes_room() -> None:
-    pool = HeaderPool(max_purposes=2)
+    pool: HeaderPool[PreparedHeader] = HeaderPool(max_purposes=2)
     for purpose in ("first", "second", "third"):
         pool.register(purpose, Builder(), target=1)
     while pool.fill_one():
@@ -178,3 +186,28 @@ def test_the_purpose_registered_longest_ago_makes_room() -> None:
     assert pool.take("first") is None
     assert pool.take("second") is not None
     assert pool.take("third") is not None
+
+
+def test_it_is_filled_when_half_is_gone_and_then_wholly() -> None:
+    pool, build = make_pool(), Builder()
+    assert not is_draining(pool)
+    pool.register("ack", build, target=8)
+    assert is_draining(pool)
+    assert fill(pool) == 8
+    assert not is_draining(pool)
+    for _ in range(4):
+        pool.take("ack")
+    assert not is_draining(pool)
+    pool.take("ack")
+    assert is_draining(pool)
+    assert fill(pool) == 5
+    assert not is_draining(pool)
+
+
+def test_a_purpose_that_rests_does_not_ask_to_be_filled() -> None:
+    pool, bad = make_pool(), Builder()
+    bad.fails = True
+    pool.register("bad", bad, target=2)
+    fill(pool)
+    pool.take("bad")
+    assert not is_draining(pool)

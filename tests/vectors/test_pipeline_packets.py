@@ -13,6 +13,7 @@ from nymproxy.mixnet.messages import (
     AckReceived,
     CoverReceived,
     Fragment,
+    FragmentKey,
     InboundDecoder,
     InboundEvent,
     MessageReceived,
@@ -114,8 +115,10 @@ def test_regular_payloads(case: dict[str, Any]) -> None:
     plaintext = seal_fragment(
         bytes.fromhex(case["fragment"]),
         SurbAck(bytes.fromhex(case["surb_ack_bytes"]), 0),
-        bytes.fromhex(recipient["encryption_public"]),
-        lambda _: bytes.fromhex(case["ephemeral_private"]),
+        FragmentKey.draw(
+            bytes.fromhex(recipient["encryption_public"]),
+            lambda _: bytes.fromhex(case["ephemeral_private"]),
+        ),
     )
     assert plaintext.hex() == case["sphinx_plaintext"]
     pushed = detach_ack(plaintext).pushed

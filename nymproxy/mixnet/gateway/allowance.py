@@ -33,6 +33,8 @@ class Allowance:
     def report(self, available: int) -> None:
         """Take a figure of the gateway."""
         self.available = available
+        if available >= LOW_BANDWIDTH_BYTES:
+            self.next_claim_at = None
 
     def report_fresh(self, available: int, unix_time: float) -> None:
         """Take a figure that is known to hold today: after authenticating or claiming."""

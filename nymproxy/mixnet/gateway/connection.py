@@ -10,10 +10,14 @@ import time
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
+from websockets.exceptions import InvalidURI
+from websockets.uri import WebSocketURI, parse_uri
 
+from nymproxy._alarm import Alarm
 from nymproxy._dial import dial, start_tls
 from nymproxy.connection_options import DEFAULT_OPTIONS
-from nymproxy.errors import GatewayUnreachable, NymError, PhaseTimeout
+from nymproxy.errors import ConfigurationError, GatewayUnreachable, NymError, PhaseTimeout
 from nymproxy.mixnet.gateway.events import (
     Authenticating,
     GatewayEvent,
@@ -27,7 +31,6 @@ from nymproxy.mixnet.gateway.websocket import (
     Pong,
     WebSocketEvent,
     WebSocketStream,
-    parse_websocket_url,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +49,9 @@ MAX_BACKLOG_BYTES = 64 * 1024 * 1024
 
 _WRITE_BYTES = 64 * 1024
 
+_UNREAD_SECONDS = 1.0
+"""After which time to look again whether somebody reads."""
+
 CONNECTION_LOST = (
     anyio.EndOfStream,
     anyio.BrokenResourceError,
@@ -53,6 +59,20 @@ CONNECTION_LOST = (
     anyio.BusyResourceError,
 )
 """What the websocket raises when it can no longer be used."""
+
+
+def parse_websocket_url(url: str) -> WebSocketURI:
+    """Read a ``ws://`` or ``wss://`` URL.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    try:
+        return parse_uri(url)
+    except (InvalidURI, ValueError) as error:
+        raise ConfigurationError(
+            f"{url!r} is no websocket URL: expected ws://host:port or wss://host:port"
+        ) from error
 
 
 async def open_websocket(
@@ -144,6 +164,7 @@ class GatewayConnection:
         self._clock = clock
         self._unix_time = unix_time
         self._failure: BaseException | None = None
+        self._deadline = Alarm(clock)
 
     async def establish(
         self,
@@ -169,7 +190,7 @@ class GatewayConnection:
         self._protocol.start(self._clock())
         while not self._protocol.is_streaming:
             try:
-                events = await self.receive()
+                events = await self._receive_in_time()
             except CONNECTION_LOST as error:
                 raise GatewayUnreachable(
                     f"the gateway ended the connection while {self._protocol.phase.value}"
@@ -194,6 +215,8 @@ class GatewayConnection:
     async def receive(self) -> list[GatewayEvent]:
         """Send what is due, then wait for messages and return what they mean (maybe nothing).
 
+        Deadlines are the business of :meth:`keep_time`.
+
         Raises:
             EndOfStream, BrokenResourceError, ClosedResourceError: the connection is over.
             NymError: as the state machine raises them; the connection is of no more use.
@@ -201,7 +224,45 @@ class GatewayConnection:
         await self.flush()
         if self._failure is not None:
             raise self._failure
-        event: WebSocketEvent | None = await self._next_event()
+        return self._events_of(await self._websocket.receive_event())
+
+    async def _receive_in_time(self) -> list[GatewayEvent]:
+        """Do the same before the deadline of the phase."""
+        await self.flush()
+        if self._failure is not None:
+            raise self._failure
+        deadline = self._protocol.deadline
+        assert deadline is not None, "the protocol was not started"
+        with anyio.move_on_after(max(0.0, deadline - self._clock())):
+            return self._events_of(await self._websocket.receive_event())
+        self._time_out()
+        return []
+
+    async def keep_time(self) -> None:
+        """Act on the deadlines of a streaming connection, until it is cancelled.
+
+        Raises:
+            PhaseTimeout: the gateway has gone silent.
+            EndOfStream, BrokenResourceError, ClosedResourceError: the connection is over.
+        """
+        while True:
+            deadline = self._protocol.deadline
+            assert deadline is not None, "the protocol was not started"
+            if deadline > self._clock():
+                await self._deadline.wait_until(deadline)
+            elif self._websocket.is_receiving:
+                self._time_out()
+                await self.flush()
+                await anyio.lowlevel.checkpoint()
+            else:  # while nobody reads, silence means nothing
+                await self._deadline.wait_until(self._clock() + _UNREAD_SECONDS)
+
+    def _time_out(self) -> None:
+        self._protocol.time_out(self._clock(), self._unix_time())
+
+    def _events_of(self, first: WebSocketEvent) -> list[GatewayEvent]:
+        """Return what a message means, and all that came with it."""
+        event: WebSocketEvent | None = first
         events: list[GatewayEvent] = []
         try:
             while event is not None:
@@ -213,6 +274,7 @@ class GatewayConnection:
             if not events:
                 raise
             self._failure = error  # what came before it still counts
+        self._deadline_moved()
         return events
 
     @staticmethod
@@ -220,14 +282,8 @@ class GatewayConnection:
         """Tell whether the caller has to act before more is read."""
         return bool(events) and isinstance(events[-1], (Registered, Authenticating, Streaming))
 
-    async def _next_event(self) -> WebSocketEvent:
-        while True:
-            deadline = self._protocol.deadline
-            assert deadline is not None, "the protocol was not started"
-            with anyio.move_on_after(max(0.0, deadline - self._clock())):
-                return await self._websocket.receive_event()
-            self._protocol.time_out(self._clock(), self._unix_time())
-            await self.flush()
+    def _deadline_moved(self) -> None:
+        self._deadline.wake_before(self._protocol.deadline or 0.0)
 
     def _take(self, event: WebSocketEvent) -> list[GatewayEvent]:
         now = self._clock()
@@ -253,10 +309,11 @@ class GatewayConnection:
         """Bytes left at the gateway, as last reported."""
         return self._protocol.allowance.available
 
-    async def renew_bandwidth(self) -> bool:
-        """Claim bandwidth when it is due; True while packets may be sent. Raises as receive."""
+    def renew_bandwidth(self) -> bool:
+        """Claim bandwidth when it is due; True while packets may be sent. Then :meth:`flush`, or
+        :meth:`send_packets`, which does so first."""
         may_send = self._protocol.renew_bandwidth(self._clock(), self._unix_time())
-        await self.flush()
+        self._deadline_moved()
         return may_send
 
     def did_not_read(self, seconds: float) -> None:
@@ -273,6 +330,7 @@ class GatewayConnection:
 
         Waits while too much is unwritten. Raises as :meth:`receive` does.
         """
+        await self.flush()
         frames: list[bytes] = []
         size = 0
         for frame in self._protocol.seal_packets(packets):

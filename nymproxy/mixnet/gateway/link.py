@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 import anyio.lowlevel
@@ -36,9 +37,8 @@ from nymproxy.mixnet.gateway.link_state import LinkState, LinkStatus
 from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Awaitable, Callable, Sequence
-
-    from anyio.streams.memory import MemoryObjectReceiveStream
 
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.gateway.listener import GatewayListener
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("nymproxy.gateway")
 
-PUSHED_QUEUE_MESSAGES = 1024
-"""How many pushed messages may wait; when full, the connection is not read, so none is lost."""
-
 MAX_REFUSALS = 10
 """After so many refusals in a row, without a connection between them, the gateway is lost."""
 
 STABLE_SECONDS = 10.0
 """A connection that lived so long was a good one: the next loss starts with short waits again."""
+
+TakePushed: TypeAlias = "Callable[[deque[bytes]], Awaitable[None]]"
+"""Takes all messages out of a queue, from the left, and waits while it can take no more."""
 
 
 async def _ignore(_value: object) -> None:
@@ -64,8 +64,8 @@ async def _ignore(_value: object) -> None:
 class GatewayLink:
     """Keeps a client connected to its gateway.
 
-    Call :meth:`connect` once, then keep :meth:`run` running in a task group; :meth:`send` and
-    :attr:`pushed` work across reconnections.
+    Call :meth:`connect` once, then keep :meth:`run` running in a task group; it and :meth:`send`
+    work across reconnections.
 
     Args:
         listener: the gateway.
@@ -120,14 +120,11 @@ class GatewayLink:
         self._connected_at = 0.0
         self._backlog = self._establisher.backlog
         self._status = LinkStatus(LinkState.IDLE)
+        self._status_changed = Signal()
         self._changed = Signal()
         self._run_scope: anyio.CancelScope | None = None
         self._run_ended = anyio.Event()
         self._closing = False
-        self._pushed_in, self._pushed_out = anyio.create_memory_object_stream[bytes](
-            PUSHED_QUEUE_MESSAGES
-        )
-        self._pushed_taken = False
 
     # What the owner sees.
 
@@ -139,12 +136,6 @@ class GatewayLink:
     @listener.setter
     def listener(self, listener: GatewayListener) -> None:
         self._establisher.listener = listener
-
-    @property
-    def pushed(self) -> MemoryObjectReceiveStream[bytes]:
-        """Messages and acks as they arrive, opened; ends with the link. The taker closes it."""
-        self._pushed_taken = True
-        return self._pushed_out
 
     @property
     def status(self) -> LinkStatus:
@@ -173,8 +164,12 @@ class GatewayLink:
         connection = self._connection
         return 0 if connection is None else connection.available_bandwidth
 
-    async def wait_changed(self) -> None:
-        """Wait for the next change of status or bandwidth."""
+    async def wait_status(self) -> None:
+        """Wait for the next change of the status."""
+        await self._status_changed.wait()
+
+    async def wait_bandwidth(self) -> None:
+        """Wait for the next report of bandwidth, or change of the status."""
         await self._changed.wait()
 
     # Connecting.
@@ -213,10 +208,13 @@ class GatewayLink:
 
     # Running.
 
-    async def run(self) -> None:
+    async def run(self, take: TakePushed) -> None:
         """Read the connection, and make a new one whenever it ends.
 
         Returns when the link is closed.
+
+        Args:
+            take: is handed the messages and acks that were pushed.
 
         Raises:
             GatewayRefused: the gateway refused ten times in a row.
@@ -232,35 +230,31 @@ class GatewayLink:
                     if self._connection is None:
                         await self._reconnect()
                     else:
-                        await self._serve(self._connection)
+                        await self._serve(self._connection, take)
         except NymError as error:
             lost = error
             raise
         finally:
             await self._drop_connection()
             self._set_status(LinkState.LOST if lost else LinkState.CLOSED, lost)
-            self._pushed_in.close()
             self._run_ended.set()
 
-    async def _serve(self, connection: GatewayConnection) -> None:
+    async def _serve(self, connection: GatewayConnection, take: TakePushed) -> None:
         """Read and write one connection until it ends, then drop it."""
         failure: BaseException | None = None
 
-        async def write() -> None:
+        async def until_it_ends(work: Callable[[], Awaitable[None]]) -> None:
             nonlocal failure
             try:
-                await connection.run_writer()
-            except CONNECTION_LOST as error:
+                await work()
+            except (NymError, *CONNECTION_LOST) as error:
                 failure = failure or error
             tasks.cancel_scope.cancel()
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(write)
-            try:
-                await self._read(connection)
-            except (NymError, *CONNECTION_LOST) as error:
-                failure = failure or error
-            tasks.cancel_scope.cancel()
+            tasks.start_soon(until_it_ends, connection.run_writer)
+            tasks.start_soon(until_it_ends, connection.keep_time)
+            await until_it_ends(partial(self._read, connection, take))
         await self._drop_connection()
         if self._clock() - self._connected_at >= STABLE_SECONDS:
             self._backoff.succeeded()
@@ -272,17 +266,17 @@ class GatewayLink:
         )
         self._set_status(LinkState.RECONNECTING, reason)
 
-    async def _read(self, connection: GatewayConnection) -> None:
+    async def _read(self, connection: GatewayConnection, take: TakePushed) -> None:
         """Take in what arrives, and hand messages on in order.
 
         Nobody sends a message again that the gateway has handed over. So each stays in the
-        backlog until it is handed on, even if the connection ends while the queue is full; in the
-        worst case it is handed on twice.
+        backlog until it is taken, even if the connection ends meanwhile.
         """
         while True:
-            while self._backlog:
-                await self._push(connection, self._backlog[0])
-                self._backlog.popleft()
+            if self._backlog:
+                started = self._clock()
+                await take(self._backlog)
+                connection.did_not_read(self._clock() - started)
             for event in await connection.receive():
                 self._handle(event)
 
@@ -294,17 +288,6 @@ class GatewayLink:
                 self._changed.set()
             case _:
                 _log.debug("the gateway answered with %s", type(event).__name__)
-
-    async def _push(self, connection: GatewayConnection, message: bytes) -> None:
-        try:
-            try:
-                self._pushed_in.send_nowait(message)
-            except anyio.WouldBlock:
-                started = self._clock()
-                await self._pushed_in.send(message)
-                connection.did_not_read(self._clock() - started)
-        except anyio.BrokenResourceError:
-            _log.debug("dropped a pushed message: nobody listens any more")
 
     async def _reconnect(self) -> None:
         """Try until there is a connection, with growing waits.
@@ -355,7 +338,8 @@ class GatewayLink:
         """Write packets to the gateway, in one go.
 
         Waits while there is no connection, no bandwidth, or no room in the write buffer; the
-        caller cancels if that takes too long. Packets that are being written when the connection
+        caller cancels if that takes too long. Else it does not wait at all: whoever sends in a
+        loop lets others run. Packets that are being written when the connection
         breaks are lost: their acks will be missing.
 
         Raises:
@@ -366,32 +350,33 @@ class GatewayLink:
             await connection.send_packets(packets)
         except CONNECTION_LOST:
             _log.debug("the connection broke while %d packets were written", len(packets))
-        # Room in the buffer means no wait: a loop of sends must still let others run.
-        await anyio.lowlevel.cancel_shielded_checkpoint()
 
     async def _ready_connection(self) -> GatewayConnection:
         """Wait for a connection with bandwidth, claiming some when it is due."""
         while True:
-            changed = self._changed.upcoming()
             if self._closing or self._status.state in (LinkState.CLOSED, LinkState.LOST):
                 raise ClientDisconnected(
                     "the link to the gateway is closed"
                 ) from self._status.error
             connection = self._connection
             # One that broke is dropped by run() in a moment, which announces it.
-            if connection is not None and connection.is_writable:
-                try:
-                    may_send = await connection.renew_bandwidth()
-                except CONNECTION_LOST:
-                    may_send = False
-                if may_send and connection is self._connection:
-                    return connection
+            if connection is None or not connection.is_writable:
+                await self._changed.wait()
+                continue
+            if connection.renew_bandwidth():
+                return connection
+            changed = self._changed.upcoming()
+            try:
+                await connection.flush()
+            except CONNECTION_LOST:
+                _log.debug("the connection broke before bandwidth could be claimed")
             await changed.wait()
 
     # Changes and the end.
 
     def _set_status(self, state: LinkState, error: NymError | None = None) -> None:
         self._status = LinkStatus(state, error)
+        self._status_changed.set()
         self._changed.set()
 
     async def aclose(self) -> None:
@@ -404,7 +389,4 @@ class GatewayLink:
         else:
             await self._drop_connection()
             self._set_status(LinkState.CLOSED)
-        self._pushed_in.close()
-        if not self._pushed_taken:
-            self._pushed_out.close()
         await anyio.lowlevel.checkpoint()

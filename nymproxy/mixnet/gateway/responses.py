@@ -7,6 +7,7 @@ carry no request id: they are matched by order and type alone. All byte counts m
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -203,6 +204,11 @@ def _typed_error(fields: Fields) -> OutOfBandwidthResponse | TicketReplayRespons
     )
 
 
+# What serde_json makes of it. Eighteen digits are within an i64.
+_SEND_RESPONSE = re.compile(
+    r'\{"type":"send","remaining_bandwidth":(0|-?[1-9][0-9]{0,17})(?:,"upgrade_mode":false)?\}'
+)
+
 _READERS: dict[str, Callable[[Fields], GatewayResponse]] = {
     "supportedProtocol": lambda fields: SupportedProtocolResponse(fields.integer("version", U8)),
     "register": _register,
@@ -224,9 +230,14 @@ _READERS: dict[str, Callable[[Fields], GatewayResponse]] = {
 def parse_response(text: str) -> GatewayResponse:
     """Read a text that a gateway sent.
 
+    The answer to each packet is read without the JSON parser, where it is written as gateways do.
+
     Raises:
         GatewayProtocolError: not JSON, an unknown type, or a field that is missing or wrong.
     """
+    answer = _SEND_RESPONSE.fullmatch(text)
+    if answer is not None:
+        return SendResponse(int(answer[1]))
     fields = READER.read_object(text)
     reader = _READERS.get(fields.text("type"))
     if reader is None:

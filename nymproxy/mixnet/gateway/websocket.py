@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 import anyio
 import anyio.lowlevel
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake, InvalidURI
+from websockets.exceptions import InvalidHandshake
 from websockets.frames import CloseCode, Opcode
 from websockets.frames import Frame as WireFrame
 from websockets.protocol import State
-from websockets.uri import WebSocketURI, parse_uri
 
 from nymproxy._signal import Signal
-from nymproxy.errors import ConfigurationError, GatewayProtocolError, GatewayUnreachable
+from nymproxy._tcp_stream import TcpStream
+from nymproxy.errors import GatewayProtocolError, GatewayUnreachable
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
+    from websockets.uri import WebSocketURI
 
 MAX_MESSAGE_BYTES = 128 * 1024
 """Longest message accepted. Frames end at 33184 bytes; the rest is room for credentials in JSON."""
@@ -65,20 +66,6 @@ class Pong:
 
 WebSocketEvent: TypeAlias = str | bytes | Ping | Pong
 """A text message, a binary message, or a control frame that callers may want to see."""
-
-
-def parse_websocket_url(url: str) -> WebSocketURI:
-    """Read a ``ws://`` or ``wss://`` URL.
-
-    Raises:
-        ConfigurationError: it is none.
-    """
-    try:
-        return parse_uri(url)
-    except (InvalidURI, ValueError) as error:
-        raise ConfigurationError(
-            f"{url!r} is no websocket URL: expected ws://host:port or wss://host:port"
-        ) from error
 
 
 class WebSocketStream:
@@ -157,6 +144,11 @@ class WebSocketStream:
             return self._events.popleft()
         finally:
             self._receiving = False
+
+    @property
+    def is_receiving(self) -> bool:
+        """True while a task waits for what comes."""
+        return self._receiving
 
     def take_event(self) -> WebSocketEvent | None:
         """Return the next event if it has already arrived."""
@@ -311,10 +303,29 @@ class WebSocketStream:
                 self._buffered += len(data)
 
     async def _write_or_wake(self) -> None:
+        if not self._outgoing:
+            return
+        if isinstance(self._stream, TcpStream) and not self._writing and self._lost is None:
+            self._write_at_once(self._stream)
+        if not self._outgoing:
+            return
         if self._has_writer:
             self._outgoing_changed.set()
         else:
             await self._flush()
+
+    def _write_at_once(self, stream: TcpStream) -> None:
+        """Write what the socket has room for now."""
+        data = b"".join(self._outgoing)
+        self._outgoing.clear()
+        try:
+            written = stream.send_nowait(data)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            self._lose(error)
+            raise anyio.BrokenResourceError from error
+        self._buffered -= written
+        if written < len(data):
+            self._outgoing.append(data[written:])
 
     async def _flush(self) -> None:
         """Write until nothing is left; when another task does so already, leave it to that one."""

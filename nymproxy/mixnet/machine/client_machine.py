@@ -361,7 +361,7 @@ class ClientMachine:
         if self._answers:
             self._answers.advance(now)
         elif self._maker.wants_headers:
-            self._maker.prepare_one()
+            self._maker.prepare_some()
 
     @property
     def _is_idle(self) -> bool:

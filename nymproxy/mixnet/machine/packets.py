@@ -7,15 +7,17 @@ present topology, and a packet and its ack always the same one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nymproxy.address import SenderTag
 from nymproxy.errors import TopologyUnavailable, UsageError
+from nymproxy.mixnet.machine.ahead import PreparedAhead
 from nymproxy.mixnet.machine.ports import BuiltPacket
 from nymproxy.mixnet.messages import (
     COVER_FRAGMENT_ID,
     AckKey,
     FragmentId,
+    FragmentKey,
     MixPacket,
     ReplySurb,
     build_ack,
@@ -26,7 +28,6 @@ from nymproxy.mixnet.messages import (
 from nymproxy.mixnet.randomness import exponential_delay_ns, uniform_fraction
 from nymproxy.mixnet.sphinx import (
     HeaderMaterial,
-    HeaderPool,
     KeyRotation,
     PreparedHeader,
     build_header,
@@ -41,17 +42,21 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.traffic import OutgoingFragment, TrafficProfile
 
 _NANOSECOND = 1e-9
-_FIRST_POOL_TARGET = 8
 _MIX_HOPS = 3
+
+
+class _Start(NamedTuple):
+    """What of a packet does not depend on what it carries."""
+
+    header: HeaderMaterial | PreparedHeader
+    key: FragmentKey
 
 
 class PacketBuilder:
     """Builds packets, acks, covers and reply SURBs from the present topology.
 
-    Headers do not depend on what they carry, so some are prepared in idle time
-    (:meth:`prepare_one`), in a pool that is emptied when the topology changes. How many are kept
-    for a recipient grows with how often the pool is found empty, so that a client that sends
-    little prepares little.
+    Headers and keys do not depend on what they carry, so some are prepared in idle time
+    (:meth:`prepare_some`), and dropped when the topology changes.
 
     Args:
         address: our own address.
@@ -71,11 +76,13 @@ class PacketBuilder:
         self._ack_key = ack_key
         self._profile = profile
         self._random = random_bytes
-        self._wants_headers = False
         self._topology: Topology | None = None
         self._previous: Topology | None = None
-        self._pool = HeaderPool()
-        self._pool_targets: dict[object, int] = {}
+        limit = profile.header_pool_size
+        self._acks: PreparedAhead[PreparedHeader] = PreparedAhead(limit)
+        self._starts: PreparedAhead[_Start] = PreparedAhead(limit)
+        self._surbs: PreparedAhead[HeaderMaterial] = PreparedAhead(limit)
+        self._ahead = (self._acks, self._starts, self._surbs)
         self._reply_forward_seconds = _MIX_HOPS * profile.packet_delay_seconds
 
     @property
@@ -103,8 +110,8 @@ class PacketBuilder:
         ):
             self._previous = self._topology
         self._topology = topology
-        self._pool.clear()
-        self._wants_headers = True
+        for ahead in self._ahead:
+            ahead.clear()
 
     def check_gateway(self, gateway: NodeIdentity) -> None:
         """Make sure that messages can be sent to clients of a gateway.
@@ -131,8 +138,8 @@ class PacketBuilder:
         ack = build_ack(
             self._ack_header(), self._ack_key, FragmentId(fragment.fragment_id), self._random
         )
-        plaintext = seal_fragment(fragment.data, ack, to.encryption, self._random)
-        header = self._header_to(to)
+        header, key = self._start_to(to)
+        plaintext = seal_fragment(fragment.data, ack, key)
         packet = build_packet(header, plaintext, fragment.size)
         return BuiltPacket(
             MixPacket(header.first_hop, header.rotation, packet),
@@ -149,8 +156,8 @@ class PacketBuilder:
         to = to or self._address
         size = self._cover_size()
         ack = build_ack(self._ack_header(), self._ack_key, COVER_FRAGMENT_ID, self._random)
-        plaintext = build_cover_plaintext(size, ack, to.encryption, self._random)
-        header = self._header_to(to)
+        header, key = self._start_to(to)
+        plaintext = build_cover_plaintext(size, ack, key)
         return MixPacket(header.first_hop, header.rotation, build_packet(header, plaintext, size))
 
     def create_surb(self, topology: Topology) -> ReplySurb:
@@ -159,22 +166,28 @@ class PacketBuilder:
         Raises:
             UnknownGateway, TopologyUnavailable, SphinxError: as :meth:`build`.
         """
-        if topology is self._topology:
-            header = self._header_to(self._address)
-        else:
-            delay = self._profile.packet_delay_seconds
-            header = self._make_header(topology, self._address, delay)
-        material = header.material if isinstance(header, PreparedHeader) else header
-        return ReplySurb.create(material, self._random)
+        delay = self._profile.packet_delay_seconds
+
+        def prepare() -> HeaderMaterial:
+            return self._make_header(self.topology, self._address, delay)
+
+        header = self._surbs.take("surb", prepare) if topology is self._topology else None
+        return ReplySurb.create(
+            header or self._make_header(topology, self._address, delay), self._random
+        )
 
     @property
     def wants_headers(self) -> bool:
-        """True when :meth:`prepare_one` has something to do."""
-        return self._wants_headers and self._topology is not None
+        """True when :meth:`prepare_some` has something to do."""
+        return self._topology is not None and any(ahead.is_wanted for ahead in self._ahead)
 
-    def prepare_one(self) -> None:
-        """Prepare one header, if one is wanted."""
-        self._wants_headers = self._topology is not None and self._pool.fill_one()
+    def prepare_some(self) -> None:
+        """Prepare a few, a millisecond's work, if some are wanted."""
+        if self._topology is not None:
+            for ahead in self._ahead:
+                if ahead.is_wanted:
+                    ahead.prepare()
+                    break
 
     # Inside.
 
@@ -208,40 +221,28 @@ class PacketBuilder:
         return self._ack_header()
 
     def _ack_header(self) -> HeaderMaterial | PreparedHeader:
-        return self._header("ack", self._address, self._profile.ack_delay_seconds)
+        topology, delay = self.topology, self._profile.ack_delay_seconds
 
-    def _header_to(self, recipient: NymAddress) -> HeaderMaterial | PreparedHeader:
-        return self._header(recipient, recipient, self._profile.packet_delay_seconds)
+        def prepare() -> PreparedHeader:
+            header = self._make_header(self.topology, self._address, delay)
+            return PreparedHeader.from_material(header)
 
-    def _header(
-        self, purpose: object, recipient: NymAddress, mean_seconds: float
-    ) -> HeaderMaterial | PreparedHeader:
-        topology = self.topology
-        prepared = self._pool.take(purpose)
-        limit = self._profile.header_pool_size
+        prepared = self._acks.take("ack", prepare)
+        return prepared or self._make_header(topology, self._address, delay)
+
+    def _start_to(self, recipient: NymAddress) -> _Start:
+        topology, delay = self.topology, self._profile.packet_delay_seconds
+
+        def prepare() -> _Start:
+            header = self._make_header(self.topology, recipient, delay)
+            key = FragmentKey.draw(recipient.encryption, self._random)
+            return _Start(PreparedHeader.from_material(header), key)
+
+        prepared = self._starts.take(recipient, prepare)
         if prepared is not None:
-            self._wants_headers = True
             return prepared
-        if limit:
-            target = min(limit, 2 * self._pool_targets.get(purpose, _FIRST_POOL_TARGET // 2))
-            self._want(purpose, recipient, mean_seconds, target)
-        return self._make_header(topology, recipient, mean_seconds)
-
-    def _want(
-        self, purpose: object, recipient: NymAddress, mean_seconds: float, target: int
-    ) -> None:
-        if self._pool_targets.get(purpose) == target and len(self._pool_targets) < 64:
-            return
-        if len(self._pool_targets) >= 64:
-            self._pool_targets.clear()  # forgetting how often each was used costs little
-
-        def build() -> PreparedHeader:
-            material = self._make_header(self.topology, recipient, mean_seconds)
-            return PreparedHeader.from_material(material)
-
-        self._pool_targets[purpose] = target
-        self._pool.register(purpose, build, target=target)
-        self._wants_headers = True
+        key = FragmentKey.draw(recipient.encryption, self._random)
+        return _Start(self._make_header(topology, recipient, delay), key)
 
     def _make_header(
         self, topology: Topology, recipient: NymAddress, mean_seconds: float

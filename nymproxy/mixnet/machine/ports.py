@@ -38,7 +38,7 @@ class PacketMaker(Protocol):
 
     @property
     def wants_headers(self) -> bool:
-        """True when :meth:`prepare_one` has something to do."""
+        """True when :meth:`prepare_some` has something to do."""
         ...
 
     def use_topology(self, topology: Topology | None) -> None:
@@ -73,6 +73,6 @@ class PacketMaker(Protocol):
         """Make a reply SURB to ourselves from a topology. Raises as :meth:`build`."""
         ...
 
-    def prepare_one(self) -> None:
+    def prepare_some(self) -> None:
         """Do a small piece of work ahead, in idle time."""
         ...

@@ -42,7 +42,7 @@ from nymproxy.mixnet.messages.inbound import (
     SurbsRequested,
 )
 from nymproxy.mixnet.messages.mix_packets import MixPacket
-from nymproxy.mixnet.messages.payload import seal_fragment, seal_reply_fragment
+from nymproxy.mixnet.messages.payload import FragmentKey, seal_fragment, seal_reply_fragment
 from nymproxy.mixnet.messages.reassembly import (
     ReassembledMessage,
     Reassembler,
@@ -60,6 +60,7 @@ __all__ = [
     "DetachedAck",
     "Fragment",
     "FragmentId",
+    "FragmentKey",
     "FragmentSetId",
     "FragmentsNeeded",
     "GivenKey",

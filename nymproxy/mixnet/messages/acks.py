@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from nymproxy.errors import MessageFormatError, SphinxError
@@ -26,6 +24,7 @@ from nymproxy.mixnet.messages.fragments import (
     parse_fragment_id,
 )
 from nymproxy.mixnet.sphinx import NodeAddress, PacketSize, build_packet
+from nymproxy.mixnet.sphinx.primitives import aes_ctr
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.randomness import RandomBytes
@@ -70,7 +69,7 @@ class AckKey:
         return None if identifier == COVER_FRAGMENT_ID else identifier
 
     def _apply(self, iv: bytes, data: bytes) -> bytes:
-        return Cipher(AES(self.value), CTR(iv)).encryptor().update(data)
+        return aes_ctr(self.value, CTR(iv), data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from nymproxy.mixnet.messages.payload import seal_fragment
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.messages.acks import SurbAck
-    from nymproxy.mixnet.randomness import RandomBytes
+    from nymproxy.mixnet.messages.payload import FragmentKey
     from nymproxy.mixnet.sphinx import PacketSize
 
 COVER_MARKER = b"The cake is a lie!"
@@ -22,22 +22,16 @@ COVER_MARKER = b"The cake is a lie!"
 _MARKER_AND_PADDING = COVER_MARKER + b"\x01"
 
 
-def build_cover_plaintext(
-    size: PacketSize, surb_ack: SurbAck, encryption_key: bytes, random_bytes: RandomBytes
-) -> bytes:
+def build_cover_plaintext(size: PacketSize, surb_ack: SurbAck, key: FragmentKey) -> bytes:
     """Return the Sphinx plaintext of a cover packet.
 
     Args:
         size: the size of the packet that will carry it; not ``ACK``.
         surb_ack: an ack of :data:`~nymproxy.mixnet.messages.COVER_FRAGMENT_ID`.
-        encryption_key: the X25519 key of the recipient, 32 bytes; by default that is ourselves.
-        random_bytes: source of the ephemeral key.
-
-    Raises:
-        AddressError: nothing can be encrypted to this key.
+        key: fresh, for the recipient: ourselves, mostly.
     """
     content = _MARKER_AND_PADDING.ljust(fragment_length(size), b"\0")
-    return seal_fragment(content, surb_ack, encryption_key, random_bytes)
+    return seal_fragment(content, surb_ack, key)
 
 
 def is_cover(content: bytes) -> bool:

@@ -8,34 +8,33 @@ bytes that are no fragment. Vectors: tests/vectors/pipeline.json, ``regular_payl
 
 from __future__ import annotations
 
-import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CTR
 from nacl.bindings import crypto_scalarmult, crypto_scalarmult_base
 from nacl.exceptions import RuntimeError as SodiumRuntimeError
 
 from nymproxy.errors import AddressError, MessageFormatError
 from nymproxy.mixnet.messages._layout import KEY_MATERIAL_LENGTH, REPLY_KEY_LENGTH
+from nymproxy.mixnet.sphinx.primitives import AES_ZERO_COUNTER, aes_ctr
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.messages.acks import SurbAck
     from nymproxy.mixnet.randomness import RandomBytes
 
-# Every key encrypts one fragment (or the retransmissions of one), so the IV can be fixed. The
-# counter of the Rust cipher has 64 bits; with this IV that makes no difference.
-_ZERO_IV = CTR(bytes(16))
+
+_HASH_BLOCK_BYTES = 64
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
-def _hmac_blake3(key: bytes) -> hmac.HMAC:
-    # The class does what hmac asks of a hash; only its stub gives update() another signature.
-    return hmac.new(key, digestmod=blake3)  # type: ignore[arg-type]
-
-
-_ABSENT_SALT = _hmac_blake3(bytes(32))
+def _hmac_blake3(key: bytes, data: bytes) -> bytes:
+    """HMAC (RFC 2104) with plain BLAKE3 as the hash, in four calls of it in place of the dozen
+    objects of ``hmac.new``; the key has at most 64 bytes."""
+    block = key.ljust(_HASH_BLOCK_BYTES, b"\0")
+    inner = blake3(block.translate(_INNER) + data).digest()
+    return blake3(block.translate(_OUTER) + inner).digest()
 
 
 def derive_payload_key(shared_secret: bytes) -> bytes:
@@ -44,11 +43,7 @@ def derive_payload_key(shared_secret: bytes) -> bytes:
     HKDF (RFC 5869) over HMAC with plain BLAKE3 as the hash, without salt and info, 16 bytes. It is
     not BLAKE3's own derive-key mode.
     """
-    extract = _ABSENT_SALT.copy()
-    extract.update(shared_secret)
-    expand = _hmac_blake3(extract.digest())
-    expand.update(b"\x01")
-    return expand.digest()[:16]
+    return _hmac_blake3(_hmac_blake3(b"", shared_secret), b"\x01")[:16]
 
 
 def reply_key_digest(reply_key: bytes) -> bytes:
@@ -57,34 +52,57 @@ def reply_key_digest(reply_key: bytes) -> bytes:
 
 
 def apply_payload_key(key: bytes, data: bytes) -> bytes:
-    """Encrypt or decrypt a fragment with AES-128-CTR."""
-    return Cipher(AES(key), _ZERO_IV).encryptor().update(data)
+    """Encrypt or decrypt a fragment with AES-128-CTR.
+
+    Every key encrypts one fragment (or the retransmissions of one), so the IV can be fixed. The
+    counter of the Rust cipher has 64 bits; with this IV that makes no difference.
+    """
+    return aes_ctr(key, AES_ZERO_COUNTER, data)
 
 
-def seal_fragment(
-    fragment: bytes, surb_ack: SurbAck, recipient_encryption_key: bytes, random_bytes: RandomBytes
-) -> bytes:
+@dataclass(frozen=True, slots=True, repr=False)
+class FragmentKey:
+    """The key of one fragment to a known recipient. To be used once.
+
+    Attributes:
+        public: the ephemeral public key by which the recipient finds it, 32 bytes.
+        secret: the AES-128 key.
+    """
+
+    public: bytes
+    secret: bytes
+
+    @classmethod
+    def draw(cls, recipient_encryption_key: bytes, random_bytes: RandomBytes) -> FragmentKey:
+        """Draw a key that the recipient can derive.
+
+        Args:
+            recipient_encryption_key: the X25519 key of the recipient's address, 32 bytes.
+            random_bytes: source of the ephemeral key.
+
+        Raises:
+            AddressError: nothing can be encrypted to this key (a point of small order).
+        """
+        ephemeral = random_bytes(32)
+        try:
+            shared_secret = crypto_scalarmult(ephemeral, recipient_encryption_key)
+        except SodiumRuntimeError as error:
+            raise AddressError("nothing can be encrypted to the key in the address") from error
+        return cls(crypto_scalarmult_base(ephemeral), derive_payload_key(shared_secret))
+
+
+def seal_fragment(fragment: bytes, surb_ack: SurbAck, key: FragmentKey) -> bytes:
     """Encrypt a fragment to a known recipient, under a key of its own.
 
     Args:
         fragment: the whole fragment, header included.
         surb_ack: the ack that the recipient's gateway sends off.
-        recipient_encryption_key: the X25519 key of the recipient's address, 32 bytes.
-        random_bytes: source of the ephemeral key.
+        key: fresh, for the recipient.
 
     Returns:
         The Sphinx plaintext: ack block (405) || ephemeral public key (32) || ciphertext.
-
-    Raises:
-        AddressError: nothing can be encrypted to this key (a point of small order).
     """
-    ephemeral = random_bytes(32)
-    try:
-        shared_secret = crypto_scalarmult(ephemeral, recipient_encryption_key)
-    except SodiumRuntimeError as error:
-        raise AddressError("nothing can be encrypted to the key in the address") from error
-    ciphertext = apply_payload_key(derive_payload_key(shared_secret), fragment)
-    return b"".join((surb_ack.block, crypto_scalarmult_base(ephemeral), ciphertext))
+    return b"".join((surb_ack.block, key.public, apply_payload_key(key.secret, fragment)))
 
 
 def seal_reply_fragment(fragment: bytes, surb_ack: SurbAck, reply_key: bytes) -> bytes:

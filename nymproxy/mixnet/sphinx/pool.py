@@ -5,33 +5,34 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from nymproxy.errors import NymError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from nymproxy.mixnet.sphinx.header import PreparedHeader
-
 _logger = logging.getLogger("nymproxy.mixnet.sphinx")
 
 
+Prepared = TypeVar("Prepared")
+
+
 @dataclass(slots=True)
-class _Shelf:
-    build: Callable[[], PreparedHeader]
+class _Shelf(Generic[Prepared]):
+    build: Callable[[], Prepared]
     target: int
-    headers: deque[PreparedHeader] = field(default_factory=deque)
+    headers: deque[Prepared] = field(default_factory=deque)
     is_resting: bool = False
 
 
-class HeaderPool:
-    """A bounded store of :class:`PreparedHeader`, by purpose.
+class HeaderPool(Generic[Prepared]):
+    """A bounded store of prepared headers, and what else is prepared with them, by purpose.
 
     A purpose is any hashable that the caller chooses, such as ``("ack", gateway)``: everything in
     which its headers agree. It is registered with a builder that draws a fresh route and delays.
-    The caller calls :meth:`fill_one` while it has nothing better to do. Entries are handed out
-    once, oldest first.
+    The caller calls :meth:`fill_one` while it has nothing better to do and the pool is
+    :attr:`draining`. Entries are handed out once, oldest first.
 
     The bound: at most ``max_purposes`` purposes (the one not used for longest is forgotten for a
     new one) with at most their target of entries each, about 2 KB an entry.
@@ -42,14 +43,22 @@ class HeaderPool:
             raise UsageError("a header pool needs room for at least one purpose and one entry")
         self._max_purposes = max_purposes
         self._max_entries = max_entries_per_purpose
-        self._shelves: OrderedDict[Hashable, _Shelf] = OrderedDict()
+        self._shelves: OrderedDict[Hashable, _Shelf[Prepared]] = OrderedDict()
+        self._draining = False
+
+    @property
+    def draining(self) -> bool:
+        """True from when a purpose has less than half of its target until all have the whole.
+
+        One header after the other, each while the code for it is still at hand, costs a third less
+        than one after each packet.
+        """
+        return self._draining
 
     def __len__(self) -> int:
         return sum(len(shelf.headers) for shelf in self._shelves.values())
 
-    def register(
-        self, purpose: Hashable, build: Callable[[], PreparedHeader], *, target: int
-    ) -> None:
+    def register(self, purpose: Hashable, build: Callable[[], Prepared], *, target: int) -> None:
         """Ask for ``target`` entries (cut to the pool's bound) of a purpose.
 
         Registering a known purpose replaces its builder and target, and keeps its entries.
@@ -61,22 +70,24 @@ class HeaderPool:
         if shelf is None:
             if len(self._shelves) >= self._max_purposes:
                 self._shelves.popitem(last=False)
-            self._shelves[purpose] = _Shelf(build, target)
-            return
+            self._shelves[purpose] = shelf = _Shelf(build, target)
         shelf.build, shelf.target, shelf.is_resting = build, target, False
         self._shelves.move_to_end(purpose)
+        self._look_at(shelf)
 
     def forget(self, purpose: Hashable) -> None:
         """Drop a purpose with its entries; unknown ones are ignored."""
         self._shelves.pop(purpose, None)
 
-    def take(self, purpose: Hashable) -> PreparedHeader | None:
+    def take(self, purpose: Hashable) -> Prepared | None:
         """Hand out the oldest entry of a purpose; ``None`` if there is none."""
         shelf = self._shelves.get(purpose)
         if shelf is None:
             return None
         self._shelves.move_to_end(purpose)
-        return shelf.headers.popleft() if shelf.headers else None
+        header = shelf.headers.popleft() if shelf.headers else None
+        self._look_at(shelf)
+        return header
 
     def fill_one(self) -> bool:
         """Build one entry for the purpose that lacks most of its target.
@@ -89,6 +100,7 @@ class HeaderPool:
         """
         shelf = self._neediest()
         if shelf is None:
+            self._draining = False
             return False
         try:
             shelf.headers.append(shelf.build())
@@ -105,8 +117,13 @@ class HeaderPool:
         for shelf in self._shelves.values():
             shelf.headers.clear()
             shelf.is_resting = False
+            self._draining = True
 
-    def _neediest(self) -> _Shelf | None:
+    def _look_at(self, shelf: _Shelf[Prepared]) -> None:
+        if 2 * len(shelf.headers) < shelf.target and not shelf.is_resting:
+            self._draining = True
+
+    def _neediest(self) -> _Shelf[Prepared] | None:
         best = None
         best_fill = 1.0
         for shelf in self._shelves.values():
