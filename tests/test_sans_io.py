@@ -24,7 +24,7 @@ SHELLS: dict[str, set[str]] = {
         "_alarm", "_background_task", "_dial", "_file_lock", "_httpcore_backend", "_signal",
         "_tcp_stream",
     },
-    "nymproxy.channel": {"acceptor", "channel", "driver", "drivers", "mux", "strays"},
+    "nymproxy.channel": {"acceptor", "channel", "driver", "drivers", "failover", "mux", "strays"},
     "nymproxy.forward": {"forwarder", "listener", "sockets"},
     "nymproxy.legacy": {
         "admission", "app_connections", "client", "client_pool", "connector", "identities",
