@@ -80,19 +80,24 @@ def require_cargo() -> str:
         ProgramMissing: there is none.
     """
     needed = ".".join(map(str, MINIMUM_RUST))
-    cargo = shutil.which("cargo")
-    if cargo is None:
+    program = shutil.which("cargo")
+    if program is None:
         raise ProgramMissing(
             f"cargo was not found: install Rust {needed} or later, or name existing programs in "
             f"{CLIENT_VARIABLE}, {SERVER_VARIABLE} and {PEERS_VARIABLE}"
         )
-    version = subprocess.run([cargo, "--version"], capture_output=True, text=True, check=True)
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     if parse_rust_version(version.stdout) < MINIMUM_RUST:
         raise ProgramMissing(f"{version.stdout.strip()} is too old: Rust {needed} is needed")
-    return cargo
+    return program
 
 
-def _cargo(cargo: str, *arguments: str) -> None:
+def cargo(program: str, *arguments: str) -> None:
+    """Run cargo with the settings and the target folder that all builds share.
+
+    Raises:
+        ProgramMissing: it failed.
+    """
     environment = {
         **os.environ,
         "CARGO_TARGET_DIR": str(TARGET),
@@ -102,7 +107,7 @@ def _cargo(cargo: str, *arguments: str) -> None:
         "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
     }
     try:
-        subprocess.run([cargo, *arguments], env=environment, stdout=sys.stderr, check=True)
+        subprocess.run([program, *arguments], env=environment, stdout=sys.stderr, check=True)
     except subprocess.CalledProcessError as error:
         raise ProgramMissing(f"cargo {arguments[0]} failed; its output is above") from error
 
@@ -117,7 +122,7 @@ def build() -> RustPrograms:
     if not (programs.client.is_file() and programs.server.is_file()):
         binaries = ("--bin", "nym-proxy-client", "--bin", "nym-proxy-server")
         version = ("--version", NYM_SDK_VERSION, "--root", str(TARGET))
-        _cargo(require_cargo(), "install", "--locked", "nym-sdk", *version, *binaries)
+        cargo(require_cargo(), "install", "--locked", "nym-sdk", *version, *binaries)
     build_peers()
     if programs.missing:
         names = ", ".join(str(path) for path in programs.missing)
@@ -134,5 +139,5 @@ def build_peers() -> Path:
     peers = locate().peers
     if not os.environ.get(PEERS_VARIABLE) or not peers.is_file():
         manifest = str(INTEROP / "peers" / "Cargo.toml")
-        _cargo(require_cargo(), "build", "--release", "--locked", "--manifest-path", manifest)
+        cargo(require_cargo(), "build", "--release", "--locked", "--manifest-path", manifest)
     return peers

@@ -24,6 +24,12 @@ BY_NAME = (
     b"standalone-tcp-proxies", b"nym-zcash-grpc-demo",
 )  # fmt: skip
 """The first six are the programs and their API."""
+SDK_FEATURES = {
+    "tcp-proxy": re.compile(rb"\btcp_proxy\b"),
+    "client-pool": re.compile(rb"\bclient_pool\b|\bClientPool\b"),
+    "stream": re.compile(rb"\bMixnetStream\b|\bMixnetListener\b|\.open_stream\("),
+}
+"""Features that the repository of nym-sdk has since 1.21.6, with how a source uses each."""
 _BASE58 = rb"[1-9A-HJ-NP-Za-km-z]"
 _GATEWAY = re.compile(rb"@" + _BASE58 + rb"{32,44}(?!" + _BASE58 + rb")")
 _RECIPIENT = re.compile(_BASE58 + rb"{32,44}\." + _BASE58 + rb"{32,44}$")
@@ -41,6 +47,7 @@ class Survey:
         installing: the files that put an old program into an image.
         crate_roots: the sources that Cargo manifests name as roots of their own.
         sdk_names: what Cargo manifests call nym-sdk, where that is not its own name.
+        sdk_features: what Rust sources use of it that has a feature in newer versions.
     """
 
     shown: frozenset[Evidence] = frozenset()
@@ -48,6 +55,7 @@ class Survey:
     installing: tuple[str, ...] = ()
     crate_roots: frozenset[str] = frozenset()
     sdk_names: frozenset[str] = frozenset()
+    sdk_features: frozenset[str] = frozenset()
 
     def image_of(self, path: str) -> tuple[str, BinarySource] | None:
         """Return the file that copies another one into an image, and whose programs are there."""
@@ -72,7 +80,8 @@ def of_file(source: SourceFile) -> Survey | None:
         installs = containerfile.installs_old(text)
     installing = (source.path,) if installs else ()
     roots, called = _said_by_manifest(source)
-    found = Survey(shown, tuple(in_images), installing, roots, called)
+    features = _features_used(source)
+    found = Survey(shown, tuple(in_images), installing, roots, called, features)
     return None if found == Survey() else found
 
 
@@ -99,6 +108,12 @@ def _said_by_manifest(source: SourceFile) -> tuple[frozenset[str], frozenset[str
     )
 
 
+def _features_used(source: SourceFile) -> frozenset[str]:
+    if not source.name.endswith(".rs") or b"nym_sdk" not in source.data:
+        return frozenset()
+    return frozenset(name for name, used in SDK_FEATURES.items() if used.search(source.data))
+
+
 def _tables(manifest: dict[str, Any], key: str) -> list[dict[str, Any]]:
     found = manifest.get(key)
     listed = found if isinstance(found, list) else [found]
@@ -114,6 +129,7 @@ def merged(surveys: Iterable[Survey]) -> Survey:
         tuple(each for survey in all_of_them for each in survey.installing),
         frozenset(each for survey in all_of_them for each in survey.crate_roots),
         frozenset(each for survey in all_of_them for each in survey.sdk_names),
+        frozenset(each for survey in all_of_them for each in survey.sdk_features),
     )
 
 

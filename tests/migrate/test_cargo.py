@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,11 @@ from hypothesis import strategies as st
 
 from nymproxy_migrate.finders import toml_places
 from nymproxy_migrate.model import Action, Evidence, Kind
+from nymproxy_migrate.scan import scan
 from tests.migrate.tools import findings, source
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def found(text: str, path: str = "Cargo.toml") -> list[tuple[str, int, int]]:
@@ -170,3 +175,32 @@ def test_places_agree_with_the_parser(lines: list[str], end: str) -> None:
             tomllib.loads(shown)
     expected = sum(not line.startswith("#") for line in lines)
     assert len(list(toml_places.places(text.encode()))) == expected
+
+
+@pytest.mark.parametrize(
+    ("manifest", "source_text", "words"),
+    [
+        ('nym-sdk = "1.21.6"', "use nym_sdk::tcp_proxy::NymProxyClient;", 'use: "tcp-proxy"'),
+        (
+            'sdk = { package = "nym-sdk", version = "2", features = ["tcp-proxy"] }',
+            "use sdk::client_pool::ClientPool; // nym_sdk",
+            'use: "client-pool"',
+        ),
+        (
+            'nym-sdk = { git = "https://github.com/nymtech/nym", rev = "a" }',
+            "use nym_sdk::{client_pool::ClientPool, tcp_proxy}; fn f() { c.open_stream(a, None) }",
+            'ones that the sources use: "client-pool", "stream", "tcp-proxy"',
+        ),
+        ('nym-sdk = "1.21.6"', "use nym_sdk::mixnet;", ""),
+    ],
+)
+def test_features_that_newer_versions_need(
+    tmp_path: Path, manifest: str, source_text: str, words: str
+) -> None:
+    (tmp_path / "Cargo.toml").write_text(f"[dependencies]\n{manifest}\n")
+    (tmp_path / "main.rs").write_text(source_text)
+    (tmp_path / "a.sh").write_text("nym-proxy-client -s A\n")
+    told = [each.message for each in scan([tmp_path]).findings if each.code in {"NYM014", "NYM015"}]
+    assert len(told) == 1
+    assert words in told[0]
+    assert ("features, add" in told[0]) == bool(words)

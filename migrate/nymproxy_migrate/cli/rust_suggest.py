@@ -12,6 +12,7 @@ from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.rewrite import rust
 from nymproxy_migrate.rewrite.rust_uses import MODULE
+from nymproxy_migrate.scan import from_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,9 @@ def rust_suggest(folder: Path, paths: Sequence[Path]) -> int:
     suggestion = workers.call(rust.suggest, list(visit.results.values()))
     if isinstance(suggestion, workers.Failure):
         raise Refused(f"the Rust programs here cannot be read together: {suggestion.reason}")
-    left = (printable(f"{path}: {what}") + "\n" for path, what in suggestion.left)
+    left = (
+        f"{printable(from_here(root, path))}: {printable(what)}\n" for path, what in suggestion.left
+    )
     sys.stderr.write("".join(left))
     if not suggestion.changes:
         sys.stdout.write("no Rust program here can be changed this way\n")
@@ -44,8 +47,8 @@ def rust_suggest(folder: Path, paths: Sequence[Path]) -> int:
     outputs.write(folder / f"{MODULE}.rs", rust.module_source().encode())
     sys.stdout.write(f"{folder / PATCH}: {len(suggestion.changes)} files to change\n")
     for home in suggestion.homes:
-        source, target = folder / f"{MODULE}.rs", root / home
-        sys.stdout.write(f"cp {shlex.quote(str(source))} {shlex.quote(str(target))}\n")
-    where = f"{shlex.quote(str(root))} < {shlex.quote(str(folder / PATCH))}"
+        source, target = folder / f"{MODULE}.rs", from_here(root, str(home))
+        sys.stdout.write(f"cp {shlex.quote(str(source))} {shlex.quote(target)}\n")
+    where = f"{shlex.quote(from_here(root, '.'))} < {shlex.quote(str(folder / PATCH))}"
     sys.stdout.write(f"patch -p1 -d {where}\n")
     return 1

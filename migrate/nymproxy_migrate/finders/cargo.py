@@ -92,8 +92,8 @@ def find(source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     except Unparsable as error:
         yield nym090.at(source, error.offset, str(error), Kind.RUST_API)
         return
-    yield from nym014.find(manifest)
-    yield from nym015.find(manifest)
+    yield from nym014.find(manifest, options.survey)
+    yield from nym015.find(manifest, options.survey)
 
 
 def dependencies(document: Mapping[str, object]) -> Iterator[Dependency]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.model import Evidence, Kind
+from nymproxy_migrate.rules import nym014
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.finders.cargo import Manifest
     from nymproxy_migrate.model import Finding
+    from nymproxy_migrate.survey import Survey
 
 RULE = Rule(
     code="NYM015",
@@ -31,7 +33,7 @@ RULE = Rule(
 )
 
 
-def find(manifest: Manifest) -> Iterator[Finding]:
+def find(manifest: Manifest, survey: Survey) -> Iterator[Finding]:
     """Yield the dependencies on the repositories of nymtech that hold the old proxies."""
     for dependency in manifest.dependencies:
         needs = None if dependency.of_old_proxies else Evidence.OLD_PROXIES
@@ -41,6 +43,7 @@ def find(manifest: Manifest) -> Iterator[Finding]:
             message = f"{dependency.crate} comes from git{_revision(dependency.spec)}"
         else:
             continue
+        message += nym014.features_to_add(dependency, survey)
         span = manifest.place(dependency.path)
         yield RULE.finding(manifest.source, span, message, needs=needs)
 
