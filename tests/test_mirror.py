@@ -40,6 +40,7 @@ REACHED: dict[str, tuple[str, str]] = {
     # Commands are tested as their users call them.
     "nymproxy.cli.localnet": ("cli/test_commands.py", "the command itself"),
     "nymproxy.cli.local_commands": ("cli/test_commands.py", "the commands themselves"),
+    "nymproxy.cli.operator_commands": ("cli/test_operator.py", "the commands themselves"),
     "nymproxy.cli.root": ("cli/test_commands.py", "the commands themselves"),
     "nymproxy.cli.running": ("cli/test_commands.py", "signals and ready lines of processes"),
     "nymproxy.operating.announcement": ("operating/test_supervisor.py", "what a supervisor tells"),

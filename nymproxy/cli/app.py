@@ -12,7 +12,7 @@ import typer
 
 from nymproxy._standard_streams import discard_output, open_standard_streams
 from nymproxy.cli import arguments as old_arguments
-from nymproxy.cli import local_commands, outcome
+from nymproxy.cli import local_commands, operator_commands, outcome
 from nymproxy.cli.root import Version, new_app
 from nymproxy.cli.settings import ClientSettings, ServerSettings
 from nymproxy.cli.taking import Given, takes, takes_process
@@ -74,6 +74,11 @@ def check(
     from nymproxy.cli import check as command
 
     command.run(config, given, as_json=json_output, schema=schema)
+
+
+app.command()(operator_commands.status)
+app.command()(operator_commands.top)
+app.add_typer(operator_commands.sessions)
 
 
 @app.command()

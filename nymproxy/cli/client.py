@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from nymproxy.cli.connection import connection_options, memory_account, traffic_profile
+from nymproxy.cli.connection import connection_options, traffic_profile
 from nymproxy.cli.keys import without_limits
 from nymproxy.cli.running import run_one
 from nymproxy.legacy import WireSettings
@@ -72,4 +72,4 @@ def plan_of(settings: ClientSettings, name: str, memory: MemoryAccount) -> Plan:
 
 def run(settings: ClientSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    run_one(plan_of(settings, "client", memory_account(settings)), settings, settings.env_path)
+    run_one(lambda memory: plan_of(settings, "client", memory), settings, settings.env_path)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MAX_BYTES = 1 << 20
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 _FORWARDS = {"client": ClientSettings, "server": ServerSettings}
-_TABLES = ("network", "log")
+_TABLES = ("network", "log", "metrics", "control")
 _PLACE = re.compile(r" - at `\$\.?(.*)`$")
 _NAME_HELP = "Names it in the log, in the metrics and for `nymproxy sessions`; unique in the file."
 

@@ -21,6 +21,8 @@ _PLACES: dict[str, tuple[str, str]] = {
     "tls": ("network", "tls"),
     "proxy": ("network", "proxy"),
     "ca_file": ("network", "ca_file"),
+    "metrics": ("metrics", "listen"),
+    "control": ("control", "socket"),
     "log_level": ("log", "level"),
     "log_file": ("log", "file"),
     "log_sessions": ("log", "sessions"),

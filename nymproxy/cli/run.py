@@ -9,7 +9,7 @@ import anyio
 
 from nymproxy.cli import client, server
 from nymproxy.cli.configuration import load
-from nymproxy.cli.running import say_which_network
+from nymproxy.cli.running import monitor, say_which_network
 from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
 from nymproxy.operating.logs import LogOptions, set_up_logging
 from nymproxy.operating.supervisor import Supervisor, ignore_stray_signals
@@ -34,11 +34,11 @@ class ConfiguredProcess:
         self._path = path
         self._given = given
         self.configuration = load(path, os.environ, given)
-        self._memory = MemoryAccount(_memory_limit(self.configuration))
+        self.memory = MemoryAccount(_memory_limit(self.configuration))
 
     def plans(self) -> list[Plan]:
         """Return what the file asked for when it was read last."""
-        configuration, memory = self.configuration, self._memory
+        configuration, memory = self.configuration, self.memory
         return [
             *(client.plan_of(each.settings, each.name, memory) for each in configuration.clients),
             *(server.plan_of(each.settings, each.name, memory) for each in configuration.servers),
@@ -54,7 +54,7 @@ class ConfiguredProcess:
         configuration = load(self._path, os.environ, self._given)
         limit = MemoryAccount(_memory_limit(configuration)).maximum_bytes
         set_up_logging(_log_options(configuration), rust_log=os.environ.get("RUST_LOG"))
-        self.configuration, self._memory.maximum_bytes = configuration, limit
+        self.configuration, self.memory.maximum_bytes = configuration, limit
         return self.plans()
 
 
@@ -84,6 +84,12 @@ def run(path: Path, given: Given) -> None:
         grace_seconds=configuration.value("grace_period_seconds"),
         tries_again=True,
         reload=process.reload,
+    )
+    monitor(
+        supervisor,
+        process.memory,
+        metrics=configuration.value("metrics"),
+        control=configuration.value("control"),
     )
     say_which_network(configuration.value("env_path"))
     anyio.run(supervisor.run)

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy.cli.connection import memory_account
+from nymproxy.errors import ConfigurationError
+from nymproxy.forward.endpoint import UnixEndpoint, parse_listen
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.operating.logs import LogOptions, set_up_logging
 from nymproxy.operating.supervisor import Supervisor, ignore_stray_signals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from nymproxy.cli.settings import ProxySettings
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.operating.forward import Plan
+    from nymproxy.operating.metrics import Metrics
 
 logger = logging.getLogger("nymproxy.cli")
 
@@ -42,10 +49,47 @@ def say_which_network(env_path: Path | None) -> None:
         logger.info("Nym %s, since no -e was given", name)
 
 
-def run_one(plan: Plan, settings: ProxySettings, env_path: Path | None) -> None:
+def monitor(
+    supervisor: Supervisor, memory: MemoryAccount, *, metrics: str | None, control: Path | None
+) -> None:
+    """Have a supervisor's process answer where it is said to.
+
+    Raises:
+        ConfigurationError: what makes metrics is not installed.
+    """
+    if metrics is None and control is None:
+        return
+    from nymproxy.operating.http_server import serve_http
+    from nymproxy.operating.monitoring import CONTROL_SOCKET_MODE, Monitoring
+
+    made = None if metrics is None else _made_metrics(supervisor, memory).answer
+    answers = Monitoring(supervisor, memory, made)
+    if metrics is not None:
+        supervisor.add_service(partial(serve_http, parse_listen(metrics), answers.answer))
+    if control is not None:
+        endpoint = UnixEndpoint(str(control))
+        serve = partial(serve_http, endpoint, answers.answer_operator, mode=CONTROL_SOCKET_MODE)
+        supervisor.add_service(serve)
+
+
+def _made_metrics(supervisor: Supervisor, memory: MemoryAccount) -> Metrics:
+    try:
+        from nymproxy.operating.metrics import Metrics
+    except ImportError as error:
+        raise ConfigurationError(
+            "--metrics needs prometheus-client: install nymproxy with its extra 'metrics'"
+        ) from error
+    return Metrics(lambda: list(supervisor.forwards.values()), memory)
+
+
+def run_one(
+    plan_of: Callable[[MemoryAccount], Plan], settings: ProxySettings, env_path: Path | None
+) -> None:
     """Run one forward until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
     ignore_stray_signals()
     set_up_logging(log_options(settings), rust_log=os.environ.get("RUST_LOG"))
-    supervisor = Supervisor([plan], grace_seconds=settings.grace_period_seconds)
+    memory = memory_account(settings)
+    supervisor = Supervisor([plan_of(memory)], grace_seconds=settings.grace_period_seconds)
+    monitor(supervisor, memory, metrics=settings.metrics, control=settings.control)
     say_which_network(env_path)
     anyio.run(supervisor.run)

@@ -8,7 +8,7 @@ import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nymproxy.cli.connection import connection_options, memory_account, traffic_profile
+from nymproxy.cli.connection import connection_options, traffic_profile
 from nymproxy.cli.keys import without_limits
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy.cli.running import run_one
@@ -168,4 +168,4 @@ def _prepared_directory(settings: ServerSettings) -> Path:
 
 def run(settings: ServerSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    run_one(plan_of(settings, "server", memory_account(settings)), settings, settings.env_path)
+    run_one(lambda memory: plan_of(settings, "server", memory), settings, settings.env_path)

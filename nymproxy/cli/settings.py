@@ -114,6 +114,22 @@ class ProxySettings:
             help="Seconds without a byte in either direction until a session is reset.",
         ),
     ] = 1800.0
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHERE",
+            rich_help_panel=_OUTPUT,
+            help="Serve /healthz, /readyz and /metrics (Prometheus) there: HOST:PORT or unix:PATH.",
+        ),
+    ] = None
+    control: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            rich_help_panel=_OUTPUT,
+            help="Socket for `nymproxy status`, `top` and `sessions`: for this user alone.",
+        ),
+    ] = None
     log_level: Annotated[
         LogLevel | None,
         typer.Option(

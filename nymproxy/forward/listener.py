@@ -56,18 +56,18 @@ class StreamListener:
         self._log = LimitedLog(logger)
 
     @classmethod
-    async def bind(cls, endpoint: ListenEndpoint) -> StreamListener:
+    async def bind(cls, endpoint: ListenEndpoint, *, mode: int | None = None) -> StreamListener:
         """Bind and listen. Port 0 takes a free port; :attr:`endpoint` tells which.
 
-        A Unix socket is made anew, for this user and his group (mode 0660), and goes when the
-        listener is closed. An inherited one stays open for the next listener of this process.
+        A Unix socket is made anew, for this user and his group (or with another ``mode``), and goes
+        when the listener is closed. An inherited one stays open for the next listener.
 
         Raises:
             ConfigurationError: the address is not ours, the port is in use or not allowed, or no
                 socket of that name was inherited.
         """
         try:
-            listeners = await _listeners(endpoint)
+            listeners = await _listeners(endpoint, UNIX_SOCKET_MODE if mode is None else mode)
         except (OSError, UnicodeError) as error:
             raise ConfigurationError(
                 f"cannot listen on {endpoint}: {error}; choose another address or port"
@@ -159,9 +159,9 @@ class StreamListener:
                 return stream
 
 
-async def _listeners(endpoint: ListenEndpoint) -> list[Listener[SocketStream]]:
+async def _listeners(endpoint: ListenEndpoint, mode: int) -> list[Listener[SocketStream]]:
     if isinstance(endpoint, UnixEndpoint):
-        unix: Any = await anyio.create_unix_listener(endpoint.path, mode=UNIX_SOCKET_MODE)
+        unix: Any = await anyio.create_unix_listener(endpoint.path, mode=mode)
         return [unix]
     if isinstance(endpoint, InheritedEndpoint):
         inherited: Any = await SocketListener.from_socket(inherited_socket(endpoint.name))

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from nymproxy._signal import Signal
 from nymproxy.errors import UnknownGateway
 from nymproxy.mixnet.machine import ClientStatus
-from nymproxy.mixnet.machine.status import NOTHING_DONE, READY
+from nymproxy.mixnet.machine.status import NOTHING_DONE, NOTHING_HELD, READY
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress
     from nymproxy.errors import NymError
     from nymproxy.mixnet.client import MessageClient
-    from nymproxy.mixnet.machine import ClientCounters
+    from nymproxy.mixnet.machine import ClientCounters, ClientGauges
 
 _NOT_STARTED = ClientStatus(0.0, False, False, "not started")
 _UNREACHABLE = ClientStatus(
@@ -134,6 +134,15 @@ class ClientRoster:
     def ready_count(self) -> int:
         """Clients that can carry traffic now."""
         return sum(entry.status.is_ready for entry in self._entries)
+
+    @property
+    def gauges(self) -> ClientGauges:
+        """What all hold now."""
+        held = NOTHING_HELD
+        for entry in self._entries:
+            if entry.client is not None:
+                held = held + entry.client.gauges
+        return held
 
     @property
     def counters(self) -> ClientCounters:

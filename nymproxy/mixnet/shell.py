@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.memory_account import MemoryAccount
-    from nymproxy.mixnet.machine import ClientCounters, ClientMachine, ClientStatus, Submission
+    from nymproxy.mixnet.machine import (
+        ClientCounters,
+        ClientGauges,
+        ClientMachine,
+        ClientStatus,
+        Submission,
+    )
     from nymproxy.mixnet.records import Received
 
 
@@ -74,6 +80,11 @@ class MachineShell:
     def knows(self, tag: SenderTag) -> bool:
         """Tell whether anything of a sender ever arrived (and it is not forgotten)."""
         return self._machine.knows(tag)
+
+    @property
+    def gauges(self) -> ClientGauges:
+        """What the client holds now."""
+        return self._machine.gauges
 
     def reply_surbs_in_hand(self, tag: SenderTag) -> int:
         """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""

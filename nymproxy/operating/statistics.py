@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from nymproxy._log_fields import fields
@@ -44,6 +45,7 @@ def statistics_of(forward: Forward) -> dict[str, object]:
         "packets_sent": counters.sent,
         "retransmissions": counters.retransmissions,
         "messages_given_up": counters.given_up,
+        **asdict(roster.gauges),
     }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
 
@@ -32,13 +32,16 @@ from nymproxy.operating.service_manager import ServiceManager
 from nymproxy.operating.statistics import log_statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from anyio.abc import TaskGroup, TaskStatus
 
     from nymproxy.operating.forward import Plan
 
 logger = logging.getLogger("nymproxy.operating")
+
+Service: TypeAlias = "Callable[..., Coroutine[Any, Any, Any]]"
+"""Runs until cancelled; takes ``task_status``."""
 
 TRANSIENT = (NetworkError, DeliveryError, ClientDisconnected, PhaseTimeout)
 """Errors after which trying again may help."""
@@ -82,6 +85,7 @@ class Supervisor:
         self._tries_again = tries_again
         self._manager = manager or ServiceManager()
         self._reload = reload
+        self._services: list[Service] = []
         self._successors: dict[str, Plan] = {}
         self._everything: TaskGroup | None = None
         self._tasks: TaskGroup | None = None
@@ -89,6 +93,10 @@ class Supervisor:
         self._was_ready = False
         for plan in plans:
             remove_address_file(plan.address_file)
+
+    def add_service(self, service: Service) -> None:
+        """Have something else run before the forwards start, and until they have ended."""
+        self._services.append(service)
 
     async def run(self) -> None:
         """Run until all forwards have ended, or a signal says so.
@@ -99,6 +107,8 @@ class Supervisor:
         async with anyio.create_task_group() as self._everything:
             await self._everything.start(self._receive_signals)
             self._everything.start_soon(self._manager.keep_watchdog_quiet)
+            for service in self._services:
+                await self._everything.start(service)
             async with anyio.create_task_group() as self._tasks:
                 for plan in self._plans:
                     self._start(plan)

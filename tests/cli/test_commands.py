@@ -113,10 +113,14 @@ def test_what_nobody_chose_is_said_first(
     assert "Nym mainnet, since no -e was given" in capsys.readouterr().err.splitlines()[0]
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in ("client", "server", "localnet"))])
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in ("client", "server", "run", "status"))]
+)
 def test_help_is_there(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*command, "-h"]) == 0
-    assert "--help" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "--help" in shown
+    assert "bool" not in shown, "a flag has no type for whom reads the help"
 
 
 class TestConfigDir:

@@ -7,14 +7,18 @@ import os
 import signal
 import socket
 import sys
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from anyio import to_thread
 
+from nymproxy.cli.operator import ControlSocket
+from nymproxy.errors import NetworkError
 from nymproxy.localnet import Localnet, LocalnetConfig
-from nymproxy.testing.processes import Child, child_process
+from nymproxy.testing.processes import Child, child_process, stop_process
+from nymproxy.testing.stage import Stage
 from tests.legacy.proxies import echo, until, upstream
 
 if TYPE_CHECKING:
@@ -119,3 +123,54 @@ async def test_three_clients_and_two_servers_reloaded_while_they_work(tmp_path: 
             lines = [json.loads(line) for line in child.log.read_text().splitlines()]
     assert [each["event"] for each in lines if each.get("event") == "reloaded"] == ["reloaded"] * 2
     assert not [each for each in os.listdir(tmp_path) if each.endswith(".json")]
+
+
+def _readyz(path: Path) -> int:
+    try:
+        return ControlSocket(path).ask("GET", "/readyz")[0]
+    except NetworkError:
+        return 0
+
+
+async def _until_readyz_is(code: int, path: Path) -> None:
+    while await to_thread.run_sync(_readyz, path) != code:  # noqa: ASYNC110
+        await anyio.sleep(0.2)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(180)
+async def test_a_restart_of_the_network_shows_within_15_seconds_both_ways(tmp_path: Path) -> None:
+    """Its cheap sibling, in virtual time, is in ``tests/operating/test_monitoring.py``."""
+    stage, socket_path = Stage(folder=tmp_path), tmp_path / "control"
+    flags = ("--state-dir", str(tmp_path / "net"))
+    config = tmp_path / "nymproxy.toml"
+    async with AsyncExitStack() as stack:
+        upstream_address = await stack.enter_async_context(upstream(echo))
+        network = AsyncExitStack()
+        env_file = (await network.enter_async_context(stage.localnet(*flags))).env_file
+        control = f'[control]\nsocket = "{socket_path}"\n'
+        config.write_text(file_of(env_file, upstream_address, control))
+        with socket.create_server(("127.0.0.1", 0)) as inherited:
+            child = await stack.enter_async_context(running(tmp_path, inherited))
+            ready_files = [tmp_path / f"server-{number}.json" for number in range(2)]
+            await until(lambda: all(each.exists() for each in ready_files), seconds=30)
+            address = ready_line(ready_files[0])["address"]
+            client = client_of("unix", address, f"unix:{tmp_path}/a")
+            config.write_text(file_of(env_file, upstream_address, control, client))
+            child.process.send_signal(signal.SIGHUP)
+            await until(lambda: (tmp_path / "unix.json").exists(), seconds=30)
+            assert await to_thread.run_sync(_readyz, socket_path) == 200
+
+            await network.aclose()
+            lost_at = anyio.current_time()
+            await _until_readyz_is(503, socket_path)
+            assert anyio.current_time() - lost_at < 15
+            assert not (tmp_path / "unix.json").exists()
+
+            await stack.enter_async_context(stage.localnet(*flags, name="again"))
+            back_at = anyio.current_time()
+            await _until_readyz_is(200, socket_path)
+            assert anyio.current_time() - back_at < 15
+            async with await anyio.connect_unix(tmp_path / "a") as stream:
+                await echoes(stream, b"after the restart")
+            await stop_process(child.process)

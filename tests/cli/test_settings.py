@@ -31,6 +31,8 @@ SHARED: list[tuple[list[str], str, object]] = [
     (["--grace-period", "0.5"], "grace_period_seconds", 0.5),
     (["--idle-timeout", "90"], "idle_timeout_seconds", 90.0),
     (["--json"], "json_logs", True),
+    (["--metrics", "127.0.0.1:0"], "metrics", "127.0.0.1:0"),
+    (["--control", "x.sock"], "control", Path("x.sock")),
     (["--log-level", "warn"], "log_level", LogLevel.WARN),
     (["--log-file", "x.log"], "log_file", Path("x.log")),
     (["--log-sessions", "off"], "log_sessions", OnOff.OFF),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -10,7 +11,7 @@ from nymproxy.address import NymAddress
 from nymproxy.errors import DirectoryUnavailable
 from nymproxy.legacy.roster import ClientRoster
 from nymproxy.mixnet.machine import ClientStatus
-from nymproxy.mixnet.machine.status import NOTHING_DONE, READY
+from nymproxy.mixnet.machine.status import NOTHING_DONE, NOTHING_HELD, READY, ClientGauges
 from tests.vectors.files import load
 
 SERVER = NymAddress.parse(load("pipeline.json")["recipients"][0]["text"])
@@ -22,6 +23,7 @@ CLOSED = ClientStatus(0.0, False, True, "the client was closed")
 class Client:
     """Counts, and knows whether a gateway is in its topology."""
 
+    gauges = ClientGauges(1, 2, 3, None)
     counters = NOTHING_DONE + NOTHING_DONE
 
     def __init__(self, *, is_there: bool = True) -> None:
@@ -90,7 +92,9 @@ def test_a_server_whose_gateway_is_not_in_the_network_is_named_as_what_blocks() 
 def test_counters_of_those_that_ended_stay() -> None:
     roster = ClientRoster()
     client: Any = Client()
-    client.counters = NOTHING_DONE.__class__({"data": 2}, 1, 0, 0, 0, 0, 9, 0, {}, {"x": 1}, {})
+    client.counters = replace(
+        NOTHING_DONE, sent={"data": 2}, retransmissions=1, bytes_received=9, given_up={"x": 1}
+    )
     for _ in range(2):
         entry = roster.enter()
         entry.connected(client)
@@ -100,8 +104,10 @@ def test_counters_of_those_that_ended_stay() -> None:
     assert roster.counters.sent == {"data": 6}
     assert roster.counters.retransmissions == 3
     assert roster.counters.bytes_received == 27
+    assert roster.gauges == ClientGauges(1, 2, 3, None)
     entry.failed(None)
     entry.show(CLOSED)
+    assert roster.gauges == NOTHING_HELD
     assert roster.counters.given_up == {"x": 3}
 
 

@@ -27,11 +27,12 @@ from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine.answers import SurbAnswers
 from nymproxy.mixnet.machine.batches import BatchBuilder
 from nymproxy.mixnet.machine.composer import Composer
+from nymproxy.mixnet.machine.counting import counters_of, gauges_of
 from nymproxy.mixnet.machine.inbox import Inbox, ReadingStall
 from nymproxy.mixnet.machine.live_peers import LivePeers
 from nymproxy.mixnet.machine.outages import Outages
 from nymproxy.mixnet.machine.pacing import make_pacing
-from nymproxy.mixnet.machine.status import READY, ClientCounters, ClientStatus, Tally
+from nymproxy.mixnet.machine.status import READY, ClientStatus, Tally
 from nymproxy.mixnet.machine.submission import Submission
 from nymproxy.mixnet.messages import (
     AckReceived,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.machine.composer import Composed, SurbDraft
     from nymproxy.mixnet.machine.pacing import Pacing
     from nymproxy.mixnet.machine.ports import PacketMaker
+    from nymproxy.mixnet.machine.status import ClientCounters, ClientGauges
     from nymproxy.mixnet.messages import InboundDecoder, InboundEvent, ReplyKeyStore
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.traffic import Lane, TrafficProfile
@@ -382,17 +384,9 @@ class ClientMachine:
     @property
     def counters(self) -> ClientCounters:
         """What it has done so far."""
-        tally, outbox, decoder = self._tally, self._outbox, self._decoder
-        return ClientCounters(
-            sent=dict(tally.sent),
-            retransmissions=outbox.retransmissions,
-            acknowledged=tally.acknowledged,
-            unknown_acks=outbox.unknown_acks,
-            covers_received=tally.covers_received,
-            messages_received=tally.messages_received,
-            bytes_received=tally.bytes_received,
-            late_duplicates=decoder.reassembler.counts.late_duplicates,
-            malformed={reason.value: n for reason, n in decoder.malformed.items()},
-            given_up=dict(outbox.given_up),
-            unbuilt=dict(tally.unbuilt),
-        )
+        return counters_of(self._tally, self._outbox, self._decoder)
+
+    @property
+    def gauges(self) -> ClientGauges:
+        """What it holds now."""
+        return gauges_of(self._outbox)

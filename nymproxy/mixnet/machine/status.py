@@ -45,6 +45,9 @@ class ClientCounters:
         malformed: pushed messages that were dropped, by reason.
         given_up: messages that were given up, by the code of the error.
         unbuilt: packets that could not be built when their time came, by the code of the error.
+        round_trips: packets that were sent once, by the upper bound in seconds of the time to
+            their ack (classes, not sums).
+        round_trip_seconds: all of these times together.
     """
 
     sent: dict[str, int]
@@ -58,6 +61,8 @@ class ClientCounters:
     malformed: dict[str, int]
     given_up: dict[str, int]
     unbuilt: dict[str, int]
+    round_trips: dict[str, int]
+    round_trip_seconds: float
 
     def __add__(self, other: ClientCounters) -> ClientCounters:
         """Return what two clients have done together."""
@@ -74,11 +79,41 @@ class ClientCounters:
         return sum(self.sent.values())
 
 
+@dataclass(frozen=True, slots=True)
+class ClientGauges:
+    """What a client holds now.
+
+    Attributes:
+        packets_waiting: for their turn to leave.
+        packets_unacknowledged: that left and may still be acknowledged.
+        surbs_in_hand: of all senders, the reserve included.
+        window_packets: how many may be unacknowledged; ``None`` with a sending schedule.
+    """
+
+    packets_waiting: int
+    packets_unacknowledged: int
+    surbs_in_hand: int
+    window_packets: float | None
+
+    def __add__(self, other: ClientGauges) -> ClientGauges:
+        """Return what two clients hold together."""
+        windows = [each for each in (self.window_packets, other.window_packets) if each is not None]
+        return ClientGauges(
+            self.packets_waiting + other.packets_waiting,
+            self.packets_unacknowledged + other.packets_unacknowledged,
+            self.surbs_in_hand + other.surbs_in_hand,
+            sum(windows) if windows else None,
+        )
+
+
+NOTHING_HELD = ClientGauges(0, 0, 0, None)
+
+
 def _sum(one: Any, other: Any) -> Any:  # noqa: ANN401  (numbers, or counts by kind)
     return dict(Counter(one) + Counter(other)) if isinstance(one, dict) else one + other
 
 
-NOTHING_DONE = ClientCounters({}, 0, 0, 0, 0, 0, 0, 0, {}, {}, {})
+NOTHING_DONE = ClientCounters({}, 0, 0, 0, 0, 0, 0, 0, {}, {}, {}, {}, 0.0)
 
 
 class Tally:

@@ -24,6 +24,7 @@ from nymproxy.mixnet.traffic.outgoing import ControlLane, PacketKind
 from nymproxy.mixnet.traffic.pending import PendingAcks
 from nymproxy.mixnet.traffic.replies import ReplyController
 from nymproxy.mixnet.traffic.room import Room
+from nymproxy.mixnet.traffic.round_trips import RoundTrips
 from nymproxy.mixnet.traffic.window import CongestionWindow
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class Outbox:
         """Packets that were queued again because no ack came in time."""
         self.given_up: Counter[str] = Counter()
         """Messages that were given up, by the code of the error."""
+        self.round_trips = RoundTrips()
+        """Of packets that were sent once, so that the ack is surely theirs."""
         self.unknown_acks = 0
         """Acks of nothing we wait for: second acks, mostly."""
 
@@ -207,6 +210,8 @@ class Outbox:
             fragment.in_flight = False
             if self._window is not None:
                 self._window.acknowledged(fragment.excess_seconds(now))
+        if not fragment.retransmissions and fragment.sent_at is not None:
+            self.round_trips.measured(now - fragment.sent_at)
         fragment.mark_acknowledged()
         if fragment.message.unacknowledged == 0:
             self._settle(fragment.message)
@@ -224,6 +229,23 @@ class Outbox:
     def rotated(self, rotation_id: int, overlap_seconds: float, now: float) -> None:
         """Take a change of the key rotation; see :meth:`ReplyController.rotate`."""
         self._apply(self.replies.rotate(rotation_id, overlap_seconds, now), now)
+
+    # What can be seen.
+
+    @property
+    def waiting_count(self) -> int:
+        """Packets that wait for their turn to leave."""
+        return len(self._lanes)
+
+    @property
+    def unacknowledged_count(self) -> int:
+        """Packets that left and may still be acknowledged."""
+        return len(self._pending)
+
+    @property
+    def window_packets(self) -> float | None:
+        """How many may be unacknowledged; ``None`` with a sending schedule."""
+        return None if self._window is None else self._window.size
 
     # What the clock does.
 

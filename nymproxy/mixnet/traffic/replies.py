@@ -65,6 +65,11 @@ class ReplyController:
         correspondent = self._correspondents.get(tag)
         return 0 if correspondent is None else len(correspondent.stock)
 
+    @property
+    def in_hand(self) -> int:
+        """How many SURBs of all senders are held, the reserves included."""
+        return sum(len(each.stock) for _, each in self._correspondents.by_age())
+
     def usable(self, tag: SenderTag) -> int:
         """Return how many packets could be sent to a sender at once: beyond the reserve."""
         return max(0, self.held(tag) - self._policy.reserve)
