@@ -20,6 +20,7 @@ class NewInvocation:
         address: the word that holds a client's server address.
         address_at: offset of the address in the literal text of its word.
         wire: the word that holds the value of ``--wire``, when it is a word of its own.
+        has_wire: there is a ``--wire`` in one form or another.
         config_dir: what a server's ``--config-dir`` says, when it is literal.
         has_unknown_dir: it says something that is not literal.
         is_compat: HOME stands in front of the directory.
@@ -30,6 +31,7 @@ class NewInvocation:
     address: Word | None = None
     address_at: int = 0
     wire: Word | None = None
+    has_wire: bool = False
     config_dir: str | None = None
     has_unknown_dir: bool = False
     is_compat: bool = False
@@ -62,6 +64,7 @@ def read(command: Command) -> NewInvocation | None:
         address,
         at,
         wire,
+        any(word.leading_literal.partition("=")[0] == "--wire" for word in words),
         given,
         is_unknown,
         "--compat-config-dir" in flags,

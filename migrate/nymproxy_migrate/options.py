@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from nymproxy_migrate.reading import Exclusion
 
-Target = Literal["legacy", "stream"]
+Target = Literal["auto", "legacy", "stream"]
 
 DEFAULT_SIZE_LIMIT = 2 * 1024 * 1024
 """Larger files (in bytes) are data, not deployments; a scan leaves them alone and says so."""
@@ -25,7 +25,8 @@ class ScanOptions:
 
     Attributes:
         docs: look into fenced blocks of Markdown, too.
-        to: the wire of rewritten clients; ``"stream"`` counts only where both ends are known.
+        to: the wire of rewritten clients, which ``"auto"`` leaves to what their servers show;
+            ``"stream"`` counts only where both ends are known.
         decisions: choices taken with ``--decide CODE=choice``, by code.
         program: what the old program names become; None for ``nymproxy``, or ``installed`` where
             its name alone may not find it.
@@ -40,7 +41,7 @@ class ScanOptions:
     """
 
     docs: bool = False
-    to: Target = "legacy"
+    to: Target = "auto"
     decisions: Mapping[str, str] = field(default_factory=dict)
     program: str | None = None
     installed: str | None = None

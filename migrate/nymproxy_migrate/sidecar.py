@@ -40,7 +40,9 @@ _FLAGS: dict[Role, tuple[tuple[str, str], ...]] = {
 """In the order of the old constructors' arguments."""
 
 USUAL_PROGRAM = "/usr/local/bin/nymproxy"
-_WIRE = {"client": ("--wire", "legacy"), "server": ("--accept", "legacy,stream")}
+STOP_SECONDS = 45
+"""The grace period of 30 s, time to tell those that are left, and some to spare."""
+_WIRE = {"client": ("--wire", "auto"), "server": ("--accept", "legacy,stream")}
 _PATHS = frozenset({"--config-dir", "--env-path"})
 _PLAIN = re.compile(r"[\w@%+=:,./-]+\Z", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
@@ -181,7 +183,7 @@ def _unit(name: str, sidecar: Sidecar, program: str) -> str:
         lines.append("DynamicUser=yes")
     else:
         lines.append("# User= must be the owner of the config directory.")
-    lines += ["Restart=on-failure", "KillSignal=SIGTERM", "TimeoutStopSec=20", ""]
+    lines += ["Restart=on-failure", "KillSignal=SIGTERM", f"TimeoutStopSec={STOP_SECONDS}", ""]
     lines += ["[Install]", "WantedBy=multi-user.target", ""]
     return "\n".join(lines)
 
@@ -201,7 +203,7 @@ def _service(name: str, sidecar: Sidecar) -> str:
         "    # The program finds it at the same address as before.",
         "    network_mode: host",
         "    restart: on-failure",
-        "    stop_grace_period: 20s",
+        f"    stop_grace_period: {STOP_SECONDS}s",
     ]
     mounts = [_mount(flag, value) for flag, value in sidecar.flags if flag in _PATHS]
     if mounts:

@@ -77,7 +77,7 @@ def test_rewrite_shows_a_diff_and_changes_nothing(
     assert main(["rewrite"]) == 1
     out = capfdbinary.readouterr().out
     assert out.startswith(b"--- a/a.sh\n+++ b/a.sh\n@@ -1,3 +1,3 @@\n #!/bin/sh\n # start\n-nym-")
-    assert b"+nymproxy client --wire legacy -s A --listen-port 81" in out
+    assert b"+nymproxy client -s A --listen-port 81" in out
     assert out.count(b"\\ No newline at end of file\n") == 2
     assert (tree / "a.sh").read_text() == OLD
 

@@ -69,7 +69,7 @@ def test_a_program_with_both_ends() -> None:
     assert "the form with a pool" in client.message
     assert (proposal.action, proposal.needs_human) == (Action.INFO, False)
     assert (
-        f"nymproxy client --wire legacy --server-address {ADDRESS} --listen-address 127.0.0.1 "
+        f"nymproxy client --wire auto --server-address {ADDRESS} --listen-address 127.0.0.1 "
         "--listen-port 8085 --close-timeout 60 --env-path /etc/nym/mainnet.env "
         "--client-pool-reserve 4"
     ) in proposal.message
@@ -153,7 +153,7 @@ def test_defaults_and_servers() -> None:
     )
     client, server = proposed(text)
     assert client.command() == (
-        "nymproxy client --wire legacy --server-address A --listen-address 127.0.0.1 "
+        "nymproxy client --wire auto --server-address A --listen-address 127.0.0.1 "
         "--listen-port 8080 --close-timeout 60"
     )
     assert server.command() == (
@@ -171,10 +171,10 @@ def test_units() -> None:
     unit.optionxform = str  # type: ignore[method-assign, assignment]
     unit.read_string(first)
     assert unit["Service"]["ExecStart"].startswith(
-        "/usr/local/bin/nymproxy client --wire legacy --server-addr"
+        "/usr/local/bin/nymproxy client --wire auto --server-addr"
     )
     assert unit["Service"]["Type"] == "notify"
-    assert unit["Service"]["TimeoutStopSec"] == "20"
+    assert unit["Service"]["TimeoutStopSec"] == "45"
     assert "Replaces the proxy client inside cmd/main.go." in first
     assert "EnvironmentFile" not in first
     assert "User= must be the owner" in second
@@ -196,7 +196,7 @@ def test_compose_services() -> None:
     services = document["services"]
     assert list(services) == ["nymproxy-client", "nymproxy-server", "nymproxy-client-2"]
     client, server = services["nymproxy-client"], services["nymproxy-server"]
-    assert client["command"][:3] == ["client", "--wire", "legacy"]
+    assert client["command"][:3] == ["client", "--wire", "auto"]
     assert client["volumes"] == ["/etc/nym/mainnet.env:/etc/nym/mainnet.env:ro"]
     assert server["volumes"] == ["/srv/nym:/srv/nym"]
     assert server["network_mode"] == "host"

@@ -54,7 +54,7 @@ def test_a_client() -> None:
     assert "process 12 of nym" in client.message
     assert "127.0.0.1:9000" in client.message
     assert "/usr/bin/nym-proxy-client -s A --listen-port 9000" in client.message
-    assert "nymproxy client --wire legacy -s A --listen-port 9000" in client.next
+    assert "nymproxy client -s A --listen-port 9000" in client.next
 
 
 def test_a_server_and_its_effective_config_directory() -> None:

@@ -12,7 +12,7 @@ from tests.migrate import tools
 
 DOCS = ScanOptions(docs=True)
 OLD = "nym-proxy-client"
-NEW = "nymproxy client --wire legacy"
+NEW = "nymproxy client"
 
 
 def check(before: str, after: str) -> None:

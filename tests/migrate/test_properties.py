@@ -110,7 +110,7 @@ def _words(command: str) -> list[str]:
 def _expected(made: Made, role: str) -> dict[str, str]:
     flags = dict(made.flags)
     if role == "client":
-        return {"wire": "legacy", **flags}
+        return flags
     return {"accept": "legacy,stream", "compat-config-dir": "", **flags}
 
 

@@ -32,46 +32,41 @@ def codes(text: str, head: str = HEAD) -> list[str]:
     [
         (
             'subprocess.run(["nym-proxy-client", "-s", ADDRESS], check=True)\n',
-            'subprocess.run(["nymproxy", "client", "--wire", "legacy", "-s", ADDRESS],'
-            " check=True)\n",
+            'subprocess.run(["nymproxy", "client", "-s", ADDRESS], check=True)\n',
         ),
         (
             "subprocess.Popen(['nym-proxy-client', '-s', f'{A}', '--listen_port', str(port)])\n",
-            "subprocess.Popen(['nymproxy', 'client', '--wire', 'legacy', '-s', f'{A}',"
-            " '--listen-port', str(port)])\n",
+            "subprocess.Popen(['nymproxy', 'client', '-s', f'{A}', '--listen-port', str(port)])\n",
         ),
         (
             'subprocess.call(args=("/opt/nym/proxy_client",'
             f' "--server-address={tools.ADDRESS}"))\n',
-            'subprocess.call(args=("/usr/local/bin/nymproxy", "client", "--wire", "legacy",'
+            'subprocess.call(args=("/usr/local/bin/nymproxy", "client",'
             f' "--server-address={tools.ADDRESS}"))\n',
         ),
         (
             'subprocess.check_output([b"nym-proxy-client", rb"-s=A"])\n',
-            'subprocess.check_output([b"nymproxy", b"client", b"--wire", b"legacy",'
-            ' rb"--server-address=A"])\n',
+            'subprocess.check_output([b"nymproxy", b"client", rb"--server-address=A"])\n',
         ),
         (
             'await asyncio.create_subprocess_exec("nym-proxy-client", "-s", A, stdout=None)\n',
-            'await asyncio.create_subprocess_exec("nymproxy", "client", "--wire", "legacy",'
-            ' "-s", A, stdout=None)\n',
+            'await asyncio.create_subprocess_exec("nymproxy", "client", "-s", A, stdout=None)\n',
         ),
         (
             'subprocess.run(["sudo", "-u", "nym", "nym-proxy-client", "-s", "A"])\n',
-            'subprocess.run(["sudo", "-u", "nym", "nymproxy", "client", "--wire", "legacy",'
-            ' "-s", "A"])\n',
+            'subprocess.run(["sudo", "-u", "nym", "nymproxy", "client", "-s", "A"])\n',
         ),
         (
             'subprocess.run(["bash", "-c", "exec nym-proxy-client -s \\"A\\""])\n',
-            'subprocess.run(["bash", "-c", "exec nymproxy client --wire legacy -s \\"A\\""])\n',
+            'subprocess.run(["bash", "-c", "exec nymproxy client -s \\"A\\""])\n',
         ),
         (
             'subprocess.run("nym-proxy-client -s A".split())\n',
-            'subprocess.run("nymproxy client --wire legacy -s A".split())\n',
+            'subprocess.run("nymproxy client -s A".split())\n',
         ),
         (
             'subprocess.run(shlex.split("nym-proxy-client -s A"))\n',
-            'subprocess.run(shlex.split("nymproxy client --wire legacy -s A"))\n',
+            'subprocess.run(shlex.split("nymproxy client -s A"))\n',
         ),
     ],
 )
@@ -117,8 +112,7 @@ subprocess.Popen(
 def test_a_list_with_a_name_of_its_own() -> None:
     check(
         'CMD = ["nym-proxy-client", "-s", "A"]\n\ndef main():\n    subprocess.run(CMD)\n',
-        'CMD = ["nymproxy", "client", "--wire", "legacy", "-s", "A"]\n\n'
-        "def main():\n    subprocess.run(CMD)\n",
+        'CMD = ["nymproxy", "client", "-s", "A"]\n\ndef main():\n    subprocess.run(CMD)\n',
     )
 
 
@@ -133,7 +127,7 @@ def test_a_list_with_a_name_of_its_own() -> None:
 def test_imports_and_aliases(imports: str) -> None:
     check(
         'start(["nym-proxy-client", "-s", "A"])\n',
-        'start(["nymproxy", "client", "--wire", "legacy", "-s", "A"])\n',
+        'start(["nymproxy", "client", "-s", "A"])\n',
         imports,
     )
 
@@ -156,7 +150,7 @@ def test_imports_and_aliases(imports: str) -> None:
     ],
 )  # fmt: skip
 def test_calls_with_a_shell(before: str, after: str) -> None:
-    check(before + "\n", after.format("nymproxy client --wire legacy") + "\n")
+    check(before + "\n", after.format("nymproxy client") + "\n")
 
 
 def test_a_server_in_a_shell() -> None:
@@ -173,7 +167,7 @@ def test_line_ends_and_encodings(line_end: str, encoding: str) -> None:
     cookie = "# -*- coding: latin-1 -*-\n" if encoding == "latin-1" else ""
     text = f"{cookie}import subprocess\n# Grüße\nsubprocess.run(['{{}}-s', 'ä'])  # é"
     before = text.replace("{}", "nym-proxy-client', '")
-    after = text.replace("{}", "nymproxy', 'client', '--wire', 'legacy', '")
+    after = text.replace("{}", "nymproxy', 'client', '")
     tools.check(
         "a.py",
         before.replace("\n", line_end).encode(encoding),

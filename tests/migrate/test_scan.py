@@ -109,20 +109,20 @@ def test_stream_where_the_server_is_known_by_its_config_directory(tmp_path: Path
         _tree(tmp_path, a=f"nym-proxy-client -s {address}\nnym-proxy-client -s A\n", b=server)
         found = [each for each in scan([tmp_path], STREAM).findings if each.path == "a.sh"]
         clients = [each for each in found if each.code == "NYM001"]
-        wires = [each.message.partition("--wire ")[2].split()[0] for each in clients]
-        assert wires == ["stream", "legacy"]
+        assert ["--wire stream" in each.message for each in clients] == [True, False]
+        assert not any("--wire legacy" in each.message for each in clients)
         assert [each.code for each in found if each.decision] == ["NYM063"]
 
 
 def test_one_server_in_the_tree_need_not_be_the_one_of_its_clients(tmp_path: Path) -> None:
     _tree(tmp_path, a='nym-proxy-client -s "$A"\n', b="nym-proxy-server -u a:1\n")
     found = {each.code: each for each in scan([tmp_path], STREAM).findings}
-    assert "--wire legacy" in found["NYM001"].message
+    assert "--wire" not in found["NYM001"].message
     assert (found["NYM063"].action, found["NYM063"].needs_human) == (Action.REPORT, True)
-    for choice in ("legacy", "stream"):
+    for choice in ("auto", "stream"):
         options = replace(STREAM, decisions={"NYM063": choice})
         found = {each.code: each for each in scan([tmp_path], options).findings}
-        assert f"--wire {choice}" in found["NYM001"].message
+        assert ("--wire stream" in found["NYM001"].message) == (choice == "stream")
         assert "NYM063" not in found or found["NYM063"].action is Action.INFO
 
 
@@ -151,17 +151,30 @@ def test_stream_for_a_server_that_is_known() -> None:
     )
 
 
-def test_stream_finishes_what_was_rewritten_before(tmp_path: Path) -> None:
-    before = 'nymproxy client --wire legacy -s "$A"\n'
+@pytest.mark.parametrize("wire", ["", "--wire legacy ", "--wire auto "])
+def test_stream_finishes_what_was_rewritten_before(tmp_path: Path, wire: str) -> None:
+    before = f'nymproxy client {wire}-s "$A"\n'
     _tree(tmp_path, a=before, b="nymproxy server --accept legacy,stream -u a:1\n")
     assert scan([tmp_path]).findings == ()
     assert [each.code for each in scan([tmp_path], STREAM).findings] == ["NYM063"]
     decided = replace(STREAM, decisions={"NYM063": "stream"})
     result = scan([tmp_path], decided)
     new = apply(before.encode(), result.findings)
-    assert new == before.replace("legacy", "stream").encode()
+    assert new == b'nymproxy client --wire stream -s "$A"\n'
     _tree(tmp_path, a=new.decode())
     assert scan([tmp_path], STREAM).findings == ()
+
+
+@pytest.mark.parametrize("wire", ["--wire=legacy", "--wire $WIRE", "--wire stream"])
+def test_a_wire_that_was_chosen_otherwise_is_left_alone(tmp_path: Path, wire: str) -> None:
+    _tree(tmp_path, a=f'nymproxy client {wire} -s "$A"\n')
+    decided = replace(STREAM, decisions={"NYM063": "stream"})
+    assert scan([tmp_path], decided).findings == ()
+
+
+def test_the_wire_of_a_rewritten_client_can_be_the_old_one() -> None:
+    after = "nymproxy client --wire legacy -s A\n"
+    check("a.sh", "nym-proxy-client -s A\n", after, ScanOptions(to="legacy"))
 
 
 def test_identities_are_shared_only_by_decision() -> None:
@@ -173,7 +186,7 @@ def test_identities_are_shared_only_by_decision() -> None:
     assert b"identity-mode" not in apply(text.encode(), found)
     for mode in ("pool", "shared"):
         options = ScanOptions(decisions={"NYM060": mode})
-        after = f"nymproxy client --wire legacy --identity-mode {mode} -s A\n"
+        after = f"nymproxy client --identity-mode {mode} -s A\n"
         check("a.sh", "nym-proxy-client -s A\n", after, options)
         decided = findings("a.sh", "nym-proxy-client -s A\n", options)
         assert "can link" in next(one for one in decided if one.code == "NYM060").message
@@ -189,7 +202,7 @@ def test_the_effective_config_dir_and_the_gateway_are_said() -> None:
 
 def test_another_program_name() -> None:
     options = ScanOptions(program="/opt/nymproxy/bin/nymproxy")
-    after = "/opt/nymproxy/bin/nymproxy client --wire legacy -s A\n"
+    after = "/opt/nymproxy/bin/nymproxy client -s A\n"
     check("a.sh", "nym-proxy-client -s A\n", after, options)
 
 

@@ -27,23 +27,23 @@ def of_corpus(name: str) -> ScanResult:
         (
             "Dockerfile",
             'FROM debian\nRUN pip install nymproxy\nCMD ["nym-proxy-client", "-s", "A"]',
-            '["nymproxy", "client", "--wire", "legacy", "-s", "A"]',
+            '["nymproxy", "client", "-s", "A"]',
         ),
         (
             "compose.yaml",
             "services:\n a:\n  image: nymproxy\n  command:\n"
             "  - nym-proxy-client\n  - -s  # to\n  - 'A'",
-            "[nymproxy, client, --wire, legacy, -s, 'A']",
+            "[nymproxy, client, -s, 'A']",
         ),
         (
             "b.py",
             "import subprocess\nsubprocess.run(['nym-proxy-client', '-s=A'])",
-            "['nymproxy', 'client', '--wire', 'legacy', '--server-address=A']",
+            "['nymproxy', 'client', '--server-address=A']",
         ),
         (
             "c.py",
             'import asyncio\nasyncio.create_subprocess_exec("nym-proxy-client", "-s", "A")',
-            'it becomes: "nymproxy", "client", "--wire", "legacy", "-s", "A"',
+            'it becomes: "nymproxy", "client", "-s", "A"',
         ),
         (
             "a.plist",
@@ -69,7 +69,7 @@ def test_a_refusal_says_where_program_and_arguments_stand() -> None:
 def test_arguments_in_a_variable_say_where_it_is_set_and_what_can_stay() -> None:
     array, other = of_corpus("shell-array-arguments").findings
     assert array.message.endswith("${ARGS[@]} (ARGS is set in line 2, 3)")
-    assert array.next.startswith("Put `nymproxy client --wire legacy` in the place")
+    assert array.next.startswith("Put `nymproxy client` in the place")
     assert other.message.endswith("$@")
     assert "--compat-config-dir" in other.next
 

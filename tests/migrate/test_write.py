@@ -47,7 +47,7 @@ def test_write_and_roll_back(tree: Path, capsys: pytest.CaptureFixture[str]) -> 
     before = snapshot(tree)
     main(["rewrite", "--write", str(tree)])
     after = snapshot(tree)
-    assert after["a.sh"] == (b"nymproxy client --wire legacy -s A\r\n# \xe9\r\n", 0o755)
+    assert after["a.sh"] == (b"nymproxy client -s A\r\n# \xe9\r\n", 0o755)
     assert {path: mode for path, (_, mode) in after.items()} == {
         path: mode for path, (_, mode) in before.items()
     }

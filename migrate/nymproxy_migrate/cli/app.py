@@ -123,7 +123,7 @@ def rewrite(
     select: Select = None,
     ignore: Ignore = None,
     time_limit: TimeLimit = None,
-    to: To = Target.LEGACY,
+    to: To = Target.AUTO,
     decide: Decide = None,
     program: Program = None,
     stream_server: StreamServers = None,
@@ -154,7 +154,7 @@ def rewrite(
     if suggestion is not None:
         from nymproxy_migrate.cli.rust_suggest import rust_suggest
 
-        if write or plan_file or as_json or docs or decide or to is not Target.LEGACY:
+        if write or plan_file or as_json or docs or decide or to is not Target.AUTO:
             raise Refused("--rust-suggest DIR goes with paths only")
         raise typer.Exit(rust_suggest(suggestion, paths or [Path()]))
     if plan_file is not None:
@@ -192,7 +192,7 @@ def plan(
     select: Select = None,
     ignore: Ignore = None,
     time_limit: TimeLimit = None,
-    to: To = Target.LEGACY,
+    to: To = Target.AUTO,
     decide: Decide = None,
     program: Program = None,
     stream_server: StreamServers = None,

@@ -8,6 +8,7 @@ import enum
 class Target(enum.StrEnum):
     """The wire of rewritten clients."""
 
+    AUTO = "auto"
     LEGACY = "legacy"
     STREAM = "stream"
 

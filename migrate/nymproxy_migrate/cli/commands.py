@@ -47,7 +47,7 @@ def options_of(
     select: Sequence[str] | None = None,
     ignore: Sequence[str] | None = None,
     time_limit: float | None = None,
-    to: Target = "legacy",
+    to: Target = "auto",
     decide: Sequence[str] | None = None,
     program: str | None = None,
     stream_servers: Sequence[str] | None = None,

@@ -131,7 +131,7 @@ class Story:
             show.say(f"   {SERVER_SCRIPT}: ready; serves old and new clients at one Nym address")
             self.hold(place.config_dir.is_dir(), "the server's keys are somewhere else than before")
             show.say("   its keys are where the old binary kept them: $HOME + --config-dir")
-            results = {"legacy": await self.work(place, "legacy")}
+            results = {"auto": await self.work(place, "auto")}
             self.finish()
             results["stream"] = await self.work(place, "stream")
             show.table(results)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nymproxy_migrate import formats, names, new_commands
 from nymproxy_migrate.judge import judge
-from nymproxy_migrate.judged import OldInvocation, UnreadableCommand
+from nymproxy_migrate.judged import OldInvocation, Role, UnreadableCommand
 from nymproxy_migrate.model import Unparsable
 from nymproxy_migrate.rules import (
     nym001,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nymproxy_migrate.model import Finding, SourceFile
+    from nymproxy_migrate.new_commands import NewInvocation
     from nymproxy_migrate.options import ScanOptions
     from nymproxy_migrate.words import Command
 
@@ -98,7 +99,7 @@ def _judged(
 
 def _finish(command: Command, source: SourceFile, options: ScanOptions) -> Iterator[Finding]:
     new = new_commands.read(command)
-    if new is None or new.wire is None or new.wire.literal != "legacy":
+    if new is None or new.role is not Role.CLIENT or not _may_be_stream(new):
         return
     address = None if new.address is None else (new.address.literal or "")[new.address_at :]
     if address in options.stream_servers or options.decisions.get("NYM063") == "stream":
@@ -106,3 +107,10 @@ def _finish(command: Command, source: SourceFile, options: ScanOptions) -> Itera
         yield nym001.finish(new.wire, command, source, (nym030 if in_python else nym001).RULE)
     else:
         yield nym063.undecided(command, source, options)
+
+
+def _may_be_stream(new: NewInvocation) -> bool:
+    """Tell whether a client has no wire, or one in sight that is not ``stream``."""
+    if new.wire is None:
+        return not new.has_wire
+    return new.wire.literal in {"auto", "legacy"}

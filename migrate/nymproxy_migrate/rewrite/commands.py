@@ -68,7 +68,8 @@ def rewrite(invocation: OldInvocation, data: bytes, options: ScanOptions) -> Rew
     wire = ""
     if invocation.role is Role.CLIENT and not only_help:
         wire = wire_of(invocation.flag("server-address"), options)
-        added += [literal("--wire"), literal(wire)]
+        if wire != "auto":
+            added += [literal("--wire"), literal(wire)]
         mode = options.decisions.get("NYM060")
         if mode in {"shared", "pool"}:
             added += [literal("--identity-mode"), literal(mode)]
@@ -91,11 +92,12 @@ def rewrite(invocation: OldInvocation, data: bytes, options: ScanOptions) -> Rew
 
 
 def wire_of(address: OldFlag | None, options: ScanOptions) -> str:
-    """Return the wire for a client: stream only when its server is known to speak it."""
+    """Return the wire for a client: stream only when its server is known to speak it, and else
+    ``auto``, which finds that out by itself."""
     if options.to != "stream":
-        return "legacy"
+        return options.to
     known = address is not None and address.text in options.stream_servers
-    return "stream" if known or options.decisions.get("NYM063") == "stream" else "legacy"
+    return "stream" if known or options.decisions.get("NYM063") == "stream" else "auto"
 
 
 def effective_config_dir(invocation: OldInvocation) -> str | None:

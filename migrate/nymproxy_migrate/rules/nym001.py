@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nymproxy_migrate.judged import Role
-from nymproxy_migrate.model import Action, Edit, Kind, Safety
+from nymproxy_migrate.model import Action, Edit, Kind, Safety, Span
 from nymproxy_migrate.rules._rule import Rule
 from nymproxy_migrate.words import literal
 
@@ -22,13 +22,14 @@ RULE = Rule(
     title="an old proxy client is started here",
     why=(
         "The standalone client has no successor binary; `nymproxy client` takes the same flags, "
-        "speaks to old servers with `--wire legacy`, and does not lose the end of uploads."
+        "speaks to old servers, uses streams with those that accept them, and does not lose the "
+        "end of uploads."
     ),
     next=(
         "Apply it with `nymproxy-migrate rewrite --write`; install nymproxy where the command runs."
     ),
     example_before="nym-proxy-client --server-address ADDRESS --listen-port 8080",
-    example_after="nymproxy client --wire legacy --server-address ADDRESS --listen-port 8080",
+    example_after="nymproxy client --server-address ADDRESS --listen-port 8080",
     safety=Safety.SAFE,
     action=Action.REWRITE,
     needs_human=False,
@@ -41,8 +42,14 @@ def find(started: Started) -> Iterator[Finding]:
         yield from started.becomes(RULE)
 
 
-def finish(wire: Word, command: Command, source: SourceFile, rule: Rule = RULE) -> Finding:
+def finish(wire: Word | None, command: Command, source: SourceFile, rule: Rule = RULE) -> Finding:
     """Return the last step of a client that has been rewritten already: its wire."""
-    word = command.quoting.word(literal("stream"), wire.span.of(source.data))
-    message = "this client speaks the legacy protocol to a server that speaks stream as well"
-    return rule.finding(source, command.span, message, edits=(Edit(wire.span, word),))
+    quoting = command.quoting
+    if wire is not None:
+        edit = Edit(wire.span, quoting.word(literal("stream"), wire.span.of(source.data)))
+    else:
+        words = b"", quoting.word(literal("--wire"), b""), quoting.word(literal("stream"), b"")
+        behind = command.words[1].span.end
+        edit = Edit(Span(behind, behind), quoting.separator().join(words))
+    message = "this client begins in the legacy protocol with a server that speaks stream as well"
+    return rule.finding(source, command.span, message, edits=(edit,))

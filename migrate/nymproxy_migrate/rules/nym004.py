@@ -29,7 +29,7 @@ RULE = Rule(
 )
 
 _NEW = {
-    Role.CLIENT: "nymproxy client --wire legacy",
+    Role.CLIENT: "nymproxy client",
     Role.SERVER: "nymproxy server --accept legacy,stream --compat-config-dir",
 }
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)")

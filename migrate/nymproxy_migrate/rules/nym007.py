@@ -22,10 +22,10 @@ RULE = Rule(
     title="a service setting that the new program makes use of",
     why=(
         "The old programs died at once on SIGTERM. The new ones close their sessions first, "
-        "which takes up to 10 seconds."
+        "which takes up to 40 seconds: 30 of grace, and some to tell those that are left."
     ),
     next=(
-        "Use KillSignal=SIGTERM and a stop timeout of at least 15 seconds; keep volumes that "
+        "Use KillSignal=SIGTERM and a stop timeout of at least 40 seconds; keep volumes that "
         "hold the config directory."
     ),
     example_before="[Service]\nKillSignal=SIGKILL",
@@ -33,8 +33,8 @@ RULE = Rule(
     needs_human=False,
 )
 
-MIN_STOP_SECONDS = 15
-"""Ten seconds of grace for sessions, and some for the mixnet client itself."""
+MIN_STOP_SECONDS = 40
+"""Thirty seconds of grace for sessions, and ten to tell their peers and to disconnect."""
 
 _OURS = re.compile(r"nymproxy['\", ]+(?:client|server)|nym-tcp-proxy-server")
 _SECONDS = re.compile(r"(\d+)\s*(?:s|sec|seconds?)?$")

@@ -26,7 +26,7 @@ RULE = Rule(
         "runs. Python can also do without a second process: `nymproxy.MixnetClient`."
     ),
     example_before='subprocess.Popen(["nym-proxy-client", "-s", address])',
-    example_after=('subprocess.Popen(["nymproxy", "client", "--wire", "legacy", "-s", address])'),
+    example_after=('subprocess.Popen(["nymproxy", "client", "-s", address])'),
     safety=Safety.SAFE,
     action=Action.REWRITE,
     needs_human=False,

@@ -24,7 +24,7 @@ RULE = Rule(
         "of one place is sure to be right."
     ),
     next=(
-        "Write the new command by hand: `nymproxy client --wire legacy ...` or `nymproxy server "
+        "Write the new command by hand: `nymproxy client ...` or `nymproxy server "
         "--accept legacy,stream ...` with the same flags."
     ),
     example_before='subprocess.Popen(f"{BIN}/nym-proxy-client -s {address}", shell=True)',

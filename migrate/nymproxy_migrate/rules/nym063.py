@@ -26,21 +26,22 @@ RULE = Rule(
     ),
     next=(
         "Name the address of a server that has been migrated with `--stream-server ADDRESS`; or, "
-        "if that is so for all clients here, `--decide NYM063=stream`. `--decide NYM063=legacy` "
-        "leaves them on the old protocol, which works with either."
+        "if that is so for all clients here, `--decide NYM063=stream`. `--decide NYM063=auto` "
+        "leaves it to them: the first connection is in the old protocol, which works with either, "
+        "and the server shows in it whether it accepts streams."
     ),
-    example_before='nymproxy client --wire legacy -s "$SERVER"',
+    example_before='nymproxy client -s "$SERVER"',
     example_after='nymproxy client --wire stream -s "$SERVER"',
     safety=Safety.DECISION,
-    choices=("legacy", "stream"),
+    choices=("auto", "stream"),
 )
 
-_MESSAGE = "its server is not known to speak stream: it keeps the legacy wire"
+_MESSAGE = "its server is not known to speak stream: the client finds out by itself"
 
 
 def find(started: Started) -> Iterator[Finding]:
     """Yield the decision about an old client."""
-    if started.options.to == "stream" and started.new is not None and started.new.wire == "legacy":
+    if started.options.to == "stream" and started.new is not None and started.new.wire == "auto":
         yield undecided(started.invocation.command, started.source, started.options)
 
 

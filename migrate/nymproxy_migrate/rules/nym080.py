@@ -21,7 +21,7 @@ RULE = Rule(
         "only fenced blocks are searched."
     ),
     example_before="```sh\nnym-proxy-client -s ADDRESS\n```",
-    example_after="```sh\nnymproxy client --wire legacy -s ADDRESS\n```",
+    example_after="```sh\nnymproxy client -s ADDRESS\n```",
     safety=Safety.SAFE,
     action=Action.REWRITE,
     needs_human=False,

@@ -6,7 +6,7 @@ import pytest
 
 from tests.migrate.tools import check, check_noop, codes, findings
 
-CLIENT = "nymproxy client --wire legacy"
+CLIENT = "nymproxy client"
 SERVER = "nymproxy server --accept legacy,stream --compat-config-dir"
 OURS = "FROM debian\nRUN pip install nymproxy\n"
 
@@ -15,7 +15,7 @@ OURS = "FROM debian\nRUN pip install nymproxy\n"
     ("before", "after"),
     [
         ('CMD ["nym-proxy-client", "-s", "A"]',
-         'CMD ["nymproxy", "client", "--wire", "legacy", "-s", "A"]'),
+         'CMD ["nymproxy", "client", "-s", "A"]'),
         ('ENTRYPOINT ["nym-proxy-server"]\nCMD ["-u","a:1","-c","/x"]',
          'ENTRYPOINT ["nymproxy", "server", "--accept", "legacy,stream", '
          '"--compat-config-dir"]\nCMD ["-u","a:1","-c","/x"]'),
@@ -61,7 +61,7 @@ def test_containerfile_builds() -> None:
         ('{"scripts": {"start": "nym-proxy-client -s \\"$A\\" && x"}}',
          f'{{"scripts": {{"start": "{CLIENT} -s \\"$A\\" && x"}}}}'),
         ('{"command": [\n    "nym-proxy-client",\n    "-s",\n    "A"\n]}',
-         '{"command": [\n    "nymproxy",\n    "client",\n    "--wire",\n    "legacy",\n'
+         '{"command": [\n    "nymproxy",\n    "client",\n'
          '    "-s",\n    "A"\n]}'),
         ('{"postCreateCommand": "nym-proxy-server -u a:1 -c /x"}',
          f'{{"postCreateCommand": "{SERVER} -u a:1 -c /x"}}'),
@@ -89,7 +89,7 @@ def test_json_text_and_jobs() -> None:
         ('[tasks.a]\nrun = "nym-proxy-client -s A"  # why\n',
          f'[tasks.a]\nrun = "{CLIENT} -s A"  # why\n'),
         ("[a]\ncommand = ['nym-proxy-client', '-s', \"A\"]\nn = 1\n",
-         "[a]\ncommand = ['nymproxy', 'client', '--wire', 'legacy', '-s', \"A\"]\nn = 1\n"),
+         "[a]\ncommand = ['nymproxy', 'client', '-s', \"A\"]\nn = 1\n"),
         ("x = { cmd = 'nym-proxy-server -u a:1 -c /x', n = [1, 2] }\n",
          f"x = {{ cmd = '{SERVER} -u a:1 -c /x', n = [1, 2] }}\n"),
         ('[[p]]\nscript = """\nset -e\nnym-proxy-server -u a:1 -c /x\n"""\n',
@@ -130,7 +130,7 @@ def test_cloud_config_in_terraform() -> None:
         "  - nym-proxy-client -s A\n  - [nym-proxy-client, -s, A]\nEOF\n}\n"
     )
     after = before.replace("nym-proxy-client -s", f"{CLIENT} -s").replace(
-        "nym-proxy-client,", "nymproxy, client, --wire, legacy,"
+        "nym-proxy-client,", "nymproxy, client,"
     )
     check("main.tf", before, after)
 

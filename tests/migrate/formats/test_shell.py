@@ -6,7 +6,7 @@ import pytest
 
 from tests.migrate.tools import ADDRESS, apply, check, check_noop, codes, findings
 
-CLIENT = "nymproxy client --wire legacy"
+CLIENT = "nymproxy client"
 SERVER = "nymproxy server --accept legacy,stream --compat-config-dir"
 
 
@@ -16,7 +16,7 @@ SERVER = "nymproxy server --accept legacy,stream --compat-config-dir"
         ("nym-proxy-client -s A\n", f"{CLIENT} -s A\n"),
         ("nym-proxy-client -s A", f"{CLIENT} -s A"),
         ("/opt/x/nym-proxy-client -sA # why\n",
-         "/usr/local/bin/nymproxy client --wire legacy -sA # why\n"),
+         "/usr/local/bin/nymproxy client -sA # why\n"),
         ("nym-proxy-client -s=A\n", f"{CLIENT} --server-address=A\n"),
         ('nym-proxy-client --server-address="$A"\n', f'{CLIENT} --server-address="$A"\n'),
         ("nym-proxy-client -s A --listen_port 8\n", f"{CLIENT} -s A --listen-port 8\n"),
@@ -191,5 +191,5 @@ def test_bytes_outside_stay(end: bytes) -> None:
         b"\xff",
     ]
     before = end.join(lines)
-    after = before.replace(b"nym-proxy-client", b"nymproxy client --wire legacy")
+    after = before.replace(b"nym-proxy-client", b"nymproxy client")
     assert apply(before, findings("start.sh", before)) == after

@@ -6,7 +6,7 @@ import pytest
 
 from tests.migrate.tools import check, check_noop, findings
 
-CLIENT = "/usr/local/bin/nymproxy client --wire legacy"
+CLIENT = "/usr/local/bin/nymproxy client"
 SERVER = "/usr/local/bin/nymproxy server --accept legacy,stream --compat-config-dir"
 
 

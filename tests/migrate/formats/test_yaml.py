@@ -7,7 +7,7 @@ import pytest
 from nymproxy_migrate.options import ScanOptions
 from tests.migrate.tools import check, check_noop, codes, findings
 
-CLIENT = "nymproxy client --wire legacy"
+CLIENT = "nymproxy client"
 SERVER = "nymproxy server --accept legacy,stream --compat-config-dir"
 
 COMPOSE = """
@@ -27,11 +27,11 @@ services:
         ("command: 'nym-proxy-client -s \"A\"'", f"command: '{CLIENT} -s \"A\"'"),
         ('command: "nym-proxy-client -s \\"A\\""', f'command: "{CLIENT} -s \\"A\\""'),
         ("command: [nym-proxy-client, -s, A]",
-         "command: [nymproxy, client, --wire, legacy, -s, A]"),
+         "command: [nymproxy, client, -s, A]"),
         ('command: ["nym-proxy-client", "-s", "${A}"]',
-         'command: ["nymproxy", "client", "--wire", "legacy", "-s", "${A}"]'),
+         'command: ["nymproxy", "client", "-s", "${A}"]'),
         ("command:\n      - nym-proxy-client  # x\n      - '--listen_port=1'\n      - -sA",
-         "command:\n      - nymproxy\n      - client\n      - --wire\n      - legacy  # x\n"
+         "command:\n      - nymproxy\n      - client  # x\n"
          "      - '--listen-port=1'\n      - -sA"),
         ("entrypoint: [nym-proxy-server]\n    command: [-u, 'a:1', -c, /x]",
          "entrypoint: [nymproxy, server, --accept, 'legacy,stream', --compat-config-dir]\n"
@@ -56,7 +56,7 @@ def test_compose(before: str, after: str) -> None:
 def test_a_program_of_an_image_is_for_a_human(where: str) -> None:
     text = f"services:\n  a:\n    {where}\n    command: [nym-proxy-client, -s, A]\n"
     check_noop("compose.yaml", text, "NYM005")
-    after = text.replace("nym-proxy-client,", "nymproxy, client, --wire, legacy,")
+    after = text.replace("nym-proxy-client,", "nymproxy, client,")
     decided = ScanOptions(decisions={"NYM005": "rewrite"})
     check("compose.yaml", text, after, decided)
     assert "NYM005" in codes("compose.yaml", text, decided)
@@ -189,7 +189,7 @@ def test_ansible() -> None:
         .replace("command: nym-proxy-client", f"command: {CLIENT}")
         .replace(
             "- nym-proxy-client\n          -",
-            "- nymproxy\n          - client\n          - --wire\n          - legacy\n          -",
+            "- nymproxy\n          - client\n          -",
         )
         .replace("/usr/bin/nym-proxy-server -u x:1 -c /d", f"/usr/local/bin/{SERVER} -u x:1 -c /d")
     )

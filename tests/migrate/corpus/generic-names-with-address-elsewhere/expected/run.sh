@@ -1,2 +1,2 @@
 . ./settings.env
-nymproxy client --wire legacy --server-address "$SERVER" --listen-port 8080
+nymproxy client --server-address "$SERVER" --listen-port 8080

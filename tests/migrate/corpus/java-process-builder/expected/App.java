@@ -1,6 +1,6 @@
 class App {
   void f() {
-    new ProcessBuilder("nymproxy", "client", "--wire", "legacy", "-s", address).start();
+    new ProcessBuilder("nymproxy", "client", "-s", address).start();
     new ProcessBuilder(List.of("nymproxy", "server", "--accept", "legacy,stream", "--compat-config-dir", "-u", up)).start();
   }
 }

@@ -1,1 +1,1 @@
-ProcessBuilder("nymproxy", "client", "--wire", "legacy", "-s", address).start()
+ProcessBuilder("nymproxy", "client", "-s", address).start()

@@ -1,2 +1,2 @@
 # nym-proxy-client in a comment
-system("nymproxy", "client", "--wire", "legacy", "-s", address)
+system("nymproxy", "client", "-s", address)

@@ -1,1 +1,1 @@
-nymproxy client --wire legacy -s $A
+nymproxy client -s $A

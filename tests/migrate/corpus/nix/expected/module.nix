@@ -1,7 +1,7 @@
 { pkgs, ... }: {
   systemd.services.nym = {
     description = "nym-proxy-client -s A";
-    serviceConfig.ExecStart = "/usr/local/bin/nymproxy client --wire legacy -s \"a\"";
+    serviceConfig.ExecStart = "/usr/local/bin/nymproxy client -s \"a\"";
     script = ''
       exec nymproxy server --accept legacy,stream --compat-config-dir -u ${cfg.up} -c "''${DATA}"
     '';

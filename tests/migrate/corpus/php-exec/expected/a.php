@@ -1,4 +1,4 @@
 <?php
-exec("nymproxy client --wire legacy -s $address > /dev/null &");
+exec("nymproxy client -s $address > /dev/null &");
 exec("nym-proxy-client -s " . $address);
 proc_open(["nym-proxy-server", "-u", "a:1"], $d, $p);

@@ -8,4 +8,4 @@ class Proxy:
         subprocess.Popen([self.program, "-u", "a:1"])
 
 subprocess.run([BINARY, "-s", address])
-subprocess.run(["ssh", host, "nymproxy", "client", "--wire", "legacy", "-s", address])
+subprocess.run(["ssh", host, "nymproxy", "client", "-s", address])

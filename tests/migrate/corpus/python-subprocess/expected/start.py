@@ -5,7 +5,7 @@ import subprocess
 
 client = subprocess.Popen(
     [
-        "nymproxy", "client", "--wire", "legacy",  # the old one
+        "nymproxy", "client",  # the old one
         "-s",
         os.environ["ADDRESS"],
         "--listen-port=8080",
@@ -15,4 +15,4 @@ subprocess.run(["nymproxy", "server", "--accept", "legacy,stream", "--compat-con
 
 
 async def main() -> None:
-    await asyncio.create_subprocess_exec('nymproxy', 'client', '--wire', 'legacy', '-s', '2gMnyZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSMeFAHpVc.7NRYcyGJeFAMZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSM@4kCgDrzVGAUmdCPGjSMeFAHpVc2gMnyZ8VVPnhS7pVQh')
+    await asyncio.create_subprocess_exec('nymproxy', 'client', '-s', '2gMnyZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSMeFAHpVc.7NRYcyGJeFAMZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSM@4kCgDrzVGAUmdCPGjSMeFAHpVc2gMnyZ8VVPnhS7pVQh')

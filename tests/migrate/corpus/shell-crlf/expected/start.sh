@@ -1,5 +1,5 @@
 #!/bin/sh
-nymproxy client --wire legacy \
+nymproxy client \
   -s 2gMnyZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSMeFAHpVc.7NRYcyGJeFAMZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSM@4kCgDrzVGAUmdCPGjSMeFAHpVc2gMnyZ8VVPnhS7pVQh \
   --listen-port 80
 # nym-proxy-client

@@ -6,10 +6,10 @@ ExecStart=/usr/local/bin/nymproxy server --accept legacy,stream --compat-config-
 EOF
 sudo tee /usr/local/bin/start.sh >/dev/null <<'EOF'
 #!/bin/sh
-exec nymproxy client --wire legacy -s "$ADDRESS"
+exec nymproxy client -s "$ADDRESS"
 EOF
 bash <<'END'
-nymproxy client --wire legacy -s 2gMnyZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSMeFAHpVc.7NRYcyGJeFAMZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSM@4kCgDrzVGAUmdCPGjSMeFAHpVc2gMnyZ8VVPnhS7pVQh
+nymproxy client -s 2gMnyZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSMeFAHpVc.7NRYcyGJeFAMZ8VVPnhS7pVQhXzBFDrzVGAUmdCPGjSM@4kCgDrzVGAUmdCPGjSMeFAHpVc2gMnyZ8VVPnhS7pVQh
 END
 cat <<TEXT
 Run nym-proxy-client -s ADDRESS by hand.

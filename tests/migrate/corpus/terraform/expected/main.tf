@@ -7,7 +7,7 @@ resource "vm" "nym-proxy-client" {
   EOF
   provisioner "remote-exec" {
     inline = [
-      "nohup nymproxy client --wire legacy -s \"${var.address}\" &",
+      "nohup nymproxy client -s \"${var.address}\" &",
       "ls",
     ]
   }

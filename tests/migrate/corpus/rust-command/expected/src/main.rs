@@ -1,10 +1,10 @@
 use std::process::Command;
 
 fn main() {
-    Command::new("nymproxy").arg("client").arg("--wire").arg("legacy").arg("-s").arg(address).spawn();
+    Command::new("nymproxy").arg("client").arg("-s").arg(address).spawn();
     Command::new("/usr/local/bin/nymproxy").arg("server").arg("--accept").arg("legacy,stream").arg("--compat-config-dir").args(["-u", "127.0.0.1:80"]).spawn();
     // Command::new("nym-proxy-client")
-    Command::new("nymproxy").arg("client").arg("--wire").arg("legacy")
+    Command::new("nymproxy").arg("client")
         .arg("--server-address")
         .arg(&address)
         .spawn();
