@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from nymproxy.errors import StreamError as StreamError
     from nymproxy.errors import StreamIdleTimeout as StreamIdleTimeout
     from nymproxy.errors import StreamModeActive as StreamModeActive
+    from nymproxy.errors import StreamNotSealed as StreamNotSealed
     from nymproxy.errors import StreamOverflow as StreamOverflow
     from nymproxy.errors import StreamPeerLost as StreamPeerLost
     from nymproxy.errors import StreamRefused as StreamRefused
@@ -142,6 +143,7 @@ __all__ = (
     "StreamError",
     "StreamIdleTimeout",
     "StreamModeActive",
+    "StreamNotSealed",
     "StreamOptions",
     "StreamOverflow",
     "StreamPeerLost",

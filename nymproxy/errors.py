@@ -39,6 +39,7 @@ what to do next. No message holds payload bytes, keys, sender tags or a peer's f
      │    ├── StreamOverflow         the peer sent more than the receiver allowed
      │    ├── StreamAltered          what came is not what the peer sent
      │    ├── StreamPeerLost         the peer is gone, or has lost the stream
+     │    ├── StreamNotSealed        the peer must seal, and does not
      │    └── StreamReset            the peer (or we) aborted, see ``reset_code``
      │         └── StreamRefused     nobody accepts, or the upstream could not be reached
      ├── StorageError                key files and databases
@@ -283,6 +284,18 @@ class StreamPeerLost(StreamError):
     """The peer is gone, was restarted, or does not answer any more."""
 
     code = "stream-peer-lost"
+    retry = RetryAdvice.LATER
+
+
+class StreamNotSealed(StreamError):
+    """The peer has not accepted a sealed stream, and is not spoken to unsealed.
+
+    Its address sealed streams with this process before, or ``require_sealed`` is set. It is not
+    there, it was replaced by a version without sealed streams (start this process anew to speak
+    with that one unsealed), or a gateway hides that it has them.
+    """
+
+    code = "stream-not-sealed"
     retry = RetryAdvice.LATER
 
 

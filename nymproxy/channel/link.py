@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from nymproxy.channel.segment import WHOLE_KINDS
+from nymproxy.channel.segment import WHOLE_KINDS, SegmentKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -197,7 +197,7 @@ class Linker:
 
     def admit(self, segment: Segment, tag: SenderTag, now: float) -> Admission:
         """Decide about a segment that would open a channel."""
-        return Admission.TAKE
+        return Admission.DROP if segment.kind is SegmentKind.OFFER else Admission.TAKE
 
     def accept(
         self, machine: ChannelMachine, segment: Segment, tag: SenderTag, now: float

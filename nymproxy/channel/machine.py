@@ -84,6 +84,8 @@ class ChannelMachine:
         """The application has closed its side."""
         self.was_reset_by_peer = False
         self.is_established = not is_dialer
+        self.if_unanswered: NymError | None = None
+        """What it means when nothing at all comes back; by default a StreamIdleTimeout."""
         self.first_handed_over_at: float | None = None
         self.first_received_at: float | None = None
         self._greeter = Greeter(channel_id, traits)
@@ -390,5 +392,7 @@ class ChannelMachine:
         if quiet is Quiet.SILENCE or (quiet is Quiet.NO_ANSWER and is_mute):
             self.inbound.declare_end()
         else:
-            error = StreamIdleTimeout(f"{_TOO_QUIET[quiet]} for the time limit")
+            error: NymError = StreamIdleTimeout(f"{_TOO_QUIET[quiet]} for the time limit")
+            if quiet is Quiet.UNANSWERED:
+                error = self.if_unanswered or error
             self._fail(error, ResetCode.IDLE_TIMEOUT)

@@ -11,6 +11,7 @@ from nymproxy.cli.running import run_one
 from nymproxy.legacy import WireSettings
 from nymproxy.legacy.client import NymProxyClient
 from nymproxy.operating.forward import Plan
+from nymproxy.stream import StreamOptions
 
 if TYPE_CHECKING:
     from nymproxy.cli.settings import ClientSettings
@@ -41,7 +42,9 @@ def plan_of(settings: ClientSettings, name: str, memory: MemoryAccount) -> Plan:
             profile=traffic_profile(settings),
             options=connection_options(settings, os.environ),
             connect_timeout=settings.connect_timeout_seconds,
-            settings=WireSettings().with_timeouts(idle=settings.idle_timeout_seconds),
+            settings=WireSettings(
+                stream=StreamOptions(require_sealed=settings.require_sealed)
+            ).with_timeouts(idle=settings.idle_timeout_seconds),
             memory=memory,
             max_connections=settings.max_connections,
             roster=roster,

@@ -222,6 +222,15 @@ class ClientSettings(ProxySettings):
             "once the server has shown that it accepts them."
         ),
     ] = Wire.AUTO
+    require_sealed: Annotated[
+        bool,
+        typer.Option(
+            "--require-sealed",
+            rich_help_panel=_PRIVACY,
+            help="Speak with no server that cannot seal streams, as those of other programs "
+            "cannot; needs '--wire stream'.",
+        ),
+    ] = False
     identity_mode: Annotated[
         IdentityMode,
         typer.Option(

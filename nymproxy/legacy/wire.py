@@ -124,9 +124,14 @@ class Destination:
         servers: in the order of preference.
         wire: the protocol; ``auto``: what the server has shown to accept.
         settings: of both protocols.
+
+    Raises:
+        ConfigurationError: only sealed streams are wanted, and the wire may be another.
     """
 
     def __init__(self, servers: Servers, wire: WireChoice, settings: WireSettings) -> None:
+        if settings.stream.require_sealed and wire != "stream":
+            raise ConfigurationError(f"wire {wire!r} cannot seal; require_sealed needs 'stream'")
         self.servers = servers
         self._wire = wire
         self._settings = settings

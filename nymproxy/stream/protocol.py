@@ -51,5 +51,5 @@ class StreamProtocol:
         """Return what makes the links: sealed ones where that is on, and possible."""
         if context is None or not (self.options.extensions and self.options.seals):
             return Linker(self.codec)
-        requires = self.options.requires_sealed
-        return Nx2Linker(self.codec, context, self.memory, requires_sealed=requires)
+        requires = self.options.require_sealed
+        return Nx2Linker(self.codec, context, self.memory, require_sealed=requires)

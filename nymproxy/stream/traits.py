@@ -51,7 +51,7 @@ class StreamOptions:
             frames cannot be told from those of a Rust client.
         seals: use NX2 with peers that have it: streams are sealed and acknowledged end to end, and
             the peer is known to be there (docs/wire.md). Needs ``extensions``.
-        requires_sealed: dial nobody without NX2, also where nothing is known of the address.
+        require_sealed: dial nobody without NX2, also where nothing is known of the address.
         compat_eof: end a direction with an empty Data frame towards peers without NX1.
         announce_liveness: answer every Open with OpenAck (costs a reply SURB).
         max_frame_bytes: largest payload of one frame.
@@ -61,8 +61,8 @@ class StreamOptions:
 
     rules: ChannelRules = STREAM_RULES
     extensions: bool = True
-    seals: bool = False
-    requires_sealed: bool = False
+    seals: bool = True
+    require_sealed: bool = False
     compat_eof: bool = True
     announce_liveness: bool = False
     max_frame_bytes: int = 32 * KIB

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.channel import (
+    Capability,
     ChannelCodec,
     ChannelId,
     ChannelRules,
@@ -343,7 +344,7 @@ class TestTombstones:
         (reset,) = desk.strays()
         assert (reset.kind, reset.channel_id) == (SegmentKind.RESET, ID)
         assert reset.reset_code is ResetCode.UNKNOWN_STREAM
-        assert reset.capabilities == FULL_SUPPORT
+        assert reset.capabilities == FULL_SUPPORT | Capability.NX2
 
     def test_plain_peers_and_peers_that_had_ended_are_not_answered(self) -> None:
         desk = self.over()

@@ -42,6 +42,7 @@ OWN: dict[str, list[tuple[list[str], str, object]]] = {
     "client": [
         (["--listen", "unix:/x"], "listen", "unix:/x"),
         (["--wire", "stream"], "wire", Wire.STREAM),
+        (["--require-sealed"], "require_sealed", True),
         (["--identity-mode", "pool"], "identity_mode", IdentityMode.POOL),
         (["--max-connections", "7"], "max_connections", 7),
         (["--connect-timeout", "7"], "connect_timeout_seconds", 7.0),

@@ -23,6 +23,7 @@ from nymproxy.forward.sockets import read_on_demand, reset_stream
 from nymproxy.legacy import LegacySettings, WireSettings
 from nymproxy.legacy.client import NymProxyClient
 from nymproxy.legacy.server import NymProxyServer
+from nymproxy.stream import StreamOptions
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.addresses import some_address
 from tests.legacy.memory_clients import MemoryClient, MemoryConnector
@@ -679,6 +680,7 @@ def test_d33_wrong_values_are_errors_with_a_message() -> None:
         {"profile": "turbo"},
         {"default_client_amount": -1},
         {"upstream_header": "nowhere"},
+        {"settings": WireSettings(stream=StreamOptions(require_sealed=True))},
     ):
         with pytest.raises(ConfigurationError):
             NymProxyClient(address, **options)

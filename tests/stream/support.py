@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NX1 = StreamOptions(seals=False)
+"""For what NX1 does by itself; with NX2 our ends seal its frames."""
 PLAIN = StreamOptions(extensions=False)
 """Our side behaves as towards, and looks like, a Rust peer."""
 
@@ -135,10 +137,13 @@ class BarePeer:
         await self.send(to, MessageType.DATA, stream_id, sequence, payload, **more)
 
     async def receive(self) -> tuple[StreamFrame, SenderTag | None]:
-        """Return the next frame and the tag of its sender."""
-        with anyio.fail_after(10):
-            received: Received = await anext(self._incoming)
-        return StreamFrame.decode(received.payload), received.sender_tag
+        """Return the next frame and the tag of its sender; OFFERs mean nothing to it."""
+        while True:
+            with anyio.fail_after(10):
+                received: Received = await anext(self._incoming)
+            frame = StreamFrame.decode(received.payload)
+            if frame.message_type is not MessageType.OFFER:
+                return frame, received.sender_tag
 
 
 async def receive_exactly(stream: MixnetStream, count: int) -> bytes:

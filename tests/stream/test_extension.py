@@ -18,6 +18,7 @@ from nymproxy.testing import (
     MemoryNetwork,
 )
 from tests.stream.support import (
+    NX1,
     PLAIN,
     BarePeer,
     connected_pair,
@@ -32,7 +33,7 @@ FULL_SUPPORT_BYTE = 0xA3
 
 
 async def test_nx1_every_frame_shows_it_and_control_frames_come_after_both_did() -> None:
-    async with connected_pair() as pair:
+    async with connected_pair(options=NX1) as pair:
         dialed, accepted = await pair.connect(wait=True)
         await dialed.send(b"x")
         await dialed.send_eof()
@@ -54,8 +55,8 @@ async def test_nx1_every_frame_shows_it_and_control_frames_come_after_both_did()
 
 @pytest.mark.parametrize("who", ["dialer", "acceptor", "both"])
 async def test_nx1_is_not_used_unless_both_have_it(who: str) -> None:
-    options = StreamOptions() if who == "acceptor" else PLAIN
-    peer_options = StreamOptions() if who == "dialer" else PLAIN
+    options = NX1 if who == "acceptor" else PLAIN
+    peer_options = NX1 if who == "dialer" else PLAIN
     async with connected_pair(options=options, peer_options=peer_options) as pair:
         dialed, accepted = await pair.connect()
         await dialed.send(b"question" * 1000)
@@ -98,7 +99,7 @@ async def test_nx1_refusal_has_its_own_error() -> None:
 
 
 async def test_nx1_abort_towards_a_plain_peer_sends_nothing() -> None:
-    async with connected_pair(peer_options=PLAIN) as pair:
+    async with connected_pair(options=NX1, peer_options=PLAIN) as pair:
         dialed, accepted = await pair.connect()
         await accepted.send(b"x")
         await dialed.receive()
@@ -129,9 +130,10 @@ async def test_nx1_data_for_a_closed_stream_is_answered_once_by_a_reset() -> Non
         assert int.from_bytes(answers[2][0].payload[:4], "big") == ResetCode.UNKNOWN_STREAM
 
 
-async def test_nx1_an_upload_that_nobody_reads_any_more_breaks() -> None:
+@pytest.mark.parametrize("options", [StreamOptions(), NX1], ids=["NX2", "NX1"])
+async def test_nx1_an_upload_that_nobody_reads_any_more_breaks(options: StreamOptions) -> None:
     faults = MemoryFaults(delay_seconds=0.01)
-    async with connected_pair(faults=faults) as pair:
+    async with connected_pair(options=options, faults=faults) as pair:
         dialed, accepted = await pair.connect(wait=True)
 
         async def upload() -> None:

@@ -9,6 +9,7 @@ from nymproxy.testing import (
     MessageKind,
 )
 from tests.stream.support import (
+    NX1,
     connected_pair,
     receive_exactly,
     with_rules,
@@ -39,7 +40,7 @@ async def test_s10_the_number_of_surbs_can_be_chosen() -> None:
 
 
 async def test_s10_data_replaces_what_the_peer_has_used_and_no_more() -> None:
-    async with connected_pair() as pair:
+    async with connected_pair(options=NX1) as pair:
         dialed, accepted = await pair.connect(wait=True)
         for _ in range(10):
             await dialed.send(b"ping")
@@ -85,7 +86,7 @@ async def test_s10_merging_can_be_switched_off() -> None:
 
 
 async def test_s11_a_large_write_is_split() -> None:
-    async with connected_pair() as pair:
+    async with connected_pair(options=NX1) as pair:
         dialed, accepted = await pair.connect(wait=True)
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(receive_exactly, accepted, 300_000)

@@ -20,6 +20,7 @@ from nymproxy.testing import (
     MessageKind,
 )
 from tests.stream.support import (
+    NX1,
     PLAIN,
     BarePeer,
     connected_pair,
@@ -147,7 +148,7 @@ def test_s2b_at_most_32_frames_before_the_open_is_acknowledged() -> None:
             return MessageFate.ABANDON if is_open else MessageFate.DELIVER
 
         faults = MemoryFaults(choose_fate=choose, retransmission_seconds=60)
-        options = StreamOptions(max_frame_bytes=100)
+        options = StreamOptions(seals=False, max_frame_bytes=100)
         async with connected_pair(options=options, faults=faults) as pair:
             dialed = await pair.dialer.open_stream(pair.acceptor.address)
             with anyio.move_on_after(15):
@@ -205,7 +206,7 @@ async def test_s4_a_second_frame_with_the_same_number_changes_nothing() -> None:
 # S13: numbers wrap.
 
 
-@pytest.mark.parametrize("options", [StreamOptions(), PLAIN], ids=["NX1", "plain"])
+@pytest.mark.parametrize("options", [NX1, PLAIN], ids=["NX1", "plain"])
 async def test_s13_sequence_numbers_wrap(options: StreamOptions) -> None:
     start = (1 << 32) - 5
     near_the_end = with_rules(

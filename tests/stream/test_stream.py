@@ -23,6 +23,7 @@ from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.stream.stream import MixnetStream, StreamAttribute
 from nymproxy.testing import MemoryFaults, MemoryMessage, MemoryNetwork, MessageFate, MessageKind
 from tests.stream.support import (
+    NX1,
     PLAIN,
     BarePeer,
     connected_pair,
@@ -46,7 +47,8 @@ async def test_both_ends_tell_what_they_know() -> None:
         assert isinstance(accepted.extra(StreamAttribute.peer), SenderTag)
         ids = {stream.extra(StreamAttribute.stream_id) for stream in (dialed, accepted)}
         assert ids == {dialed.stream_id} == {accepted.stream_id}
-        assert accepted.extra(StreamAttribute.reply_surbs_in_hand) == 9
+        # Of the Open 20 less the ten in reserve; of the OFFER three; the ACCEPT took one.
+        assert accepted.extra(StreamAttribute.reply_surbs_in_hand) == 12
         with pytest.raises(TypedAttributeLookupError):
             dialed.extra(StreamAttribute.reply_surbs_in_hand)
         assert f"{dialed.stream_id:016x}" in repr(dialed)
@@ -123,7 +125,7 @@ async def test_drain_raises_when_a_frame_is_given_up() -> None:
         return MessageFate.ABANDON if is_data else MessageFate.DELIVER
 
     faults = MemoryFaults(choose_fate=choose, retransmission_seconds=0.001, max_retransmissions=2)
-    async with connected_pair(faults=faults) as pair:
+    async with connected_pair(options=NX1, faults=faults) as pair:
         dialed, accepted = await pair.connect(wait=True)
         await dialed.send(b"lost")
         with pytest.raises(anyio.BrokenResourceError) as caught:
@@ -175,7 +177,7 @@ async def test_closing_flushes() -> None:
 
 def test_closing_gives_up_after_ten_seconds() -> None:
     async def main() -> None:
-        async with connected_pair() as pair:
+        async with connected_pair(options=NX1) as pair:
             dialed, _ = await pair.connect(wait=True)
             pair.links[0].disconnect()
             await dialed.send(b"x")

@@ -106,7 +106,7 @@ def test_every_frame_shows_our_capabilities_but_upstreams_own() -> None:
     for kind in SegmentKind:
         shown = peer.stamp(Segment(kind, ID)).capabilities
         upstream = kind in {SegmentKind.OPEN_ACK, SegmentKind.PING, SegmentKind.PONG}
-        assert shown == (None if upstream else FULL_SUPPORT)
+        assert shown == (None if upstream else FULL_SUPPORT | Capability.NX2)
 
 
 def test_compat_eof_can_be_switched_off() -> None:
@@ -231,7 +231,7 @@ def test_what_every_peer_knows_is_always_sent(kind: SegmentKind) -> None:
 
 
 def test_an_ability_that_is_withheld_is_neither_shown_nor_used() -> None:
-    options = StreamOptions(seals=True)
+    options = StreamOptions()
     peer = dialer(options)
     assert peer.stamp(PLAIN).capabilities == FULL_SUPPORT | Capability.NX2
     peer.segment_received(replace(PLAIN, capabilities=FULL_SUPPORT | Capability.NX2))
@@ -244,7 +244,7 @@ def test_an_ability_that_is_withheld_is_neither_shown_nor_used() -> None:
 
 
 def test_without_extensions_there_is_nothing_to_withhold() -> None:
-    peer = dialer(StreamOptions(extensions=False, seals=True))
+    peer = dialer(StreamOptions(extensions=False))
     peer.withhold(Capability.NX2)
     assert peer.stamp(PLAIN) == PLAIN
     assert peer.is_known_without(Capability.NX2)

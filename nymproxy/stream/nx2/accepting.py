@@ -19,8 +19,9 @@ from nymproxy.channel.link import Message
 from nymproxy.channel.segment import Capability, Segment, SegmentKind
 from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType, StreamFrame
+from nymproxy.stream.nx2.early import MAX_EARLY_BYTES
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
-from nymproxy.stream.nx2.link import MAX_EARLY_BYTES, SealedLink
+from nymproxy.stream.nx2.link import OPENING_SECONDS, SealedLink
 from nymproxy.stream.nx2.prefix import PrefixGate, PrefixState
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 HELLO_SECONDS = 1.0
 ACCEPT_PAUSE_SECONDS = 1.0
-OFFER_SECONDS = 100.0
 MAX_HELD_FRAMES = 512
 _UNSEALED_KINDS = {SegmentKind.DATA: MessageType.DATA, SegmentKind.FIN: MessageType.FIN}
 
@@ -60,6 +60,7 @@ class AcceptorLink(SealedLink):
         self._opened_at = now
         self._accept_is_due = False
         self._accepted_at = -math.inf
+        self._is_accept_in_hand = False  # not handed over yet: an abort may take it back
         self._has_greeted = False
 
     @property
@@ -168,10 +169,20 @@ class AcceptorLink(SealedLink):
             self._held.append(opened)
             self._held_bytes += len(opened.frame)
 
-    def answer_late(self, frame: bytes, now: float) -> bytes | None:
-        """See :meth:`SealedLink.answer_late`; a dialer sends its SEAL until it is echoed."""
-        if frame[TYPE_OFFSET] != MessageType.SEAL or self._sealer is None:
-            return super().answer_late(frame, now)
+    def answer_late(self, segment: Segment, now: float) -> bytes | None:
+        """See :meth:`SealedLink.answer_late`; a dialer sends its OFFER until it is accepted, and
+        its SEAL until it is echoed."""
+        if segment.kind is SegmentKind.OFFER and self._sealer is not None:
+            self._accept_is_due = False
+            self.offer_received(segment.payload, now)
+            return self._sealer.accept if self._accept_is_due else None
+        is_before_seal = self._gate is not None and segment.kind in _UNSEALED_KINDS
+        if is_before_seal and segment.payload and not self.receipts.has(segment.sequence):
+            return self._write_unknown()
+        frame = segment.payload
+        is_seal = segment.kind is SegmentKind.PROTECTED and frame[TYPE_OFFSET] == MessageType.SEAL
+        if not is_seal or self._sealer is None:
+            return super().answer_late(segment, now)
         _, seal = self._sealer.open_seal(frame)
         self.receipts.asked(seal.counter)
         return self.write_ack()
@@ -180,17 +191,27 @@ class AcceptorLink(SealedLink):
 
     def next_message(self, now: float) -> Message | None:
         """See :meth:`ChannelLink.next_message`; the ACCEPT goes first, also before a refusal."""
-        if self._accept_is_due and now >= self._accepted_at + ACCEPT_PAUSE_SECONDS:
+        is_due = self._accept_is_due and now >= self._accepted_at + ACCEPT_PAUSE_SECONDS
+        was_taken_back = self._is_accept_in_hand and self.machine.error is not None
+        if is_due or was_taken_back:
             assert self._sealer is not None
             self._accept_is_due = False
             self._accepted_at = now
+            self._is_accept_in_hand = is_due
             return Message(self._sealer.accept)
         return super().next_message(now)
 
+    def handed_over(self, message: Message, packet_count: int, now: float) -> None:
+        """See :meth:`ChannelLink.handed_over`."""
+        super().handed_over(message, packet_count, now)
+        if self._sealer is not None and message.payload is self._sealer.accept:
+            self._is_accept_in_hand = False
+
     @property
     def _echoes(self) -> bool:
-        # So that an echo tells the dialer that its SEAL has come.
-        return self._gate is None or self._gate.state is not PrefixState.OPEN
+        # So that an echo tells the dialer that its SEAL has come, or that nobody waits for it.
+        is_open = self._gate is not None and self._gate.state is PrefixState.OPEN
+        return self.machine.is_over or not is_open
 
     def _is_holding(self) -> bool:
         return self._sealer is None or super()._is_holding()
@@ -214,14 +235,12 @@ class AcceptorLink(SealedLink):
 
     def _own_times(self) -> tuple[float, ...]:
         if self._sealer is None:
-            return (self._opened_at + HELLO_SECONDS, self._opened_at + OFFER_SECONDS)
+            return (self._opened_at + HELLO_SECONDS,)
         accept_at = self._accepted_at + ACCEPT_PAUSE_SECONDS if self._accept_is_due else math.inf
-        times = (accept_at, *super()._own_times())
-        return times if self.is_acceptable else (*times, self._opened_at + OFFER_SECONDS)
+        return (accept_at, *super()._own_times())
 
-    def tick(self, now: float) -> None:
-        """See :meth:`ChannelLink.tick`."""
-        super().tick(now)
-        if not self.is_acceptable and now >= self._opened_at + OFFER_SECONDS:
+    def waited(self, seconds: float, now: float) -> None:
+        """See :meth:`SealedLink.waited`."""
+        if not self.is_acceptable and seconds >= OPENING_SECONDS:
             lost = StreamPeerLost("the dialer's offer, or its confirmation, did not come")
             self.machine.fail(lost, ResetCode.CANCELLED)

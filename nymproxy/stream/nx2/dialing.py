@@ -18,10 +18,16 @@ from typing import TYPE_CHECKING
 
 from nymproxy.channel.link import Message
 from nymproxy.channel.segment import Capability, Segment, SegmentKind
-from nymproxy.errors import ChannelFormatError, ResetCode, StreamAltered, StreamPeerLost
+from nymproxy.errors import ChannelFormatError, ResetCode, StreamAltered, StreamNotSealed
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
-from nymproxy.stream.nx2.link import CONTROL_SURBS, SealedLink, is_the_end
+from nymproxy.stream.nx2.link import (
+    CONTROL_SURBS,
+    OPENING_SECONDS,
+    VERDICT_SECONDS,
+    SealedLink,
+    is_the_end,
+)
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES, PrefixDigest
 
 if TYPE_CHECKING:
@@ -33,10 +39,12 @@ if TYPE_CHECKING:
     from nymproxy.stream.nx2.frames import Accept, Ack
     from nymproxy.stream.nx2.sealer import DialerSealer
 
-VERDICT_SECONDS = 20.0
-OPENING_SECONDS = 100.0
 SEAL_SECONDS = 0.25
 MAX_PAUSE_SECONDS = 30.0
+_NOT_SEALED = (
+    "the peer is known to seal streams, or has to (require_sealed), and has not accepted this one: "
+    "it is not there, was replaced by a version that does not seal, or somebody hides that it does"
+)
 _DROPPED_UNSEALED = frozenset(
     {
         SegmentKind.DATA,
@@ -107,12 +115,15 @@ class DialerLink(SealedLink):
         self._offer = sealer.offer(minutes)
         self._offers = _Repeated()
         self._opened_at = now
+        self._waited_seconds = 0.0
         self._has_shown = False
         self._given_up: list[tuple[Message, NymError]] = []
         self._prefix = PrefixDigest()
         self._seals = _Repeated()
         self._seal_counter = 0
-        if not is_known:
+        if is_known:
+            machine.if_unanswered = StreamNotSealed(_NOT_SEALED)
+        else:
             machine.outbound.window.ceiling = MAX_PREFIX_BYTES
 
     @property
@@ -235,7 +246,7 @@ class DialerLink(SealedLink):
         A peer that looks plain is offered on for a while: one that only was made to look so
         answers, and the stream fails.
         """
-        if self._waits_in_vain(now):
+        if self._waits_in_vain():
             self._is_plain_now(now)
         if self.is_plain and self._offers.at <= now and self.machine.error is None:
             return self._write_offer(now)
@@ -331,23 +342,19 @@ class DialerLink(SealedLink):
         return min(due, self._offers.at) if now < self._offers.at else due
 
     def _own_times(self) -> tuple[float, ...]:
-        times = (self._offers.at, self._seals.at, *super()._own_times())
-        if self.state is Dialing.SEALED:
-            return times
-        return (*times, self._opened_at + VERDICT_SECONDS, self._opened_at + OPENING_SECONDS)
+        return (self._offers.at, self._seals.at, *super()._own_times())
 
-    def _waits_in_vain(self, now: float) -> bool:
+    def _waits_in_vain(self) -> bool:
         """Tell whether a silent peer keeps the application waiting: then it is taken for plain."""
         is_silent = self.state is Dialing.UNKNOWN and not self._has_shown
-        if not is_silent or now < self._opened_at + VERDICT_SECONDS:
+        if not is_silent or self._waited_seconds < VERDICT_SECONDS:
             return False
         return self.machine.is_over or self.machine.outbound.is_at_ceiling
 
-    def tick(self, now: float) -> None:
-        """See :meth:`ChannelLink.tick`."""
-        super().tick(now)
-        if self._waits_in_vain(now):
+    def waited(self, seconds: float, now: float) -> None:
+        """See :meth:`SealedLink.waited`."""
+        self._waited_seconds = seconds
+        if self._waits_in_vain():
             self._is_plain_now(now)
-        elif self._is_owed_an_accept and now >= self._opened_at + OPENING_SECONDS:
-            lost = StreamPeerLost("the peer, known for sealed streams, has not accepted this one")
-            self.machine.fail(lost, ResetCode.CANCELLED)
+        elif self._is_owed_an_accept and seconds >= OPENING_SECONDS:
+            self.machine.fail(StreamNotSealed(_NOT_SEALED), ResetCode.CANCELLED)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.link import ChannelLink, Message
@@ -30,6 +30,7 @@ from nymproxy.stream.codec import (
     MessageType,
     StreamFrame,
 )
+from nymproxy.stream.nx2.early import EarlyFrames
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE, NUMBERED_TYPES
 from nymproxy.stream.nx2.frames import Ack
 from nymproxy.stream.nx2.kept import MAX_FRAMES_AHEAD, Kept
@@ -48,42 +49,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nymproxy.stream")
 
-MAX_EARLY_FRAMES = 128
-MAX_EARLY_BYTES = 1024 * 1024
-EARLY_SECONDS = 30.0
 CONTROL_SURBS = 3
+VERDICT_SECONDS = 20.0
+OPENING_SECONDS = 100.0
 LAST_WORDS_PAUSE_SECONDS = 1.0
 _SEALED_KINDS = NUMBERED_KINDS | {SegmentKind.RESET, SegmentKind.WINDOW, SegmentKind.PROBE}
-
-
-class EarlyFrames:
-    """Sealed frames that came before what opens them: few, and not for long."""
-
-    def __init__(self) -> None:
-        self._frames: deque[tuple[bytes, float]] = deque()
-        self._bytes = 0
-
-    def add(self, frame: bytes, now: float) -> bool:
-        """Keep one; False: there is no room."""
-        self._expire(now)
-        if len(self._frames) >= MAX_EARLY_FRAMES or self._bytes + len(frame) > MAX_EARLY_BYTES:
-            return False
-        self._frames.append((frame, now))
-        self._bytes += len(frame)
-        return True
-
-    def take(self, now: float) -> list[bytes]:
-        """Return, and forget, all that is not too old."""
-        self._expire(now)
-        frames = [frame for frame, _ in self._frames]
-        self._frames.clear()
-        self._bytes = 0
-        return frames
-
-    def _expire(self, now: float) -> None:
-        while self._frames and self._frames[0][1] <= now - EARLY_SECONDS:
-            frame, _ = self._frames.popleft()
-            self._bytes -= len(frame)
 
 
 class _LastWords:
@@ -91,19 +61,20 @@ class _LastWords:
 
     def __init__(self, link: SealedLink) -> None:
         self._link = link
-        self._answered_at = -math.inf
+        self._answered_at: dict[int, float] = {}  # by type: no ACK keeps a RESET back
 
     def answer(self, segment: Segment, now: float) -> list[bytes]:
         """See :class:`nymproxy.channel.link.LastWords`."""
-        if segment.kind is not SegmentKind.PROTECTED:
-            return []
         try:
-            answer = self._link.answer_late(segment.payload, now)
+            answer = self._link.answer_late(segment, now)
         except ChannelFormatError:
             return []
-        if answer is None or now < self._answered_at + LAST_WORDS_PAUSE_SECONDS:
+        if answer is None:
             return []
-        self._answered_at = now
+        answered_at = self._answered_at.get(answer[TYPE_OFFSET], -math.inf)
+        if now < answered_at + LAST_WORDS_PAUSE_SECONDS:
+            return []
+        self._answered_at[answer[TYPE_OFFSET]] = now
         return [answer]
 
 
@@ -355,34 +326,41 @@ class SealedLink(ChannelLink, ABC):
             return None
         return _LastWords(self)
 
-    def answer_late(self, frame: bytes, now: float) -> bytes | None:
-        """Take a frame that came when the stream was over here; returns what answers it.
+    def answer_late(self, segment: Segment, now: float) -> bytes | None:
+        """Take what came when the stream was over here; returns what answers it.
 
         That is an ACK, also of an end that came only now; or a RESET for data that nobody reads.
 
         Raises:
             ChannelFormatError: it does not verify.
         """
+        if segment.kind is not SegmentKind.PROTECTED:
+            return None
         assert self.sealer is not None
-        opened = self.sealer.open(frame)
+        opened = self.sealer.open(segment.payload)
         if opened.message_type is MessageType.PROBE:
             assert opened.counter is not None
             self.receipts.asked(opened.counter)
         elif opened.message_type not in NUMBERED_TYPES:
             return None
         elif len(opened.frame) > HEADER_LENGTH and not self.receipts.has(opened.sequence):
-            reset = Segment(
-                SegmentKind.RESET,
-                self.machine.channel_id,
-                reset_code=ResetCode.UNKNOWN_STREAM,
-            )
-            plain = self._codec.encode(self.machine.traits.stamp(reset))
-            return self.sealer.seal(plain, self.receipts.received.next_expected)
+            return self._write_unknown()
         else:
             self.receipts.numbered(opened.sequence, 0, now)
         return self.write_ack()
 
+    def _write_unknown(self) -> bytes:
+        """Return a RESET that says that nobody reads any more."""
+        assert self.sealer is not None
+        code = ResetCode.UNKNOWN_STREAM
+        reset = Segment(SegmentKind.RESET, self.machine.channel_id, reset_code=code)
+        plain = self._codec.encode(self.machine.traits.stamp(reset))
+        return self.sealer.seal(plain, self.receipts.received.next_expected)
+
     # Time.
+
+    def waited(self, seconds: float, now: float) -> None:
+        """Note that the stream was begun so long ago, times without a gateway not counted."""
 
     def next_deadline(self, now: float) -> float:
         """See :meth:`ChannelLink.next_deadline`."""

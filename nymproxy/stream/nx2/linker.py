@@ -44,7 +44,7 @@ class Nx2Linker(Linker):
         codec: the stream codec.
         context: of the client.
         memory: what the process has learned about addresses.
-        requires_sealed: never speak unsealed to an address that we dial.
+        require_sealed: never speak unsealed to an address that we dial.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Nx2Linker(Linker):
         context: LinkContext,
         memory: PeerMemory,
         *,
-        requires_sealed: bool,
+        require_sealed: bool,
     ) -> None:
         super().__init__(codec)
         self._context = context
         self._memory = memory
-        self._requires_sealed = requires_sealed
+        self._require_sealed = require_sealed
         started_at = context.unix_time() if context.is_restored else -math.inf
         self._openings = Openings(started_at)
         self._watch = PeerWatch(context)
@@ -70,7 +70,7 @@ class Nx2Linker(Linker):
 
     def dial(self, machine: ChannelMachine, to: NymAddress, now: float) -> ChannelLink:
         """See :meth:`Linker.dial`."""
-        is_known = self._requires_sealed or self._memory.was_sealed(to)
+        is_known = self._require_sealed or self._memory.was_sealed(to)
         if not is_known and machine.traits.is_known_without(Capability.NX2):
             machine.traits.withhold(Capability.NX2)  # an acceptor would wait for our OFFER
             return super().dial(machine, to, now)
@@ -87,6 +87,7 @@ class Nx2Linker(Linker):
             machine, self._codec, sealer, minutes=self._minutes(), is_known=is_known, now=now
         )
         self._peers[link] = to
+        self._watch.awaits(link, now)
         link.verified = partial(self._watch.verified, to, link)
         link.accepted = partial(self._accepted, to)
         link.hinted = partial(self._watch.hinted, to)
@@ -166,6 +167,7 @@ class Nx2Linker(Linker):
     def _acceptor(self, machine: ChannelMachine, tag: SenderTag, now: float) -> AcceptorLink:
         link = AcceptorLink(machine, self._codec, now)
         self._peers[link] = tag
+        self._watch.awaits(link, now)
         link.verified = partial(self._watch.verified, tag, link)
         link.offer_received = partial(self._offer_received, link, tag)
         return link

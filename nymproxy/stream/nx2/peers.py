@@ -14,19 +14,42 @@ from nymproxy.address import NymAddress
 from nymproxy.channel.link import ChannelLink, LinkContext, Stray
 from nymproxy.errors import ChannelFormatError, ResetCode, StreamPeerLost
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType
+from nymproxy.stream.nx2.link import OPENING_SECONDS, VERDICT_SECONDS
 from nymproxy.stream.nx2.liveness import Answerer, Asker, ConnectedClock, read_ask, write_alive
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nymproxy.address import SenderTag
+    from nymproxy.stream.nx2.link import SealedLink
 
 ASK_SURBS = 3
 MAX_STRAYS = 256
 MAX_ENDED = 1024
 ENDED_SECONDS = 600.0
+WAITED_SECONDS = (5.0, 10.0, 15.0, VERDICT_SECONDS, OPENING_SECONDS)
+"""Some more than matter: a process that is stopped between two of them has waited no longer."""
 _GRAIN_SECONDS = 0.001
 _OFFLINE_GRAIN_SECONDS = 1.0
 
 Peer: TypeAlias = "NymAddress | SenderTag"
+
+
+class _Waiting:
+    """Tells a link that has begun how long ago that is."""
+
+    def __init__(self, tell: Callable[[float, float], None], begun_at: float) -> None:
+        self._tell = tell
+        self._begun_at = begun_at
+        self._left = deque(WAITED_SECONDS)
+
+    @property
+    def due_at(self) -> float:
+        return self._begun_at + self._left[0] if self._left else math.inf
+
+    def tell(self, connected: float, now: float) -> None:
+        while self.due_at <= connected:
+            self._tell(self._left.popleft(), now)
 
 
 class PeerWatch:
@@ -46,6 +69,7 @@ class PeerWatch:
         """Streams that ended in order, and when: the dialer may not know yet."""
         self._strays: deque[Stray] = deque()
         self._changed: list[ChannelLink] = []
+        self._waiting: dict[ChannelLink, _Waiting] = {}
         # Not later than the first deadline, in connected time: what is heard only moves them away.
         self._due_at = math.inf
 
@@ -70,6 +94,11 @@ class PeerWatch:
             self._due_at = min(self._due_at, answerer.dead_at)
         self._answerers[peer].heard(connected)
 
+    def awaits(self, link: SealedLink, now: float) -> None:
+        """Tell a link how long it has waited for its peer, until it is over."""
+        waiting = self._waiting[link] = _Waiting(link.waited, self._connected(now))
+        self._due_at = min(self._due_at, waiting.due_at)
+
     def wants(self, peer: NymAddress, ask_seconds: int, now: float) -> None:
         """Note how often an acceptor wants to be asked."""
         self._asker(peer, self._connected(now)).wants(ask_seconds)
@@ -83,6 +112,7 @@ class PeerWatch:
 
     def removed(self, peer: Peer, link: ChannelLink) -> None:
         """Note that a stream is over."""
+        self._waiting.pop(link, None)
         stream_id = int(link.machine.channel_id)
         links = self._links.get(peer)
         if links is None or links.pop(stream_id, None) is None:
@@ -192,10 +222,11 @@ class PeerWatch:
         return wakes_at
 
     def tick(self, now: float) -> None:
-        """End the streams of peers that are dead."""
+        """End the streams of peers that are dead, and of those that never answered."""
         connected = self._connected(now)
         if connected < self._due_at:
             return
+        self._tell_waiting(connected, now)
         dead: list[Peer] = [
             *(peer for peer, asker in self._askers.items() if asker.dead_at <= connected),
             *(tag for tag, each in self._answerers.items() if each.dead_at <= connected),
@@ -205,11 +236,18 @@ class PeerWatch:
                 if link.machine.error is None:
                     self._end(link, "the peer does not answer any more")
 
+    def _tell_waiting(self, connected: float, now: float) -> None:
+        for link, waiting in list(self._waiting.items()):
+            if waiting.due_at <= connected:
+                waiting.tell(connected, now)
+                self._changed.append(link)
+
     def _reschedule(self) -> None:
         # Those whose streams were all ended are removed with them; their time has passed.
         askers = (asker.deadline for peer, asker in self._askers.items() if self._is_live(peer))
         answerers = (each.dead_at for tag, each in self._answerers.items() if self._is_live(tag))
-        self._due_at = min(min(askers, default=math.inf), min(answerers, default=math.inf))
+        waiting = (each.due_at for each in self._waiting.values())
+        self._due_at = min(min(each, default=math.inf) for each in (askers, answerers, waiting))
 
     def _is_live(self, peer: Peer) -> bool:
         links = self._links.get(peer, {})

@@ -124,7 +124,7 @@ class Host:
         self.ended_at: dict[ChannelKey, float] = {}
         self.accepted: list[int] = []
         skew = sim.plan.skew if name == "client" else 0.0
-        self.protocol = StreamProtocol(StreamOptions(seals=True), sim.memories[name])
+        self.protocol = StreamProtocol(StreamOptions(), sim.memories[name])
         self.table = ChannelTable(
             [self.protocol],
             random_bytes=self.random.randbytes,

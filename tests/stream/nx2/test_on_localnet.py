@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nymproxy.localnet import RunningLocalnet
     from nymproxy.stream.stream import MixnetStream
 
-SEALED = StreamOptions(seals=True)
+SEALED = StreamOptions()
 HOSTILE = FaultPlan(
     pushes=(
         PushFault(action=PushAction.SWALLOW, packet="regular", probability=0.02),

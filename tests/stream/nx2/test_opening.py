@@ -10,8 +10,9 @@ from nymproxy.channel import Segment, SegmentKind
 from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost, StreamReset
 from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.nx2.accepting import MAX_HELD_FRAMES, AcceptorLink
-from nymproxy.stream.nx2.dialing import VERDICT_SECONDS, DialerLink
-from nymproxy.stream.nx2.link import MAX_EARLY_FRAMES, SealedLink
+from nymproxy.stream.nx2.dialing import DialerLink
+from nymproxy.stream.nx2.early import MAX_EARLY_FRAMES
+from nymproxy.stream.nx2.link import VERDICT_SECONDS, SealedLink
 from nymproxy.stream.nx2.linker import Nx2Linker
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
 from nymproxy.stream.nx2.sealer import DialerSealer
@@ -398,3 +399,36 @@ def test_unsealed_frames_of_a_sealed_stream_are_dropped_and_counted() -> None:
         assert end.machine.outbound.window.room == room
         end.table.tick(end.now)
         assert end.send() == []  # neither an answer nor an ASK
+
+
+def test_an_abort_does_not_take_the_accept_back() -> None:
+    """The dialer could open nothing without it, and would wait for it in vain."""
+    pair = Pair()
+    (offer,) = pair.dialer.send()
+    pair.acceptor.take(offer.payload, SENDER)
+    link = pair.acceptor.link
+    accept = link.next_message(pair.acceptor.now)  # and is not handed over
+    link.machine.abort(ResetCode.CANCELLED, "")
+    again, reset = pair.acceptor.send()
+    assert again == accept
+    assert type_of(reset) is MessageType.RESET
+    assert link.is_over
+    deliver([again, reset], pair.dialer)
+    assert isinstance(pair.dialer.machine.error, StreamReset)
+
+
+def test_a_copy_of_an_offer_is_answered_when_the_stream_is_over() -> None:
+    pair = Pair()
+    (offer,) = pair.dialer.send()
+    pair.acceptor.take(offer.payload, SENDER)
+    (accept,) = pair.acceptor.send()
+    pair.acceptor.machine.abort(ResetCode.CANCELLED, "")
+    (reset,) = pair.acceptor.send()
+    (key,) = pair.acceptor.table.links
+    pair.acceptor.table.remove(key, SENDER, pair.acceptor.now)
+    pair.dialer.take(reset.payload, None)  # which it cannot open yet
+    for copy in (flipped(offer.payload), offer.payload, offer.payload):
+        pair.acceptor.take(copy, SENDER)
+    assert [message.payload for message in pair.acceptor.send()] == [accept.payload]
+    pair.dialer.take(accept.payload, None)
+    assert isinstance(pair.dialer.machine.error, StreamReset)

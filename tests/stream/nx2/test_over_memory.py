@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from nymproxy.channel import PeerMemory
-from nymproxy.errors import StreamPeerLost, StreamRefused
+from nymproxy.errors import StreamNotSealed, StreamPeerLost, StreamRefused
 from nymproxy.stream.codec import StreamFrame
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.stream.nx2.envelopes import is_marked
@@ -23,7 +23,7 @@ from nymproxy.testing import (
     MessageFate,
     MessageKind,
 )
-from tests.stream.support import on_virtual_time, receive_all
+from tests.stream.support import NX1, PLAIN, on_virtual_time, receive_all, with_rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from nymproxy.stream.listener import MixnetListener
     from nymproxy.stream.stream import MixnetStream
 
-SEALED = StreamOptions(seals=True)
-NX1 = StreamOptions(seals=False)
-PLAIN = StreamOptions(extensions=False)
+SEALED = StreamOptions()
 
 
 @dataclass
@@ -193,6 +191,31 @@ def test_nobody_who_accepts_is_told_sealed() -> None:
             ) as other:
                 with pytest.raises(StreamRefused):
                     await other.open_stream(pair.acceptor.address, wait=True, timeout=30)
+
+    on_virtual_time(main)
+
+
+@pytest.mark.parametrize("reason", ["sealed before", "require_sealed"])
+@pytest.mark.parametrize("rolled_back_to", [NX1, PLAIN], ids=["NX1", "plain"])
+@pytest.mark.parametrize("connect_seconds", [None, 60.0])
+def test_nobody_who_has_to_seal_is_spoken_to_unsealed(
+    reason: str, rolled_back_to: StreamOptions, connect_seconds: float | None
+) -> None:
+    async def main() -> None:
+        memory = PeerMemory()
+        dialing = StreamOptions(require_sealed=reason == "require_sealed")
+        dialing = with_rules(dialing, connect_timeout_seconds=connect_seconds)
+        async with ends(dialing, rolled_back_to, memory) as pair:
+            if reason == "sealed before":
+                memory.remember_sealed(pair.acceptor.address)
+            dialed = await pair.dialer.open_stream(pair.acceptor.address)
+            await dialed.send(b"secret")
+            started = anyio.current_time()
+            with pytest.raises(anyio.BrokenResourceError) as caught:
+                await dialed.receive()
+            assert isinstance(caught.value.__cause__, StreamNotSealed)
+            assert anyio.current_time() - started <= (connect_seconds or 100) + 1
+            assert set(pair.types()) <= {"OFFER", "sealed DATA", "sealed RESET"}
 
     on_virtual_time(main)
 

@@ -42,7 +42,7 @@ def watch(seed: int = 1) -> PeerWatch:
 
 
 def link(stream_id: int) -> ChannelLink:
-    traits = StreamTraits(StreamOptions(seals=True), None, PeerMemory())
+    traits = StreamTraits(StreamOptions(), None, PeerMemory())
     machine = ChannelMachine(ChannelId(stream_id), traits, is_dialer=False, now=0.0)
     return ChannelLink(machine, StreamCodec())
 

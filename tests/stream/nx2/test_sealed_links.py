@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from nymproxy.errors import ClientDisconnected, DeliveryAbandoned, StreamDataLost
+from nymproxy.errors import (
+    ClientDisconnected,
+    DeliveryAbandoned,
+    ResetCode,
+    StreamDataLost,
+    StreamReset,
+)
 from nymproxy.stream.codec import MessageType
 from nymproxy.stream.nx2.kept import STALLED_SECONDS
+from nymproxy.stream.nx2.link import VERDICT_SECONDS
+from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
 from tests.stream.nx2.test_links import SENDER, Pair, type_of
-from tests.stream.nx2.test_opening import deliver, flipped, text, until_the_seal
+from tests.stream.nx2.test_opening import deliver, flipped, sealed_link, text, until_the_seal
 
 
 def settled_pair() -> Pair:
@@ -134,3 +142,55 @@ def test_a_copy_that_waits_for_the_transport_while_its_frame_is_acknowledged_is_
     pair.dialer.pass_time(10.0)
     assert pair.dialer.send() == []
     assert pair.dialer.link.next_deadline(pair.dialer.now) > pair.dialer.now
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["before the seal", "and the seal first"])
+def test_who_writes_what_nobody_reads_any_more_is_told_at_once(waits: bool) -> None:
+    """Also a stranger whose first frames, or whose SEAL, come when the acceptor has closed."""
+    pair = Pair(is_known=False)
+    deliver(pair.dialer.send(), pair.acceptor)
+    pair.dialer.machine.app_wrote(b"413?")
+    late = pair.dialer.send()
+    pair.acceptor.machine.app_closed()
+    deliver(pair.acceptor.send(), pair.dialer)
+    pair.dialer.pass_time(0.25)
+    *acknowledgement, seal = sorted(pair.dialer.send(), key=lambda each: type_of(each) == 0xE7)
+    deliver(acknowledgement, pair.acceptor)
+    assert pair.acceptor.link.is_over
+    (key,) = pair.acceptor.table.links
+    pair.acceptor.table.remove(key, SENDER, pair.acceptor.now)
+    deliver([seal, *late] if waits else [*late, seal], pair.acceptor)
+    answers = sorted(pair.acceptor.send(), key=type_of)
+    assert [type_of(each) for each in answers] == [MessageType.RESET, MessageType.ACK]
+    deliver(answers, pair.dialer)
+    error = pair.dialer.machine.error
+    assert isinstance(error, StreamReset)
+    assert error.reset_code is ResetCode.UNKNOWN_STREAM
+
+
+def test_time_without_a_gateway_makes_no_stranger_plain() -> None:
+    pair = Pair(is_known=False)
+    pair.dialer.machine.app_wrote(bytes(MAX_PREFIX_BYTES + 1))
+    opening = pair.dialer.send()
+    pair.dialer.is_connected = False
+    pair.dialer.pass_time(3 * VERDICT_SECONDS)
+    assert not sealed_link(pair.dialer).is_plain
+    pair.dialer.is_connected = True
+    pair.dialer.pass_time(1.0)
+    deliver(opening, pair.acceptor)
+    pair.settle()
+    assert sealed_link(pair.dialer).is_sealed
+
+
+def test_a_process_that_is_stopped_has_not_waited_for_a_stranger() -> None:
+    pair = Pair(is_known=False)
+    pair.dialer.machine.app_wrote(bytes(MAX_PREFIX_BYTES + 1))
+    opening = pair.dialer.send()
+    pair.dialer.pass_time(1.0)
+    pair.dialer.table.next_deadline(pair.dialer.now)
+    pair.dialer.now += 60.0  # and looked at no clock
+    pair.dialer.pass_time(0.0)
+    assert not sealed_link(pair.dialer).is_plain
+    deliver(opening, pair.acceptor)
+    pair.settle()
+    assert sealed_link(pair.dialer).is_sealed
