@@ -269,9 +269,13 @@ class PeerMemory:
         """Tell whether a channel to an address was sealed: it is not spoken to unsealed again."""
         return address in self._sealed
 
+    def forget_sealed(self, address: NymAddress) -> None:
+        """Forget that again: the address itself says that it takes no channels any more."""
+        self._sealed.pop(address, None)
+
     def remember_sealed(self, address: NymAddress) -> None:
         """Record that an address has shown that it seals channels."""
-        self._sealed.pop(address, None)
+        self.forget_sealed(address)
         self._sealed[address] = None
         if len(self._sealed) > self._limit:
             del self._sealed[next(iter(self._sealed))]

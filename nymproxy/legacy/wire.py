@@ -158,8 +158,12 @@ class Destination:
         error = channel.error
         is_refused = isinstance(error, StreamReset) and error.reset_code is ResetCode.NOT_ACCEPTED
         is_silent = isinstance(error, StreamIdleTimeout) and not channel.is_established
-        if (is_refused or is_silent) and not self._chooser.is_proven(address):
+        is_misled = is_silent and not self._chooser.is_proven(address)
+        if is_refused:
+            self._chooser.refused(address, now)
+        elif is_misled:
             self._chooser.misled(address, now)
+        if is_refused or is_misled:
             logger.warning(
                 "A stream to %r had no answer of one that accepts streams: the next %g minutes "
                 "sessions take the legacy wire",

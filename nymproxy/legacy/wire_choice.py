@@ -55,6 +55,12 @@ class WireChooser:
         """Tell whether the server itself has taken a stream, as nobody could pretend."""
         return self._memory["stream"].was_sealed(server)
 
+    def refused(self, server: NymAddress, now: float) -> None:
+        """Note that a server says that it takes no streams: sealed, if it has sealed one before,
+        so that nobody else can have said it."""
+        self._memory["stream"].forget_sealed(server)
+        self.misled(server, now)
+
     def misled(self, server: NymAddress, now: float) -> None:
         """Note that a server takes no streams, although it was shown to."""
         self._mistrusted_until.pop(server, None)

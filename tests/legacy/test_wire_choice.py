@@ -71,3 +71,13 @@ def test_what_is_remembered_is_bounded(chooser: WireChooser, legacy: PeerMemory)
     for number in range(MAX_MISTRUSTED):
         chooser.misled(some_address(f"{number}"), 0.0)
     assert chooser.choose(SERVER, 1.0) == "stream"
+
+
+def test_a_server_that_sealed_streams_and_refuses_them_now_is_believed(
+    chooser: WireChooser, stream: PeerMemory, legacy: PeerMemory
+) -> None:
+    """What ends a stream of a server that seals them is sealed, too."""
+    stream.remember_sealed(SERVER)
+    chooser.refused(SERVER, 100.0)
+    assert not chooser.is_proven(SERVER)
+    assert chooser.choose(SERVER, 101.0) == "legacy"
