@@ -90,8 +90,8 @@ class ClientPool:
         self._ready: deque[PooledClient] = deque()
         self._waiters: deque[_Waiter] = deque()
         self._patient: deque[_Waiter] = deque()
+        self._starting: deque[_Waiter] = deque()
         self._connecting = 0
-        self._is_starting = False
         self._retry_at = 0.0
         self._last_error: NymError | OSError | None = None
         self._wake = Signal()
@@ -168,22 +168,29 @@ class ClientPool:
         return await self._wait_for_client(self._patient if is_patient else self._waiters)
 
     async def wait_ready(self) -> None:
-        """Wait until a client can be taken without waiting; it stays in the pool.
+        """Wait until a client of the reserve is ready. That is no demand for one more.
 
         Raises:
+            UsageError: the pool is not running, or has no reserve.
             DirectoryUnavailable, TopologyUnavailable: at once, as another gateway does not help.
             NymError: as :meth:`acquire`.
         """
-        self._is_starting = True
+        if self._scope is None or not self._reserve:
+            raise UsageError("start a pool with a reserve before waiting for it")
+        await anyio.lowlevel.checkpoint()
+        if self._ready:
+            return
+        if self._last_error is not None and self._is_failing:
+            raise self._last_error
+        waiter = _Waiter()
+        self._starting.append(waiter)
         try:
-            pooled = await self.acquire()
+            await waiter.event.wait()
         finally:
-            self._is_starting = False
-        if self._scope is None:
-            pooled.release()
-        else:
-            self._ready.appendleft(pooled)
-            self._wake.set()
+            if waiter in self._starting:
+                self._starting.remove(waiter)
+        if waiter.error is not None:
+            raise waiter.error
 
     async def __aenter__(self) -> Self:
         await self._background.start()
@@ -288,13 +295,13 @@ class ClientPool:
         no_network = isinstance(error, (DirectoryUnavailable, TopologyUnavailable))
         # Whoever waits for the start is told all of it by the error.
         logger.log(
-            logging.DEBUG if self._is_starting else logging.WARNING,
+            logging.DEBUG if self._starting else logging.WARNING,
             "Error creating client: %s, will retry in %.1f s",
             error,
             pause,
             extra=fields("client-failed", reason=getattr(error, "code", "system")),
         )
-        if self._is_failing or (self._is_starting and no_network):
+        if self._is_failing or (self._starting and no_network):
             self._fail_all(error)
 
     @property
@@ -313,9 +320,11 @@ class ClientPool:
             self._settle(line.popleft(), taken=pooled)
         else:
             self._ready.append(pooled)
+            while self._starting:
+                self._settle(self._starting.popleft())
 
     def _fail_all(self, error: NymError | OSError) -> None:
-        for line in (self._waiters, self._patient):
+        for line in (self._waiters, self._patient, self._starting):
             while line:
                 self._settle(line.popleft(), error=error)
 

@@ -293,6 +293,7 @@ class MessageClient(MachineShell):
         """End: fail what is under way and wake everybody. Idempotent."""
         self._machine.end(cause, self._clock())
         self._changed()
+        self._board.show(self._machine.status)
 
     def _check_running(self) -> None:
         super()._check_running()
@@ -306,8 +307,6 @@ class MessageClient(MachineShell):
         self._deadline.wake_before(machine.next_deadline())
         if machine.has_chores:
             self._chores_wait.set()
-        if self._is_started or machine.ended is not None:
-            self._board.show(machine.status)
 
     # Tasks.
 
@@ -383,6 +382,7 @@ class MessageClient(MachineShell):
         overlap = _OVERLAP_SECONDS if info is None else info.epoch_duration_ns / 1e9
         self._machine.use_topology(topology, overlap, self._clock())
         self._changed()
+        self._board.show(self._machine.status)
         self._board.tell_again()
 
     async def _follow_link(self) -> None:
@@ -397,4 +397,5 @@ class MessageClient(MachineShell):
                 trouble = f"{status.state.value} to the gateway{why}"
                 self._machine.link_changed(trouble, self._clock(), code)
             self._changed()
+            self._board.show(self._machine.status)
             await self._link.wait_status()

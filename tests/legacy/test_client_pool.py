@@ -247,3 +247,24 @@ def test_d26_a_pause_always_has_an_end(now: float) -> None:
     waits = pool._connects_wanted(now) == 0
     assert waits == (now < 10.0)
     assert not waits or pool._seconds_to_next_change(now) == 10.0 - now
+
+
+async def test_waiting_for_the_reserve_makes_it_no_larger(network: MemoryNetwork) -> None:
+    """Each client costs as much as all it will ever carry: one more is half as much again."""
+    connector = MemoryConnector(network)
+    async with ClientPool(2, connector) as pool:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(pool.wait_ready)
+        await pool.wait_ready()  # is ready
+        await anyio.sleep(10)
+        assert await pool.get_client_count() == 2
+        assert len(connector.clients) == 2
+
+
+async def test_what_is_never_ready_is_not_waited_for(network: MemoryNetwork) -> None:
+    async with ClientPool(0, MemoryConnector(network)) as pool:
+        with pytest.raises(UsageError):
+            await pool.wait_ready()
+    with pytest.raises(UsageError):
+        await ClientPool(1, MemoryConnector(network)).wait_ready()

@@ -179,7 +179,8 @@ class PacketBuilder:
     @property
     def wants_headers(self) -> bool:
         """True when :meth:`prepare_some` has something to do."""
-        return self._topology is not None and any(ahead.is_wanted for ahead in self._ahead)
+        is_wanted = self._acks.is_wanted or self._starts.is_wanted or self._surbs.is_wanted
+        return is_wanted and self._topology is not None
 
     def prepare_some(self) -> None:
         """Prepare a few, a millisecond's work, if some are wanted."""
