@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,10 +23,10 @@ from nymproxy_migrate.refused import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.attack.figures import AttackFigures
 
+ROOT = Path(__file__).resolve().parents[2]
 OLD = b"nym-proxy-client -s A\n"
 NEW = b"nymproxy client --wire legacy -s A\n"
 RACES = 60
@@ -339,6 +340,9 @@ def test_nothing_outside_of_tree_and_state_is_opened_for_writing(
     modules.mkdir()
     (modules / "sitecustomize.py").write_text(_AUDIT)
     log.write_text("")
+    allowed = [tree, tmp_path / "state"]
+    if "COVERAGE_PROCESS_CONFIG" in os.environ:  # what measures the processes keeps its data
+        allowed.append(ROOT / "build" / "coverage")
     done = subprocess.run(
         [sys.executable, "-P", "-B", "-c", _COMMANDS],
         capture_output=True,
@@ -349,7 +353,7 @@ def test_nothing_outside_of_tree_and_state_is_opened_for_writing(
             **os.environ,
             "PYTHONPATH": str(modules),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "AUDIT_ALLOWED": f"{tree}/:{tmp_path / 'state'}/",
+            "AUDIT_ALLOWED": ":".join(f"{folder}/" for folder in allowed),
             "AUDIT_LOG": str(log),
         },
     )
