@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 OLD = b"nym-proxy-client -s A\n"
-NEW = b"nymproxy client --wire legacy -s A\n"
+NEW = b"nymproxy client -s A\n"
 RACES = 60
 
 
