@@ -15,7 +15,7 @@ from nymproxy.errors import ConfigurationError
 _LONG_NAMES = {
     short: f"--{name}" for flags in SHORT.values() for name, short in flags.items() if short
 }
-REPEATABLE = {"--gateway", "--server-address"}
+REPEATABLE = {"--allow-upstream", "--forward", "--gateway", "--server-address"}
 _OLDER_NAMES = {f"--{old}": f"--{new}" for old, new in RENAMED.items()}
 _SWITCHES = {"--help", *switches(ClientSettings), *switches(ServerSettings)}
 

@@ -51,7 +51,7 @@ def check_values(configuration: Configuration) -> None:
     """
     for client in configuration.clients:
         with _naming(configuration, f"[[client]] {client.name}"):
-            for address in client.settings.server_address:
+            for address in client.settings.server_address or []:
                 NymAddress.parse(address)
             parse_listen(client.settings.listen or "127.0.0.1:8080")
     for server in configuration.servers:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy.cli.connection import connection_options, traffic_profile
 from nymproxy.cli.keys import without_limits
-from nymproxy.cli.running import run_one
+from nymproxy.cli.running import run_all
+from nymproxy.errors import ConfigurationError
+from nymproxy.forward.endpoint import TcpEndpoint
 from nymproxy.legacy import WireSettings
 from nymproxy.legacy.client import NymProxyClient
 from nymproxy.operating.forward import Plan
@@ -30,13 +33,14 @@ def plan_of(settings: ClientSettings, name: str, memory: MemoryAccount) -> Plan:
 
     async def make(roster: ClientRoster) -> NymProxyClient:
         return NymProxyClient(
-            settings.server_address,
+            settings.server_address or [],
             settings.listen_address,
             settings.listen_port,
             settings.close_timeout_seconds,
             settings.env_path,
             settings.client_pool_reserve,
             listen=settings.listen,
+            upstream_header=settings.upstream_header,
             wire=settings.wire.value,
             identity_mode=settings.identity_mode.value,
             profile=traffic_profile(settings),
@@ -73,6 +77,46 @@ def plan_of(settings: ClientSettings, name: str, memory: MemoryAccount) -> Plan:
     )
 
 
+def forwards_of(settings: ClientSettings) -> dict[str, ClientSettings]:
+    """Return what the flags ask for, by name: one forward, or one for each ``-L``.
+
+    Raises:
+        ConfigurationError: no server is named, or twice, or ``-L`` cannot be read.
+    """
+    if not settings.forward:
+        if not settings.server_address:
+            raise ConfigurationError("name the server: -s ADDRESS, or -L PORT:ADDRESS")
+        return {"client": settings}
+    if settings.server_address or settings.listen:
+        raise ConfigurationError("-L says where to listen and for which server: leave out the rest")
+    found = {}
+    for text in settings.forward:
+        listen, address = parse_forward(text, settings.listen_address)
+        found[f"client-{listen}"] = replace(
+            settings, listen=listen, server_address=[address], forward=None
+        )
+    return found
+
+
+def parse_forward(text: str, host: str) -> tuple[str, str]:
+    """Read ``[HOST:]PORT:ADDRESS``; return where to listen, and the address.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    place, _, address = text.rpartition(":")
+    listen = place if ":" in place else f"{host}:{place}"
+    try:
+        return str(TcpEndpoint.parse(listen)), address
+    except ConfigurationError as error:
+        raise ConfigurationError(f"-L {place}: {error}; write [HOST:]PORT:ADDRESS") from error
+
+
 def run(settings: ClientSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    run_one(lambda memory: plan_of(settings, "client", memory), settings, settings.env_path)
+    wanted = forwards_of(settings)
+
+    def plans_of(memory: MemoryAccount) -> list[Plan]:
+        return [plan_of(each, name, memory) for name, each in wanted.items()]
+
+    run_all(plans_of, settings, settings.env_path)

@@ -36,10 +36,14 @@ _KEYS = {
     "server_address": "server",
     "upstream_tcp_address": "upstream",
     "identity_mode": "identity",
+    "allowed_upstreams": "allowed_upstreams",
 }
 """By field: the key, where it is not the flag."""
 
-_FLAGS_ONLY = {"debug", "listen_address", "listen_port"}
+_FLAGS_ONLY = {"debug", "forward", "listen_address", "listen_port"}
+
+_REQUIRED = {"server_address"}
+"""What the file has to say, while there are flags that say it otherwise."""
 
 _SECRETS = {"proxy"}
 """What may hold a password."""
@@ -122,7 +126,7 @@ def settings_of(cls: type[Any], role: str) -> Iterator[Setting]:
             table=table,
             key=None if each.name in _FLAGS_ONLY else key,
             kind=kind,
-            default=MISSING if each.default is MISSING else each.default,
+            default=MISSING if each.name in _REQUIRED else each.default,
             minimum=option.min,
             maximum=option.max,
             help=option.help,

@@ -82,14 +82,14 @@ def _made_metrics(supervisor: Supervisor, memory: MemoryAccount) -> Metrics:
     return Metrics(lambda: list(supervisor.forwards.values()), memory)
 
 
-def run_one(
-    plan_of: Callable[[MemoryAccount], Plan], settings: ProxySettings, env_path: Path | None
+def run_all(
+    plans_of: Callable[[MemoryAccount], list[Plan]], settings: ProxySettings, env_path: Path | None
 ) -> None:
-    """Run one forward until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
+    """Run forwards until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
     ignore_stray_signals()
     set_up_logging(log_options(settings), rust_log=os.environ.get("RUST_LOG"))
     memory = memory_account(settings)
-    supervisor = Supervisor([plan_of(memory)], grace_seconds=settings.grace_period_seconds)
+    supervisor = Supervisor(plans_of(memory), grace_seconds=settings.grace_period_seconds)
     monitor(supervisor, memory, metrics=settings.metrics, control=settings.control)
     say_which_network(env_path)
     anyio.run(supervisor.run)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from nymproxy.cli.connection import connection_options, traffic_profile
 from nymproxy.cli.keys import without_limits
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
-from nymproxy.cli.running import run_one
+from nymproxy.cli.running import run_all
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy import LegacySettings, WireSettings
 from nymproxy.legacy.limits import SessionLimits
@@ -116,6 +116,7 @@ def plan_of(settings: ServerSettings, name: str, memory: MemoryAccount) -> Plan:
             settings=WireSettings(
                 legacy=LegacySettings(close_to_legacy_clients=settings.close_to_legacy_clients)
             ).with_timeouts(idle=settings.idle_timeout_seconds),
+            allowed_upstreams=settings.allowed_upstreams,
             max_sessions=settings.max_sessions,
             max_sessions_per_client=settings.max_sessions_per_client,
             connect_rate=settings.connect_rate,
@@ -168,4 +169,4 @@ def _prepared_directory(settings: ServerSettings) -> Path:
 
 def run(settings: ServerSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    run_one(lambda memory: plan_of(settings, "server", memory), settings, settings.env_path)
+    run_all(lambda memory: [plan_of(settings, "server", memory)], settings, settings.env_path)

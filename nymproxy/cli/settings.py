@@ -167,14 +167,24 @@ class ClientSettings(ProxySettings):
     """The flags of ``nymproxy client``."""
 
     server_address: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--server-address",
             "-s",
             help="Nym address of the proxy server; give it several times, the best first, and new "
             "connections go to the first that works.",
         ),
-    ]
+    ] = None
+    forward: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--forward",
+            "-L",
+            metavar="[HOST:]PORT:ADDRESS",
+            help="As ssh -L: listen there for the server at ADDRESS, in place of -s and "
+            "--listen-port; several times for several in one process.",
+        ),
+    ] = None
     listen_address: Annotated[str, typer.Option(help="Local address to listen on.")] = "127.0.0.1"
     listen_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Local port; 0 lets the system choose.")
@@ -240,6 +250,13 @@ class ClientSettings(ProxySettings):
             "connections are linkable.",
         ),
     ] = IdentityMode.PER_CONNECTION
+    upstream_header: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Ask the server for this one of its services, as nym-rpc does; it must allow it.",
+        ),
+    ] = None
     max_connections: Annotated[
         int,
         typer.Option(
@@ -315,6 +332,15 @@ class ServerSettings(ProxySettings):
     accept: Annotated[Accept, typer.Option(help="Protocols served at the one Nym address.")] = (
         Accept.BOTH
     )
+    allowed_upstreams: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-upstream",
+            metavar="HOST:PORT",
+            help="A further service that clients may ask for (--upstream-header), HOST:* for all "
+            "its ports; give it several times. Others are refused.",
+        ),
+    ] = None
     close_to_legacy_clients: Annotated[
         bool,
         typer.Option(

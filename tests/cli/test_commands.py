@@ -48,7 +48,10 @@ def _only_line(capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["client"], 2, "Missing option '--server-address'"),
+        (["client"], 2, "name the server: -s ADDRESS, or -L PORT:ADDRESS"),
+        (["server"], 2, "Missing option '--upstream-tcp-address'"),
+        (["client", "-L", "x:nonsense"], 2, "write [HOST:]PORT:ADDRESS"),
+        (["client", "-L", "1:a", "-s", ADDRESS], 2, "leave out the rest"),
         (["client", "--unknown"], 2, "--unknown"),
         (["client", "-s", ADDRESS, "--wire", "foo"], 2, "for '--wire': 'foo' is not one of"),
         (["server", "-u", "h:1", "--connect-rate", "x"], 2, "for '--connect-rate'"),

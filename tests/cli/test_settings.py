@@ -45,6 +45,8 @@ OWN: dict[str, list[tuple[list[str], str, object]]] = {
         (["--require-sealed"], "require_sealed", True),
         (["--identity-mode", "pool"], "identity_mode", IdentityMode.POOL),
         (["--max-connections", "7"], "max_connections", 7),
+        (["-L", "1:a", "-L", "2:b"], "forward", ["1:a", "2:b"]),
+        (["--upstream-header", "h:1"], "upstream_header", "h:1"),
         (["--connect-timeout", "7"], "connect_timeout_seconds", 7.0),
     ],
     "server": [
@@ -54,6 +56,11 @@ OWN: dict[str, list[tuple[list[str], str, object]]] = {
         (["--close-to-legacy-clients"], "close_to_legacy_clients", True),
         (["--max-sessions", "7"], "max_sessions", 7),
         (["--max-sessions-per-client", "3"], "max_sessions_per_client", 3),
+        (
+            ["--allow-upstream", "h:1", "--allow-upstream", "g:*"],
+            "allowed_upstreams",
+            ["h:1", "g:*"],
+        ),
         (["--connect-rate", "2.5"], "connect_rate", 2.5),
     ],
 }
