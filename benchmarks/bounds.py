@@ -15,7 +15,7 @@ from benchmarks.statistics import percentile
 from nymproxy.legacy.message import DATA_OVERHEAD
 from nymproxy.mixnet.messages import fragment_length, fragments_needed
 from nymproxy.mixnet.sphinx import PacketSize
-from nymproxy.mixnet.traffic import profile_named
+from nymproxy.mixnet.traffic import profile_of
 from nymproxy.stream.codec import HEADER_LENGTH
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def sending_rate_bound(profile: str, wire: str, frame_bytes: int, *, reply: bool
         frame_bytes: application bytes in one message.
         reply: the sender answers with SURBs.
     """
-    rate = profile_named(profile).packet_rate
+    rate = profile_of(profile).packet_rate
     if rate is None:
         return None
     bytes_per_packet = frame_bytes / packets_for(frame_bytes, wire, reply=reply)
@@ -97,7 +97,7 @@ def echo_seconds(profile: str, packets_up: int, packets_down: int) -> tuple[floa
     Packets leave one after the other at exponential distances; each meets three exponential
     delays; a message is there with its last packet. Nothing else waits to be sent.
     """
-    shape = profile_named(profile)
+    shape = profile_of(profile)
     generator = random.Random(f"{profile} {packets_up} {packets_down}")
     return tuple(
         sorted(

@@ -27,7 +27,8 @@ def decode(text: str) -> bytes:
     for character in text:
         value = _VALUES.get(character)
         if value is None:
-            raise ValueError("not a base58 text")
+            around = " (white space around it?)" if character.isspace() else ""
+            raise ValueError(f"not a base58 text{around}")
         number = number * 58 + value
     zeros = len(text) - len(text.lstrip(_ALPHABET[0]))
     return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")

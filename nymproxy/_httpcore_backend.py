@@ -98,13 +98,17 @@ class _HTTPStream(httpcore.AsyncNetworkStream):
             _httpcore_errors(httpcore.ConnectError, httpcore.ConnectTimeout, "starting TLS"),
             anyio.fail_after(timeout),
         ):
-            wrapped = await TLSStream.wrap(
-                self._stream,
-                ssl_context=ssl_context,
-                hostname=server_hostname,
-                standard_compatible=False,
-                server_side=False,
-            )
+            try:
+                wrapped = await TLSStream.wrap(
+                    self._stream,
+                    ssl_context=ssl_context,
+                    hostname=server_hostname,
+                    standard_compatible=False,
+                    server_side=False,
+                )
+            except BaseException:  # also a cancellation: nobody else has the stream to close it
+                await anyio.aclose_forcefully(self._stream)
+                raise
         return _HTTPStream(wrapped, self._has_ended)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - httpcore's signature

@@ -6,6 +6,7 @@ sections ``recipients`` and ``invalid_recipients``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nymproxy import _base58
@@ -21,6 +22,12 @@ def _ed25519_key(key: bytes, what: str) -> bytes:
     return key
 
 
+def _text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise AddressError(f"{what} is wanted, or its text; this is {type(value).__name__}")
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class NodeIdentity:
     """The Ed25519 public key (32 bytes) by which a node, here a gateway, is known."""
@@ -29,6 +36,15 @@ class NodeIdentity:
 
     def __post_init__(self) -> None:
         _ed25519_key(self.key, "node identity")
+
+    @classmethod
+    def of(cls, value: NodeIdentity | str) -> NodeIdentity:
+        """Return a node identity that is given as such, or as text.
+
+        Raises:
+            AddressError: it is something else, or :meth:`parse` refuses the text.
+        """
+        return value if isinstance(value, cls) else cls.parse(_text(value, "a node identity"))
 
     @classmethod
     def parse(cls, text: str) -> NodeIdentity:
@@ -67,6 +83,15 @@ class NymAddress:
         _ed25519_key(self.identity, "client identity")
         if len(self.encryption) != 32:
             raise AddressError(f"the encryption key has {len(self.encryption)} bytes, expected 32")
+
+    @classmethod
+    def of(cls, value: NymAddress | str) -> NymAddress:
+        """Return an address that is given as such, or as text.
+
+        Raises:
+            AddressError: it is something else, or :meth:`parse` refuses the text.
+        """
+        return value if isinstance(value, cls) else cls.parse(_text(value, "a Nym address"))
 
     @classmethod
     def parse(cls, text: str) -> NymAddress:
@@ -108,6 +133,17 @@ class NymAddress:
 
     def __repr__(self) -> str:
         return f"NymAddress({_base58.encode(self.identity)[:6]}…)"
+
+
+def addresses_of(given: NymAddress | str | Sequence[NymAddress | str]) -> tuple[NymAddress, ...]:
+    """Return one address or several, each given as such or as text.
+
+    Raises:
+        AddressError: one is neither.
+    """
+    if isinstance(given, Sequence) and not isinstance(given, (str, bytes)):
+        return tuple(NymAddress.of(each) for each in given)
+    return (NymAddress.of(given),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import base58
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
 from nymproxy import _base58
-from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+from nymproxy.address import NodeIdentity, NymAddress, SenderTag, addresses_of
 from nymproxy.errors import AddressError
 
 IDENTITY = bytes(SigningKey(bytes(32)).verify_key)
@@ -68,3 +70,21 @@ def test_representations_hide_what_must_not_be_logged() -> None:
 def test_an_encryption_key_has_32_bytes(length: int) -> None:
     with pytest.raises(AddressError, match=f"{length} bytes, expected 32"):
         NymAddress(IDENTITY, bytes(length), NodeIdentity(IDENTITY))
+
+
+def test_an_address_may_be_given_as_text_and_several_as_both() -> None:
+    gateway = NodeIdentity(IDENTITY)
+    address = NymAddress(IDENTITY, bytes(32), gateway)
+    assert NodeIdentity.of(gateway) is gateway
+    assert NodeIdentity.of(str(gateway)) == gateway
+    assert NymAddress.of(address) is address
+    assert addresses_of(str(address)) == addresses_of(address) == (address,)
+    assert addresses_of([address, str(address)]) == (address, address)
+    assert addresses_of([]) == ()
+
+
+@pytest.mark.parametrize("value", [None, 5, b"bytes", ["text"]])
+def test_what_is_neither_address_nor_text_is_an_address_error(value: Any) -> None:
+    for of in (NymAddress.of, NodeIdentity.of, addresses_of):
+        with pytest.raises(AddressError):
+            of(value)

@@ -21,14 +21,14 @@ IO_MODULES = (
 # re-exports only what is no shell, so nobody pays for I/O who imports a codec.
 SHELLS: dict[str, set[str]] = {
     "nymproxy": {
-        "_alarm", "_background_task", "_dial", "_file_lock", "_httpcore_backend", "_signal",
-        "_tcp_stream",
+        "_alarm", "_background_loop", "_background_task", "_dial", "_file_lock", "_home_loop",
+        "_httpcore_backend", "_signal", "_tcp_stream",
     },
     "nymproxy.channel": {"acceptor", "channel", "driver", "drivers", "failover", "mux", "strays"},
     "nymproxy.forward": {"forwarder", "listener", "sockets"},
     "nymproxy.legacy": {
-        "admission", "app_connections", "client", "client_pool", "connector", "identities",
-        "pooled_client", "refusing", "roster", "server", "session", "upstream_dialer",
+        "admission", "app_connections", "background", "client", "client_pool", "connector",
+        "identities", "pooled_client", "refusing", "roster", "server", "session", "upstream_dialer",
         "upstream_header",
     },
     "nymproxy.localnet": {
@@ -37,17 +37,19 @@ SHELLS: dict[str, set[str]] = {
         "links", "listing", "network", "network_state", "nodes", "packet_receiver", "ports",
         "process", "running", "server_socket", "worker", "workers",
     },
-    "nymproxy.mixnet": {"client", "connecting", "shell", "transport"},
+    "nymproxy.mixnet": {"client", "connecting", "group", "shell", "transport"},
     "nymproxy.mixnet.directory": {"client", "http_session", "keeper"},
     "nymproxy.mixnet.gateway": {"connection", "establishing", "link", "websocket"},
     "nymproxy.mixnet.machine": set(),
     "nymproxy.mixnet.messages": set(),
     "nymproxy.mixnet.sphinx": set(),
-    "nymproxy.mixnet.storage": {"backup", "directory", "ephemeral", "locking", "registrations"},
+    "nymproxy.mixnet.storage": {
+        "backup", "directory", "ephemeral", "identities", "locking", "registrations", "start",
+    },
     "nymproxy.mixnet.traffic": set(),
     "nymproxy.testing": {
-        "_memory_endpoint", "checks", "localnet", "memory", "processes", "stage", "upstream",
-        "workloads",
+        "_memory_endpoint", "checks", "localnet", "memory", "old_programs", "processes", "stage",
+        "upstream", "workloads",
     },
     "nymproxy.stream": {
         "asyncio_streams", "background", "client", "endpoint", "httpx_transport", "listener",

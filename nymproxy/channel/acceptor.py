@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
+from nymproxy._home_loop import HomeLoop
+
 if TYPE_CHECKING:
     from nymproxy._signal import Signal
     from nymproxy.channel.channel import Channel
@@ -28,6 +30,7 @@ class ChannelAcceptor:
     def __init__(
         self, listener: Listener, table: ChannelTable, drivers: Drivers, arrived: Signal
     ) -> None:
+        self._home = HomeLoop("a listener")
         self._listener = listener
         self._table = table
         self._drivers = drivers
@@ -42,15 +45,18 @@ class ChannelAcceptor:
         """Return the next channel. Cancelling loses none.
 
         Raises:
+            UsageError: another event loop.
             anyio.ClosedResourceError: the acceptor was closed.
             anyio.BrokenResourceError: the transport has ended (from ``ClientDisconnected``).
         """
+        self._home.check()
         await anyio.lowlevel.checkpoint_if_cancelled()
         while True:
             if self._listener.is_closed:
-                raise anyio.ClosedResourceError
+                raise anyio.ClosedResourceError("the listener was closed here")
             if self._drivers.error is not None:
-                raise anyio.BrokenResourceError from self._drivers.error
+                error = self._drivers.error
+                raise anyio.BrokenResourceError(str(error)) from error
             key = self._table.accept(self._listener)
             if key is not None:
                 await anyio.lowlevel.cancel_shielded_checkpoint()

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
+from nymproxy._home_loop import HomeLoop
 from nymproxy.address import SenderTag
 from nymproxy.errors import PhaseTimeout, ResetCode, StreamError
+from nymproxy.mixnet.transport import check_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,10 @@ CLOSE_SECONDS = 10.0
 """How long ``aclose`` may flush."""
 
 
+def _closed() -> anyio.ClosedResourceError:
+    return anyio.ClosedResourceError("it was closed here (aclose)")
+
+
 class Channel:
     """An ordered, reliable byte channel with half-close both ways.
 
@@ -37,6 +43,7 @@ class Channel:
 
     def __init__(self, driver: ChannelDriver) -> None:
         self._driver = driver
+        self._home = HomeLoop("a stream")
         self._machine = driver.machine
         self._receiving = anyio.ResourceGuard("receiving from")
         self._sending = anyio.ResourceGuard("sending to")
@@ -124,10 +131,13 @@ class Channel:
         of more was taken, the sending direction is broken.
 
         Raises:
+            UsageError: no bytes; and, here as in all that follows, another event loop.
             anyio.ClosedResourceError: after our ``send_eof`` or ``aclose``.
             anyio.BrokenResourceError: the channel failed.
             anyio.BusyResourceError: another task is sending.
         """
+        check_bytes(data)
+        self._home.check()
         with self._sending:
             await anyio.lowlevel.checkpoint_if_cancelled()
             self._check_sendable()
@@ -158,16 +168,20 @@ class Channel:
         return len(piece)
 
     def _break_sending(self) -> None:
-        self._machine.break_sending(StreamError("a send was cancelled half-way"))
+        self._machine.break_sending(
+            StreamError("a send was cancelled half-way: nothing can be sent after its part")
+        )
         self._changed()
 
     def _check_sendable(self) -> None:
         machine = self._machine
-        if machine.is_closed or (machine.error is None and machine.outbound.end_requested):
-            raise anyio.ClosedResourceError
+        if machine.is_closed:
+            raise _closed()
+        if machine.error is None and machine.outbound.end_requested:
+            raise anyio.ClosedResourceError("nothing can be sent after the end was (send_eof)")
         error = machine.error or machine.write_error
         if error is not None:
-            raise anyio.BrokenResourceError from error
+            raise anyio.BrokenResourceError(str(error)) from error
 
     async def send_eof(self) -> None:
         """End our direction after what was sent; receiving goes on. Idempotent.
@@ -177,6 +191,7 @@ class Channel:
             anyio.BrokenResourceError: the channel failed.
             anyio.BusyResourceError: another task is sending.
         """
+        self._home.check()
         with self._sending:
             await anyio.lowlevel.checkpoint_if_cancelled()
             if not self._machine.outbound.end_requested or self._machine.is_closed:
@@ -192,15 +207,16 @@ class Channel:
             anyio.ClosedResourceError: after our ``aclose``.
             anyio.BrokenResourceError: the channel failed.
         """
+        self._home.check()
         machine = self._machine
         machine.app_flushed()
         self._changed()
         await self._wait_until(lambda: machine.outbound.is_drained or machine.is_closed)
         if machine.is_closed:
-            raise anyio.ClosedResourceError
+            raise _closed()
         error = machine.error or machine.write_error
         if error is not None:
-            raise anyio.BrokenResourceError from error
+            raise anyio.BrokenResourceError(str(error)) from error
 
     # Receiving.
 
@@ -226,6 +242,7 @@ class Channel:
         return await self._receive(self._machine.inbound.read_frame)
 
     async def _receive(self, take: Callable[[], bytes]) -> bytes:
+        self._home.check()
         with self._receiving:
             await anyio.lowlevel.checkpoint()  # also before the end is reported
             while not self._machine.is_readable or self._machine.is_closed:
@@ -239,11 +256,11 @@ class Channel:
     def _check_receivable(self) -> None:
         machine = self._machine
         if machine.is_closed:
-            raise anyio.ClosedResourceError
+            raise _closed()
         if machine.inbound.has_ended and not machine.is_cut_short:
-            raise anyio.EndOfStream
+            raise anyio.EndOfStream("the peer has ended its direction; all of it was received")
         if machine.error is not None:
-            raise anyio.BrokenResourceError from machine.error
+            raise anyio.BrokenResourceError(str(machine.error)) from machine.error
 
     # The end.
 
@@ -253,6 +270,7 @@ class Channel:
         Cancelled, or after 10 s with data left, the channel is aborted instead. A sealed channel
         is flushed for as long as the peer is there. Idempotent.
         """
+        self._home.check()
         machine = self._machine
         if machine.is_closed:
             await anyio.lowlevel.checkpoint()
@@ -272,6 +290,7 @@ class Channel:
 
     def abort(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:
         """End both directions at once; the peer is told so where the protocol can. Idempotent."""
+        self._home.check()
         self._machine.abort(code, reason)
         self._driver.release()
         self._changed()
@@ -290,10 +309,11 @@ class Channel:
         except TimeoutError:
             raise PhaseTimeout(f"the peer did not answer within {timeout} s") from None
         if machine.error is not None:
-            raise anyio.BrokenResourceError from machine.error
+            raise anyio.BrokenResourceError(str(machine.error)) from machine.error
 
     async def wait_closed(self) -> None:
         """Wait until the channel is over: both directions ended and acknowledged, or failed."""
+        self._home.check()
         await self._wait_until(lambda: self._driver.is_done)
 
     async def _wait_until(self, is_so: Callable[[], bool]) -> None:

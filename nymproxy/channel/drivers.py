@@ -59,7 +59,7 @@ class Drivers:
         """Where the tasks run, from then on."""
         self.error: ClientDisconnected | None = None
         """What all channels failed with."""
-        self._closed = ClientDisconnected("the client was closed, or lost its gateway for good")
+        self._closed = ClientDisconnected("the client was closed")
         self._by_key: dict[ChannelKey, ChannelDriver] = {}
         self.channels: dict[ChannelKey, Channel] = {}
         self._timers: TimerQueue[ChannelDriver] = TimerQueue()
@@ -142,8 +142,10 @@ class Drivers:
         """Fail all that goes on: nobody may wait for a transport that is gone. Idempotent."""
         if self.error is not None:
             return
+        if cause is not None:
+            self._closed = ClientDisconnected(str(cause))
+            self._closed.__cause__ = cause
         self.error = error = self._closed
-        error.__cause__ = cause
         self.for_each(lambda machine: machine.transport_failed(error))
 
     def for_each(self, action: Callable[[ChannelMachine], None]) -> None:

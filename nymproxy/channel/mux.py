@@ -13,6 +13,7 @@ import anyio.abc
 import anyio.lowlevel
 
 from nymproxy._background_task import BackgroundTask
+from nymproxy._home_loop import HomeLoop
 from nymproxy._signal import Signal
 from nymproxy.channel.acceptor import ChannelAcceptor
 from nymproxy.channel.driver import ABORT_SECONDS, UnderWay
@@ -20,7 +21,7 @@ from nymproxy.channel.drivers import Drivers
 from nymproxy.channel.link import LinkContext
 from nymproxy.channel.strays import StraySender
 from nymproxy.channel.table import ChannelFault, ChannelTable
-from nymproxy.errors import ClientDisconnected, NymError, ResetCode
+from nymproxy.errors import NymError, ResetCode, UsageError
 from nymproxy.mixnet.randomness import system_random_bytes
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from nymproxy.channel.channel import Channel
     from nymproxy.channel.limits import TableLimits
     from nymproxy.channel.protocol import ChannelProtocol
+    from nymproxy.errors import ClientDisconnected
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.transport import MessageTransport
 
@@ -79,6 +81,7 @@ class ChannelMux:
         )
         self._grace_seconds = grace_seconds
         self._orphan_share = transport.memory.share(None, self._drop_orphans)
+        self._home: HomeLoop | None = None
         self._task_group: anyio.abc.TaskGroup | None = None
         self._acceptors: list[ChannelAcceptor] = []
         self._arrived = Signal()
@@ -112,6 +115,9 @@ class ChannelMux:
     # Running.
 
     async def __aenter__(self) -> Self:
+        if self._home is not None:
+            raise UsageError("streams are entered once: make new ones, on a new transport")
+        self._home = HomeLoop("a client")
         await self._background.start()
         return self
 
@@ -206,6 +212,12 @@ class ChannelMux:
             self._table.tick(now)
             self._settle(now)
 
+    def _check_usable(self) -> None:
+        if self._home is not None:
+            self._home.check()
+        if self.error is not None:
+            raise self.error
+
     # Opening.
 
     async def open(
@@ -226,16 +238,16 @@ class ChannelMux:
             timeout: limit of that wait in seconds.
 
         Raises:
+            UsageError: the mux was not entered, or in another event loop.
             UnknownGateway: the peer's gateway is not in the topology (protocols with OPEN; in the
                 others the first ``send`` fails).
             ClientDisconnected: the transport has ended.
             StreamRefused, StreamReset: only with ``wait``.
             PhaseTimeout: only with ``wait``.
         """
-        if self.error is not None:
-            raise self.error
+        self._check_usable()
         if self._task_group is None:
-            raise ClientDisconnected("channels cannot be opened before their mux runs")
+            raise UsageError("enter it first (async with): streams need a running client")
         key, machine = self._table.open(protocol, to, anyio.current_time())
         driver = self._drivers.start(key, to)
         channel = self._drivers.held(key)
@@ -262,11 +274,11 @@ class ChannelMux:
         less than 5 s before are accepted too.
 
         Raises:
+            UsageError: another event loop.
             ListenerAlreadyTaken: there is, or was, one for this protocol.
             ClientDisconnected: the transport has ended.
         """
-        if self.error is not None:
-            raise self.error
+        self._check_usable()
         now = anyio.current_time()
         acceptor = ChannelAcceptor(
             self._table.listen(protocol, backlog, now), self._table, self._drivers, self._arrived

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from nymproxy.connection_options import ConnectionOptions
 from nymproxy.errors import ConfigurationError
 from nymproxy.memory_account import MemoryAccount
-from nymproxy.mixnet.traffic import profile_named
+from nymproxy.mixnet.traffic import profile_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ def connection_options(settings: ProxySettings, environ: Mapping[str, str]) -> C
 
 def traffic_profile(settings: ProxySettings) -> TrafficProfile:
     """Return the traffic profile that the flags say."""
-    return replace(profile_named(settings.profile.value), copies=settings.copies)
+    return replace(profile_of(settings.profile.value), copies=settings.copies)
 
 
 def memory_account(settings: ProxySettings) -> MemoryAccount:

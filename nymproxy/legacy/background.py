@@ -1,22 +1,69 @@
-"""The proxies in a thread of their own, for blocking code: what the old library's users did."""
+"""The proxies as tasks of their own: for ``async with``, and in a thread for blocking code, as the
+old library's users had them."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.abc
+
+from nymproxy._background_task import BackgroundTask, without_group
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+    from typing import Self
 
-    import anyio.abc
-    from anyio.from_thread import BlockingPortal
-
+    from nymproxy._background_loop import BackgroundLoop
+    from nymproxy._home_loop import HomeLoop
     from nymproxy.address import NymAddress
     from nymproxy.legacy.session import SessionSnapshot
 
 
-class _Runnable(Protocol):
-    async def __call__(self, *, task_status: anyio.abc.TaskStatus[None]) -> None: ...
+class Runnable(ABC):
+    """What runs until it is disconnected, also as ``async with``."""
+
+    _task: BackgroundTask | None = None
+    _run_in: HomeLoop | None = None
+
+    @abstractmethod
+    async def run(
+        self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Run until :meth:`disconnect` or cancelled."""
+
+    @abstractmethod
+    async def disconnect(self, grace_seconds: float = 0.0) -> None:
+        """End what :meth:`run` does."""
+
+    def _check_loop(self) -> None:
+        """Refuse to be ended from another event loop than it runs in."""
+        if self._run_in is not None:
+            self._run_in.check()
+
+    async def __aenter__(self) -> Self:
+        """Run in a task of its own; returns when it serves."""
+        task = BackgroundTask(self.run)
+        await task.start()
+        self._task = task
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Disconnect. What has ended it before is raised here."""
+        assert self._task is not None
+        try:
+            if exc_value is None:
+                await self.disconnect()
+        finally:
+            with without_group():
+                await self._task.cancel(exc_type, exc_value, traceback)
 
 
 class RunningClient:
@@ -26,8 +73,7 @@ class RunningClient:
         local_address: host and port where it listens, fit for :func:`socket.create_connection`.
     """
 
-    def __init__(self, portal: BlockingPortal, local_address: tuple[str, int]) -> None:
-        self._portal = portal
+    def __init__(self, local_address: tuple[str, int]) -> None:
         self.local_address = local_address
 
 
@@ -40,30 +86,14 @@ class RunningServer:
 
     def __init__(
         self,
-        portal: BlockingPortal,
+        loop: BackgroundLoop,
         nym_address: NymAddress,
         session_map: Callable[[], Mapping[Any, SessionSnapshot]],
     ) -> None:
-        self._portal = portal
+        self._loop = loop
         self._session_map = session_map
         self.nym_address = nym_address
 
     def session_map(self) -> Mapping[Any, SessionSnapshot]:
         """Return the sessions that are running now."""
-        return self._portal.call(self._session_map)
-
-
-@contextmanager
-def running(
-    portal: BlockingPortal, run: _Runnable, stop: Callable[[], Awaitable[None]]
-) -> Iterator[None]:
-    """Run ``run`` in the event loop of a portal; yields when it has started, then stops it.
-
-    An error that ended it meanwhile is raised at the end of the block.
-    """
-    future, _ = portal.start_task(run)
-    try:
-        yield
-    finally:
-        portal.call(stop)
-        future.result()
+        return self._loop.call_now(self._session_map)

@@ -7,17 +7,18 @@ src/tcp_proxy/tcp_proxy_client.rs.
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
-from anyio.from_thread import start_blocking_portal
 
-from nymproxy._background_task import BackgroundTask, without_group
+from nymproxy._background_loop import InBackground
+from nymproxy._background_task import without_group
+from nymproxy._home_loop import HomeLoop
 from nymproxy._log_fields import fields
-from nymproxy.address import NymAddress
+from nymproxy.address import addresses_of
 from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.channel.servers import Servers
 from nymproxy.connection_options import DEFAULT_OPTIONS
@@ -30,7 +31,7 @@ from nymproxy.legacy.app_connections import (
     AppConnection,
     AppConnections,
 )
-from nymproxy.legacy.background import RunningClient, running
+from nymproxy.legacy.background import Runnable, RunningClient
 from nymproxy.legacy.connector import mixnet_connector
 from nymproxy.legacy.identities import IdentityMode, Lease, make_identities
 from nymproxy.legacy.limits import MAX_CONNECTIONS
@@ -42,13 +43,13 @@ from nymproxy.legacy.wire import Destination, WireSettings, check_choice
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
-    from types import TracebackType
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from typing import Self
 
     from anyio.abc import SocketStream
 
-    from nymproxy.address import NodeIdentity
+    from nymproxy._background_loop import BackgroundLoop
+    from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.forward.endpoint import ListenEndpoint
     from nymproxy.legacy.connector import Connector
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nymproxy.legacy")
 
 
-class NymProxyClient:
+class NymProxyClient(Runnable):
     """Listens on a TCP port and carries each connection to a proxy server.
 
     ``await client.run()``, or ``async with client: ...``, or from blocking code
@@ -115,7 +116,7 @@ class NymProxyClient:
         wire: WireChoice = "auto",
         identity_mode: IdentityMode = "per-connection",
         profile: TrafficProfile | str = "default",
-        network: NetworkDetails | None = None,
+        network: NetworkDetails | str | os.PathLike[str] | None = None,
         gateway: NodeIdentity | str | None = None,
         settings: WireSettings | None = None,
         upstream_header: str | None = None,
@@ -126,7 +127,7 @@ class NymProxyClient:
         connector: Connector | None = None,
         roster: ClientRoster | None = None,
     ) -> None:
-        servers = _servers(server_address)
+        servers = Servers(addresses_of(server_address))
         self._endpoint = (
             TcpEndpoint(listen_address.strip("[]"), parse_port(listen_port))
             if listen is None
@@ -166,7 +167,6 @@ class NymProxyClient:
         self._is_cutting = False
         self._stop = anyio.Event()
         self._ended = anyio.Event()
-        self._background = BackgroundTask(self.run)
 
     @classmethod
     def new_with_defaults(
@@ -188,6 +188,7 @@ class NymProxyClient:
         """
         if self._listener is not None:
             raise UsageError("this proxy client was run before; make another one")
+        self._run_in = HomeLoop("a proxy client")
         self._listener = await StreamListener.bind(self._endpoint)
         for address in self._servers.addresses:
             logger.info("Connecting to mixnet server at %r", address)
@@ -202,19 +203,21 @@ class NymProxyClient:
     async def disconnect(self, grace_seconds: float = 0.0) -> None:
         """Stop listening, let connections end for at most ``grace_seconds``, then reset those that
         are left, telling the server (at most 10 s), and disconnect."""
+        self._check_loop()
         self._grace_seconds = grace_seconds
         self._stop.set()
         if self._listener is not None:
             await self._ended.wait()
 
-    @contextmanager
-    def in_background(self, *, backend: str = "asyncio") -> Iterator[RunningClient]:
-        """Run in a thread for the length of the ``with`` block, for blocking code."""
-        with (
-            start_blocking_portal(backend) as portal,
-            running(portal, self.run, self.disconnect),
-        ):
-            yield RunningClient(portal, self.local_address)
+    def in_background(self, *, backend: str = "asyncio") -> InBackground[RunningClient]:
+        """Run in a thread, for blocking code: for a ``with`` block, or until it is stopped."""
+
+        @asynccontextmanager
+        async def serve(loop: BackgroundLoop) -> AsyncIterator[RunningClient]:
+            async with self:
+                yield RunningClient(self.local_address)
+
+        return InBackground(serve, backend=backend)
 
     @property
     def local_address(self) -> tuple[str, int]:
@@ -264,24 +267,6 @@ class NymProxyClient:
     def session_count(self) -> int:
         """TCP connections being carried."""
         return self._connections.session_count
-
-    async def __aenter__(self) -> Self:
-        """Run in the background; returns when connections can be served."""
-        await self._background.start()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Disconnect."""
-        try:
-            if exc_value is None:
-                await self.disconnect()
-        finally:
-            await self._background.cancel(exc_type, exc_value, traceback)
 
     async def _serve(
         self, listener: StreamListener, task_status: anyio.abc.TaskStatus[None]
@@ -374,11 +359,6 @@ class NymProxyClient:
             _release(lease)
             return None
         return lease or await self._identities.take()
-
-
-def _servers(given: NymAddress | str | Sequence[NymAddress | str]) -> Servers:
-    several = [given] if isinstance(given, (str, NymAddress)) else given
-    return Servers([NymAddress.parse(each) if isinstance(each, str) else each for each in several])
 
 
 async def _listen(connection: AppConnection, scope: anyio.CancelScope) -> None:

@@ -20,6 +20,7 @@ from nymproxy._background_task import BackgroundTask
 from nymproxy._backoff import Backoff
 from nymproxy._log_fields import fields
 from nymproxy._signal import Signal
+from nymproxy.address import NodeIdentity
 from nymproxy.errors import (
     ClientDisconnected,
     ConfigurationError,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from nymproxy.address import NodeIdentity
     from nymproxy.legacy.connector import Connector
 
 logger = logging.getLogger("nymproxy.legacy")
@@ -116,12 +116,12 @@ class ClientPool:
 
     async def start_with_specified_gateway(
         self,
-        gateway: NodeIdentity,
+        gateway: NodeIdentity | str,
         *,
         task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
         """Like :meth:`start`, all clients through one gateway."""
-        await self._run(gateway, task_status)
+        await self._run(NodeIdentity.of(gateway), task_status)
 
     async def get_mixnet_client(self) -> PooledClient | None:
         """Take the oldest client, or return ``None`` at once when there is none."""

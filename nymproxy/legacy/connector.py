@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from nymproxy.address import NodeIdentity
@@ -10,11 +11,10 @@ from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.roster import ClientRoster
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.directory import NetworkDetails
-from nymproxy.mixnet.traffic import profile_named
+from nymproxy.mixnet.traffic import profile_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
 
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.traffic import TrafficProfile
@@ -38,7 +38,7 @@ class Connector(Protocol):
 
 def mixnet_connector(
     *,
-    network: NetworkDetails | None = None,
+    network: NetworkDetails | str | os.PathLike[str] | None = None,
     env: str | os.PathLike[str] | None = None,
     profile: TrafficProfile | str = "default",
     gateway: NodeIdentity | str | None = None,
@@ -65,7 +65,7 @@ def mixnet_connector(
         AddressError: the gateway is no node identity.
     """
     details, chosen, account = _common(network, env, profile, memory)
-    own_gateway = NodeIdentity.parse(gateway) if isinstance(gateway, str) else gateway
+    own_gateway = None if gateway is None else NodeIdentity.of(gateway)
 
     roster = ClientRoster() if roster is None else roster
 
@@ -89,7 +89,7 @@ def server_connector(
     *,
     gateway: NodeIdentity | str | Sequence[NodeIdentity | str] | None,
     count: int,
-    network: NetworkDetails | None = None,
+    network: NetworkDetails | str | os.PathLike[str] | None = None,
     env: str | os.PathLike[str] | None = None,
     profile: TrafficProfile | str = "default",
     storage: str | os.PathLike[str] | None = None,
@@ -110,8 +110,10 @@ def server_connector(
             :func:`mixnet_connector`.
         AddressError: a gateway is no node identity.
     """
-    given = [gateway] if gateway is None or isinstance(gateway, (str, NodeIdentity)) else gateway
-    gateways = [NodeIdentity.parse(each) if isinstance(each, str) else each for each in given]
+    given: Sequence[NodeIdentity | str | None] = (
+        gateway if isinstance(gateway, Sequence) and not isinstance(gateway, str) else [gateway]
+    )
+    gateways = [None if each is None else NodeIdentity.of(each) for each in given]
     gateways += [None] * (count - len(gateways))
     named = [each for each in gateways if each is not None]
     if not gateways or len(set(named)) < len(named):
@@ -146,11 +148,11 @@ def server_connector(
 
 
 def _common(
-    network: NetworkDetails | None,
+    network: NetworkDetails | str | os.PathLike[str] | None,
     env: str | os.PathLike[str] | None,
     profile: TrafficProfile | str,
     memory: MemoryAccount | None,
 ) -> tuple[NetworkDetails, TrafficProfile, MemoryAccount]:
-    details = network if network is not None else NetworkDetails.from_env_file(env)
+    details = NetworkDetails.of(env if network is None else network)
     account = MemoryAccount() if memory is None else memory
-    return details, profile_named(profile) if isinstance(profile, str) else profile, account
+    return details, profile_of(profile), account

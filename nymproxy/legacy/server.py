@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import itertools
 import logging
-from contextlib import contextmanager
-from functools import partial
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
-from anyio.from_thread import start_blocking_portal
 
+from nymproxy._background_loop import InBackground
 from nymproxy._background_task import without_group
+from nymproxy._home_loop import HomeLoop
 from nymproxy._log_fields import fields
 from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.channel.limits import TableLimits
@@ -34,7 +34,7 @@ from nymproxy.errors import (
 from nymproxy.forward.endpoint import parse_endpoint
 from nymproxy.forward.sockets import CONNECT_SECONDS
 from nymproxy.legacy.admission import Admission
-from nymproxy.legacy.background import RunningServer, running
+from nymproxy.legacy.background import Runnable, RunningServer
 from nymproxy.legacy.connector import FLUSH_SECONDS, server_connector
 from nymproxy.legacy.limits import DEFAULT_LIMITS, SessionLimits
 from nymproxy.legacy.refusing import refuse_all
@@ -47,9 +47,10 @@ from nymproxy.legacy.wire import WireSettings, check_wire
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from typing import Any, Self
 
+    from nymproxy._background_loop import BackgroundLoop
     from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.channel import ChannelProtocol
     from nymproxy.channel.acceptor import ChannelAcceptor
@@ -81,11 +82,11 @@ class DisconnectSignal:
         self._event.set()
 
 
-class NymProxyServer:
+class NymProxyServer(Runnable):
     """Accepts sessions of both protocols at one Nym address, and carries each to the upstream.
 
-    Made by :meth:`create`, which connects; then :meth:`run`. The address stays the same as long as
-    ``config_dir`` does.
+    Made by :meth:`create`, which connects; then :meth:`run`, or ``async with server:``. The address
+    stays the same as long as ``config_dir`` does.
     """
 
     def __init__(
@@ -134,7 +135,7 @@ class NymProxyServer:
         gateways: int = 1,
         accept: Sequence[str] = ("legacy", "stream"),
         profile: TrafficProfile | str = "default",
-        network: NetworkDetails | None = None,
+        network: NetworkDetails | str | os.PathLike[str] | None = None,
         settings: WireSettings | None = None,
         max_sessions: int = DEFAULT_LIMITS.sessions,
         max_sessions_per_client: int = DEFAULT_LIMITS.sessions_per_client,
@@ -213,7 +214,6 @@ class NymProxyServer:
         )
 
     @classmethod
-    @contextmanager
     def in_background(
         cls,
         upstream_address: str,
@@ -221,16 +221,19 @@ class NymProxyServer:
         *arguments: Any,  # noqa: ANN401  (those of create, which checks them)
         backend: str = "asyncio",
         **options: Any,  # noqa: ANN401
-    ) -> Iterator[RunningServer]:
-        """Create a server and run it in a thread for the length of the ``with`` block.
+    ) -> InBackground[RunningServer]:
+        """Create a server and run it in a thread: for a ``with`` block, or until it is stopped.
 
         Takes the arguments of :meth:`create`.
         """
-        with start_blocking_portal(backend) as portal:
-            create = partial(cls.create, upstream_address, config_dir, *arguments, **options)
-            server = portal.call(create)
-            with running(portal, server.run, server.disconnect):
-                yield RunningServer(portal, server.nym_address(), server.session_map)
+
+        @asynccontextmanager
+        async def serve(loop: BackgroundLoop) -> AsyncIterator[RunningServer]:
+            server = await cls.create(upstream_address, config_dir, *arguments, **options)
+            async with server:
+                yield RunningServer(loop, server.nym_address(), server.session_map)
+
+        return InBackground(serve, backend=backend)
 
     def nym_address(self) -> NymAddress:
         """Return what clients are given: the first one, if there are several."""
@@ -274,6 +277,7 @@ class NymProxyServer:
     async def disconnect(self, grace_seconds: float = 0.0) -> None:
         """Stop accepting, let sessions end for at most ``grace_seconds``, then reset those that are
         left, telling their peers (at most 10 s), and disconnect."""
+        self._check_loop()
         self._grace_seconds = grace_seconds
         self._stop.set()
         if self._was_run:
@@ -297,6 +301,7 @@ class NymProxyServer:
         if self._was_run:
             raise UsageError("this proxy server was run before; create another one")
         self._was_run = True
+        self._run_in = HomeLoop("a proxy server")
         try:
             with without_group():
                 async with self._client as client:

@@ -20,7 +20,9 @@ import anyio.lowlevel
 
 from nymproxy._alarm import Alarm
 from nymproxy._background_task import leave_group
+from nymproxy._home_loop import HomeLoop
 from nymproxy._signal import Signal
+from nymproxy.address import NodeIdentity
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
 from nymproxy.mixnet.connecting import (
@@ -32,13 +34,14 @@ from nymproxy.mixnet.connecting import (
     open_storage,
     warn_of_weak_profile,
 )
+from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.directory.client import DirectoryClient
 from nymproxy.mixnet.directory.keeper import TopologyKeeper
 from nymproxy.mixnet.gateway import LinkState
 from nymproxy.mixnet.machine import ClientStatus
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.shell import MachineShell, StatusBoard, ignore_status
-from nymproxy.mixnet.traffic import DEFAULT, profile_named
+from nymproxy.mixnet.traffic import DEFAULT, profile_of
 from nymproxy.mixnet.watching import Unwatched
 
 if TYPE_CHECKING:
@@ -49,10 +52,10 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from nymproxy.address import NodeIdentity, NymAddress
+    from nymproxy.address import NymAddress
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.memory_account import MemoryAccount
-    from nymproxy.mixnet.directory import NetworkDetails, Topology
+    from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.gateway.link import GatewayLink
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.shell import StatusChanges, StatusListener
@@ -100,6 +103,7 @@ class MessageClient(MachineShell):
         """
         machine = make_machine(keys, link, keeper, profile, environment)
         super().__init__(machine, environment.clock)
+        self._home = HomeLoop("a client")
         self._link = link
         self._keeper = keeper
         self._storage = storage
@@ -118,10 +122,10 @@ class MessageClient(MachineShell):
     @classmethod
     async def connect(
         cls,
-        network: NetworkDetails,
+        network: NetworkDetails | str | os.PathLike[str] | None = None,
         *,
         storage: str | os.PathLike[str] | ClientStorage | None = None,
-        gateway: NodeIdentity | None = None,
+        gateway: NodeIdentity | str | None = None,
         avoided: Collection[NodeIdentity] = (),
         profile: TrafficProfile | str = DEFAULT,
         clock: Callable[[], float] = time.monotonic,
@@ -134,7 +138,8 @@ class MessageClient(MachineShell):
         """Fetch the topology, choose a gateway, and register or authenticate with it.
 
         Args:
-            network: where the directory is.
+            network: the network, or the path of its env file; by default what the environment
+                describes, or mainnet.
             storage: a directory that keeps the client (and so its address), or a storage
                 object; ``None`` for a client that is forgotten.
             gateway: the gateway to use; by default the stored one, or any.
@@ -153,9 +158,11 @@ class MessageClient(MachineShell):
             UnknownGateway: the requested (or stored) gateway is not in the network.
             GatewayUnreachable, GatewayRefused, OutOfBandwidth, PhaseTimeout: no connection.
             StorageError: the storage cannot be used.
-            ConfigurationError: no profile has this name.
+            ConfigurationError: the env file cannot be used, or no profile has this name.
+            AddressError: the gateway is no node identity.
         """
-        profile = profile_named(profile) if isinstance(profile, str) else profile
+        network, profile = NetworkDetails.of(network), profile_of(profile)
+        gateway = None if gateway is None else NodeIdentity.of(gateway)
         environment = Environment(clock, unix_time, random_bytes, options, memory)
         warn_of_weak_profile(network, profile)
         watcher = Unwatched() if watcher is None else watcher
@@ -226,6 +233,7 @@ class MessageClient(MachineShell):
 
     async def aclose(self) -> None:
         """Close at once: what is still queued fails with ``DeliveryAbandoned``. Idempotent."""
+        self.check_loop()
         self._end(None)
         if not self._is_closed:
             self._is_closed = True
@@ -239,6 +247,7 @@ class MessageClient(MachineShell):
     # Running.
 
     async def __aenter__(self) -> Self:
+        self.check_loop()
         if self._is_started or self._is_closed:
             raise UsageError("a client is entered once: connect a new one")
         self._is_started = True

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from nymproxy.address import SenderTag
+from nymproxy.address import NodeIdentity, SenderTag
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import ClientDisconnected, NymError
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.client import MessageClient
+from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.storage.identities import identity_directory
 from nymproxy.mixnet.traffic import DEFAULT
 from nymproxy.mixnet.transport import DEFAULT_LANE, Received
@@ -28,9 +29,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from nymproxy.address import NodeIdentity, NymAddress
+    from nymproxy.address import NymAddress
     from nymproxy.connection_options import ConnectionOptions
-    from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import ConnectedClient, Delivery
@@ -59,9 +59,9 @@ class ClientGroup:
     @classmethod
     async def connect(
         cls,
-        network: NetworkDetails,
+        network: NetworkDetails | str | os.PathLike[str] | None = None,
         *,
-        gateways: Sequence[NodeIdentity | None],
+        gateways: Sequence[NodeIdentity | str | None],
         storage: str | os.PathLike[str] | None = None,
         profile: TrafficProfile | str = DEFAULT,
         options: ConnectionOptions = DEFAULT_OPTIONS,
@@ -71,7 +71,7 @@ class ClientGroup:
         """Connect a client at each of several gateways.
 
         Args:
-            network: where the directory is.
+            network: as for :meth:`MessageClient.connect`.
             gateways: one or more; ``None`` stands for one that is chosen at random, unless a
                 stored client has one.
             storage: a directory that keeps the clients: the first as
@@ -84,10 +84,12 @@ class ClientGroup:
         Raises:
             NymError: as :meth:`MessageClient.connect`, for any of them.
         """
+        network = NetworkDetails.of(network)  # read once, and refused before anything is connected
+        identities = [None if each is None else NodeIdentity.of(each) for each in gateways]
         account = MemoryAccount() if memory is None else memory
         clients: list[MessageClient] = []
         try:
-            for number, gateway in enumerate(gateways):
+            for number, gateway in enumerate(identities):
                 client = await MessageClient.connect(
                     network,
                     storage=None if storage is None else identity_directory(storage, number),

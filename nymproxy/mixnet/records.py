@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nymproxy.address import SenderTag
+from nymproxy.address import NymAddress, SenderTag
 from nymproxy.errors import MessageTooLarge, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nymproxy.address import NymAddress
     from nymproxy.errors import NymError
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -95,13 +94,31 @@ class DeliveryRecord:
             self._listeners.clear()
 
 
+def check_bytes(data: object) -> None:
+    """Refuse to send what is no bytes; ``bytes(5)`` would be five zeros.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise UsageError(f"bytes are sent, not {_kind_of(data)}")
+
+
+def _kind_of(value: object) -> str:
+    return type(value).__name__
+
+
 def check_message(to: NymAddress | SenderTag, payload: bytes, surbs: int = 0) -> None:
     """Refuse what no transport sends, whatever it knows of the recipient.
 
     Raises:
         MessageTooLarge: over :data:`MAX_MESSAGE_BYTES`.
-        UsageError: an empty reply, SURBs for a reply, or fewer than none.
+        UsageError: an empty reply, SURBs for a reply, or fewer than none; no address or tag, or
+            no bytes.
     """
+    if not isinstance(to, (NymAddress, SenderTag)):
+        raise UsageError(f"a message goes to a NymAddress or a SenderTag, not to {_kind_of(to)}")
+    check_bytes(payload)
     if len(payload) > MAX_MESSAGE_BYTES:
         raise MessageTooLarge(
             f"a message has at most {MAX_MESSAGE_BYTES} bytes, not {len(payload)}: split it"

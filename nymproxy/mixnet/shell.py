@@ -15,6 +15,7 @@ from nymproxy.mixnet.transport import DEFAULT_LANE, Delivery
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from nymproxy._home_loop import HomeLoop
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.machine import (
@@ -44,6 +45,7 @@ class MachineShell:
     def __init__(self, machine: ClientMachine, clock: Callable[[], float]) -> None:
         self._machine = machine
         self._clock = clock
+        self._home: HomeLoop | None = None  # known once there is a loop
         self._is_receiving = False
         self._arrived = Signal()
         self._taken = Signal()
@@ -167,8 +169,9 @@ class MachineShell:
         Raises:
             StopAsyncIteration: the client was closed, and everything was taken.
             ClientDisconnected: the gateway was lost for good.
-            UsageError: somebody else waits already.
+            UsageError: somebody else waits already, or another event loop.
         """
+        self.check_loop()
         if self._is_receiving:
             raise UsageError("one consumer at a time receives messages")
         self._is_receiving = True
@@ -186,8 +189,18 @@ class MachineShell:
         self._taken.set()
         return message
 
+    def check_loop(self) -> None:
+        """Refuse calls from another event loop than the client's.
+
+        Raises:
+            UsageError: this is another one.
+        """
+        if self._home is not None:
+            self._home.check()
+
     def _check_running(self) -> None:
         """Raise if nothing can be sent."""
+        self.check_loop()
         ended = self._machine.ended
         if ended is not None:
             raise ClientDisconnected(str(ended)) from ended.__cause__

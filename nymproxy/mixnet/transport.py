@@ -18,6 +18,7 @@ from nymproxy.mixnet.records import (
     MAX_MESSAGE_BYTES,
     DeliveryRecord,
     Received,
+    check_bytes,
     check_message,
 )
 
@@ -40,6 +41,7 @@ __all__ = (
     "MessageTransport",
     "Received",
     "TransportWrapper",
+    "check_bytes",
     "check_message",
 )
 

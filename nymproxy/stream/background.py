@@ -8,33 +8,32 @@
             print(stream.receive())
 
 Every method does what its namesake of the async classes does, raises the same exceptions, and may
-be called from any thread.
+be called from any thread. After the end of the ``with`` block all raise ``ClientDisconnected``, and
+in a forked process ``UsageError``.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
-import anyio.from_thread
 
+from nymproxy._background_loop import BackgroundLoop, InBackground
 from nymproxy.errors import ResetCode
 from nymproxy.stream.stream import DEFAULT_RECEIVE_BYTES, MixnetStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import Any, Self
-
-    from anyio.from_thread import BlockingPortal
 
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.errors import NymError
     from nymproxy.stream.listener import MixnetListener
 
-_T = TypeVar("_T")
+_NOTHING_CAME = "nothing was received"
 
 
 class StreamClient(Protocol):
@@ -47,7 +46,7 @@ class StreamClient(Protocol):
 
     async def open_stream(
         self,
-        recipient: NymAddress | Sequence[NymAddress],
+        recipient: NymAddress | str | Sequence[NymAddress | str],
         reply_surbs: int | None = None,
         *,
         wait: bool = False,
@@ -61,50 +60,33 @@ class StreamClient(Protocol):
         ...
 
 
-@contextmanager
 def in_background(
     connect: Callable[[], Awaitable[AbstractAsyncContextManager[StreamClient]]],
     *,
     backend: str = "asyncio",
     backend_options: dict[str, Any] | None = None,
-) -> Iterator[BackgroundClient]:
-    """Run a client in a background thread for the length of the ``with`` block.
+) -> InBackground[BackgroundClient]:
+    """Run a client in a thread of its own, for blocking calls.
 
     Args:
         connect: called in the event loop; returns the client, which is entered and left there.
         backend: ``"asyncio"`` or ``"trio"``.
         backend_options: as for :func:`anyio.run`.
-
-    Yields:
-        The client, for blocking calls.
     """
-    with anyio.from_thread.start_blocking_portal(backend, backend_options) as portal:
-        entered = portal.wrap_async_context_manager(portal.call(connect))
-        with entered as client:
-            yield BackgroundClient(portal, client)
+
+    @asynccontextmanager
+    async def serve(loop: BackgroundLoop) -> AsyncIterator[BackgroundClient]:
+        async with await connect() as client:
+            yield BackgroundClient(loop, client)
+
+    return InBackground(serve, backend=backend, backend_options=backend_options)
 
 
-class _Background:
-    """Calls into the event loop of the background thread."""
-
-    def __init__(self, portal: BlockingPortal) -> None:
-        self._portal = portal
-
-    def _call(
-        self, function: Callable[..., Awaitable[_T]], *arguments: object, timeout: float | None
-    ) -> _T:
-        async def limited() -> _T:
-            with anyio.fail_after(timeout):
-                return await function(*arguments)
-
-        return self._portal.call(limited)
-
-
-class BackgroundClient(_Background):
+class BackgroundClient:
     """A client for blocking calls; see :func:`in_background`."""
 
-    def __init__(self, portal: BlockingPortal, client: StreamClient) -> None:
-        super().__init__(portal)
+    def __init__(self, loop: BackgroundLoop, client: StreamClient) -> None:
+        self._loop = loop
         self.client = client
         """The async client. Use it in its own event loop only."""
 
@@ -115,7 +97,7 @@ class BackgroundClient(_Background):
 
     def open_stream(
         self,
-        recipient: NymAddress | Sequence[NymAddress],
+        recipient: NymAddress | str | Sequence[NymAddress | str],
         reply_surbs: int | None = None,
         *,
         wait: bool = False,
@@ -125,7 +107,7 @@ class BackgroundClient(_Background):
         opening = partial(
             self.client.open_stream, recipient, reply_surbs, wait=wait, timeout=timeout
         )
-        return BackgroundStream(self._portal, self._call(opening, timeout=None))
+        return BackgroundStream(self._loop, self._loop.call(opening))
 
     def listener(self) -> BackgroundListener:
         """Accept streams; once for each client.
@@ -133,14 +115,14 @@ class BackgroundClient(_Background):
         Raises:
             ListenerAlreadyTaken: there was a listener already.
         """
-        return BackgroundListener(self._portal, self._portal.call(self.client.listener))
+        return BackgroundListener(self._loop, self._loop.call_now(self.client.listener))
 
 
-class BackgroundListener(_Background):
+class BackgroundListener:
     """The streams that peers open, for blocking calls. Iterating accepts until it is closed."""
 
-    def __init__(self, portal: BlockingPortal, listener: MixnetListener) -> None:
-        super().__init__(portal)
+    def __init__(self, loop: BackgroundLoop, listener: MixnetListener) -> None:
+        self._loop = loop
         self._listener = listener
 
     def __enter__(self) -> Self:
@@ -165,18 +147,19 @@ class BackgroundListener(_Background):
             anyio.ClosedResourceError: the listener was closed, also by another thread.
             anyio.BrokenResourceError: the client has ended.
         """
-        return BackgroundStream(self._portal, self._call(self._listener.accept, timeout=timeout))
+        stream = self._loop.call_within(timeout, "nobody opened a stream", self._listener.accept)
+        return BackgroundStream(self._loop, stream)
 
     def close(self) -> None:
         """Stop accepting. Idempotent."""
-        self._call(self._listener.aclose, timeout=None)
+        self._loop.call(self._listener.aclose)
 
 
-class BackgroundStream(_Background):
+class BackgroundStream:
     """One stream for blocking calls. Iterating gives what arrives until the end."""
 
-    def __init__(self, portal: BlockingPortal, stream: MixnetStream) -> None:
-        super().__init__(portal)
+    def __init__(self, loop: BackgroundLoop, stream: MixnetStream) -> None:
+        self._loop = loop
         self.stream = stream
         """The async stream. Use it in its own event loop only."""
 
@@ -218,7 +201,9 @@ class BackgroundStream(_Background):
         Raises:
             TimeoutError: no room within ``timeout`` seconds; a part may have been taken over.
         """
-        self._call(self.stream.send, data, timeout=timeout)
+        self._loop.call_within(
+            timeout, "there was no room for what was to be sent", partial(self.stream.send, data)
+        )
 
     def receive(
         self, max_bytes: int = DEFAULT_RECEIVE_BYTES, timeout: float | None = None
@@ -229,11 +214,13 @@ class BackgroundStream(_Background):
             TimeoutError: nothing came within ``timeout`` seconds.
             anyio.EndOfStream: the peer's direction has ended.
         """
-        return self._call(self.stream.receive, max_bytes, timeout=timeout)
+        return self._loop.call_within(
+            timeout, _NOTHING_CAME, partial(self.stream.receive, max_bytes)
+        )
 
     def receive_frame(self, timeout: float | None = None) -> bytes:
         """Return the payload of one frame of the peer whole. Raises as :meth:`receive`."""
-        return self._call(self.stream.receive_frame, timeout=timeout)
+        return self._loop.call_within(timeout, _NOTHING_CAME, self.stream.receive_frame)
 
     def drain(self, timeout: float | None = None) -> None:
         """Wait until everything that was sent has been acknowledged.
@@ -241,19 +228,19 @@ class BackgroundStream(_Background):
         Raises:
             TimeoutError: it was not within ``timeout`` seconds.
         """
-        self._call(self.stream.drain, timeout=timeout)
+        self._loop.call_within(timeout, "not all was acknowledged", self.stream.drain)
 
     def send_eof(self) -> None:
         """End our direction after what was sent; receiving goes on."""
-        self._call(self.stream.send_eof, timeout=None)
+        self._loop.call(self.stream.send_eof)
 
     def close(self) -> None:
         """End both directions, flushing for at most ten seconds."""
-        self._call(self.stream.aclose, timeout=None)
+        self._loop.call(self.stream.aclose)
 
     def abort(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:
         """End both directions at once."""
-        self._portal.call(self.stream.abort, code, reason)
+        self._loop.call_now(self.stream.abort, code, reason)
 
     def wait_closed(self, timeout: float | None = None) -> None:
         """Wait until the stream is over.
@@ -261,4 +248,4 @@ class BackgroundStream(_Background):
         Raises:
             TimeoutError: it was not within ``timeout`` seconds.
         """
-        self._call(self.stream.wait_closed, timeout=timeout)
+        self._loop.call_within(timeout, "the stream was not over", self.stream.wait_closed)

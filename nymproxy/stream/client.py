@@ -6,29 +6,30 @@ first stream or listener turns a client for good from a client of messages into 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypedDict
 
 import anyio
 
 from nymproxy._background_task import BackgroundTask
+from nymproxy.address import NymAddress, SenderTag
 from nymproxy.channel import PeerMemory
 from nymproxy.errors import ClientDisconnected, StreamModeActive, UsageError
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.transport import DEFAULT_LANE
-from nymproxy.stream.background import BackgroundClient, in_background
+from nymproxy.stream.background import in_background
 from nymproxy.stream.endpoint import StreamEndpoint
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
     from typing import Self, Unpack
 
     from anyio.abc import TaskStatus
 
-    from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+    from nymproxy._background_loop import InBackground
+    from nymproxy.address import NodeIdentity
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.storage import ClientStorage
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import Delivery, Received
+    from nymproxy.stream.background import BackgroundClient
     from nymproxy.stream.listener import MixnetListener
     from nymproxy.stream.stream import MixnetStream
     from nymproxy.stream.traits import StreamOptions
@@ -53,7 +55,7 @@ class ConnectArguments(TypedDict, total=False):
     """The optional arguments of :meth:`MessageClient.connect`, documented there."""
 
     storage: str | os.PathLike[str] | ClientStorage | None
-    gateway: NodeIdentity | None
+    gateway: NodeIdentity | str | None
     profile: TrafficProfile | str
     clock: Callable[[], float]
     unix_time: Callable[[], float]
@@ -96,7 +98,7 @@ class MixnetClient:
     @classmethod
     async def connect(
         cls,
-        network: NetworkDetails,
+        network: NetworkDetails | str | os.PathLike[str] | None = None,
         *,
         stream_options: StreamOptions | None = None,
         **arguments: Unpack[ConnectArguments],
@@ -104,7 +106,8 @@ class MixnetClient:
         """Connect as :meth:`MessageClient.connect`, whose other arguments and errors these are.
 
         Args:
-            network: where the directory is.
+            network: the network, or the path of its env file; by default what the environment
+                describes, or mainnet.
             stream_options: settings of the streams.
             arguments: see :meth:`MessageClient.connect`.
         """
@@ -112,29 +115,26 @@ class MixnetClient:
         return cls(client, stream_options=stream_options)
 
     @classmethod
-    @contextmanager
     def in_background(
         cls,
-        network: NetworkDetails,
+        network: NetworkDetails | str | os.PathLike[str] | None = None,
         *,
         stream_options: StreamOptions | None = None,
         backend: str = "asyncio",
         **arguments: Unpack[ConnectArguments],
-    ) -> Iterator[BackgroundClient]:
-        """Run a client in a thread of its own, for blocking callers.
+    ) -> InBackground[BackgroundClient]:
+        """Run a client in a thread of its own, for blocking callers: for a ``with`` block, or until
+        it is stopped.
 
         Args:
-            network: where the directory is.
+            network: the network, or the path of its env file; by default what the environment
+                describes, or mainnet.
             stream_options: settings of the streams.
             backend: of the thread's event loop: ``"asyncio"`` or ``"trio"``.
             arguments: see :meth:`MessageClient.connect`.
-
-        Yields:
-            The client, for blocking calls.
         """
         connect = partial(cls.connect, network, stream_options=stream_options, **arguments)
-        with in_background(connect, backend=backend) as client:
-            yield client
+        return in_background(connect, backend=backend)
 
     # The client.
 
@@ -171,7 +171,7 @@ class MixnetClient:
 
     async def open_stream(
         self,
-        recipient: NymAddress | Sequence[NymAddress],
+        recipient: NymAddress | str | Sequence[NymAddress | str],
         reply_surbs: int | None = None,
         *,
         wait: bool = False,
@@ -196,6 +196,7 @@ class MixnetClient:
         return self._streams.listener(backlog=backlog)
 
     def _enter_stream_mode(self) -> None:
+        self._client.check_loop()
         if self.status.is_closed:
             raise ClientDisconnected(self.status.reason)
         if not self._is_started:
@@ -216,22 +217,23 @@ class MixnetClient:
 
     async def send(
         self,
-        to: NymAddress | SenderTag,
+        to: NymAddress | SenderTag | str,
         payload: bytes,
         *,
         surbs: int = 0,
         lane: int = DEFAULT_LANE,
     ) -> Delivery:
-        """Accept one message; see :meth:`MessageClient.send`.
+        """Accept one message; see :meth:`MessageClient.send`. An address may be given as text.
 
         Raises:
             StreamModeActive: the client is in stream mode.
         """
         self._check_message_mode()
+        to = to if isinstance(to, SenderTag) else NymAddress.of(to)
         return await self._client.send(to, payload, surbs=surbs, lane=lane)
 
     async def send_plain(
-        self, to: NymAddress, payload: bytes, *, lane: int = DEFAULT_LANE
+        self, to: NymAddress | str, payload: bytes, *, lane: int = DEFAULT_LANE
     ) -> Delivery:
         """Accept one message without sender tag; see :meth:`MessageClient.send_plain`.
 
@@ -239,7 +241,7 @@ class MixnetClient:
             StreamModeActive: the client is in stream mode.
         """
         self._check_message_mode()
-        return await self._client.send_plain(to, payload, lane=lane)
+        return await self._client.send_plain(NymAddress.of(to), payload, lane=lane)
 
     def receive(self) -> AsyncIterator[Received]:
         """Iterate over arriving messages until the client is closed or enters stream mode.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nymproxy.address import NymAddress
+from nymproxy.address import addresses_of
 from nymproxy.channel.failover import open_to_first
 from nymproxy.channel.mux import ChannelMux
 from nymproxy.channel.servers import Servers
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from nymproxy.address import NymAddress
     from nymproxy.channel import ChannelProtocol, PeerMemory
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.transport import MessageTransport
@@ -88,7 +89,7 @@ class StreamEndpoint:
 
     async def open_stream(
         self,
-        recipient: NymAddress | Sequence[NymAddress],
+        recipient: NymAddress | str | Sequence[NymAddress | str],
         reply_surbs: int | None = None,
         *,
         wait: bool = False,
@@ -97,9 +98,9 @@ class StreamEndpoint:
         """Open a stream.
 
         Args:
-            recipient: where; or several addresses in the order of preference. The first that
-                answers within 10 s (or ``timeout``) is taken, so these have to be of peers that
-                do, as ours; one that did not is passed over for a while.
+            recipient: where, as an address or its text; or several in the order of preference. The
+                first that answers within 10 s (or ``timeout``) is taken, so these have to be of
+                peers that do, as ours; one that did not is passed over for a while.
             reply_surbs: sent with the first message; ``None`` for
                 :attr:`StreamOptions.open_surbs`. Later messages replace what the peer has used.
             wait: wait for a sign of the peer. Off by default, since a Rust acceptor gives none
@@ -107,6 +108,7 @@ class StreamEndpoint:
             timeout: limit of that wait in seconds.
 
         Raises:
+            AddressError: the recipient is no address.
             UnknownGateway: the recipient's gateway is not in the topology.
             ClientDisconnected: the client has ended.
             ConfigurationError: an address is given twice, or there is none.
@@ -114,14 +116,15 @@ class StreamEndpoint:
             StreamReset: the peer aborted; only with ``wait``.
             PhaseTimeout: no sign in time; only with ``wait``.
         """
+        addresses = addresses_of(recipient)
         protocol = self._protocol
         if reply_surbs is not None:
             options = replace(protocol.options, open_surbs=reply_surbs)
             protocol = replace(protocol, options=options)
-        if isinstance(recipient, NymAddress):
-            channel = await self.mux.open(protocol, recipient, wait=wait, timeout=timeout)
+        if len(addresses) == 1:
+            channel = await self.mux.open(protocol, addresses[0], wait=wait, timeout=timeout)
         else:
-            servers = self._servers_at(tuple(recipient))
+            servers = self._servers_at(addresses)
             channel, _ = await open_to_first(
                 self.mux, lambda _: protocol, servers, wait=True, timeout=timeout
             )

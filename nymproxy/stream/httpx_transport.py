@@ -18,6 +18,7 @@ import httpcore
 import httpx
 
 from nymproxy._httpcore_backend import ByteStreamBackend
+from nymproxy.address import NymAddress
 from nymproxy.stream.stream import MixnetStream
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
-    from nymproxy.address import NymAddress
     from nymproxy.stream.background import StreamClient
 
 
@@ -40,7 +40,7 @@ class StreamHTTPTransport(httpx.AsyncBaseTransport):
 
     Args:
         client: opens the streams.
-        address: where to.
+        address: where to, as an address or its text.
         ssl_context: for ``https``; ``None`` for httpx's default.
         max_connections: streams at once; further requests wait.
         keepalive_seconds: how long an idle stream is kept for the next request.
@@ -49,18 +49,19 @@ class StreamHTTPTransport(httpx.AsyncBaseTransport):
     def __init__(
         self,
         client: StreamClient,
-        address: NymAddress,
+        address: NymAddress | str,
         *,
         ssl_context: ssl.SSLContext | None = None,
         max_connections: int = 10,
         keepalive_seconds: float = 60.0,
     ) -> None:
+        to = NymAddress.of(address)
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=httpx.create_ssl_context() if ssl_context is None else ssl_context,
             max_connections=max_connections,
             keepalive_expiry=keepalive_seconds,
             network_backend=ByteStreamBackend(
-                lambda _host, _port: client.open_stream(address), has_ended=_has_ended
+                lambda _host, _port: client.open_stream(to), has_ended=_has_ended
             ),
         )
 

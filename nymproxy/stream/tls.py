@@ -36,10 +36,12 @@ async def connect_tls(
         ssl_context: ``None`` for the system's trusted certificates.
         timeout: limit of the handshake in seconds.
 
+    A handshake that fails, for whatever reason, closes the stream.
+
     Raises:
         ssl.SSLError: the certificate is not trusted, or the peer speaks no TLS.
-        anyio.BrokenResourceError: the stream failed.
-        PhaseTimeout: the handshake took too long; the stream is closed.
+        anyio.BrokenResourceError: the stream failed, or ended in the handshake.
+        PhaseTimeout: the handshake took too long.
     """
     return await _wrap(stream, timeout, server_hostname, ssl_context, server_side=False)
 
@@ -70,11 +72,39 @@ async def _wrap(
 ) -> TLSStream:
     try:
         with anyio.fail_after(timeout):
-            return await TLSStream.wrap(
+            return await _ExplainingTLSStream.wrap(
                 stream, server_side=server_side, hostname=hostname, ssl_context=ssl_context
             )
-    except TimeoutError as error:
+    except BaseException as error:
         await anyio.aclose_forcefully(stream)
-        raise PhaseTimeout(
-            f"no TLS handshake within {timeout:g} s; does the peer speak TLS on this stream?"
-        ) from error
+        if isinstance(error, TimeoutError):
+            raise PhaseTimeout(
+                f"no TLS handshake within {timeout:g} s; does the peer speak TLS on this stream?"
+            ) from error
+        if isinstance(error, anyio.BrokenResourceError) and not str(error):
+            raise _cut_off(error) from error
+        raise
+
+
+class _ExplainingTLSStream(TLSStream):
+    """Says why where anyio's class raises an error without a text."""
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        try:
+            return await super().receive(max_bytes)
+        except anyio.BrokenResourceError as error:
+            raise _cut_off(error) from error.__cause__
+        except anyio.EndOfStream:
+            raise anyio.EndOfStream("the peer has ended TLS; all of it was received") from None
+
+    async def send(self, item: bytes) -> None:
+        try:
+            await super().send(item)
+        except anyio.BrokenResourceError as error:
+            raise _cut_off(error) from error.__cause__
+
+
+def _cut_off(error: anyio.BrokenResourceError) -> anyio.BrokenResourceError:
+    return anyio.BrokenResourceError(
+        str(error) or "the peer ended the stream without ending TLS, so data may be missing"
+    )

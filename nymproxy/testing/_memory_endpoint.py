@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 import anyio.lowlevel
 
-from nymproxy.errors import GatewayUnreachable
+from nymproxy.errors import GatewayUnreachable, UsageError
 from nymproxy.mixnet.shell import MachineShell
 from nymproxy.mixnet.transport import DEFAULT_LANE
 from nymproxy.testing._memory_model import MemoryMessage
@@ -18,6 +18,7 @@ from nymproxy.testing._pretended_client import PretendedClient
 if TYPE_CHECKING:
     import random
 
+    from nymproxy._home_loop import HomeLoop
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.records import Received
@@ -34,6 +35,7 @@ class Network(Protocol):
     packet_rate: float | None
     mixnet: PretendedMixnet
     random: random.Random
+    home: HomeLoop | None
 
     def record(self, sender: str, message: OutgoingMessage, payload: bytes) -> MemoryMessage: ...
     def learn_tag(self, tag: SenderTag, name: str) -> None: ...
@@ -105,6 +107,16 @@ class MemoryEndpoint(MachineShell):
             self._machine.advance(submission, now)
         self._record_of(submission.message, bytes(payload))
         return await self._submit(submission)
+
+    def check_loop(self) -> None:
+        """Refuse calls outside of the network's ``async with``: nothing would ever arrive.
+
+        Raises:
+            UsageError: it was not entered, or in another event loop.
+        """
+        if self._network.home is None:
+            raise UsageError("enter the network first: async with MemoryNetwork() as network")
+        self._network.home.check()
 
     # Faults by hand.
 

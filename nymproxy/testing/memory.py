@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
+from nymproxy._home_loop import HomeLoop
 from nymproxy._signal import Signal
 from nymproxy.address import SenderTag
 from nymproxy.errors import UnknownGateway, UsageError
@@ -114,6 +115,8 @@ class MemoryNetwork:
         self._endpoints: dict[NymAddress, MemoryEndpoint] = {}
         self._names_of_tags: dict[SenderTag, str] = {}
         self._task_group: TaskGroup | None = None
+        self.home: HomeLoop | None = None
+        """The event loop of all endpoints, from ``async with`` on."""
 
     @property
     def gateway(self) -> NodeIdentity:
@@ -121,6 +124,9 @@ class MemoryNetwork:
         return self.mixnet.gateway
 
     async def __aenter__(self) -> Self:
+        if self.home is not None:
+            raise UsageError("a memory network is entered once: make another one")
+        self.home = HomeLoop("a memory network")
         self._task_group = anyio.create_task_group()
         await self._task_group.__aenter__()
         for fault in self.faults.disconnects:

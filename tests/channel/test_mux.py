@@ -19,6 +19,7 @@ from nymproxy.errors import (
     StreamRefused,
     StreamReset,
     UnknownGateway,
+    UsageError,
 )
 from nymproxy.mixnet.transport import TransportWrapper
 from nymproxy.stream.codec import MessageType, StreamFrame
@@ -133,7 +134,7 @@ class TestOpening:
             mux = ChannelMux(
                 network.endpoint(), [StreamProtocol()], random_bytes=random.Random(1).randbytes
             )
-            with pytest.raises(ClientDisconnected, match="before"):
+            with pytest.raises(UsageError, match="enter it first"):
                 await mux.open(StreamProtocol(), ADDRESS)
             await mux.aclose()
 

@@ -95,3 +95,15 @@ def test_no_more_than_a_mebibyte_of_a_file_is_read(tmp_path: Path) -> None:
 )
 def test_a_name_alone_makes_no_localnet(name: str, url: str, expected: bool) -> None:
     assert NetworkDetails(name, (ApiUrl(url),), "").is_localnet is expected
+
+
+def test_a_network_may_be_given_by_the_path_of_its_env_file(tmp_path: Path) -> None:
+    path = tmp_path / "local.env"
+    path.write_text(f'NYM_APIS=\'[{{"url": "{LOCAL}"}}]\'\n')
+    details = NetworkDetails.of(path)
+    assert details.nym_api_urls == (ApiUrl(LOCAL),)
+    assert NetworkDetails.of(str(path)) == details
+    assert NetworkDetails.of(details) is details
+    assert NetworkDetails.of(None) == NetworkDetails.from_env_file(None)
+    with pytest.raises(ConfigurationError, match="this is int"):
+        NetworkDetails.of(5)  # type: ignore[arg-type]

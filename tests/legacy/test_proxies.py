@@ -6,7 +6,7 @@ import logging
 import socket
 import uuid
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 import pytest
@@ -40,6 +40,7 @@ from tests.legacy.proxies import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from types import TracebackType
 
     from nymproxy.address import NodeIdentity
     from nymproxy.legacy.identities import IdentityMode
@@ -583,33 +584,6 @@ async def test_what_its_client_gave_up_while_no_server_ran_is_not_carried_out(
     assert requests == [b"waits"]
 
 
-@pytest.mark.parametrize(
-    ("breaks", "said"),
-    [("app", "an old one takes it for an orderly end"), ("upstream", "an old one hears nothing")],
-)
-async def test_the_log_says_what_an_old_peer_cannot_be_told(
-    network: MemoryNetwork, caplog: pytest.LogCaptureFixture, breaks: str, said: str
-) -> None:
-    """Either side plays an old one for the other."""
-
-    async def half_an_answer(stream: SocketStream) -> None:
-        await stream.send(await stream.receive())
-        if breaks == "upstream":
-            await reset_stream(stream)
-        else:
-            await read_all(stream)
-
-    disguise = WireSettings(legacy=LegacySettings(session_id_version=4))
-    async with proxies(network, half_an_answer, settings=disguise) as both:
-        app = await both.connect()
-        await app.send(b"hello")
-        assert await app.receive() == b"hello"
-        if breaks == "app":
-            await reset_stream(app)
-        await until(lambda: any(said in line for line in caplog.messages))
-        await app.aclose()
-
-
 async def test_max_sessions_refuses_more(
     network: MemoryNetwork, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -656,9 +630,30 @@ def test_blocking_code_runs_both_in_background_threads() -> None:
         assert app.getpeername()[1] == running.local_address[1]
 
 
+class _LonelyClient(MemoryClient):
+    """The only client of a network, which lives as long as it does."""
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        super().__init__(network.endpoint("server"))
+        self._network = network
+
+    async def __aenter__(self) -> Self:
+        await self._network.__aenter__()
+        return await super().__aenter__()
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await super().__aexit__(exc_type, exc_value, traceback)
+        await self._network.__aexit__(exc_type, exc_value, traceback)
+
+
 def test_blocking_code_runs_a_server_in_a_background_thread() -> None:
     async def connect(gateway: object = None) -> MemoryClient:
-        return MemoryClient(MemoryNetwork().endpoint("server"))
+        return _LonelyClient(MemoryNetwork())
 
     with NymProxyServer.in_background("127.0.0.1:9", None, connector=connect) as running:
         assert "@" in str(running.nym_address)
@@ -668,6 +663,30 @@ def test_blocking_code_runs_a_server_in_a_background_thread() -> None:
         NymProxyServer.in_background("127.0.0.1:9", None, connector=_never),
     ):
         raise AssertionError("it has started without a client")
+
+
+async def test_a_server_runs_as_long_as_its_block(network: MemoryNetwork) -> None:
+    async def connect(gateway: object = None) -> MemoryClient:
+        return MemoryClient(network.endpoint("server"))
+
+    server = await NymProxyServer.create("127.0.0.1:9", None, connector=connect)
+    async with server as running:
+        assert running is server
+        with pytest.raises(UsageError, match="was run before"):
+            async with server:
+                pass
+        with pytest.raises(UsageError, match="outside of the event loop"):
+            await anyio.to_thread.run_sync(lambda: anyio.run(server.disconnect))
+    with pytest.raises(LookupError):
+        async with await NymProxyServer.create("127.0.0.1:9", None, connector=_other(network)):
+            raise LookupError
+
+
+def _other(network: MemoryNetwork) -> Any:
+    async def connect(gateway: object = None) -> MemoryClient:
+        return MemoryClient(network.endpoint())
+
+    return connect
 
 
 async def _never(gateway: object = None) -> Any:

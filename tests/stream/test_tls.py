@@ -69,7 +69,8 @@ async def test_a_certificate_of_another_name_is_refused(
         stream = await pair.dialer.open_stream(pair.acceptor.address)
         with pytest.raises(ssl.SSLCertVerificationError):
             await connect_tls(stream, "other.example", client_context)
-        await anyio.aclose_forcefully(stream)
+        with pytest.raises(anyio.ClosedResourceError):
+            await stream.send(b"x")
         task_group.cancel_scope.cancel()
 
 
@@ -89,3 +90,36 @@ async def test_a_silent_peer_runs_into_the_time_limit(
             await shake(dialed)
         with pytest.raises(anyio.ClosedResourceError):
             await dialed.send(b"x")
+
+
+async def test_a_peer_that_ends_in_the_middle_is_an_error_that_says_so(
+    server_context: ssl.SSLContext, client_context: ssl.SSLContext
+) -> None:
+    async with connected_pair() as pair, anyio.create_task_group() as task_group:
+        for is_shaken in (False, True):
+            dialed, accepted = await pair.connect()
+
+            async def cut(accepted: MixnetStream = accepted, *, shakes: bool = is_shaken) -> None:
+                if shakes:
+                    await accept_tls(accepted, server_context)
+                await accepted.send_eof()
+
+            task_group.start_soon(cut)
+            with pytest.raises(anyio.BrokenResourceError, match="without ending TLS"):
+                await (await connect_tls(dialed, "service.example", client_context)).receive()
+            await anyio.aclose_forcefully(dialed)
+
+
+async def test_the_end_of_tls_says_what_it_is(
+    server_context: ssl.SSLContext, client_context: ssl.SSLContext
+) -> None:
+    async with connected_pair() as pair, anyio.create_task_group() as task_group:
+        dialed, accepted = await pair.connect()
+
+        async def end() -> None:
+            await (await accept_tls(accepted, server_context)).aclose()
+
+        task_group.start_soon(end)
+        async with await connect_tls(dialed, "service.example", client_context) as tls:
+            with pytest.raises(anyio.EndOfStream, match="the peer has ended"):
+                await tls.receive()

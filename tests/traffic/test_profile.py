@@ -18,7 +18,7 @@ from nymproxy.mixnet.traffic import (
     TrafficProfile,
     WindowLimits,
 )
-from nymproxy.mixnet.traffic.profile import profile_named
+from nymproxy.mixnet.traffic.profile import profile_of
 
 
 def test_named_profiles_have_the_rust_values() -> None:
@@ -103,6 +103,6 @@ def test_senseless_windows_are_refused(values: dict[str, Any]) -> None:
 
 
 def test_profiles_have_names() -> None:
-    assert profile_named("bare") is BARE
+    assert profile_of("bare") is BARE
     with pytest.raises(ConfigurationError, match="use default, fast, bare"):
-        profile_named("silent")
+        profile_of("silent")

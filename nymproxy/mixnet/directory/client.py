@@ -34,6 +34,7 @@ from nymproxy.mixnet.directory.bodies import (
     parse_nodes_page,
     parse_rewarded_set,
 )
+from nymproxy.mixnet.directory.details import NetworkDetails
 from nymproxy.mixnet.directory.http_session import HttpSession, http_session
 from nymproxy.mixnet.directory.topology import (
     MINIMUM_PERFORMANCE_PERCENT,
@@ -42,10 +43,10 @@ from nymproxy.mixnet.directory.topology import (
 )
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Awaitable, Callable
 
     from nymproxy.connection_options import ConnectionOptions
-    from nymproxy.mixnet.directory.details import NetworkDetails
     from nymproxy.mixnet.directory.node import Node
     from nymproxy.mixnet.directory.rotation import KeyRotationInfo
 
@@ -71,7 +72,7 @@ class DirectoryClient:
 
     def __init__(
         self,
-        details: NetworkDetails,
+        details: NetworkDetails | str | os.PathLike[str] | None = None,
         *,
         timeout_seconds: float = 30.0,
         max_body_bytes: int = MAX_BODY_BYTES,
@@ -82,7 +83,8 @@ class DirectoryClient:
         """Prepare a client; nothing is sent yet.
 
         Args:
-            details: the network, with at least one directory URL.
+            details: the network, or the path of its env file; by default what the environment
+                describes, or mainnet.
             timeout_seconds: limit for each request.
             max_body_bytes: limit for each body, decompressed.
             options: how to connect.
@@ -90,8 +92,10 @@ class DirectoryClient:
             use_extended_topology: know all nodes, not only those with a role and the gateways.
 
         Raises:
-            ConfigurationError: a directory URL is neither http nor https.
+            ConfigurationError: the env file cannot be used, or a directory URL is neither http nor
+                https.
         """
+        details = NetworkDetails.of(details)
         self._bases = [_base_url(api.url) for api in details.nym_api_urls]
         self._is_localnet = details.is_localnet
         self._oddities: list[str] = []

@@ -79,6 +79,25 @@ class NetworkDetails:
         )
 
     @classmethod
+    def of(cls, value: NetworkDetails | str | os.PathLike[str] | None) -> NetworkDetails:
+        """Return a network that is given as such, or by the path of its env file.
+
+        ``None`` means what the process's environment describes; that is mainnet if it describes
+        none.
+
+        Raises:
+            ConfigurationError: it is something else, or as :meth:`from_env_file`.
+        """
+        if isinstance(value, cls):
+            return value
+        if value is not None and not isinstance(value, (str, os.PathLike)):
+            raise ConfigurationError(
+                "a NetworkDetails is wanted, or the path of an env file; this is "
+                f"{type(value).__name__}"
+            )
+        return cls.from_env_file(value)
+
+    @classmethod
     def mainnet(cls) -> NetworkDetails:
         """Return the public network."""
         return MAINNET

@@ -25,7 +25,7 @@ from nymproxy.mixnet.traffic.profile import (
     SurbPolicy,
     TrafficProfile,
     WindowLimits,
-    profile_named,
+    profile_of,
 )
 from nymproxy.mixnet.traffic.replies import ReplyController
 from nymproxy.mixnet.traffic.reply_actions import ReplyActions, SurbRequestPlan
@@ -65,5 +65,5 @@ __all__ = [
     "SurbStock",
     "TrafficProfile",
     "WindowLimits",
-    "profile_named",
+    "profile_of",
 ]

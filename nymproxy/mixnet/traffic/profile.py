@@ -210,15 +210,17 @@ PROFILES: Mapping[str, TrafficProfile] = MappingProxyType(
 )
 
 
-def profile_named(name: str) -> TrafficProfile:
-    """Return one of :data:`PROFILES`.
+def profile_of(value: TrafficProfile | str) -> TrafficProfile:
+    """Return a profile that is given as such, or as the name of one of :data:`PROFILES`.
 
     Raises:
-        ConfigurationError: none has this name.
+        ConfigurationError: none has this name, or it is no text.
     """
-    profile = PROFILES.get(name)
+    if isinstance(value, TrafficProfile):
+        return value
+    profile = PROFILES.get(value) if isinstance(value, str) else None
     if profile is None:
         raise ConfigurationError(
-            f"no traffic profile is called {name!r}: use {', '.join(PROFILES)}"
+            f"no traffic profile is called {value!r}: use {', '.join(PROFILES)}"
         )
     return profile
