@@ -166,7 +166,7 @@ def test_an_endpoint_without_gateway_for_a_while_loses_nothing(
 def test_an_endpoint_without_gateway_for_good_is_an_error_at_both_ends() -> None:
     async def main() -> None:
         async with connected_pair(faults=SLOW_FAULTS) as pair:
-            dialed, accepted = await pair.connect()
+            dialed, accepted = await pair.connect(wait=True)
             errors: dict[str, BaseException | None] = {}
 
             async def send_for_ever(name: str, stream: MixnetStream) -> None:
