@@ -232,7 +232,11 @@ class ChannelDriver:
                 else:
                     self._sending = scope
                 delivery = await self.transport.send(
-                    self.peer, message.payload, surbs=surbs, lane=self._lane
+                    self.peer,
+                    message.payload,
+                    surbs=surbs,
+                    lane=self._lane,
+                    any_surb=message.any_surb and self.key.tag is not None,
                 )
         except NymError as error:
             logger.debug("a channel could not send: %s", error.code)
@@ -264,7 +268,7 @@ class ChannelDriver:
     @property
     def _has_surb(self) -> bool:
         return not isinstance(self.peer, SenderTag) or (
-            self.transport.reply_surbs_in_hand(self.peer) > 0
+            self.transport.reply_surbs_in_hand(self.peer, any_surb=True) > 0
         )
 
     def _delivery_changed(self, message: Message, delivery: Delivery) -> None:

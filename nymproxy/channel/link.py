@@ -34,12 +34,14 @@ class Message:
         surbs: reply SURBs to attach, towards an address.
         outgoing: what of the machine it carries, for the first time; ``None``: nothing.
         sequence: of a numbered message that the link keeps; ``None`` for others.
+        any_surb: to a sender tag, it may use the reserve of reply SURBs.
     """
 
     payload: bytes
     surbs: int = 0
     outgoing: OutgoingSegment | None = None
     sequence: int | None = None
+    any_surb: bool = False
 
 
 class ChannelLink:
@@ -85,7 +87,9 @@ class ChannelLink:
         outgoing = self.machine.next_outgoing(now)
         if outgoing is None:
             return None
-        return Message(self._codec.encode(outgoing.segment), outgoing.surbs, outgoing)
+        is_reset = outgoing.segment.kind is SegmentKind.RESET
+        payload = self._codec.encode(outgoing.segment)
+        return Message(payload, outgoing.surbs, outgoing, any_surb=is_reset)
 
     def handed_over(self, message: Message, packet_count: int, now: float) -> None:
         """Note that the transport took a message."""

@@ -25,8 +25,9 @@ _SECONDS = 1.0
 
 
 class StraySender:
-    """Sends strays one by one, each with a reply SURB that is in hand, or not at all: a stranger
-    can cause as many as he likes.
+    """Sends strays one by one, each with a reply SURB that is in hand (of the reserve, too, since a
+    client that was just started has no others), or not at all: a stranger can cause as many as he
+    likes.
 
     Args:
         transport: carries them.
@@ -69,14 +70,16 @@ class StraySender:
 
     async def _send(self, stray: Stray) -> None:
         to = stray.to
-        if isinstance(to, SenderTag) and not self._transport.reply_surbs_in_hand(to):
+        if isinstance(to, SenderTag) and not self._transport.reply_surbs_in_hand(to, any_surb=True):
             self._counters["stray-without-surb"] += 1
             return
         self._under_way.begin()
         delivery = None
         try:
             with anyio.move_on_after(_SECONDS):
-                delivery = await self._transport.send(to, stray.payload, surbs=stray.surbs)
+                delivery = await self._transport.send(
+                    to, stray.payload, surbs=stray.surbs, any_surb=isinstance(to, SenderTag)
+                )
         except NymError as error:
             logger.debug("a refusal could not be sent: %s", error.code)
         if delivery is None:

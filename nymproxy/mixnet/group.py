@@ -172,9 +172,12 @@ class ClientGroup:
         *,
         surbs: int = 0,
         lane: int = DEFAULT_LANE,
+        any_surb: bool = False,
     ) -> Delivery:
         """Accept one message. See :class:`~nymproxy.mixnet.transport.MessageTransport`."""
-        return await self._client_of(to).send(to, payload, surbs=surbs, lane=lane)
+        return await self._client_of(to).send(
+            to, payload, surbs=surbs, lane=lane, any_surb=any_surb
+        )
 
     def receive(self) -> AsyncIterator[Received]:
         """Iterate over the messages that arrive at any of the clients."""
@@ -203,9 +206,9 @@ class ClientGroup:
         """Tell whether anything of a sender ever arrived."""
         return any(client.knows(tag) for client in self._clients)
 
-    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
-        """Return the number of usable reply SURBs that we hold for ``tag``."""
-        return self._client_of(tag).reply_surbs_in_hand(tag)
+    def reply_surbs_in_hand(self, tag: SenderTag, *, any_surb: bool = False) -> int:
+        """Return the number of reply SURBs for ``tag`` that may be used."""
+        return self._client_of(tag).reply_surbs_in_hand(tag, any_surb=any_surb)
 
     def sender_tag_for(self, to: NymAddress) -> SenderTag:
         """Return the tag under which the client at an address knows us."""

@@ -88,9 +88,10 @@ class MachineShell:
         """What the client holds now."""
         return self._machine.gauges
 
-    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
-        """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""
-        return self._machine.reply_surbs_in_hand(tag)
+    def reply_surbs_in_hand(self, tag: SenderTag, *, any_surb: bool = False) -> int:
+        """Return how many packets could be sent to ``tag`` at once; the reserve counts with
+        ``any_surb`` alone."""
+        return self._machine.reply_surbs_in_hand(tag, any_surb=any_surb)
 
     def sender_tag_for(self, to: NymAddress) -> SenderTag:
         """Return the tag under which the client at an address knows us."""
@@ -132,6 +133,7 @@ class MachineShell:
         *,
         surbs: int = 0,
         lane: int = DEFAULT_LANE,
+        any_surb: bool = False,
     ) -> Delivery:
         """Accept one message. See :class:`~nymproxy.mixnet.transport.MessageTransport`.
 
@@ -147,7 +149,7 @@ class MachineShell:
         self._check_running()
         now = self._clock()
         return await self._submit(
-            self._machine.submit(to, payload, surbs=surbs, lane=lane, now=now)
+            self._machine.submit(to, payload, surbs=surbs, lane=lane, now=now, any_surb=any_surb)
         )
 
     async def send_plain(

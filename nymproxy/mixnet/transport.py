@@ -150,6 +150,7 @@ class MessageTransport(Protocol):
         *,
         surbs: int = 0,
         lane: int = DEFAULT_LANE,
+        any_surb: bool = False,
     ) -> Delivery:
         """Accept one message, waiting for room in its lane and, to a tag, for SURBs on their way.
 
@@ -160,6 +161,8 @@ class MessageTransport(Protocol):
                 carries our sender tag, so that it belongs to the same anonymous conversation.
             lane: messages of one lane leave in order; lanes share the schedule fairly. One lane
                 for each channel, never reused.
+            any_surb: to a tag, a message of one packet: it may use the SURBs that are kept for
+                requests. For what tells a peer something that it asks for more SURBs without.
 
         Raises:
             UnknownGateway: the recipient's gateway is not in the topology.
@@ -188,8 +191,9 @@ class MessageTransport(Protocol):
         """Tell whether anything of a sender ever arrived (and it is not forgotten)."""
         ...
 
-    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
-        """Return the number of usable reply SURBs that we hold for ``tag``."""
+    def reply_surbs_in_hand(self, tag: SenderTag, *, any_surb: bool = False) -> int:
+        """Return the number of reply SURBs that we hold for ``tag``, and may use for a message that
+        is sent with, or without, ``any_surb``."""
         ...
 
     def sender_tag_for(self, to: NymAddress) -> SenderTag:
@@ -289,9 +293,10 @@ class TransportWrapper:
         *,
         surbs: int = 0,
         lane: int = DEFAULT_LANE,
+        any_surb: bool = False,
     ) -> Delivery:
         """Pass on."""
-        return await self._transport.send(to, payload, surbs=surbs, lane=lane)
+        return await self._transport.send(to, payload, surbs=surbs, lane=lane, any_surb=any_surb)
 
     def receive(self) -> AsyncIterator[Received]:
         """Give what the other transport receives."""
@@ -305,9 +310,9 @@ class TransportWrapper:
         """Of the other transport."""
         return self._transport.knows(tag)
 
-    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
+    def reply_surbs_in_hand(self, tag: SenderTag, *, any_surb: bool = False) -> int:
         """Of the other transport."""
-        return self._transport.reply_surbs_in_hand(tag)
+        return self._transport.reply_surbs_in_hand(tag, any_surb=any_surb)
 
     def sender_tag_for(self, to: NymAddress) -> SenderTag:
         """Of the other transport."""

@@ -97,12 +97,15 @@ class MemoryEndpoint(MachineShell):
         *,
         surbs: int = 0,
         lane: int = DEFAULT_LANE,
+        any_surb: bool = False,
     ) -> Delivery:
         """Accept one message. Raises as :meth:`MachineShell.send`."""
         self._check_running()
         await anyio.lowlevel.checkpoint()
         now = anyio.current_time()
-        submission = self._machine.submit(to, payload, surbs=surbs, lane=lane, now=now)
+        submission = self._machine.submit(
+            to, payload, surbs=surbs, lane=lane, now=now, any_surb=any_surb
+        )
         while not submission.is_made:
             self._machine.advance(submission, now)
         self._record_of(submission.message, bytes(payload))

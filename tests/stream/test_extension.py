@@ -147,3 +147,13 @@ async def test_nx1_an_upload_that_nobody_reads_any_more_breaks(options: StreamOp
                 await accepted.send(b"413 too large")
                 await accepted.aclose()
         assert await receive_all(dialed) == b"413 too large"
+
+
+async def test_nx1_a_refusal_may_use_the_reply_surbs_in_reserve() -> None:
+    """A client that was just started holds no others of a peer that asks it something."""
+    async with MemoryNetwork() as network, StreamEndpoint(network.endpoint("us")) as endpoint:
+        await endpoint.listener().aclose()
+        bare = BarePeer(network)
+        await bare.open(endpoint.address, 7, capability_byte=FULL_SUPPORT_BYTE, surbs=2)
+        refusal, _ = await bare.receive()
+        assert refusal.message_type is MessageType.RESET

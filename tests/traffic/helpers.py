@@ -32,8 +32,10 @@ def make_message(
     kind: PacketKind = PacketKind.DATA,
     lane: Lane = 0,
     maximum_retransmissions: int = 12,
+    any_surb: bool = False,
 ) -> OutgoingMessage:
-    return OutgoingMessage(DeliveryRecord(packets), kind, TAG, lane, maximum_retransmissions)
+    record = DeliveryRecord(packets)
+    return OutgoingMessage(record, kind, TAG, lane, maximum_retransmissions, any_surb=any_surb)
 
 
 def make_fragments(message: OutgoingMessage) -> list[OutgoingFragment]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -197,13 +198,30 @@ class TestRequests:
             controller.receive(TAG, make_surbs(3), now, additional=True)
 
 
+class TestTheReserve:
+    def test_one_packet_that_may_use_it_leaves_at_once(self) -> None:
+        controller = _fed(2)
+        answer = make_fragment(make_message(kind=PacketKind.REPLY, any_surb=True))
+        assert controller.queue(TAG, 0, [answer], 0.0).ready == [(0, answer)]
+        assert controller.held(TAG) == 1
+
+    @pytest.mark.parametrize(("packets", "held"), [(2, 5), (1, 0)], ids=["large", "used up"])
+    def test_others_wait_as_usual(self, packets: int, held: int) -> None:
+        controller = _fed(held) if held else _controller()
+        controller.seen(TAG, 0.0)
+        message = make_message(packets, kind=PacketKind.REPLY, any_surb=True)
+        actions = controller.queue(TAG, 0, make_fragments(message), 0.0)
+        assert (actions.ready, actions.abandoned) == ([], [])
+        assert controller.waiting(TAG) == packets
+
+
 class TestRetransmissions:
     def test_they_go_before_new_fragments(self) -> None:
         controller = _fed(10)
         waiting = _reply(2)
         controller.queue(TAG, 0, waiting, 0.0)
         lost = make_fragment(make_message(kind=PacketKind.REPLY))
-        assert controller.retransmit(TAG, lost, 1.0, any_surb=False).ready == []
+        assert controller.retransmit(TAG, lost, 1.0).ready == []
         actions = controller.receive(TAG, make_surbs(20), 2.0, additional=True)
         assert actions.ready[0] == (ControlLane.RETRANSMISSION, lost)
         assert _ready(actions)[1:] == waiting
@@ -211,20 +229,28 @@ class TestRetransmissions:
     def test_a_request_may_use_the_reserve(self) -> None:
         controller = _fed(1)
         request = make_fragment(make_message(kind=PacketKind.SURB_REQUEST))
-        actions = controller.retransmit(TAG, request, 1.0, any_surb=True)
+        actions = controller.retransmit(TAG, request, 1.0)
         assert actions.ready == [(ControlLane.RETRANSMISSION, request)]
-        assert controller.retransmit(TAG, request, 1.0, any_surb=True).abandoned == [request]
+        assert controller.retransmit(TAG, request, 1.0).abandoned == [request]
+
+    def test_a_reply_that_may_use_the_reserve_waits_when_that_is_used_up(self) -> None:
+        controller = _fed(1)
+        lost = make_fragment(make_message(kind=PacketKind.REPLY, any_surb=True))
+        assert controller.retransmit(TAG, lost, 1.0).ready == [(ControlLane.RETRANSMISSION, lost)]
+        assert controller.retransmit(TAG, lost, 1.0).abandoned == []
+        actions = controller.receive(TAG, make_surbs(11), 2.0, additional=False)
+        assert actions.ready == [(ControlLane.RETRANSMISSION, lost)]
 
     def test_an_acknowledged_one_is_dropped(self) -> None:
         controller = _fed(10)
         lost = make_fragment()
-        controller.retransmit(TAG, lost, 1.0, any_surb=False)
+        controller.retransmit(TAG, lost, 1.0)
         lost.mark_acknowledged()
         assert controller.receive(TAG, make_surbs(20), 2.0, additional=True).ready == []
 
     def test_a_forgotten_sender_gets_none(self) -> None:
         lost = make_fragment()
-        assert _controller().retransmit(TAG, lost, 0.0, any_surb=False).abandoned == [lost]
+        assert _controller().retransmit(TAG, lost, 0.0).abandoned == [lost]
 
 
 class TestHopeless:
@@ -449,7 +475,7 @@ class ReplyMachine(RuleBasedStateMachine):
             return
         [fragment] = _reply(1)
         self.resend[tag].append(fragment)
-        self._apply(tag, self.controller.retransmit(tag, fragment, self.now, any_surb=False))
+        self._apply(tag, self.controller.retransmit(tag, fragment, self.now))
 
     @rule(tag=tags, lane=st.integers(0, 2))
     def discard(self, tag: SenderTag, lane: int) -> None:

@@ -129,8 +129,10 @@ class ClientMachine:
         surbs: int,
         lane: Lane,
         now: float,
+        any_surb: bool = False,
     ) -> Submission:
-        """Begin to send a message; see :class:`Submission` for how it goes on.
+        """Begin to send a message; see :class:`Submission` for how it goes on; ``any_surb``: see
+        :class:`~nymproxy.mixnet.transport.MessageTransport`.
 
         Raises:
             UnknownGateway: the recipient's gateway is not in the topology.
@@ -146,7 +148,11 @@ class ClientMachine:
         if isinstance(to, SenderTag):
             if not self._outbox.replies.knows(to):
                 raise NoReplySurbs("nothing was received from this sender tag (recently)")
-            return self._begin(lane, None, lambda _: self._composer.reply(to, payload, lane))
+
+            def compose_reply(_: object) -> Composed:
+                return self._composer.reply(to, payload, lane, any_surb=any_surb)
+
+            return self._begin(lane, None, compose_reply)
         self._maker.check_gateway(to.gateway)
         surbs = self._composer.with_spare(to, len(payload), surbs)
         draft = self._composer.draft_surbs(to, surbs) if surbs else None
@@ -198,9 +204,11 @@ class ClientMachine:
         """Return the tag under which the client at an address knows us."""
         return self._tags.tag_for(to)
 
-    def reply_surbs_in_hand(self, tag: SenderTag) -> int:
-        """Return how many packets could be sent to ``tag`` at once, the reserve not counted."""
-        return self._outbox.replies.usable(tag)
+    def reply_surbs_in_hand(self, tag: SenderTag, *, any_surb: bool = False) -> int:
+        """Return how many packets could be sent to ``tag`` at once; the reserve counts with
+        ``any_surb`` alone."""
+        replies = self._outbox.replies
+        return replies.held(tag) if any_surb else replies.usable(tag)
 
     def end(self, cause: NymError | None, now: float) -> None:
         """End: fail all that is under way. Idempotent.

@@ -149,9 +149,11 @@ class Composer:
         """Compose a message that says nothing about its sender."""
         return self._compose(PlainMessage(payload), PacketKind.DATA, to, lane)
 
-    def reply(self, to: SenderTag, payload: bytes, lane: Lane) -> Composed:
-        """Compose a reply: at least one byte."""
-        return self._compose(ReplyMessage(payload), PacketKind.REPLY, to, lane)
+    def reply(
+        self, to: SenderTag, payload: bytes, lane: Lane, *, any_surb: bool = False
+    ) -> Composed:
+        """Compose a reply: at least one byte; ``any_surb``: it may use the reserve."""
+        return self._compose(ReplyMessage(payload), PacketKind.REPLY, to, lane, any_surb=any_surb)
 
     def surb_request(self, plan: SurbRequestPlan) -> Composed:
         """Compose a request for SURBs, one packet, with the SURB that carries it."""
@@ -176,6 +178,7 @@ class Composer:
         lane: Lane,
         *,
         surbs: int = 0,
+        any_surb: bool = False,
         size: PacketSize | None = None,
         maximum_retransmissions: int | None = None,
     ) -> Composed:
@@ -185,7 +188,9 @@ class Composer:
             maximum_retransmissions = self._profile.maximum_retransmissions
         pieces = split_message(encoded, size, self._random)
         record = DeliveryRecord(len(pieces))
-        outgoing = OutgoingMessage(record, kind, to, lane, maximum_retransmissions, surbs=surbs)
+        outgoing = OutgoingMessage(
+            record, kind, to, lane, maximum_retransmissions, surbs=surbs, any_surb=any_surb
+        )
         return Composed(
             outgoing,
             [OutgoingFragment(outgoing, piece.id, piece.to_bytes(), size) for piece in pieces],

@@ -290,9 +290,7 @@ class Outbox:
         self.retransmissions += 1
         message = fragment.message
         if isinstance(message.to, SenderTag):
-            any_surb = message.kind is PacketKind.SURB_REQUEST
-            actions = self.replies.retransmit(message.to, fragment, now, any_surb=any_surb)
-            self._apply(actions, now)
+            self._apply(self.replies.retransmit(message.to, fragment, now), now)
         else:
             self._lanes.push(ControlLane.RETRANSMISSION, message.to, fragment)
 

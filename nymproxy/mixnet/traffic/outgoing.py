@@ -50,6 +50,7 @@ class OutgoingMessage:
     """One message on its way: where to, how often to try, and what is left to do."""
 
     __slots__ = (
+        "any_surb",
         "delivery",
         "kind",
         "lane",
@@ -69,7 +70,10 @@ class OutgoingMessage:
         maximum_retransmissions: int,
         *,
         surbs: int = 0,
+        any_surb: bool = False,
     ) -> None:
+        self.any_surb = any_surb or kind is PacketKind.SURB_REQUEST
+        """It may use the reserve of reply SURBs."""
         self.delivery = delivery
         self.kind = kind
         self.to = to

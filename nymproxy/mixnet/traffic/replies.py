@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.traffic.correspondents import Correspondent, Correspondents
-from nymproxy.mixnet.traffic.outgoing import ControlLane
+from nymproxy.mixnet.traffic.outgoing import ControlLane, PacketKind
 from nymproxy.mixnet.traffic.reply_actions import ReplyActions, SurbRequestPlan
 from nymproxy.mixnet.traffic.surbs import SurbStock
 
@@ -135,20 +135,23 @@ class ReplyController:
         if correspondent is None or self._is_hopeless(correspondent, now):
             actions.abandoned.extend(fragments)
             return actions
+        stock = correspondent.stock
+        if len(fragments) == 1 and fragments[0].message.any_surb and len(stock):
+            # It is no sign of more to come, so no more is asked for on its account.
+            fragments[0].surb = stock.take()
+            actions.ready.append((lane, fragments[0]))
+            return actions
         correspondent.wait(lane, fragments)
         self._serve(tag, correspondent, now, actions)
         return actions
 
-    def retransmit(
-        self, tag: SenderTag, fragment: OutgoingFragment, now: float, *, any_surb: bool
-    ) -> ReplyActions:
+    def retransmit(self, tag: SenderTag, fragment: OutgoingFragment, now: float) -> ReplyActions:
         """Take a fragment that needs another SURB because its ack did not come.
 
         Args:
             tag: whose SURBs it needs.
             fragment: the fragment.
             now: the clock.
-            any_surb: it is a SURB request, so it may use the reserve.
         """
         actions = ReplyActions()
         correspondent = self._correspondents.get(tag)
@@ -156,22 +159,20 @@ class ReplyController:
             actions.abandoned.append(fragment)
             return actions
         stock = correspondent.stock
-        if any_surb:
-            # A request that waits for SURBs would wait for itself.
-            surb = stock.take()
-        elif len(stock) >= self._policy.reserve:  # one less than a new fragment needs
-            surb = stock.take()
-            correspondent.rate.spent(1, now)
-        else:
-            surb = None
+        is_request = fragment.message.kind is PacketKind.SURB_REQUEST
+        # One less than a new fragment needs.
+        may_take = fragment.message.any_surb or len(stock) >= self._policy.reserve
+        surb = stock.take() if may_take else None
         if surb is not None:
             fragment.surb = surb
             actions.ready.append((ControlLane.RETRANSMISSION, fragment))
-        elif any_surb:
+        elif is_request:  # it would wait for itself
             actions.abandoned.append(fragment)
         else:
             correspondent.retransmissions.append(fragment)
-        if not any_surb:
+        if not is_request:
+            if surb is not None:
+                correspondent.rate.spent(1, now)
             self._serve(tag, correspondent, now, actions)
         return actions
 

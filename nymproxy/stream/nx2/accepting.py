@@ -198,7 +198,7 @@ class AcceptorLink(SealedLink):
             self._accept_is_due = False
             self._accepted_at = now
             self._is_accept_in_hand = is_due
-            return Message(self._sealer.accept)
+            return Message(self._sealer.accept, any_surb=True)
         return super().next_message(now)
 
     def handed_over(self, message: Message, packet_count: int, now: float) -> None:

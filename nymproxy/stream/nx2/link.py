@@ -226,8 +226,9 @@ class SealedLink(ChannelLink, ABC):
         if sealer is None or not self.is_sealed:
             return None
         if self.receipts.due_at <= now:
+            is_answer = self.receipts.owes_answer
             self.receipts.ack_sent(now)
-            return Message(self.write_ack(), self._control_surbs())
+            return Message(self.write_ack(), self._control_surbs(), any_surb=is_answer)
         due = self.kept.take_due(now)
         if due is not None:
             sequence, frame = due
@@ -274,7 +275,8 @@ class SealedLink(ChannelLink, ABC):
         frame = sealer.seal(self._codec.encode(segment), next_expected)
         self.receipts.frame_sent()
         if not segment.is_numbered:
-            return Message(frame, outgoing.surbs, outgoing)
+            is_reset = segment.kind is SegmentKind.RESET
+            return Message(frame, outgoing.surbs, outgoing, any_surb=is_reset)
         return self._keep(frame, outgoing, now)
 
     def _keep(self, frame: bytes, outgoing: OutgoingSegment, now: float) -> Message:
