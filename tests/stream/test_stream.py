@@ -47,8 +47,7 @@ async def test_both_ends_tell_what_they_know() -> None:
         assert isinstance(accepted.extra(StreamAttribute.peer), SenderTag)
         ids = {stream.extra(StreamAttribute.stream_id) for stream in (dialed, accepted)}
         assert ids == {dialed.stream_id} == {accepted.stream_id}
-        # Of the Open 20 less the ten in reserve; of the OFFER three; the ACCEPT took one.
-        assert accepted.extra(StreamAttribute.reply_surbs_in_hand) == 12
+        assert accepted.extra(StreamAttribute.reply_surbs_in_hand) == 9
         with pytest.raises(TypedAttributeLookupError):
             dialed.extra(StreamAttribute.reply_surbs_in_hand)
         assert f"{dialed.stream_id:016x}" in repr(dialed)

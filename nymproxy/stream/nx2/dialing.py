@@ -72,6 +72,11 @@ class _Repeated:
         self.at = math.inf
         self._pause = 0.0
 
+    @property
+    def has_begun(self) -> bool:
+        """True when it was sent before."""
+        return self._pause > 0
+
     def begin(self, at: float) -> None:
         self.at = at
 
@@ -253,11 +258,13 @@ class DialerLink(SealedLink):
         return super().next_message(now)
 
     def _write_offer(self, now: float) -> Message:
-        # One packet: the SURBs that an opening brings take ten, of which one may be lost again.
+        # The first one brings no SURBs: it overtakes the Open, and the acceptor would ask for more.
+        # A copy brings few: those of an Open take many packets, of which one may be lost again.
+        surbs = CONTROL_SURBS if self._offers.has_begun else 0
         self._offers.sent(now, self.kept.round_trip.question_seconds)
         if self.is_plain and self._offers.at > self._opened_at + VERDICT_SECONDS:
             self._offers.stop()
-        return Message(self._offer, CONTROL_SURBS)
+        return Message(self._offer, surbs)
 
     def _next_own(self, now: float) -> Message | None:
         question_seconds = self.kept.round_trip.question_seconds

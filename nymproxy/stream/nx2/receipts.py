@@ -89,6 +89,7 @@ class Receipts:
         self._gap_ack_at = math.inf
         self._gap_pause = GAP_SECONDS
         self._is_asked = False
+        self._end: int | None = None  # the sequence of a FIN, while something before it is missing
         self._wants_limited = False
         self._last_ack_at = -math.inf
 
@@ -112,7 +113,9 @@ class Receipts:
         self._last_at = now
         self._untold_bytes += size
         self._untold_frames += 1
-        self._is_asked |= is_end
+        self._end = sequence if is_end else self._end
+        if self._end is not None and self.received.next_expected > self._end:
+            self._end, self._is_asked = None, True
         if not self.received.has_gap:
             self._gap_ack_at, self._gap_pause = math.inf, GAP_SECONDS
         elif self._gap_ack_at == math.inf:

@@ -137,11 +137,13 @@ def test_with_peers_without_it_streams_are_as_before(
     on_virtual_time(main)
 
 
-def test_it_costs_few_packets() -> None:
-    """Property P5: to a peer that is known, against NX1."""
+@pytest.mark.parametrize("seconds", [0.0, 0.3], ids=["at once", "out of order"])
+def test_it_costs_few_packets(seconds: float) -> None:
+    """Property P5: to a peer that is unknown, and then known, against NX1."""
+    faults = MemoryFaults(delay_seconds=seconds, jitter_seconds=seconds)
 
     async def count(options: StreamOptions) -> list[int]:
-        async with ends(options, options) as pair:
+        async with ends(options, options, faults=faults) as pair:
             counts = []
             for up, down in ((10, 10), (10, 10), (1_000_000, 10), (10, 1_000_000)):
                 await pair.transfer(up, down)
