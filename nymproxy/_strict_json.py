@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import re
+import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
@@ -25,6 +26,11 @@ MAX_DEPTH: Final = 32
 
 _REQUIRED: Final = object()
 _NOT_JSON: Final = object()
+
+_GIVE_WAY_CHARACTERS: Final = 64 * 1024
+_GIVE_WAY_OBJECTS: Final = 256
+"""How much is read before other threads may go on: a large text is read in a thread of its own,
+which would otherwise let the event loop wait for five milliseconds again and again."""
 
 # The parts of a text that say how deep it is; possessive, so that no text makes it search twice.
 _STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
@@ -156,6 +162,7 @@ class JsonReader:
     def __init__(self, error: type[NymError], *, max_values: int) -> None:
         self._error = error
         self._max_values = max_values
+        self._objects = 0
         self._decoder = json.JSONDecoder(
             object_pairs_hook=self._fields, parse_int=_integer, parse_constant=_no_constant
         )
@@ -191,16 +198,27 @@ class JsonReader:
         return value
 
     def _fields(self, pairs: list[tuple[str, object]]) -> Fields:
+        self._objects += 1
+        if not self._objects % _GIVE_WAY_OBJECTS:
+            _give_way()
         return Fields(pairs, self._error)
 
     def _size_up(self, text: str) -> None:
-        containers = text.count("[") + text.count("{")
-        if text.count(",") + containers >= self._max_values:
-            raise self._error(f"a text with more than {self._max_values} values")
+        containers = commas = 0
+        for start in range(0, len(text), _GIVE_WAY_CHARACTERS):
+            end = start + _GIVE_WAY_CHARACTERS
+            containers += text.count("[", start, end) + text.count("{", start, end)
+            commas += text.count(",", start, end)
+            if commas + containers >= self._max_values:
+                raise self._error(f"a text with more than {self._max_values} values")
+            if end < len(text):
+                _give_way()
         if containers <= MAX_DEPTH:
             return
         depth = 0
-        for match in _STRUCTURE.finditer(text):
+        for number, match in enumerate(_STRUCTURE.finditer(text), start=1):
+            if not number % _GIVE_WAY_OBJECTS:
+                _give_way()
             kind = match[0][0]
             if kind == '"':
                 continue
@@ -212,6 +230,10 @@ class JsonReader:
 def write_object(fields: dict[str, object]) -> str:
     """Write compact JSON, fields in the given order: the same text as serde_json writes."""
     return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+
+
+def _give_way() -> None:
+    time.sleep(0)
 
 
 def _integer(text: str) -> int | float:

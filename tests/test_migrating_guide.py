@@ -105,6 +105,8 @@ def _missing_line(lines: list[str], output: str) -> str | None:
 def test_every_command_does_what_the_guide_says(tmp_path: Path) -> None:
     tree, record = tmp_path / "deployment", tmp_path / "record"
     shutil.copytree(EXAMPLE, tree)
+    (configuration,) = _blocks("toml")
+    (tree / "nymproxy.toml").write_text(configuration)
     steps = _steps()
     assert len(steps) > 10
     _run(steps, tree, record)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy._log_fields import fields
+from nymproxy.channel.protocol import AbortSignal
 from nymproxy.errors import ResetCode
 from nymproxy.forward.forwarder import ForwardEnd, Forwarding, ForwardResult
 
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from nymproxy.legacy.session_totals import SessionTotals
 
 logger = logging.getLogger("nymproxy.legacy")
+
+_BROKEN_OFF_HERE = frozenset({ForwardEnd.SOCKET_FAILED, ForwardEnd.STOPPED})
+_UNDERSTOOD = {
+    AbortSignal.FIN: "an old one takes it for an orderly end",
+    AbortSignal.NONE: "an old one hears nothing of it",
+}
 
 _MARK_BYTES = 4
 
@@ -151,6 +158,8 @@ class Session:
         result = await self._forwarding.run()
         self._totals.add(result)
         self._tell(result)
+        if result.end in _BROKEN_OFF_HERE:
+            self._say_what_cannot_be_told()
         return result
 
     def _tell(self, result: ForwardResult) -> None:
@@ -177,6 +186,19 @@ class Session:
                 self._mark,
                 result,
                 extra=extra,
+            )
+
+    def _say_what_cannot_be_told(self) -> None:
+        """Rust peers have no word for an abort: what broke off here may look whole to them."""
+        understood = _UNDERSTOOD.get(self.channel.traits.abort_signal)
+        if understood is not None:
+            self._log.warning(
+                anyio.current_time(),
+                "Session %d was broken off here, and its peer cannot be told, unless it is a "
+                "nymproxy: %s",
+                self.number,
+                understood,
+                extra=fields("session-end-untold", session=self.number, mark=self._mark),
             )
 
     def stop(

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 CLIENTS = 10
 MEMORY_LIMIT_BYTES = 200 << 20
+SLACK_SECONDS = 0.1
+"""Ten clients begin at once in the process of both servers: that takes 0.02 s by itself, and took
+0.4 s while bodies were decompressed and sized up in one go."""
 
 
 def bomb(unit: bytes, megabytes: int, before: bytes = b"", after: bytes = b"") -> bytes:
@@ -70,8 +73,7 @@ async def test_bombs_do_not_fill_the_memory(name: str, attack_figures: AttackFig
         for _ in range(3):
             with attack_figures.honest():
                 await honest.fetch_topology()
-    # Both ends of the attack share this process and its cores: the honest time is only shown.
-    attack_figures.check(memory_limit_bytes=MEMORY_LIMIT_BYTES, ratio=float("inf"))
+    attack_figures.check(memory_limit_bytes=MEMORY_LIMIT_BYTES, slack_seconds=SLACK_SECONDS)
 
 
 async def test_the_worst_that_is_still_read(attack_figures: AttackFigures) -> None:
@@ -98,7 +100,7 @@ async def test_the_worst_that_is_still_read(attack_figures: AttackFigures) -> No
         with attack_figures.honest():
             await honest.fetch_topology()
     attack_figures.notes["bodies at once"] = str(LARGE_BODIES_AT_ONCE)
-    attack_figures.check(memory_limit_bytes=MEMORY_LIMIT_BYTES, ratio=float("inf"))
+    attack_figures.check(memory_limit_bytes=MEMORY_LIMIT_BYTES, slack_seconds=SLACK_SECONDS)
 
 
 def test_a_body_at_the_limits_is_read() -> None:

@@ -18,7 +18,9 @@ from nymproxy.channel import (
     Segment,
     SegmentKind,
 )
+from nymproxy.channel.idle import IdleClock, Quiet
 from nymproxy.channel.machine import ChannelMachine
+from nymproxy.channel.rules import QuietRules
 from nymproxy.errors import (
     ClientDisconnected,
     DeliveryAbandoned,
@@ -659,6 +661,11 @@ class TestIdle:
         answered.receive(control(SegmentKind.HELLO))
         answered.pass_time(30)
         assert failure(answered) is None
+        clock = IdleClock(QuietRules(opening_timeout_seconds=20.0), 0.0)
+        for now in (1.0, 9.0):  # acknowledged, and again in one go with others
+            clock.opened(now)
+        limits = clock.limits(out_ended_at=None, out_ended=False, in_ended=False)
+        assert limits[Quiet.UNANSWERED] == 21.0
         nowhere = Bench(opening_timeout_seconds=20.0)
         nowhere.pump()
         nowhere.pass_time(30)

@@ -584,6 +584,33 @@ async def test_what_its_client_gave_up_while_no_server_ran_is_not_carried_out(
     assert requests == [b"waits"]
 
 
+@pytest.mark.parametrize(
+    ("breaks", "said"),
+    [("app", "an old one takes it for an orderly end"), ("upstream", "an old one hears nothing")],
+)
+async def test_the_log_says_what_an_old_peer_cannot_be_told(
+    network: MemoryNetwork, caplog: pytest.LogCaptureFixture, breaks: str, said: str
+) -> None:
+    """Either side plays an old one for the other."""
+
+    async def half_an_answer(stream: SocketStream) -> None:
+        await stream.send(await stream.receive())
+        if breaks == "upstream":
+            await reset_stream(stream)
+        else:
+            await read_all(stream)
+
+    disguise = WireSettings(legacy=LegacySettings(session_id_version=4))
+    async with proxies(network, half_an_answer, settings=disguise) as both:
+        app = await both.connect()
+        await app.send(b"hello")
+        assert await app.receive() == b"hello"
+        if breaks == "app":
+            await reset_stream(app)
+        await until(lambda: any(said in line for line in caplog.messages))
+        await app.aclose()
+
+
 async def test_max_sessions_refuses_more(
     network: MemoryNetwork, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -197,6 +197,27 @@ def test_r14_a_server_shows_itself_in_sessions_of_version_8_only() -> None:
     assert dial().stamp(DATA) == DATA
 
 
+def test_a_server_shows_that_it_accepts_streams_and_that_is_remembered() -> None:
+    memory = PeerMemory()
+    for accepts in (True, False):
+        protocol = LegacyProtocol(accepts_streams=accepts)
+        shown = protocol.answer(Segment(SegmentKind.DATA, V8, 0)).stamp(DATA)
+        assert shown.capabilities is not None
+        dial(memory=memory).segment_received(shown)
+        known = memory.recall(SERVER)
+        assert known == shown.capabilities
+        assert (Capability.STREAMS in known) is accepts
+        old = protocol.answer(Segment(SegmentKind.DATA, V4, 1)).stamp(DATA)
+        assert old.capabilities is None
+
+
+def test_a_server_for_streams_alone_is_no_server_that_honours_a_single_close() -> None:
+    client = dial()
+    client.segment_received(replace(DATA, capabilities=Capability.STREAMS))
+    assert not client.is_modern
+    assert client.pacing is not None
+
+
 def test_r14_a_flag_that_is_not_set_teaches_nothing() -> None:
     client = dial()
     client.segment_received(Segment(SegmentKind.DATA, V8, 0, b"", Capability.NONE))

@@ -575,6 +575,22 @@ class TestTopology:
         assert alice.machine.status.is_ready
 
 
+class TestReturn:
+    def test_with_the_link_comes_what_waited_for_a_long_timer(self) -> None:
+        stage, alice, bob = pair()
+        alice.send(bob)
+        [packet] = alice.leave()
+        alice.machine.link_changed("reconnecting", stage.now)
+        for _ in range(4):
+            stage.now = alice.machine.next_deadline()
+            alice.tick()
+            alice.leave()
+        assert alice.machine.next_deadline() > stage.now + 5
+        alice.machine.link_changed(None, stage.now + 4.0)
+        assert alice.machine.next_deadline() == pytest.approx(stage.now + 4.25)
+        alice.acked([packet])
+
+
 class TestChores:
     def test_headers_are_prepared_when_nothing_leaves(self) -> None:
         stage, alice, bob = pair()

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from nymproxy.mixnet.traffic import BARE
 from nymproxy.testing._pretended_client import PretendedClient, pretended_profile
 from nymproxy.testing._pretended_mixnet import PacketFaults
+from nymproxy.testing._simulated_plan import SimulatedFaults
 from tests.machine.conversations import make_mixnet, submit
+from tests.machine.transfers import Transfer
 
 if TYPE_CHECKING:
     from nymproxy.testing._agenda import VirtualAgenda
@@ -35,3 +38,17 @@ def test_hardly_any_packet_is_sent_again_without_need(jitter_seconds: float, los
     assert bob.machine.counters.messages_received == MESSAGES
     assert counters.unknown_acks <= MESSAGES / 100
     assert counters.retransmissions >= loss * MESSAGES * 0.7
+
+
+def test_a_megabyte_passes_losses_in_half_a_second_where_nothing_is_measured_before() -> None:
+    """``bare``, packets and acks under way for 5 to 15 ms, one in twenty lost: 1.5 s before."""
+    transfer = Transfer(
+        BARE,
+        uploads=1_000_000,
+        faults=SimulatedFaults(delay=(0.005, 0.015), ack_delay=(0.005, 0.015), loss=0.05),
+    )
+    transfer.run(1.0)
+    assert len(transfer.acceptor.received) == 1_000_000
+    counters = transfer.dialer.client.machine.counters
+    assert counters.retransmissions > 40
+    assert counters.unknown_acks <= 10

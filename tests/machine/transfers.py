@@ -32,15 +32,17 @@ class Transfer:
         uploads: bytes that the dialer writes.
         downloads: bytes that the acceptor writes.
         seed: of everything random.
+        faults: of the ways between them.
     """
 
     profile: TrafficProfile
     uploads: int = 0
     downloads: int = 0
     seed: int = 1
+    faults: SimulatedFaults = FAULTS
 
     def __post_init__(self) -> None:
-        network = make_mixnet(self.seed, FAULTS.of_packets())
+        network = make_mixnet(self.seed, self.faults.of_packets())
         self.agenda = cast("VirtualAgenda", network.agenda)
         self.line, self.server_line = Line(network, "dialer"), Line(network, "acceptor")
         profile = replace(self.profile, header_pool_size=0)
@@ -48,7 +50,7 @@ class Transfer:
         def side(name: str, total: int) -> SimulatedSide:
             busy = Workload(total=total, write_size=32_768, write_pause=0.0)
             workload = busy if total else _SILENT
-            return SimulatedSide(name, network, StreamProtocol(), workload, FAULTS, profile)
+            return SimulatedSide(name, network, StreamProtocol(), workload, self.faults, profile)
 
         self.dialer, self.acceptor = side("dialer", self.uploads), side("acceptor", self.downloads)
         self.acceptor.listen()

@@ -233,3 +233,29 @@ def test_room_is_given_back_exactly_once(steps: list[tuple[str, int]]) -> None:
     assert outbox.tag_room.total == 0
     outbox.expire(now + 1000)
     assert all(message.delivery.is_settled for message in messages)
+
+
+class TestAfterAPause:
+    def waiting(self) -> tuple[Bench, OutgoingFragment, OutgoingFragment]:
+        """Two packets in flight after an ack at 1 s, one of them with a timer that backed off."""
+        bench = Bench()
+        bench.submit(3)
+        first, patient, other = bench.take(), bench.take(), bench.take()
+        patient.retransmissions = 8
+        bench.outbox.left(first, 0.9)
+        bench.ack(first, 1.0)
+        bench.outbox.left(patient, 1.0)
+        bench.outbox.left(other, 1.0)
+        return bench, patient, other
+
+    def test_the_first_ack_sends_again_what_waits(self) -> None:
+        bench, patient, other = self.waiting()
+        assert patient.deadline > 30
+        bench.ack(other, 3.1)
+        assert 3.1 < patient.deadline < 8
+
+    def test_acks_that_come_all_the_time_do_not(self) -> None:
+        bench, patient, other = self.waiting()
+        deadline = patient.deadline
+        bench.ack(other, 2.9)
+        assert patient.deadline == deadline > 30

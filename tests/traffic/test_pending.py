@@ -217,3 +217,82 @@ def test_every_fragment_is_acked_forgotten_or_expires_exactly_once(
         assert len(pending) == len(live)
         deadlines = [fragment.deadline for fragment in live]
         assert pending.next_deadline() == (min(deadlines) if deadlines else None)
+
+
+class TestAcksThatWereDueLater:
+    """A packet is late for no common reason when one is acknowledged that was due after it."""
+
+    def late_by(self, seconds: float, samples: int = 10) -> tuple[PendingAcks, OutgoingFragment]:
+        """One packet on its way, and another one that was due so much later acknowledged."""
+        pending = PendingAcks(DEFAULT)
+        _measured(pending, 0.0, samples)
+        first, later = _sent(pending, 100.0), _sent(pending, 100.0 + seconds)
+        pending.acknowledge(later.fragment_id, 100.1 + seconds)
+        return pending, first
+
+    def test_its_timer_ends_with_the_measured_excess(self) -> None:
+        pending, first = self.late_by(0.05)
+        assert first.deadline == pytest.approx(100.15)  # without the minimum of 0.25 s
+        assert pending.expire(100.15) == [first]
+
+    def test_what_was_due_almost_at_the_same_time_may_change_places(self) -> None:
+        _, first = self.late_by(0.01)
+        assert first.deadline == pytest.approx(100.25)
+
+    def test_before_the_excess_is_measured_it_means_nothing(self) -> None:
+        _, first = self.late_by(0.05, samples=8)
+        assert first.deadline > 101.0
+
+    def test_what_has_left_again_is_judged_by_when_it_left_last(self) -> None:
+        pending = PendingAcks(DEFAULT)
+        _measured(pending, 0.0)
+        first = _sent(pending, 100.0)
+        assert pending.expire(100.3) == [first]
+        first.retransmissions = 1
+        pending.track(first)
+        pending.start(first, 100.3)
+        deadline = first.deadline
+        later = _sent(pending, 100.2)
+        pending.acknowledge(later.fragment_id, 100.35)
+        assert first.deadline == deadline
+
+    def test_a_timer_that_ends_sooner_stays_as_it_is(self) -> None:
+        pending = PendingAcks(DEFAULT)
+        _measured(pending, 0.0)
+        first = _sent(pending, 100.0)
+        later = _sent(pending, 101.0)
+        pending.acknowledge(later.fragment_id, 101.2)
+        assert pending.expire(101.2) == [first]
+
+    def test_while_a_packet_is_written_it_is_judged_by_nothing(self) -> None:
+        pending = PendingAcks(DEFAULT)
+        _measured(pending, 0.0)
+        first = _sent(pending, 100.0)
+        pending.track(first)  # it is being written once more
+        later = _sent(pending, 101.0)
+        pending.acknowledge(later.fragment_id, 101.2)
+        assert first.sent_at is None
+
+    def test_what_nobody_waits_for_is_forgotten(self) -> None:
+        pending = PendingAcks(DEFAULT)
+        waiting = [_sent(pending, 50.0), make_fragment(), make_fragment()]
+        for fragment in waiting[1:]:
+            pending.track(fragment)  # not in flight
+        for number in range(1000):
+            pending.forget(_sent(pending, 100.0 + number))
+        assert len(pending._due) < 300
+
+
+class TestWhenTheWayIsOpenAgain:
+    def test_timers_run_no_longer_than_without_back_off(self) -> None:
+        pending = PendingAcks(DEFAULT)
+        _measured(pending, 0.0)
+        old = _sent(pending, 100.0, retransmissions=8)
+        new = _sent(pending, 103.9, retransmissions=3)
+        fresh = _sent(pending, 103.9)
+        idle = make_fragment()
+        pending.track(idle)
+        pending.hasten(104.0)
+        assert old.deadline == new.deadline == pytest.approx(104.25)
+        assert fresh.deadline == pytest.approx(104.15)
+        assert pending.expire(104.3) == [fresh, old, new]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pwd
+import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from nymproxy._bounded_read import read_regular
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
@@ -16,9 +17,6 @@ from nymproxy_migrate.judged import Role
 from nymproxy_migrate.model import Home, HomeSource
 from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.words import Command
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOME = "unit-home"
 
@@ -57,12 +55,41 @@ def read_unit(path: Path, own_home: str | None) -> Unit:
     """
     text = Text.whole(read_regular(path, _LARGEST_BYTES))
     commands = [each for each in systemd.find(text, str(path)) if isinstance(each, Command)]
-    found = [(each, new) for each in commands if (new := new_commands.read(each)) is not None]
+    read = ((each, new_commands.read(each) or _of_a_file(each)) for each in commands)
+    found = [(each, new) for each, new in read if new is not None]
     if not found:
         raise Refused(f"--unit {path}: it starts no nymproxy; rewrite it first")
     server = next((new for _, new in found if new.role is Role.SERVER), None)
     programs = dict.fromkeys(each.words[0].literal or "" for each, _ in found)
     return Unit(tuple(programs), server, found[0][0].context.home, own_home)
+
+
+def _of_a_file(command: Command) -> new_commands.NewInvocation | None:
+    """Return the first server of the configuration file that a ``nymproxy run`` names."""
+    words = [word.literal or "" for word in command.words]
+    if len(words) < 2 or words[0].rpartition("/")[2] != "nymproxy" or words[1] != "run":
+        return None
+    named = [word for word in words[2:] if word.endswith(".toml")]
+    path = Path(named[-1].rpartition("=")[2]) if named else None
+    if path is None or not path.is_absolute():
+        return new_commands.NewInvocation(Role.SERVER, has_unknown_dir=True)
+    try:
+        document = tomllib.loads(read_regular(path, _LARGEST_BYTES).decode())
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"{path}: it cannot be read; `nymproxy check -c {path}` says why") from error
+    servers = document.get("server")
+    first = servers[0] if isinstance(servers, list) and servers else None
+    if not isinstance(first, dict):
+        return new_commands.NewInvocation(Role.CLIENT)
+    given, is_compat = first.get("config_dir"), first.get("compat_config_dir") is True
+    if isinstance(given, str) and not is_compat:
+        given = str(path.parent / given)
+    return new_commands.NewInvocation(
+        Role.SERVER,
+        config_dir=given if isinstance(given, str) else None,
+        is_compat=is_compat,
+        may_be_new=first.get("new_identity") is True,
+    )
 
 
 def judge_home(unit: Unit | None) -> tuple[Check, str | None]:
@@ -80,7 +107,7 @@ def judge_home(unit: Unit | None) -> tuple[Check, str | None]:
         cause = "the config directory is relative to a folder that units do not have"
         return Check(HOME, Verdict.FAIL, cause, "give its full path with --config-dir"), None
     if server.has_unknown_dir:
-        cause = "the config directory stands in a variable"
+        cause = "the config directory stands in a variable, or in a file of a relative path"
         return Check(HOME, Verdict.WARN, cause, "name what it is with --config-dir"), None
     home, problem = _home_of(unit)
     if home is None:

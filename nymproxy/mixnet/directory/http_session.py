@@ -43,6 +43,9 @@ LARGE_BYTES: Final = 64 * 1024
 LARGE_BODIES_AT_ONCE: Final = 2
 """How many large bodies are read or parsed at a time, for all clients of one event loop."""
 
+BETWEEN_STEPS_SECONDS: Final = 0.002
+"""Between two steps of decompressing one body: a step takes a part of it."""
+
 _HEADERS: Final[Mapping[bytes | str, bytes | str]] = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
@@ -170,7 +173,7 @@ class HttpSession:
         try:
             async for chunk in response.aiter_stream():
                 if problem is None:
-                    problem = body.feed(chunk)
+                    problem = await _fed(body, chunk)
                 if problem is not None:
                     # Closing ends the iteration. Leaving it would leave a chain of asynchronous
                     # generators to the garbage collector, which trio complains of.
@@ -184,6 +187,15 @@ class HttpSession:
             raise problem from None
         finally:
             body.discard()  # not when some exception's frames are collected
+
+
+async def _fed(body: BoundedBody, chunk: bytes) -> DirectoryFormatError | None:
+    """Give a body what came, step by step: a kilobyte of it may be a megabyte."""
+    problem = body.feed(chunk)
+    while problem is None and body.is_behind:
+        await anyio.sleep(BETWEEN_STEPS_SECONDS)
+        problem = body.feed(b"")
+    return problem
 
 
 def _no_connection(error: Exception) -> DirectoryUnavailable:

@@ -330,6 +330,8 @@ class ClientMachine:
         self._now, self._link_status = now, READY
         if trouble is not None:
             self._link_status = ClientStatus(0.7, False, False, trouble, blocked_by)
+        else:
+            self._outbox.way_is_open(now)
         self.outages.link_changed(now, is_connected=trouble is None)
 
     # Time, and work for idle moments.

@@ -43,6 +43,9 @@ _logger = logging.getLogger("nymproxy.traffic")
 _LANE_QUOTA: Final = 16
 _PEER_QUOTA: Final = 64
 
+_SILENCE_SECONDS: Final = 2.0
+"""Without any ack for so long, timers have begun to back off."""
+
 ComposeRequest: TypeAlias = (
     "Callable[[SurbRequestPlan], tuple[OutgoingMessage, Sequence[OutgoingFragment]]]"
 )
@@ -87,6 +90,7 @@ class Outbox:
         )
         """Room by sender tag, for what waits for SURBs. Reserve before :meth:`submit`."""
         self._copies = CopyCandidates(profile.copies)
+        self._acknowledged_at = -math.inf
         self._displaced_at_once = max(1, profile.surbs.total_waiting // 8)
         self._now = -math.inf
         self.retransmissions = 0
@@ -206,6 +210,10 @@ class Outbox:
         if fragment is None:
             self.unknown_acks += 1
             return
+        silence = now - self._acknowledged_at
+        self._acknowledged_at = now
+        if silence > _SILENCE_SECONDS:
+            self.way_is_open(now)
         if fragment.in_flight:
             fragment.in_flight = False
             if self._window is not None:
@@ -215,6 +223,11 @@ class Outbox:
         fragment.mark_acknowledged()
         if fragment.message.unacknowledged == 0:
             self._settle(fragment.message)
+
+    def way_is_open(self, now: float) -> None:
+        """Take note that packets get through (again): what waits for a timer that has backed off
+        meanwhile is sent again at once."""
+        self._pending.hasten(now)
 
     def surbs_received(
         self, tag: SenderTag, surbs: Sequence[ReplySurb], now: float, *, additional: bool

@@ -4,17 +4,26 @@ A packet's own delays are known to whoever drew them, so what a timer has to all
 excess: queues, links, scheduling. It is measured. Until it is, the timers are those of
 nym-client-core 1.21.6, src/client/real_messages_control/acknowledgement_control: 1.5 times the
 delays plus 1.5 s. Back-off and a limit are ours.
+
+A timer has a minimum for the sake of what nobody has measured yet. It falls when a packet is
+acknowledged that was due later: then the first one is late for no common reason (as in RACK,
+RFC 8985, but by the moments at which acks are due instead of those of sending).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
 
 from nymproxy._timers import TimeHeap
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.traffic.outgoing import OutgoingFragment
     from nymproxy.mixnet.traffic.profile import TrafficProfile
+
+_CLEAN_ABOVE: Final = 256
+_REORDERED_SECONDS: Final = 0.02
+"""Acks that were due at moments closer than this may change places, whatever was measured."""
 
 
 class ExcessEstimator:
@@ -66,12 +75,14 @@ class PendingAcks:
     still counts and spares the retransmission.
     """
 
-    __slots__ = ("_by_id", "_heap", "_profile", "excess")
+    __slots__ = ("_by_id", "_due", "_heap", "_newest_due", "_profile", "excess")
 
     def __init__(self, profile: TrafficProfile) -> None:
         self._profile = profile
         self._by_id: dict[bytes, OutgoingFragment] = {}
         self._heap: TimeHeap[OutgoingFragment] = TimeHeap()
+        self._due: TimeHeap[OutgoingFragment] = TimeHeap()
+        self._newest_due = -math.inf
         self.excess = ExcessEstimator(profile.maximum_excess_seconds)
 
     def __len__(self) -> int:
@@ -89,16 +100,31 @@ class PendingAcks:
     def start(self, fragment: OutgoingFragment, sent_at: float) -> None:
         """Start the timer of a fragment whose packet has left."""
         profile = self._profile
-        wait = fragment.expected_seconds + self.excess.seconds
-        if self.excess.samples < profile.ack_wait_samples:
-            own_delays = fragment.expected_seconds * profile.ack_wait_multiplier
-            wait = own_delays + profile.ack_wait_addition_seconds + self.excess.seconds
-        wait = max(wait, profile.minimum_ack_wait_seconds)
+        wait = self._first_wait(fragment)
         if fragment.retransmissions:
             wait *= profile.retransmission_backoff**fragment.retransmissions
         fragment.sent_at = sent_at
         fragment.in_flight = True
         self._schedule(fragment, sent_at + min(wait, profile.maximum_ack_wait_seconds))
+        self._due.push(sent_at + fragment.expected_seconds, fragment)
+        if len(self._due) > _CLEAN_ABOVE and len(self._due) > 2 * len(self._by_id):
+            self._clean()
+
+    def _clean(self) -> None:
+        """Forget when those were due that nobody waits for any more."""
+        self._due.clear()
+        for fragment in self._by_id.values():
+            if fragment.in_flight and fragment.sent_at is not None:
+                self._due.push(fragment.sent_at + fragment.expected_seconds, fragment)
+
+    def _first_wait(self, fragment: OutgoingFragment) -> float:
+        """Return how long the timer of a packet runs without back-off."""
+        profile = self._profile
+        wait = fragment.expected_seconds + self.excess.seconds
+        if self.excess.samples < profile.ack_wait_samples:
+            own_delays = fragment.expected_seconds * profile.ack_wait_multiplier
+            wait = own_delays + profile.ack_wait_addition_seconds + self.excess.seconds
+        return max(wait, profile.minimum_ack_wait_seconds)
 
     def acknowledge(self, fragment_id: bytes, now: float) -> OutgoingFragment | None:
         """Take the fragment of an ack out, or return ``None`` for an unknown id.
@@ -116,9 +142,34 @@ class PendingAcks:
         if fragment.sent_at is not None and now < fragment.copy_acked_from:
             if sent_once:
                 self.excess.measured(fragment.excess_seconds(now))
+                self._came(fragment.sent_at + fragment.expected_seconds, now)
             else:
                 self.excess.at_least(fragment.excess_seconds(now))
         return fragment
+
+    def hasten(self, now: float) -> None:
+        """Let no timer run for longer than it would have without back-off: the way is open again.
+        What left longer ago is sent again almost at once; acks that were kept are read before."""
+        for fragment in self._by_id.values():
+            if fragment.in_flight and fragment.sent_at is not None:
+                earliest = now + self._profile.minimum_ack_wait_seconds
+                deadline = max(earliest, fragment.sent_at + self._first_wait(fragment))
+                if deadline < fragment.deadline:
+                    self._schedule(fragment, deadline)
+
+    def _came(self, due: float, now: float) -> None:
+        """Take note that an ack has come that was due at a time: the timers of those that were due
+        well before it end when the measured excess does, without a minimum."""
+        self._newest_due = max(self._newest_due, due)
+        if self.excess.samples < self._profile.ack_wait_samples:
+            return
+        while self._due.next_time < self._newest_due - _REORDERED_SECONDS:
+            due, fragment = self._due.pop()
+            if fragment.sent_at is None or due != fragment.sent_at + fragment.expected_seconds:
+                continue  # it has left once more since
+            deadline = max(now, due + self.excess.seconds)
+            if deadline < fragment.deadline and self._is_live(fragment.deadline, fragment):
+                self._schedule(fragment, deadline)
 
     def forget(self, fragment: OutgoingFragment) -> None:
         """Stop waiting for a fragment's ack."""

@@ -247,3 +247,33 @@ def test_a_unit_says_what_to_look_at(
 def test_a_command_without_any_flag(tmp_path: Path) -> None:
     verdict, _, directory = home_of(tmp_path, "Environment=HOME=/srv", "server")
     assert (verdict, directory) == (Verdict.OK, "/srv/tmp/nym-tcp-proxy-server")
+
+
+@pytest.mark.parametrize(
+    ("content", "directory"),
+    [
+        ('[[server]]\nupstream = "h:1"\nconfig_dir = "keys"\n', "{here}/keys"),
+        ('[[server]]\nconfig_dir = "/srv/keys"\n[[server]]\nconfig_dir = "b"\n', "/srv/keys"),
+        ('[[server]]\nconfig_dir = "/k"\ncompat_config_dir = true\n', "/srv/nym/k"),
+        ("[[server]]\n", "/srv/nym/tmp/nym-tcp-proxy-server"),
+        ("[[client]]\n", None),
+    ],
+)
+def test_the_directory_of_a_configuration_file(
+    tmp_path: Path, content: str, directory: str | None
+) -> None:
+    file = tmp_path / "nymproxy.toml"
+    file.write_text(content)
+    home = "Environment=HOME=/srv/nym"
+    for flag in (f"-c {file}", f"--config={file}"):
+        verdict, _, found = home_of(tmp_path, home, f"run {flag}")
+        wanted = None if directory is None else directory.format(here=tmp_path)
+        assert (verdict, found) == (Verdict.OK, wanted)
+
+
+def test_configuration_files_that_cannot_be_read(tmp_path: Path) -> None:
+    verdict, told, _ = home_of(tmp_path, "", "run -c nymproxy.toml")
+    assert (verdict, "stands in a variable" in told) == (Verdict.WARN, True)
+    (tmp_path / "broken.toml").write_text("[[")
+    with pytest.raises(Refused, match="nymproxy check -c"):
+        home_of(tmp_path, "", f"run -c {tmp_path}/broken.toml")
