@@ -28,7 +28,8 @@ SHELLS: dict[str, set[str]] = {
     "nymproxy.forward": {"forwarder", "listener", "sockets"},
     "nymproxy.legacy": {
         "admission", "app_connections", "background", "client", "client_pool", "connector",
-        "identities", "pooled_client", "refusing", "roster", "server", "session", "upstream_dialer",
+        "identities", "lasting", "pooled_client", "refusing", "roster", "server", "session",
+        "upstream_dialer",
         "upstream_header",
     },
     "nymproxy.localnet": {

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nymproxy.cli.choices import IdentityMode
 from nymproxy.cli.connection import connection_options, traffic_profile
 from nymproxy.cli.keys import without_limits
 from nymproxy.cli.running import run_all
@@ -13,23 +14,34 @@ from nymproxy.errors import ConfigurationError
 from nymproxy.forward.endpoint import TcpEndpoint
 from nymproxy.legacy import WireSettings
 from nymproxy.legacy.client import NymProxyClient
+from nymproxy.legacy.connector import mixnet_connector
 from nymproxy.operating.forward import Plan
 from nymproxy.stream import StreamOptions
 
 if TYPE_CHECKING:
     from nymproxy.cli.settings import ClientSettings
+    from nymproxy.legacy.connector import Connector
+    from nymproxy.legacy.lasting import IdentityGroup
     from nymproxy.legacy.roster import ClientRoster
     from nymproxy.memory_account import MemoryAccount
+    from nymproxy.operating.groups import IdentityGroups
 
 
-def plan_of(settings: ClientSettings, name: str, memory: MemoryAccount) -> Plan:
+def plan_of(
+    settings: ClientSettings, name: str, memory: MemoryAccount, groups: IdentityGroups
+) -> Plan:
     """Return what the settings ask for.
 
     Args:
         settings: of the client.
         name: of the forward.
         memory: the account of the process.
+        groups: of the process.
+
+    Raises:
+        ConfigurationError: a group is named, but the identity is not to be shared.
     """
+    group = _group_of(settings, memory, groups)
 
     async def make(roster: ClientRoster) -> NymProxyClient:
         return NymProxyClient(
@@ -52,6 +64,7 @@ def plan_of(settings: ClientSettings, name: str, memory: MemoryAccount) -> Plan:
             memory=memory,
             max_connections=settings.max_connections,
             roster=roster,
+            group=group,
         )
 
     def describe(client: NymProxyClient) -> dict[str, object]:
@@ -74,7 +87,32 @@ def plan_of(settings: ClientSettings, name: str, memory: MemoryAccount) -> Plan:
         describe=describe,
         adjust=adjust,
         address_file=settings.address_file,
+        roster=None if group is None else group.roster,
     )
+
+
+def _group_of(
+    settings: ClientSettings, memory: MemoryAccount, groups: IdentityGroups
+) -> IdentityGroup | None:
+    name = settings.identity_group
+    if name is None:
+        return None
+    if settings.identity_mode is not IdentityMode.SHARED:
+        raise ConfigurationError(
+            f"identity_group {name!r}: only forwards with the identity 'shared' share one"
+        )
+
+    def connector(roster: ClientRoster) -> Connector:
+        return mixnet_connector(
+            env=settings.env_path,
+            profile=traffic_profile(settings),
+            options=connection_options(settings, os.environ),
+            memory=memory,
+            roster=roster,
+        )
+
+    network = (settings.env_path, settings.tls, settings.proxy, settings.ca_file)
+    return groups.group(name, (settings.profile, settings.copies, *network), connector)
 
 
 def forwards_of(settings: ClientSettings) -> dict[str, ClientSettings]:
@@ -116,7 +154,7 @@ def run(settings: ClientSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
     wanted = forwards_of(settings)
 
-    def plans_of(memory: MemoryAccount) -> list[Plan]:
-        return [plan_of(each, name, memory) for name, each in wanted.items()]
+    def plans_of(memory: MemoryAccount, groups: IdentityGroups) -> list[Plan]:
+        return [plan_of(each, name, memory, groups) for name, each in wanted.items()]
 
     run_all(plans_of, settings, settings.env_path)

@@ -11,6 +11,7 @@ from nymproxy.cli import client, server
 from nymproxy.cli.configuration import load
 from nymproxy.cli.running import monitor, say_which_network
 from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
+from nymproxy.operating.groups import IdentityGroups
 from nymproxy.operating.logs import LogOptions, set_up_logging
 from nymproxy.operating.supervisor import Supervisor, ignore_stray_signals
 
@@ -34,13 +35,17 @@ class ConfiguredProcess:
         self._path = path
         self._given = given
         self.configuration = load(path, os.environ, given)
+        self.groups = IdentityGroups()
         self.memory = MemoryAccount(_memory_limit(self.configuration))
 
     def plans(self) -> list[Plan]:
         """Return what the file asked for when it was read last."""
-        configuration, memory = self.configuration, self.memory
+        configuration, memory, groups = self.configuration, self.memory, self.groups
         return [
-            *(client.plan_of(each.settings, each.name, memory) for each in configuration.clients),
+            *(
+                client.plan_of(each.settings, each.name, memory, groups)
+                for each in configuration.clients
+            ),
             *(server.plan_of(each.settings, each.name, memory) for each in configuration.servers),
         ]
 
@@ -85,6 +90,7 @@ def run(path: Path, given: Given) -> None:
         tries_again=True,
         reload=process.reload,
     )
+    supervisor.add_service(process.groups.run)
     monitor(
         supervisor,
         process.memory,

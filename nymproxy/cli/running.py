@@ -13,6 +13,7 @@ from nymproxy.cli.connection import memory_account
 from nymproxy.errors import ConfigurationError
 from nymproxy.forward.endpoint import UnixEndpoint, parse_listen
 from nymproxy.mixnet.directory import NetworkDetails
+from nymproxy.operating.groups import IdentityGroups
 from nymproxy.operating.logs import LogOptions, set_up_logging
 from nymproxy.operating.supervisor import Supervisor, ignore_stray_signals
 
@@ -83,13 +84,16 @@ def _made_metrics(supervisor: Supervisor, memory: MemoryAccount) -> Metrics:
 
 
 def run_all(
-    plans_of: Callable[[MemoryAccount], list[Plan]], settings: ProxySettings, env_path: Path | None
+    plans_of: Callable[[MemoryAccount, IdentityGroups], list[Plan]],
+    settings: ProxySettings,
+    env_path: Path | None,
 ) -> None:
     """Run forwards until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
     ignore_stray_signals()
     set_up_logging(log_options(settings), rust_log=os.environ.get("RUST_LOG"))
-    memory = memory_account(settings)
-    supervisor = Supervisor(plans_of(memory), grace_seconds=settings.grace_period_seconds)
+    memory, groups = memory_account(settings), IdentityGroups()
+    supervisor = Supervisor(plans_of(memory, groups), grace_seconds=settings.grace_period_seconds)
+    supervisor.add_service(groups.run)
     monitor(supervisor, memory, metrics=settings.metrics, control=settings.control)
     say_which_network(env_path)
     anyio.run(supervisor.run)

@@ -169,4 +169,4 @@ def _prepared_directory(settings: ServerSettings) -> Path:
 
 def run(settings: ServerSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    run_all(lambda memory: [plan_of(settings, "server", memory)], settings, settings.env_path)
+    run_all(lambda memory, _: [plan_of(settings, "server", memory)], settings, settings.env_path)

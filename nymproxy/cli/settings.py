@@ -250,6 +250,15 @@ class ClientSettings(ProxySettings):
             "connections are linkable.",
         ),
     ] = IdentityMode.PER_CONNECTION
+    identity_group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=_PRIVACY,
+            help="With identity mode 'shared': use one identity together with all other clients "
+            "of this process and this group. Their connections are linkable, at the cost of one.",
+        ),
+    ] = None
     upstream_header: Annotated[
         str | None,
         typer.Option(

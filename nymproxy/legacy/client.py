@@ -33,7 +33,7 @@ from nymproxy.legacy.app_connections import (
 )
 from nymproxy.legacy.background import Runnable, RunningClient
 from nymproxy.legacy.connector import mixnet_connector
-from nymproxy.legacy.identities import IdentityMode, Lease, make_identities
+from nymproxy.legacy.identities import Identities, IdentityMode, Lease, make_identities
 from nymproxy.legacy.limits import MAX_CONNECTIONS
 from nymproxy.legacy.roster import ClientRoster
 from nymproxy.legacy.session import Session
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.forward.endpoint import ListenEndpoint
     from nymproxy.legacy.connector import Connector
+    from nymproxy.legacy.lasting import IdentityGroup
     from nymproxy.legacy.roster import RosterChanges
     from nymproxy.legacy.session import SessionSnapshot
     from nymproxy.legacy.wire import WireChoice
@@ -97,6 +98,8 @@ class NymProxyClient(Runnable):
         memory: the account of what others make the proxy keep; by default one of its own.
         connector: connects mixnet clients, in place of everything about the network above.
         roster: knows of all mixnet clients; by default one of its own.
+        group: whose identity is used, in place of ``identity_mode`` and everything about the
+            network above.
 
     Raises:
         AddressError: the server address is none.
@@ -126,6 +129,7 @@ class NymProxyClient(Runnable):
         memory: MemoryAccount | None = None,
         connector: Connector | None = None,
         roster: ClientRoster | None = None,
+        group: IdentityGroup | None = None,
     ) -> None:
         servers = Servers(addresses_of(server_address))
         self._endpoint = (
@@ -136,30 +140,32 @@ class NymProxyClient(Runnable):
         self._log = LimitedLog(logger)
         self._connections = AppConnections(max_connections, self._log)
         self._header = None if upstream_header is None else make_header(upstream_header)
-        self._roster = ClientRoster() if roster is None else roster
-        self._roster.expect(*servers.addresses)
+        self._roster = group.roster if group is not None else roster or ClientRoster()
+        self._is_serving = False
         self.totals = SessionTotals()
         """What was carried so far."""
-        self._identities = make_identities(
-            identity_mode,
-            connector
-            or mixnet_connector(
-                network=network,
-                env=env,
-                profile=profile,
-                gateway=gateway,
-                options=options,
-                memory=memory,
-                roster=self._roster,
-            ),
-            Destination(
-                servers,
-                check_choice(wire),
-                (settings or WireSettings()).with_timeouts(
-                    close=close_timeout, connect=connect_timeout
+        timed = (settings or WireSettings()).with_timeouts(
+            close=close_timeout, connect=connect_timeout
+        )
+        destination = Destination(servers, check_choice(wire), timed)
+        self._identities: Identities = (
+            group.identities(destination)
+            if group is not None
+            else make_identities(
+                identity_mode,
+                connector
+                or mixnet_connector(
+                    network=network,
+                    env=env,
+                    profile=profile,
+                    gateway=gateway,
+                    options=options,
+                    memory=memory,
+                    roster=self._roster,
                 ),
-            ),
-            amount=default_client_amount,
+                destination,
+                amount=default_client_amount,
+            )
         )
         self._servers = servers
         self._listener: StreamListener | None = None
@@ -249,11 +255,11 @@ class NymProxyClient(Runnable):
     @property
     def status(self) -> ClientStatus:
         """How far it is from carrying traffic, what it waits for, and what keeps it."""
-        return self._roster.status
+        return self._roster.status_for(self._servers.addresses, is_serving=self._is_serving)
 
     def status_changes(self) -> RosterChanges:
         """Iterate over the present status and each later one, for ever."""
-        return self._roster.changes()
+        return self._roster.changes(lambda: self.status)
 
     def session_map(self) -> Mapping[int, SessionSnapshot]:
         """Return the sessions that are running now, by the number that names them in the log."""
@@ -274,7 +280,8 @@ class NymProxyClient(Runnable):
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._identities.run)
             tasks.start_soon(self._stop_when_asked, listener)
-            self._roster.started()
+            self._is_serving = True
+            self._roster.changed.set()
             task_status.started()
             async with anyio.create_task_group() as sessions:
                 await listener.serve(self._carry, sessions, room=self._connections.room)

@@ -10,6 +10,8 @@ from nymproxy.mixnet.machine import ClientStatus
 from nymproxy.mixnet.machine.status import NOTHING_DONE, NOTHING_HELD, READY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from nymproxy.address import NymAddress
     from nymproxy.errors import NymError
     from nymproxy.mixnet.client import MessageClient
@@ -51,22 +53,21 @@ class RosterEntry:
 
 
 class ClientRoster:
-    """All clients of a proxy, whoever holds them."""
+    """All clients of a proxy, or of a group of them, whoever holds them.
 
-    def __init__(self) -> None:
-        self._servers: tuple[NymAddress, ...] = ()
+    Args:
+        group: the name of the group.
+    """
+
+    def __init__(self, group: str | None = None) -> None:
+        self.group = group
         self._entries: dict[RosterEntry, None] = {}
         self._last_error: NymError | None = None
-        self._is_started = False
         self._done = NOTHING_DONE
         self.gateways_lost = 0
         """How many times a client was ready, and then was not."""
         self.changed = Signal()
-        """Set whenever :attr:`status` may be another one."""
-
-    def expect(self, *servers: NymAddress) -> None:
-        """Say that without a way to one of these addresses the proxy is not ready."""
-        self._servers = servers
+        """Set whenever a status may be another one."""
 
     def enter(self) -> RosterEntry:
         """Begin with a client."""
@@ -91,39 +92,38 @@ class ClientRoster:
             self.gateways_lost += 1
         self.changed.set()
 
-    def started(self) -> None:
-        """Take note that the proxy serves, so that it needs no client to be ready."""
-        self._is_started = True
-        self.changed.set()
+    def status_for(
+        self, servers: Sequence[NymAddress] = (), *, is_serving: bool = False
+    ) -> ClientStatus:
+        """Return how far a proxy is from carrying traffic: as far as the best client.
 
-    @property
-    def status(self) -> ClientStatus:
-        """How far the proxy is from carrying traffic: as far as its best client."""
+        Args:
+            servers: without a way to one of these the proxy is not ready.
+            is_serving: the proxy serves, so that it needs no client to be ready.
+        """
         best = max(
             (entry.status for entry in self._entries),
             key=lambda status: (status.is_ready, status.fraction),
             default=None,
         )
         if best is not None and best.is_ready:
-            return READY if self._reaches_a_server() else _UNREACHABLE
+            return READY if self._reaches_one_of(servers) else _UNREACHABLE
         if self._last_error is not None:
             error = self._last_error
             return ClientStatus(0.0, False, False, str(error), error.code)
         if best is not None:
             return best
-        return READY if self._is_started else _NOT_STARTED
+        return READY if is_serving else _NOT_STARTED
 
-    def _reaches_a_server(self) -> bool:
+    def _reaches_one_of(self, servers: Sequence[NymAddress]) -> bool:
         clients = [entry.client for entry in self._entries if entry.status.is_ready]
-        return not self._servers or any(
-            client is None or client.reaches(server)
-            for client in clients
-            for server in self._servers
+        return not servers or any(
+            client is None or client.reaches(server) for client in clients for server in servers
         )
 
-    def changes(self) -> RosterChanges:
-        """Iterate over the present status and each later one, for ever."""
-        return RosterChanges(self)
+    def changes(self, status: Callable[[], ClientStatus]) -> RosterChanges:
+        """Iterate over what ``status`` returns now, and whenever it is another one, for ever."""
+        return RosterChanges(self, status)
 
     @property
     def client_count(self) -> int:
@@ -157,8 +157,9 @@ class ClientRoster:
 class RosterChanges:
     """An asynchronous iterator over the statuses of a roster; a slow reader skips some."""
 
-    def __init__(self, roster: ClientRoster) -> None:
+    def __init__(self, roster: ClientRoster, status: Callable[[], ClientStatus]) -> None:
         self._roster = roster
+        self._status = status
         self._seen: ClientStatus | None = None
 
     def __aiter__(self) -> RosterChanges:
@@ -166,7 +167,7 @@ class RosterChanges:
 
     async def __anext__(self) -> ClientStatus:
         """Return the present status, or wait for another one."""
-        while self._roster.status == self._seen:
+        while (status := self._status()) == self._seen:
             await self._roster.changed.wait()
-        self._seen = self._roster.status
+        self._seen = status
         return self._seen

@@ -122,6 +122,7 @@ class NymProxyServer(Runnable):
         self._ended = anyio.Event()
         self._grace_seconds = 0.0
         self._was_run = False
+        self._is_serving = False
         self._is_lost = False
 
     @classmethod
@@ -252,11 +253,11 @@ class NymProxyServer(Runnable):
     @property
     def status(self) -> ClientStatus:
         """How far it is from carrying traffic, what it waits for, and what keeps it."""
-        return self._roster.status
+        return self._roster.status_for(is_serving=self._is_serving)
 
     def status_changes(self) -> RosterChanges:
         """Iterate over the present status and each later one, for ever."""
-        return self._roster.changes()
+        return self._roster.changes(lambda: self.status)
 
     def use_limits(self, limits: SessionLimits) -> None:
         """Replace the limits; they count for sessions that come."""
@@ -337,7 +338,8 @@ class NymProxyServer(Runnable):
                         tasks.start_soon(self._accept_all, acceptor, sessions)
                     else:
                         tasks.start_soon(refuse_all, acceptor, wire, self._accept, self._log)
-                self._roster.started()
+                self._is_serving = True
+                self._roster.changed.set()
                 self._dialer.started()
                 task_status.started()
                 await self._stop.wait()

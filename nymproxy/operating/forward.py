@@ -71,6 +71,7 @@ class Plan:
         describe: what its ready line says beside the event.
         adjust: gives a running proxy the settings that are not fixed.
         address_file: where the ready line is while it is ready.
+        roster: of the group whose identity it uses; ``None``: it has clients of its own.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Plan:
     describe: Callable[[Any], dict[str, object]]
     adjust: Callable[[Any], None]
     address_file: Path | None = None
+    roster: ClientRoster | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -106,7 +108,10 @@ class Forward:
     readiness: Readiness = field(default_factory=Readiness)
     changed: Signal = field(default_factory=Signal)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
-    roster: ClientRoster = field(default_factory=ClientRoster)
+    roster: ClientRoster = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.roster = ClientRoster() if self.plan.roster is None else self.plan.roster
 
     async def run(self, *, on_started: Callable[[], None]) -> None:
         """Make the proxy and serve until it is disconnected. Raises what the proxy raises."""
@@ -168,7 +173,7 @@ class Forward:
         if self.error is not None and self.proxy is None:
             code = getattr(self.error, "code", "system")
             return ClientStatus(0.0, False, False, str(self.error), code)
-        status = self.roster.status if self.proxy is None else self.proxy.status
+        status = self.roster.status_for() if self.proxy is None else self.proxy.status
         if status.is_ready and self.state != "running":
             return ClientStatus(0.95, False, False, "starting to serve")
         return status

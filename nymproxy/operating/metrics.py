@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.metrics_core import Metric
 
+    from nymproxy.legacy.roster import ClientRoster
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.machine import ClientCounters
     from nymproxy.operating.forward import Forward
@@ -42,32 +43,53 @@ class _Forwards(Collector):
     def collect(self) -> Iterable[Metric]:
         forwards = self._forwards()
         statistics = [statistics_of(each) for each in forwards]
-        yield from _gauges(statistics)
+        rosters = _rosters(forwards)
+        of_clients = [{**statistics_of(each), "forward": name} for each, name in rosters.values()]
+        yield from _gauges(statistics, _OF_FORWARDS)
+        yield from _gauges(of_clients, _OF_CLIENTS)
         yield from _counters(statistics)
-        yield from _packet_counters(forwards)
-        yield _round_trips(forwards)
+        yield from _packet_counters(rosters)
+        yield _round_trips(rosters)
+
+
+def _rosters(forwards: Sequence[Forward]) -> dict[ClientRoster, tuple[Forward, str]]:
+    """Return each roster once, with a forward that uses it and the name that its figures have: of
+    the forward, or of the group."""
+    found: dict[ClientRoster, tuple[Forward, str]] = {}
+    for forward in forwards:
+        group = forward.roster.group
+        name = forward.plan.name if group is None else f"group {group}"
+        found.setdefault(forward.roster, (forward, name))
+    return found
 
 
 def _labels(values: Mapping[str, object]) -> list[str]:
     return [str(values["forward"]), str(values["role"])]
 
 
-def _gauges(statistics: Sequence[Mapping[str, object]]) -> Iterable[Metric]:
-    for key, name, text in (
-        ("ready", "nymproxy_ready", "1 while the forward is told to be ready."),
-        ("fraction", "nymproxy_bootstrap_fraction", "How far it is with starting, 0 to 1."),
-        ("sessions", "nymproxy_sessions", "Sessions that are running."),
-        ("mixnet_clients", "nymproxy_mixnet_clients", "Mixnet clients, connected or not."),
-        ("mixnet_clients_ready", "nymproxy_mixnet_clients_ready", "Those that can send now."),
-        ("packets_waiting", "nymproxy_packets_waiting", "Packets that wait to leave."),
-        (
-            "packets_unacknowledged",
-            "nymproxy_packets_unacknowledged",
-            "Packets that left and may still be acknowledged.",
-        ),
-        ("surbs_in_hand", "nymproxy_reply_surbs_in_hand", "Reply SURBs of all senders."),
-        ("window_packets", "nymproxy_window_packets", "Packets that may be unacknowledged."),
-    ):
+_OF_FORWARDS = (
+    ("ready", "nymproxy_ready", "1 while the forward is told to be ready."),
+    ("fraction", "nymproxy_bootstrap_fraction", "How far it is with starting, 0 to 1."),
+    ("sessions", "nymproxy_sessions", "Sessions that are running."),
+)
+_OF_CLIENTS = (
+    ("mixnet_clients", "nymproxy_mixnet_clients", "Mixnet clients, connected or not."),
+    ("mixnet_clients_ready", "nymproxy_mixnet_clients_ready", "Those that can send now."),
+    ("packets_waiting", "nymproxy_packets_waiting", "Packets that wait to leave."),
+    (
+        "packets_unacknowledged",
+        "nymproxy_packets_unacknowledged",
+        "Packets that left and may still be acknowledged.",
+    ),
+    ("surbs_in_hand", "nymproxy_reply_surbs_in_hand", "Reply SURBs of all senders."),
+    ("window_packets", "nymproxy_window_packets", "Packets that may be unacknowledged."),
+)
+
+
+def _gauges(
+    statistics: Sequence[Mapping[str, object]], described: Sequence[tuple[str, str, str]]
+) -> Iterable[Metric]:
+    for key, name, text in described:
         family = GaugeMetricFamily(name, text, labels=_FORWARD)
         for values in statistics:
             value = values[key]
@@ -84,20 +106,16 @@ def _counters(statistics: Sequence[Mapping[str, object]]) -> Iterable[Metric]:
     carried = CounterMetricFamily(
         "nymproxy_bytes", "Bytes of sessions, by direction.", labels=(*_FORWARD, "direction")
     )
-    lost = CounterMetricFamily(
-        "nymproxy_gateways_lost", "Times that a client lost its gateway.", labels=_FORWARD
-    )
     for values in statistics:
         labels = _labels(values)
         begun.add_metric(labels, _number(values["sessions_begun"]))
-        lost.add_metric(labels, _number(values["gateways_lost"]))
         for direction in ("to_peer", "from_peer"):
             carried.add_metric([*labels, direction], _number(values[f"bytes_{direction}"]))
         reasons = values["sessions_ended"]
         assert isinstance(reasons, dict)
         for reason, count in reasons.items():
             ended.add_metric([*labels, reason], count)
-    return begun, ended, carried, lost
+    return begun, ended, carried
 
 
 def _number(value: object) -> float:
@@ -105,25 +123,35 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _packet_counters(forwards: Sequence[Forward]) -> Iterable[Metric]:
-    counters = [(each, each.roster.counters) for each in forwards]
+def _packet_counters(
+    rosters: Mapping[ClientRoster, tuple[Forward, str]],
+) -> Iterable[Metric]:
+    counters = [
+        ([name, forward.plan.role], roster.counters) for roster, (forward, name) in rosters.items()
+    ]
+    lost = CounterMetricFamily(
+        "nymproxy_gateways_lost", "Times that a client lost its gateway.", labels=_FORWARD
+    )
+    for roster, (forward, name) in rosters.items():
+        lost.add_metric([name, forward.plan.role], roster.gateways_lost)
 
     def plain(name: str, text: str, value: Callable[[ClientCounters], float]) -> Metric:
         family = CounterMetricFamily(f"nymproxy_{name}", text, labels=_FORWARD)
-        for forward, counts in counters:
-            family.add_metric([forward.plan.name, forward.plan.role], value(counts))
+        for labels, counts in counters:
+            family.add_metric(labels, value(counts))
         return family
 
     def by_kind(
         name: str, text: str, label: str, values: Callable[[ClientCounters], Mapping[str, int]]
     ) -> Metric:
         family = CounterMetricFamily(f"nymproxy_{name}", text, labels=(*_FORWARD, label))
-        for forward, counts in counters:
+        for labels, counts in counters:
             for kind, count in values(counts).items():
-                family.add_metric([forward.plan.name, forward.plan.role, kind], count)
+                family.add_metric([*labels, kind], count)
         return family
 
     return (
+        lost,
         by_kind("packets_sent", "Packets handed to gateways.", "kind", lambda each: each.sent),
         plain(
             "retransmissions",
@@ -140,21 +168,19 @@ def _packet_counters(forwards: Sequence[Forward]) -> Iterable[Metric]:
     )
 
 
-def _round_trips(forwards: Sequence[Forward]) -> Metric:
+def _round_trips(rosters: Mapping[ClientRoster, tuple[Forward, str]]) -> Metric:
     family = HistogramMetricFamily(
         "nymproxy_round_trip_seconds", "From a packet to its ack.", labels=_FORWARD
     )
-    for forward in forwards:
-        counters = forward.roster.counters
+    for roster, (forward, name) in rosters.items():
+        counters = roster.counters
         classes = sorted((float(bound), count) for bound, count in counters.round_trips.items())
         total, buckets = 0, []
         for bound, count in classes:
             total += count
             buckets.append(("+Inf" if math.isinf(bound) else f"{bound:g}", float(total)))
         if buckets:
-            family.add_metric(
-                [forward.plan.name, forward.plan.role], buckets, counters.round_trip_seconds
-            )
+            family.add_metric([name, forward.plan.role], buckets, counters.round_trip_seconds)
     return family
 
 

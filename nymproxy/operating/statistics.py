@@ -39,6 +39,7 @@ def statistics_of(forward: Forward) -> dict[str, object]:
         + (0 if totals is None else totals.bytes_to_peer),
         "bytes_from_peer": sum(each.bytes_from_peer for each in sessions)
         + (0 if totals is None else totals.bytes_from_peer),
+        "identity_group": roster.group,
         "mixnet_clients": roster.client_count,
         "mixnet_clients_ready": roster.ready_count,
         "gateways_lost": roster.gateways_lost,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from nymproxy.cli.client import forwards_of, parse_forward
+from nymproxy.cli.choices import IdentityMode
+from nymproxy.cli.client import forwards_of, parse_forward, plan_of
 from nymproxy.cli.settings import ClientSettings
 from nymproxy.errors import ConfigurationError
+from nymproxy.memory_account import MemoryAccount
+from nymproxy.operating.groups import IdentityGroups
 
 
 @pytest.mark.parametrize(
@@ -34,6 +39,19 @@ def test_each_is_a_forward_of_its_own() -> None:
     assert (first.server_address, second.server_address) == (["A"], ["B"])
     assert second.listen == "127.0.0.1:2"
     assert first.max_connections == 7
+
+
+def test_only_what_is_shared_can_be_shared_in_a_group() -> None:
+    settings = ClientSettings(server_address=["A"], identity_group="web")
+    with pytest.raises(ConfigurationError, match="only forwards with the identity 'shared'"):
+        plan_of(settings, "one", MemoryAccount(), IdentityGroups())
+    settings = replace(settings, identity_mode=IdentityMode.SHARED, env_path=None)
+    groups = IdentityGroups()
+    first = plan_of(settings, "one", MemoryAccount(), groups)
+    second = plan_of(replace(settings, max_connections=3), "two", MemoryAccount(), groups)
+    third = plan_of(replace(settings, copies=0), "three", MemoryAccount(), groups)
+    assert first.roster is second.roster is not None
+    assert third.roster is not first.roster
 
 
 def test_without_one_there_is_a_single_forward_by_its_flags() -> None:

@@ -46,6 +46,7 @@ OWN: dict[str, list[tuple[list[str], str, object]]] = {
         (["--identity-mode", "pool"], "identity_mode", IdentityMode.POOL),
         (["--max-connections", "7"], "max_connections", 7),
         (["-L", "1:a", "-L", "2:b"], "forward", ["1:a", "2:b"]),
+        (["--identity-group", "x"], "identity_group", "x"),
         (["--upstream-header", "h:1"], "upstream_header", "h:1"),
         (["--connect-timeout", "7"], "connect_timeout_seconds", 7.0),
     ],

@@ -44,7 +44,7 @@ class PretendedProxy:
 
     @property
     def status(self) -> ClientStatus:
-        return self.roster.status
+        return self.roster.status_for()
 
     def show(self, status: ClientStatus) -> None:
         self.entry.show(status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from nymproxy.forward.endpoint import TcpEndpoint, UnixEndpoint
+from nymproxy.legacy.roster import ClientRoster
 from nymproxy.legacy.session import SessionSnapshot
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine.status import NOTHING_DONE, READY
@@ -160,6 +162,19 @@ async def test_who_says_nothing_is_left_after_a_while() -> None:
             with anyio.fail_after(60), pytest.raises(anyio.EndOfStream):
                 await silent.receive()
         tasks.cancel_scope.cancel()
+
+
+async def test_what_a_group_does_is_counted_once() -> None:
+    made, roster = Made(), ClientRoster(group="web")
+    plans = [replace(made.plan(name), roster=roster) for name in ("one", "two")]
+    async with supervised(*plans) as supervisor:
+        await until(lambda: len(made.proxies) == 2)
+        answer = monitoring_of(supervisor).answer("GET", "/metrics")
+        assert answer is not None
+        text = answer.body.decode()
+    assert text.count("nymproxy_ready{") == 2
+    assert text.count("nymproxy_mixnet_clients{") == 1
+    assert 'nymproxy_retransmissions_total{forward="group web",role="server"}' in text
 
 
 async def test_metrics_are_what_their_parser_reads_and_name_nobody() -> None:
