@@ -104,3 +104,29 @@ def test_every_byte_of_a_block_has_its_place() -> None:
 
 def test_lone_returns_are_left_alone() -> None:
     assert list(markdown.find(Text.whole(b"```sh\rnym-proxy-client -s A\r```\n"))) == []
+
+
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        (
+            "rust\nuse nym_sdk::tcp_proxy::NymProxyClient;\n...\n"
+            'let c = NymProxyClient::new(a, "h", "1", 60, None, 2).await?;\nc.run(\n',
+            "NymProxyClient::new is called with 6 arguments",
+        ),
+        ("rust\nlet s = NymProxyServer::new(\n...\n", "this excerpt shows an old program"),
+        ("rust\nNymProxyClient::new_with_defaults(a, None)\n", "this excerpt shows"),
+        ("rust\nuse crate::nymproxy_compat::NymProxyClient;\n", ""),
+        (
+            'go\nimport "nymffi/go-nym/bindings"\nbindings.NewProxyClientDefault("A", nil)\n...\n',
+            "NewProxyClientDefault of the bindings is called",
+        ),
+        ("yaml\ncommand: [nym-proxy-client, -s\n", "this excerpt shows an old program"),
+        ('json\n{ "command": ["nym-proxy-client"], ... }\n', "this excerpt shows an old program"),
+    ],
+)
+def test_an_excerpt_is_judged_by_what_it_has(block: str, told: str) -> None:
+    found = tools.findings("a.md", f"```{block}```\n", DOCS)
+    assert not any("not valid" in each.message for each in found)
+    assert told in " ".join(each.message for each in found)
+    assert {each.code for each in found} == ({"NYM080"} if told else set())

@@ -82,7 +82,7 @@ FINDERS: tuple[FinderEntry, ...] = (
     ),
     FinderEntry(
         "docs",
-        (*_COMMAND_NEEDLES, *log_lines.NEEDLES),
+        (*_COMMAND_NEEDLES, b"NymProxy", *log_lines.NEEDLES),
         (".md", ".markdown", ".mdx"),
         rb"(?:```|~~~)",
     ),

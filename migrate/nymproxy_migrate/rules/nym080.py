@@ -9,7 +9,7 @@ from nymproxy_migrate.model import Action, Kind, Safety
 from nymproxy_migrate.rules._rule import Rule
 
 if TYPE_CHECKING:
-    from nymproxy_migrate.model import Finding
+    from nymproxy_migrate.model import Finding, SourceFile, Span
 
 RULE = Rule(
     code="NYM080",
@@ -26,6 +26,19 @@ RULE = Rule(
     action=Action.REWRITE,
     needs_human=False,
 )
+
+
+def excerpt(source: SourceFile, span: Span) -> Finding:
+    """Return an excerpt that names an old program and is no whole file of its language."""
+    return RULE.finding(
+        source,
+        span,
+        "in a document: this excerpt shows an old program, and is too short to be rewritten",
+        action=Action.REPORT,
+        safety=Safety.MANUAL,
+        needs_human=True,
+        next="Write the new command into the document by hand.",
+    )
 
 
 def in_document(finding: Finding) -> Finding:
