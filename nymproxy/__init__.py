@@ -14,9 +14,14 @@ from typing import TYPE_CHECKING
 from nymproxy._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from nymproxy._background_loop import InBackground as InBackground
     from nymproxy.address import NodeIdentity as NodeIdentity
     from nymproxy.address import NymAddress as NymAddress
     from nymproxy.address import SenderTag as SenderTag
+    from nymproxy.channel.rules import ChannelRules as ChannelRules
+    from nymproxy.channel.rules import FlowRules as FlowRules
+    from nymproxy.channel.rules import QuietRules as QuietRules
+    from nymproxy.channel.rules import SendRules as SendRules
     from nymproxy.connection_options import ConnectionOptions as ConnectionOptions
     from nymproxy.errors import AddressError as AddressError
     from nymproxy.errors import ChannelFormatError as ChannelFormatError
@@ -61,14 +66,21 @@ if TYPE_CHECKING:
     from nymproxy.errors import UnknownGateway as UnknownGateway
     from nymproxy.errors import UnsafePermissions as UnsafePermissions
     from nymproxy.errors import UsageError as UsageError
+    from nymproxy.legacy.background import RunningClient as RunningClient
+    from nymproxy.legacy.background import RunningServer as RunningServer
     from nymproxy.legacy.client import NymProxyClient as NymProxyClient
     from nymproxy.legacy.client_pool import ClientPool as ClientPool
     from nymproxy.legacy.message import ProxiedMessage as ProxiedMessage
     from nymproxy.legacy.server import NymProxyServer as NymProxyServer
+    from nymproxy.legacy.session import SessionSnapshot as SessionSnapshot
+    from nymproxy.legacy.traits import LegacySettings as LegacySettings
+    from nymproxy.legacy.wire import WireSettings as WireSettings
     from nymproxy.memory_account import MemoryAccount as MemoryAccount
     from nymproxy.mixnet.directory.client import DirectoryClient as DirectoryClient
     from nymproxy.mixnet.directory.details import NetworkDetails as NetworkDetails
     from nymproxy.mixnet.group import ClientGroup as ClientGroup
+    from nymproxy.mixnet.machine.status import ClientCounters as ClientCounters
+    from nymproxy.mixnet.machine.status import ClientStatus as ClientStatus
     from nymproxy.mixnet.storage.directory import nym_address_of as nym_address_of
     from nymproxy.mixnet.storage.start import StartPreview as StartPreview
     from nymproxy.mixnet.storage.start import preview_start as preview_start
@@ -77,6 +89,10 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.transport import Delivery as Delivery
     from nymproxy.mixnet.transport import MessageTransport as MessageTransport
     from nymproxy.mixnet.transport import Received as Received
+    from nymproxy.stream.background import BackgroundClient as BackgroundClient
+    from nymproxy.stream.background import BackgroundListener as BackgroundListener
+    from nymproxy.stream.background import BackgroundStream as BackgroundStream
+    from nymproxy.stream.background import StreamClient as StreamClient
     from nymproxy.stream.client import MixnetClient as MixnetClient
     from nymproxy.stream.endpoint import StreamEndpoint as StreamEndpoint
     from nymproxy.stream.listener import MixnetListener as MixnetListener
@@ -89,11 +105,17 @@ __version__ = "0.1.0"
 __all__ = (
     "PROFILES",
     "AddressError",
+    "BackgroundClient",
+    "BackgroundListener",
+    "BackgroundStream",
     "ChannelFormatError",
+    "ChannelRules",
+    "ClientCounters",
     "ClientDisconnected",
     "ClientGroup",
     "ClientNotRegistered",
     "ClientPool",
+    "ClientStatus",
     "ClockSkew",
     "ConfigurationError",
     "ConnectionOptions",
@@ -104,9 +126,12 @@ __all__ = (
     "DirectoryFormatError",
     "DirectoryUnavailable",
     "DuplicateConnection",
+    "FlowRules",
     "GatewayProtocolError",
     "GatewayRefused",
     "GatewayUnreachable",
+    "InBackground",
+    "LegacySettings",
     "ListenerAlreadyTaken",
     "MalformedDataError",
     "MemoryAccount",
@@ -127,10 +152,15 @@ __all__ = (
     "OutOfBandwidth",
     "PhaseTimeout",
     "ProxiedMessage",
+    "QuietRules",
     "Received",
     "ResetCode",
     "RetryAdvice",
+    "RunningClient",
+    "RunningServer",
+    "SendRules",
     "SenderTag",
+    "SessionSnapshot",
     "SphinxError",
     "SphinxErrorKind",
     "StartPreview",
@@ -138,6 +168,7 @@ __all__ = (
     "StorageLocked",
     "StreamAltered",
     "StreamAttribute",
+    "StreamClient",
     "StreamDataLost",
     "StreamEndpoint",
     "StreamError",
@@ -154,6 +185,7 @@ __all__ = (
     "UnknownGateway",
     "UnsafePermissions",
     "UsageError",
+    "WireSettings",
     "__version__",
     "nym_address_of",
     "preview_start",
@@ -163,25 +195,35 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 # All other names are errors.
 _NAMES_OF_MODULE = {
+    "nymproxy._background_loop": "InBackground",
     "nymproxy.address": "NodeIdentity NymAddress SenderTag",
+    "nymproxy.channel.rules": "ChannelRules FlowRules QuietRules SendRules",
     "nymproxy.connection_options": "ConnectionOptions",
+    "nymproxy.legacy.background": "RunningClient RunningServer",
     "nymproxy.legacy.client": "NymProxyClient",
-    "nymproxy.memory_account": "MemoryAccount",
     "nymproxy.legacy.client_pool": "ClientPool",
     "nymproxy.legacy.message": "ProxiedMessage",
     "nymproxy.legacy.server": "NymProxyServer",
+    "nymproxy.legacy.session": "SessionSnapshot",
+    "nymproxy.legacy.traits": "LegacySettings",
+    "nymproxy.legacy.wire": "WireSettings",
+    "nymproxy.memory_account": "MemoryAccount",
     "nymproxy.mixnet.directory.client": "DirectoryClient",
     "nymproxy.mixnet.directory.details": "NetworkDetails",
     "nymproxy.mixnet.group": "ClientGroup",
+    "nymproxy.mixnet.machine.status": "ClientCounters ClientStatus",
     "nymproxy.mixnet.storage.directory": "nym_address_of",
     "nymproxy.mixnet.storage.start": "StartPreview preview_start",
     "nymproxy.mixnet.traffic.profile": "PROFILES TrafficProfile",
     "nymproxy.mixnet.transport": "Delivery MessageTransport Received",
+    "nymproxy.stream.background": (
+        "BackgroundClient BackgroundListener BackgroundStream StreamClient"
+    ),
     "nymproxy.stream.client": "MixnetClient",
     "nymproxy.stream.endpoint": "StreamEndpoint",
     "nymproxy.stream.listener": "MixnetListener",
-    "nymproxy.stream.traits": "StreamOptions",
     "nymproxy.stream.stream": "MixnetStream StreamAttribute",
+    "nymproxy.stream.traits": "StreamOptions",
 }
 _KNOWN = {name for names in _NAMES_OF_MODULE.values() for name in names.split()}
 _NAMES_OF_MODULE["nymproxy.errors"] = " ".join(

@@ -92,7 +92,7 @@ class MemoryAccount:
         self.maximum_bytes = maximum
         self.used_bytes = 0
         """What all hold together."""
-        self.reclaimed_bytes = 0
+        self.reclaimed_bytes: int = 0
         """What was taken away so far."""
         self._owners: dict[Hashable, _Owner] = {}
         self._common: dict[MemoryShare, None] = {}

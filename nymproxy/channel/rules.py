@@ -10,7 +10,7 @@ MIB = 1024 * KIB
 
 @dataclass(frozen=True, slots=True)
 class OrderRules:
-    """Sequence numbers, and what may wait behind a missing one."""
+    """Sequence numbers, and what may wait behind a missing one. They belong to the protocol."""
 
     sequence_modulus: int = 1 << 32
     first_receive_sequence: int = 0

@@ -142,7 +142,7 @@ class NymProxyClient(Runnable):
         self._header = None if upstream_header is None else make_header(upstream_header)
         self._roster = group.roster if group is not None else roster or ClientRoster()
         self._is_serving = False
-        self.totals = SessionTotals()
+        self.totals: SessionTotals = SessionTotals()
         """What was carried so far."""
         timed = (settings or WireSettings()).with_timeouts(
             close=close_timeout, connect=connect_timeout

@@ -106,7 +106,7 @@ class NymProxyServer(Runnable):
         self._settings = settings
         self._limits = limits
         self._roster = roster
-        self.totals = SessionTotals()
+        self.totals: SessionTotals = SessionTotals()
         """What was carried so far."""
         self._numbers = itertools.count(1)
         self._dialer = UpstreamDialer(

@@ -52,7 +52,7 @@ class Delivery:
     __slots__ = ("_changed", "record")
 
     def __init__(self, record: DeliveryRecord) -> None:
-        self.record = record
+        self.record: DeliveryRecord = record
         """The states, as plain data."""
         self._changed: Signal | None = None
 

@@ -58,7 +58,7 @@ class StreamEndpoint:
         )
         self._transport = transport
         self._servers: dict[tuple[NymAddress, ...], Servers] = {}
-        self.mux = ChannelMux(
+        self.mux: ChannelMux = ChannelMux(
             transport,
             (self._protocol, *more_protocols),
             random_bytes=random_bytes,

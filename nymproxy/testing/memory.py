@@ -99,15 +99,15 @@ class MemoryNetwork:
         mailbox_packets: int = 100_000,
         log_capacity: int = 10_000,
     ) -> None:
-        self.faults = faults or MemoryFaults()
+        self.faults: MemoryFaults = faults or MemoryFaults()
         self.packet_rate = packet_rate
         self.log: deque[MemoryMessage] = deque(maxlen=log_capacity)
-        self.random = random.Random(f"{seed}/messages")
+        self.random: random.Random = random.Random(f"{seed}/messages")
         self._window_packets = window_packets
         self._lane_capacity_packets = lane_capacity_packets
         self._wake = Signal()
         self._agenda = Agenda(self._now, self._wake.set)
-        self.mixnet = PretendedMixnet(
+        self.mixnet: PretendedMixnet = PretendedMixnet(
             self._agenda, seed, self._faults_of, self._verdict_of, mailbox_packets
         )
         """The network below the endpoints."""
