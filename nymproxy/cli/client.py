@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -56,7 +55,7 @@ def plan_of(
             wire=settings.wire.value,
             identity_mode=settings.identity_mode.value,
             profile=traffic_profile(settings),
-            options=connection_options(settings, os.environ),
+            options=connection_options(settings),
             connect_timeout=settings.connect_timeout_seconds,
             settings=WireSettings(
                 stream=StreamOptions(require_sealed=settings.require_sealed)
@@ -106,7 +105,7 @@ def _group_of(
         return mixnet_connector(
             env=settings.env_path,
             profile=traffic_profile(settings),
-            options=connection_options(settings, os.environ),
+            options=connection_options(settings),
             memory=memory,
             roster=roster,
         )

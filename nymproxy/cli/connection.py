@@ -27,13 +27,12 @@ UNUSED_VARIABLES = (*_PROXY_VARIABLES, "NO_PROXY", *_TRUST_VARIABLES)
 """What other programs are told by; lower case means the same."""
 
 
-def connection_options(settings: ProxySettings, environ: Mapping[str, str]) -> ConnectionOptions:
-    """Return what the flags say, and warn of variables that say something else.
+def connection_options(settings: ProxySettings) -> ConnectionOptions:
+    """Return what the flags say.
 
     Raises:
         ConfigurationError: the proxy's URL or the certificates cannot be read.
     """
-    _warn(environ, has_proxy=settings.proxy is not None, has_trust=settings.ca_file is not None)
     return ConnectionOptions(
         tls=settings.tls.value,
         proxy=settings.proxy,
@@ -61,8 +60,9 @@ def _trusting(path: Path) -> ssl.SSLContext:
         ) from error
 
 
-def _warn(environ: Mapping[str, str], *, has_proxy: bool, has_trust: bool) -> None:
-    """Name set variables, never their values: a proxy's may hold a password."""
+def warn_of_unused(environ: Mapping[str, str], *, has_proxy: bool, has_trust: bool) -> None:
+    """Name variables that say something else than the flags, never their values: a proxy's may
+    hold a password. Once for a process, whatever it runs."""
     if has_proxy:
         for name in _set(environ, ("NO_PROXY",)):
             logger.warning("%s is not used: --proxy is for all connections", name)

@@ -97,5 +97,9 @@ def run(path: Path, given: Given) -> None:
         metrics=configuration.value("metrics"),
         control=configuration.value("control"),
     )
-    say_which_network(configuration.value("env_path"))
+    say_which_network(
+        configuration.value("env_path"),
+        proxy=configuration.value("proxy"),
+        ca_file=configuration.value("ca_file"),
+    )
     anyio.run(supervisor.run)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from nymproxy.cli.connection import memory_account
+from nymproxy.cli.connection import memory_account, warn_of_unused
 from nymproxy.errors import ConfigurationError
 from nymproxy.forward.endpoint import UnixEndpoint, parse_listen
 from nymproxy.mixnet.directory import NetworkDetails
@@ -39,8 +39,8 @@ def log_options(settings: ProxySettings) -> LogOptions:
     )
 
 
-def say_which_network(env_path: Path | None) -> None:
-    """Say it, where it is nobody's choice: the first thing that surprises a newcomer.
+def say_which_network(env_path: Path | None, *, proxy: str | None, ca_file: Path | None) -> None:
+    """Say what is nobody's choice, and what has no effect, which surprises newcomers.
 
     Raises:
         ConfigurationError: the environment describes no network.
@@ -48,6 +48,7 @@ def say_which_network(env_path: Path | None) -> None:
     if env_path is None:
         name = NetworkDetails.from_env_file(None).network_name
         logger.info("Nym %s, since no -e was given", name)
+    warn_of_unused(os.environ, has_proxy=proxy is not None, has_trust=ca_file is not None)
 
 
 def monitor(
@@ -95,5 +96,5 @@ def run_all(
     supervisor = Supervisor(plans_of(memory, groups), grace_seconds=settings.grace_period_seconds)
     supervisor.add_service(groups.run)
     monitor(supervisor, memory, metrics=settings.metrics, control=settings.control)
-    say_which_network(env_path)
+    say_which_network(env_path, proxy=settings.proxy, ca_file=settings.ca_file)
     anyio.run(supervisor.run)

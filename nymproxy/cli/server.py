@@ -111,7 +111,7 @@ def plan_of(settings: ServerSettings, name: str, memory: MemoryAccount) -> Plan:
             gateways=settings.gateways,
             accept=settings.accept.protocols,
             profile=traffic_profile(settings),
-            options=connection_options(settings, os.environ),
+            options=connection_options(settings),
             memory=memory,
             settings=WireSettings(
                 legacy=LegacySettings(close_to_legacy_clients=settings.close_to_legacy_clients)

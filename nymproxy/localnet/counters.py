@@ -7,11 +7,15 @@ of Sphinx packets follow from their number, since each size class has one length
 from __future__ import annotations
 
 import enum
+import logging
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.sphinx import PacketSize
+
+
+logger = logging.getLogger("nymproxy.localnet")
 
 
 class DropReason(enum.StrEnum):
@@ -60,6 +64,14 @@ class Direction(enum.StrEnum):
     """SURB-acks sent on their way."""
 
 
+_OVERLOADED = {DropReason.QUEUE_FULL, DropReason.CLIENT_QUEUE_FULL, DropReason.DELAY_QUEUE_FULL}
+
+
+def _digits(number: int) -> int:
+    """Return how many digits a count has; none for zero. With each more it is said again."""
+    return len(str(number)) if number else 0
+
+
 class NodeCounters:
     """The counters of one node since it was first started."""
 
@@ -74,8 +86,16 @@ class NodeCounters:
         self._packets[direction, size] += count
 
     def drop(self, reason: DropReason, count: int = 1) -> None:
-        """Count packets that end here."""
+        """Count packets that end here. A machine that is too slow for its network says so."""
+        before = self._drops[reason]
         self._drops[reason] += count
+        if reason in _OVERLOADED and _digits(before) < _digits(before + count):
+            logger.warning(
+                "%s: a node has dropped %d packets so far, as this machine does not keep up with "
+                "the network that it runs",
+                reason.value,
+                before + count,
+            )
 
     def inject(self, kind: str) -> None:
         """Count one fault of the fault plan."""

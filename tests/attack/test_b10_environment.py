@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import anyio
 import pytest
 
-from nymproxy.cli.connection import connection_options
+from nymproxy.cli.connection import connection_options, warn_of_unused
 from nymproxy.cli.settings import ClientSettings
 from nymproxy.connection_options import ConnectionOptions
 from nymproxy.errors import ConfigurationError, DirectoryUnavailable
@@ -74,10 +74,9 @@ def test_a_variable_that_is_not_used_is_named_with_the_flag_that_is(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "nymproxy.cli"):
-        options = connection_options(
-            ClientSettings(server_address=["x"]), {name: "http://user:secret@h:1", "HOME": "/"}
-        )
-    assert options == ConnectionOptions()
+        environ = {name: "http://user:secret@h:1", "HOME": "/"}
+        warn_of_unused(environ, has_proxy=False, has_trust=False)
+    assert connection_options(ClientSettings(server_address=["x"])) == ConnectionOptions()
     (record,) = caplog.records
     flag = "--ca-file" if name.startswith("SSL") else "--proxy"
     assert name in record.getMessage()
@@ -102,8 +101,9 @@ def test_no_other_variable_is_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING, "nymproxy.cli"):
-        options = connection_options(ClientSettings(server_address=["x"], proxy=proxy), environ)
-    assert options.proxy == proxy
+        warn_of_unused(environ, has_proxy=proxy is not None, has_trust=False)
+    settings = ClientSettings(server_address=["x"], proxy=proxy)
+    assert connection_options(settings).proxy == proxy
     assert [record.getMessage().split()[0] for record in caplog.records] == named
 
 
@@ -113,4 +113,4 @@ def test_certificates_are_read_or_refused(tmp_path: Path) -> None:
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(ConfigurationError, match="--ca-file"):
-            connection_options(ClientSettings(server_address=["x"], ca_file=path), {})
+            connection_options(ClientSettings(server_address=["x"], ca_file=path))
