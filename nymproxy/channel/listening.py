@@ -32,6 +32,8 @@ class Unclaimed:
     def __init__(self, limits: TableLimits) -> None:
         self._limits = limits
         self._held: OrderedDict[ChannelKey, tuple[Segment, float]] = OrderedDict()
+        self.total_bytes = 0
+        """Of all their payloads."""
 
     def __contains__(self, key: ChannelKey) -> bool:
         return key in self._held
@@ -41,6 +43,7 @@ class Unclaimed:
         if len(self._held) >= self._limits.unclaimed or self._is_large(segment):
             return False
         self._held[key] = (segment, now)
+        self.total_bytes += len(segment.payload)
         return True
 
     def supersede(self, key: ChannelKey, segment: Segment) -> bool:
@@ -50,6 +53,7 @@ class Unclaimed:
         if kinds != (SegmentKind.OPEN, SegmentKind.OFFER) or self._is_large(segment):
             return False
         self._held[key] = (segment, since)
+        self.total_bytes += len(segment.payload) - len(waiting.payload)
         return True
 
     def _is_large(self, segment: Segment) -> bool:
@@ -58,7 +62,17 @@ class Unclaimed:
     def take(self, protocol: str) -> list[tuple[ChannelKey, Segment]]:
         """Return, and forget, those in a protocol."""
         keys = [key for key in self._held if key.protocol == protocol]
-        return [(key, self._held.pop(key)[0]) for key in keys]
+        return [(key, self._pop(key)) for key in keys]
+
+    def _pop(self, key: ChannelKey) -> Segment:
+        segment, _ = self._held.pop(key)
+        self.total_bytes -= len(segment.payload)
+        return segment
+
+    def clear(self) -> None:
+        """Forget all of them, unanswered."""
+        self._held.clear()
+        self.total_bytes = 0
 
     @property
     def next_deadline(self) -> float:
@@ -72,6 +86,6 @@ class Unclaimed:
         """Return, and forget, those that have waited long enough."""
         late = []
         while self.next_deadline <= now:
-            key, (segment, _) = self._held.popitem(last=False)
-            late.append((key, segment))
+            key = next(iter(self._held))
+            late.append((key, self._pop(key)))
         return late

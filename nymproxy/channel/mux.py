@@ -80,7 +80,7 @@ class ChannelMux:
             protocols, random_bytes=random_bytes, limits=limits, context=context
         )
         self._grace_seconds = grace_seconds
-        self._orphan_share = transport.memory.share(None, self._drop_orphans)
+        self._early_share = transport.memory.share(None, self._drop_early)
         self._home: HomeLoop | None = None
         self._task_group: anyio.abc.TaskGroup | None = None
         self._acceptors: list[ChannelAcceptor] = []
@@ -182,20 +182,20 @@ class ChannelMux:
 
     def _settle(self, now: float) -> None:
         """Go on with what the table has to say besides the channel that it was told of."""
-        self._orphan_share.hold(self._table.orphans.total_bytes)
+        self._early_share.hold(self._table.early_bytes)
         self._strays.wake()
         if self._table.next_deadline(now) < self._wakes_at:
             self._timer_moved.set()
         self._drivers.links_changed(now)
 
-    def _drop_orphans(self) -> None:
-        self._table.orphans.clear()
-        self._orphan_share.hold(0)
+    def _drop_early(self) -> None:
+        self._table.drop_early()
+        self._early_share.hold(0)
 
     def _end(self, cause: NymError | None) -> None:
         """Fail all that goes on: nobody may wait for a transport that is gone. Idempotent."""
         self._drivers.fail_all(cause)
-        self._orphan_share.close()
+        self._early_share.close()
         self._arrived.set()
         self._ended.set()
 

@@ -82,6 +82,16 @@ class ChannelTable:
         """What is to be sent outside of any channel."""
         return self._answers.waiting
 
+    @property
+    def early_bytes(self) -> int:
+        """Payload bytes that are kept for channels which are not open yet."""
+        return self.orphans.total_bytes + self._unclaimed.total_bytes
+
+    def drop_early(self) -> None:
+        """Forget them: there is no memory for them."""
+        self.orphans.clear()
+        self._unclaimed.clear()
+
     # Opening and accepting.
 
     def open(

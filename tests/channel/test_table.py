@@ -279,6 +279,21 @@ class TestListeners:
             desk.receive(replace(open_segment(), channel_id=ChannelId(number)))
         assert desk.table.counters["refused-unclaimed"] == 2
 
+    def test_what_came_early_is_counted_and_can_be_dropped(self) -> None:
+        desk = Desk(listens=False)
+        desk.receive(open_segment(payload=b"held"))
+        desk.receive(replace(open_segment(payload=b"too"), channel_id=ChannelId(5)))
+        desk.receive(replace(data(0, b"orphan"), channel_id=ChannelId(6)))
+        assert desk.table.early_bytes == 13
+        desk.now = 5.0
+        desk.table.tick(desk.now)
+        assert desk.table.early_bytes == 6
+        desk.receive(replace(open_segment(payload=b"held"), channel_id=ChannelId(7)))
+        desk.table.drop_early()
+        assert desk.table.early_bytes == 0
+        desk.listener = desk.table.listen(desk.protocol, 128, desk.now)
+        assert desk.accept() is None
+
     def test_there_is_one_listener(self) -> None:
         desk = Desk()
         with pytest.raises(ListenerAlreadyTaken):

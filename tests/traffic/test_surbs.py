@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.sphinx import KeyRotation
 from nymproxy.mixnet.traffic import SpendingRate, SurbStock
-from nymproxy.mixnet.traffic.surbs import SURB_BYTES
+from nymproxy.mixnet.traffic.surbs import FRAGMENT_BYTES, SURB_BYTES
 from tests.traffic.helpers import EVEN_ID, make_surbs
 
 
@@ -156,6 +156,7 @@ class TestCharging:
         stock.add(make_surbs(40), 0.0)
         assert is_charged(30)
         stock.take()
+        stock.charge()
         assert is_charged(29)
         stock.rotate(EVEN_ID + 1, 0.0)
         stock.rotate(EVEN_ID + 2, 0.0)
@@ -166,6 +167,9 @@ class TestCharging:
         stock.add(make_surbs(5), 2.0)
         stock.clear()
         assert is_charged(0)
+        stock.waiting_fragments = 3
+        stock.charge()
+        assert account.held_by("sender") == 3 * FRAGMENT_BYTES
         stock.add(make_surbs(5), 2.0)
         stock.close()
         assert account.used_bytes == 0

@@ -23,6 +23,9 @@ REPLY_KEY_LIFETIME_SECONDS = 24 * 3600.0
 
 _ENTRY_BYTES = 300
 
+_CHARGED_AT_ONCE = 16
+"""Replies come in large numbers: the account hears of each sixteenth key that was used."""
+
 
 class GivenKey(NamedTuple):
     """A reply key, and whom its SURB was given to: ``None`` if that is not known."""
@@ -153,7 +156,8 @@ class ReplyKeyStore:
         if entry is None or now - entry.added >= self._lifetime_seconds:
             return None
         entry.holder.used += 1
-        self._charge()
+        if not len(self._entries) % _CHARGED_AT_ONCE:
+            self._charge()
         return GivenKey(entry.key, entry.holder.address)
 
     def prune(self, now: float) -> None:

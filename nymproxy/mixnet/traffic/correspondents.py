@@ -37,7 +37,6 @@ class Correspondent:
         "retransmissions",
         "stock",
         "waiting",
-        "waiting_count",
     )
 
     def __init__(self, stock: SurbStock, now: float) -> None:
@@ -48,30 +47,30 @@ class Correspondent:
         self.asked_at = now
         self.rerequests = 0
         self.waiting: OrderedDict[Lane, deque[OutgoingFragment]] = OrderedDict()
-        self.waiting_count = 0
         self.retransmissions: deque[OutgoingFragment] = deque()
 
     @property
     def is_waiting(self) -> bool:
         """True while fragments wait for SURBs."""
-        return self.waiting_count > 0 or bool(self.retransmissions)
+        return self.stock.waiting_fragments > 0 or bool(self.retransmissions)
 
     @property
     def demand(self) -> int:
         """How many fragments wait."""
-        return self.waiting_count + len(self.retransmissions)
+        return self.stock.waiting_fragments + len(self.retransmissions)
 
     def wait(self, lane: Lane, fragments: Sequence[OutgoingFragment]) -> None:
         """Let fragments of a lane wait."""
         self.waiting.setdefault(lane, deque()).extend(fragments)
-        self.waiting_count += len(fragments)
+        self.stock.waiting_fragments += len(fragments)
 
     def discard(self, lane: Lane) -> list[OutgoingFragment]:
         """Take out what waits in a lane; retransmissions are dropped when they are met."""
         queue = self.waiting.pop(lane, None)
         if queue is None:
             return []
-        self.waiting_count -= len(queue)
+        self.stock.waiting_fragments -= len(queue)
+        self.stock.charge()
         return list(queue)
 
     def next_waiting(self, dropped: list[OutgoingFragment]) -> tuple[Lane, OutgoingFragment] | None:
@@ -86,7 +85,7 @@ class Correspondent:
             else:
                 lane, queue = next(iter(self.waiting.items()))
                 fragment = queue.popleft()
-                self.waiting_count -= 1
+                self.stock.waiting_fragments -= 1
                 if queue:
                     self.waiting.move_to_end(lane)
                 else:

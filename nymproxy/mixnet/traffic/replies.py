@@ -325,6 +325,7 @@ class ReplyController:
         if spent:
             correspondent.rate.spent(spent, now)
         self._request_by_need(tag, correspondent, now, actions)
+        stock.charge()
 
     def _request_by_need(
         self, tag: SenderTag, correspondent: Correspondent, now: float, actions: ReplyActions
@@ -385,4 +386,5 @@ class ReplyController:
     def _abandon(self, correspondent: Correspondent, actions: ReplyActions) -> None:
         while (following := correspondent.next_waiting(actions.dropped)) is not None:
             actions.abandoned.append(following[1])
+        correspondent.stock.charge()
         correspondent.rerequests = 0

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 SURB_BYTES: Final = 1_100
 """Memory of one SURB that is held, measured (105 MiB for 100,000)."""
 
+FRAGMENT_BYTES: Final = 2_100
+"""Memory of one fragment that waits for a SURB: what a packet holds, and its record."""
+
 
 class _Held(NamedTuple):
     surb: ReplySurb
@@ -40,16 +43,29 @@ class SurbStock:
     Args:
         rotation_id: the current rotation.
         maximum: how many are kept.
-        share: where they are charged.
+        share: where they are charged, with what waits for more of them. What is taken from the
+            stock is charged until :meth:`charge`.
+
+    Attributes:
+        waiting_fragments: how many wait.
     """
 
-    __slots__ = ("_fresh", "_maximum", "_rotation", "_rotation_id", "_share", "_stale")
+    __slots__ = (
+        "_fresh",
+        "_maximum",
+        "_rotation",
+        "_rotation_id",
+        "_share",
+        "_stale",
+        "waiting_fragments",
+    )
 
     def __init__(self, rotation_id: int, maximum: int, share: MemoryShare | None = None) -> None:
         self._rotation_id = rotation_id
         self._rotation = KeyRotation.from_rotation_id(rotation_id)
         self._maximum = maximum
         self._share = share
+        self.waiting_fragments = 0
         self._fresh: deque[_Held] = deque()
         self._stale: deque[_Held] = deque()
 
@@ -70,22 +86,18 @@ class SurbStock:
                 self._stale.append(_Held(surb, now, None))
         while len(self) > self._maximum:
             (self._stale or self._fresh).popleft()
-        self._charge()
+        self.charge()
 
     def take(self) -> ReplySurb | None:
         """Take one out for use, fresh before stale, oldest first; ``None`` if there is none."""
         queue = self._fresh or self._stale
-        if not queue:
-            return None
-        surb = queue.popleft().surb
-        self._charge()
-        return surb
+        return queue.popleft().surb if queue else None
 
     def clear(self) -> None:
         """Drop all of them."""
         self._fresh.clear()
         self._stale.clear()
-        self._charge()
+        self.charge()
 
     def close(self) -> None:
         """Charge nothing any more: the sender is forgotten."""
@@ -113,17 +125,19 @@ class SurbStock:
                 self._fresh.append(_Held(surb, received_at, rotation_id))
             else:
                 self._stale.append(_Held(surb, received_at, made_in if is_known else None))
-        self._charge()
+        self.charge()
 
     def drop_stale(self, received_before: float) -> None:
         """Drop the stale SURBs received before a time: the nodes have forgotten their keys."""
         while self._stale and self._stale[0].received_at < received_before:
             self._stale.popleft()
-        self._charge()
+        self.charge()
 
-    def _charge(self) -> None:
+    def charge(self) -> None:
+        """Tell the account how much is held now."""
         if self._share is not None:
-            self._share.hold(len(self) * SURB_BYTES)
+            waiting_bytes = self.waiting_fragments * FRAGMENT_BYTES
+            self._share.hold(len(self) * SURB_BYTES + waiting_bytes)
 
     def _is_fresh(self, surb: ReplySurb) -> bool:
         return (
