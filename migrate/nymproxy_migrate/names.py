@@ -48,6 +48,11 @@ def is_nym_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None
 
 
+def with_short_addresses(text: str) -> str:
+    """Return a text in which only the beginnings of Nym addresses stand, for people to read."""
+    return _ADDRESS.sub(lambda found: f"{found[0][:8]}...", text)
+
+
 def is_node(text: str) -> bool:
     """Tell whether a text is written like the identity of a node."""
     return _NODE.fullmatch(text) is not None

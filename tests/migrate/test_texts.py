@@ -113,6 +113,25 @@ def test_a_terminal_gets_files_with_their_findings_in_its_width(columns: int, co
     assert all(each.code in report for each in result.findings)
 
 
+def test_a_terminal_gets_the_beginning_of_addresses(tmp_path: Path) -> None:
+    (tmp_path / "a.sh").write_text(f"nym-proxy-client -s {ADDRESS} --listen-port 1\n")
+    result = scan([tmp_path])
+    report = text.render(result, Style(False, 80))
+    assert f"-s {ADDRESS[:8]}... --listen-port" in " ".join(report.split())
+    assert ADDRESS not in report
+    assert ADDRESS in text.render(result)
+
+
+def test_an_image_that_has_been_told_of_is_not_told_of_again(tmp_path: Path) -> None:
+    service = "    image: example/nym-proxy-client:1\n"
+    (tmp_path / "compose.yaml").write_text(
+        f"services:\n  a:\n{service}    command: [nym-proxy-client, -s, A]\n"
+    )
+    assert "NYM093" not in {each.code for each in scan([tmp_path]).findings}
+    (tmp_path / "compose.yaml").write_text(f"services:\n  a:\n{service}")
+    assert "NYM093" in {each.code for each in scan([tmp_path]).findings}
+
+
 def test_an_index_of_all_rules(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain"]) == 0
     told = capsys.readouterr().out

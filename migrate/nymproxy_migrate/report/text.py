@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from nymproxy._printable import printable
+from nymproxy_migrate import names
 from nymproxy_migrate.model import Action, Kind
 from nymproxy_migrate.report.json import position
 from nymproxy_migrate.report.layout import wrapped
@@ -64,7 +65,9 @@ def _line(finding: Finding, result: ScanResult, style: Style) -> str:
 def _entry(finding: Finding, result: ScanResult, style: Style) -> str:
     line, _, column = position(finding, result)
     head = f"  {f'{line}:{column}':<8} {finding.code}  "
-    text = f"{printable(finding.message)} {_flags(finding, PLAIN)}"
+    # Words that nobody reads and that are wider than the terminal; the diff has them whole.
+    message = names.with_short_addresses(printable(finding.message))
+    text = f"{message} {_flags(finding, PLAIN)}"
     entry = wrapped(text, style.columns, head, " " * len(head))
     # Tones are put in afterwards: a terminal does not show them, so they must not be counted.
     return entry.replace(finding.code, style(finding.code, "code"), 1).replace(

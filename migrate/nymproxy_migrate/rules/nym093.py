@@ -50,6 +50,7 @@ _SETS = re.compile(
     rb"\s*(?:(?:export|local|readonly|const|let|var|val|final|static)\s+)*[\w.\[\]]+"
     rb"\s*(?::\s*\w+\s*)?[:?+]?="
 )
+_IMAGE = re.compile(rb"[ \t]*(?:- )?[\"']?image[\"']?[ \t]*:")
 _IN_STRING = re.compile(rb"[=(\[,:]\s*[a-zA-Z]{0,2}[\"'`]+[\w./{}$~-]*$")
 _TELLS = re.compile(
     rb"\b(?:print\w*|puts|console|stage|log\w*|warn\w*|raise|echo|assert|help|description|println|panic)\b"
@@ -93,7 +94,7 @@ def in_file(
         source: the file.
         format_name: what reads it; None when nothing does.
         understood: what findings are about, and which commands were read.
-        explained: a finding is about a command whose program stands in a variable.
+        explained: a finding is about a command whose program stands in a variable or an image.
     """
     if format_name is None and _PROSE.search(source.path):
         return
@@ -107,7 +108,8 @@ def in_file(
         ):
             continue
         before = source.data[start : mention.start()]
-        if _COMMENT.search(before) or (explained and _SETS.match(before)):
+        is_set = _SETS.match(before) or _IMAGE.match(before)
+        if _COMMENT.search(before) or (explained and is_set):
             continue
         if format_name and not _may_start(source, mention, before, format_name):
             continue
