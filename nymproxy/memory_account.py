@@ -75,7 +75,8 @@ class MemoryAccount:
     When it holds more than the maximum, the owner (a peer) that holds most loses all that it has,
     of equal ones the one that came first; then the next, until no more than three quarters of the
     maximum are held. What belongs to no peer alone (messages in pieces, keys of reply SURBs) is
-    touched last, the largest first.
+    touched last, the largest first. Above three quarters, who can wait holds no more for those that
+    have more than their part (:meth:`is_over_share`).
 
     Args:
         maximum_bytes: by default a quarter of what the process may use, at most 1 GiB. The figures
@@ -128,6 +129,12 @@ class MemoryAccount:
         owner.shares.pop(share, None)
         if not owner.shares:
             self._owners.pop(owner.key, None)
+
+    def is_over_share(self, owner: Hashable) -> bool:
+        """Tell whether no more should be held for a peer: the account is above its low-water mark,
+        and what is held for the peer above an equal part of that."""
+        low_water = self.maximum_bytes * _LOW_WATER
+        return self.used_bytes > low_water < self.held_by(owner) * len(self._owners)
 
     def held_by(self, owner: Hashable) -> int:
         """Return what is held for a peer."""

@@ -163,3 +163,15 @@ def test_the_maximum_holds_after_each_event(
             assert not kept
         for name in lost - {None}:
             assert all(sums[name] >= sums[other] for other in kept)  # type: ignore[index]
+
+
+def test_above_the_low_water_mark_those_with_more_than_their_part_get_no_more() -> None:
+    account = MemoryAccount(4 * MIB)
+    small, large = Holder(account, "small", MIB // 2), Holder(account, "large", 2 * MIB)
+    assert not account.is_over_share("large")  # there is enough
+    large.share.hold(3 * MIB)
+    assert account.is_over_share("large")
+    assert not account.is_over_share("small")
+    assert not account.is_over_share("nobody")
+    small.share.close()
+    assert not account.is_over_share("large")

@@ -121,6 +121,7 @@ class ChannelDriver:
         if machine.error is not None and not self._has_failed:
             self._has_failed = True
             self._stop_sending(now)
+        self._charge()
         failed = machine.error is not None or machine.is_closed
         if failed or machine.is_readable or machine.inbound.has_ended:
             self.readable.set()
@@ -130,8 +131,15 @@ class ChannelDriver:
         self._work.set()
         self._due_at = self.link.next_deadline(now)
         self._schedule(self, self._due_at)
-        self._share.hold(machine.memory_bytes)
         self.transport.memory.settle()
+
+    def _charge(self) -> None:
+        """Say how much is held; who keeps much for a peer takes no more, where it gets scarce. As
+        long as some is kept, the peer's acknowledgement lets it go on."""
+        memory = self.transport.memory
+        self._share.hold(self.link.memory_bytes)
+        is_full = self.link.kept_bytes > 0 and memory.is_over_share(self.peer)
+        self.machine.outbound.is_full = is_full
 
     def _give_back(self) -> None:
         """Abort the channel: its peer makes us hold more than any other."""

@@ -76,6 +76,16 @@ class ChannelLink:
         """True when nothing more is sent, or expected."""
         return self.machine.is_over
 
+    @property
+    def memory_bytes(self) -> int:
+        """About what the channel holds."""
+        return self.machine.memory_bytes
+
+    @property
+    def kept_bytes(self) -> int:
+        """What of it is kept to be sent again, until the peer acknowledges it."""
+        return 0
+
     def segment_received(self, segment: Segment, now: float) -> None:
         """Take what the codec read."""
         if segment.kind in WHOLE_KINDS:

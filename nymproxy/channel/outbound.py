@@ -117,6 +117,8 @@ class OutboundDirection:
         """A numbered message is never further ahead of the oldest unacknowledged one."""
         self.is_held = False
         """Nothing numbered is made: the link below cannot take it now."""
+        self.is_full = False
+        """Nothing may be written: too much is kept for the peer already."""
         self.state = Sending.OPEN
         self.settled_at: float | None = None
         """Since when everything, the end included, is acknowledged."""
@@ -126,7 +128,7 @@ class OutboundDirection:
     @property
     def room(self) -> int:
         """Bytes that may be written now."""
-        return max(0, self._rules.send_window_bytes - self.unsent_bytes)
+        return 0 if self.is_full else max(0, self._rules.send_window_bytes - self.unsent_bytes)
 
     @property
     def unsent_bytes(self) -> int:

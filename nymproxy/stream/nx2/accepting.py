@@ -27,6 +27,7 @@ from nymproxy.stream.nx2.prefix import PrefixGate, PrefixState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nymproxy.channel.link import LastWords
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelCodec
     from nymproxy.stream.nx2.envelopes import Opened
@@ -168,6 +169,18 @@ class AcceptorLink(SealedLink):
         elif len(self._held) < MAX_HELD_FRAMES and self._held_bytes < MAX_EARLY_BYTES:
             self._held.append(opened)
             self._held_bytes += len(opened.frame)
+
+    @property
+    def memory_bytes(self) -> int:
+        """See :meth:`SealedLink.memory_bytes`; with what waits for the SEAL."""
+        waiting = 0 if self._gate is None else self._gate.kept_bytes
+        return super().memory_bytes + waiting + self._held_bytes
+
+    def last_words(self) -> LastWords | None:
+        """See :meth:`ChannelLink.last_words`."""
+        self._held.clear()
+        self._held_bytes = 0
+        return super().last_words()
 
     def answer_late(self, segment: Segment, now: float) -> bytes | None:
         """See :meth:`SealedLink.answer_late`; a dialer sends its OFFER until it is accepted, and

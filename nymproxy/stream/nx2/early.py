@@ -14,15 +14,16 @@ class EarlyFrames:
 
     def __init__(self) -> None:
         self._frames: deque[tuple[bytes, float]] = deque()
-        self._bytes = 0
+        self.total_bytes = 0
+        """What they take."""
 
     def add(self, frame: bytes, now: float) -> bool:
         """Keep one; False: there is no room."""
         self._expire(now)
-        if len(self._frames) >= MAX_EARLY_FRAMES or self._bytes + len(frame) > MAX_EARLY_BYTES:
+        if len(self._frames) >= MAX_EARLY_FRAMES or self.total_bytes + len(frame) > MAX_EARLY_BYTES:
             return False
         self._frames.append((frame, now))
-        self._bytes += len(frame)
+        self.total_bytes += len(frame)
         return True
 
     def take(self, now: float) -> list[bytes]:
@@ -30,10 +31,10 @@ class EarlyFrames:
         self._expire(now)
         frames = [frame for frame, _ in self._frames]
         self._frames.clear()
-        self._bytes = 0
+        self.total_bytes = 0
         return frames
 
     def _expire(self, now: float) -> None:
         while self._frames and self._frames[0][1] <= now - EARLY_SECONDS:
             frame, _ = self._frames.popleft()
-            self._bytes -= len(frame)
+            self.total_bytes -= len(frame)

@@ -30,6 +30,7 @@ from nymproxy.stream.codec import (
     MessageType,
     StreamFrame,
 )
+from nymproxy.stream.nx2.after_end import AnswersAfterEnd
 from nymproxy.stream.nx2.early import EarlyFrames
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE, NUMBERED_TYPES
 from nymproxy.stream.nx2.frames import Ack
@@ -52,30 +53,7 @@ logger = logging.getLogger("nymproxy.stream")
 CONTROL_SURBS = 3
 VERDICT_SECONDS = 20.0
 OPENING_SECONDS = 100.0
-LAST_WORDS_PAUSE_SECONDS = 1.0
 _SEALED_KINDS = NUMBERED_KINDS | {SegmentKind.RESET, SegmentKind.WINDOW, SegmentKind.PROBE}
-
-
-class _LastWords:
-    """Tells a peer that sends on what it has not heard: that everything had come."""
-
-    def __init__(self, link: SealedLink) -> None:
-        self._link = link
-        self._answered_at: dict[int, float] = {}  # by type: no ACK keeps a RESET back
-
-    def answer(self, segment: Segment, now: float) -> list[bytes]:
-        """See :class:`nymproxy.channel.link.LastWords`."""
-        try:
-            answer = self._link.answer_late(segment, now)
-        except ChannelFormatError:
-            return []
-        if answer is None:
-            return []
-        answered_at = self._answered_at.get(answer[TYPE_OFFSET], -math.inf)
-        if now < answered_at + LAST_WORDS_PAUSE_SECONDS:
-            return []
-        self._answered_at[answer[TYPE_OFFSET]] = now
-        return [answer]
 
 
 class SealedLink(ChannelLink, ABC):
@@ -122,6 +100,18 @@ class SealedLink(ChannelLink, ABC):
         if not self.machine.is_over or self.is_plain or self.machine.error is not None:
             return self.machine.is_over
         return self.kept.is_empty and not self.receipts.owes_answer
+
+    @property
+    def memory_bytes(self) -> int:
+        """As of the machine, with what is kept to be sent again, and what waits for its keys."""
+        unsent = self.machine.outbound.flight.unsent_bytes  # which is kept, too
+        kept = self.kept_bytes
+        return self.machine.memory_bytes - min(unsent, kept) + kept + self._early.total_bytes
+
+    @property
+    def kept_bytes(self) -> int:
+        """See :meth:`ChannelLink.kept_bytes`."""
+        return self.kept.charged_bytes
 
     def _become_plain(self, now: float) -> None:
         """The peer has no NX2: what is kept is dropped, and packets' acknowledgements count."""
@@ -326,7 +316,9 @@ class SealedLink(ChannelLink, ABC):
         """See :meth:`ChannelLink.last_words`."""
         if self.is_plain or self.sealer is None or not self.sealer.has_keys:
             return None
-        return _LastWords(self)
+        self.kept = Kept(self.kept.round_trip, 0.0)
+        self._early = EarlyFrames()
+        return AnswersAfterEnd(self.answer_late)
 
     def answer_late(self, segment: Segment, now: float) -> bytes | None:
         """Take what came when the stream was over here; returns what answers it.

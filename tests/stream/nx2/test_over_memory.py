@@ -12,6 +12,7 @@ import pytest
 
 from nymproxy.channel import PeerMemory
 from nymproxy.errors import StreamNotSealed, StreamPeerLost, StreamRefused
+from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
 from nymproxy.stream.codec import StreamFrame
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.stream.nx2.envelopes import is_marked
@@ -313,5 +314,45 @@ def test_closing_waits_for_a_peer_that_is_there() -> None:
                 assert len(await receive_all(accepted)) == 5_000
             assert anyio.current_time() - started > 10
             assert dialed.error is None
+
+    on_virtual_time(main)
+
+
+def test_what_is_kept_for_a_deaf_peer_is_charged_and_stops_the_writer_before_it_ends() -> None:
+    """Property P7."""
+
+    async def main() -> None:
+        memory = PeerMemory()
+        is_deaf = False
+
+        def choose(message: MemoryMessage) -> MessageFate:
+            return MessageFate.VANISH if is_deaf else MessageFate.DELIVER
+
+        account = MemoryAccount(MINIMUM_BYTES)
+        async with (
+            MemoryNetwork(seed=1, faults=MemoryFaults(choose_fate=choose)) as network,
+            StreamEndpoint(
+                network.endpoint("dialer", memory=account), memory=memory, grace_seconds=0
+            ) as dialer,
+            StreamEndpoint(network.endpoint("acceptor"), grace_seconds=0) as acceptor,
+        ):
+            listener = acceptor.listener()
+            dialed = await dialer.open_stream(acceptor.address, wait=True)
+            accepted = await listener.accept()
+            is_deaf = True
+            with anyio.move_on_after(30) as scope:
+                for _ in range(64):
+                    await dialed.send(bytes(16 * 1024))
+            assert scope.cancelled_caught
+            assert 0.7 * MINIMUM_BYTES < account.used_bytes <= MINIMUM_BYTES
+            assert dialed.error is None
+            is_deaf = False
+            received = await accepted.receive()
+            while len(received) < 256 * 1024:
+                received += await accepted.receive()
+            with anyio.fail_after(60):
+                await dialed.send(b"more")
+            await dialed.drain()
+            assert account.used_bytes < 0.1 * MINIMUM_BYTES
 
     on_virtual_time(main)
