@@ -200,8 +200,9 @@ class ChannelMachine:
         self._fail(error, code)
 
     def peer_is_alive(self, now: float) -> None:
-        """Note that the peer has shown to be there: the channel is not idle."""
-        self._idle.sent(now)
+        """Note that the peer is there: a reason to stay, unless the rules say otherwise."""
+        if not self.traits.rules.quiet.idle_ends_alive:
+            self._idle.sent(now)
 
     def could_not_hear(self, seconds: float) -> None:
         """Note that for so long the peer's silence said nothing: there was no gateway, or the

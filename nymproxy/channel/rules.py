@@ -61,6 +61,8 @@ class QuietRules:
 
     idle_timeout_seconds: float = 30 * 60.0
     """Nothing sent and nothing received: StreamIdleTimeout."""
+    idle_ends_alive: bool = False
+    """Also where the peer is known to be there, since it answers when it is asked (NX2)."""
     half_closed_timeout_seconds: float | None = None
     """The same while exactly one direction has ended; ``None``: as idle_timeout."""
     answer_timeout_seconds: float | None = None

@@ -107,13 +107,14 @@ class ProxySettings:
         ),
     ] = 30.0
     idle_timeout_seconds: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--idle-timeout",
             min=1.0,
-            help="Seconds without a byte in either direction until a session is reset.",
+            help="Seconds without a byte in either direction until a session is reset (none while "
+            "a stream's peer answers that it is there; 1800 where it cannot be asked).",
         ),
-    ] = 1800.0
+    ] = None
     metrics: Annotated[
         str | None,
         typer.Option(

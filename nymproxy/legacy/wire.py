@@ -61,7 +61,8 @@ class WireSettings:
         Args:
             close: seconds without an answer after the app's end (clients).
             connect: seconds without an answer of any kind (clients).
-            idle: seconds without anything in either direction; half-closed sessions too.
+            idle: seconds without anything in either direction; half-closed sessions too, and those
+                whose peer is known to be there.
         """
         rules = self.stream.rules
         quiet, legacy = rules.quiet, self.legacy
@@ -72,7 +73,7 @@ class WireSettings:
             quiet = replace(quiet, connect_timeout_seconds=connect)
             legacy = replace(legacy, connect_timeout_seconds=connect)
         if idle is not None:
-            quiet = replace(quiet, idle_timeout_seconds=idle)
+            quiet = replace(quiet, idle_timeout_seconds=idle, idle_ends_alive=True)
             half_closed = min(idle, legacy.half_closed_timeout_seconds)
             legacy = replace(
                 legacy,

@@ -68,8 +68,10 @@ async def test_a_killed_client_leaves_nothing_at_the_server(tmp_path: Path, wire
     gone = anyio.Event()
 
     async def notice(upstream: SocketStream) -> None:
-        await echo(upstream)
-        gone.set()
+        try:
+            await echo(upstream)
+        finally:  # the server resets it
+            gone.set()
 
     async with scene(tmp_path, wire, notice) as stage, await stage.connect() as app:
         await greeted(app)

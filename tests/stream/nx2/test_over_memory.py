@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from nymproxy.channel import PeerMemory
-from nymproxy.errors import StreamNotSealed, StreamPeerLost, StreamRefused
+from nymproxy.errors import StreamIdleTimeout, StreamNotSealed, StreamPeerLost, StreamRefused
 from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
 from nymproxy.stream.codec import StreamFrame
 from nymproxy.stream.endpoint import StreamEndpoint
@@ -175,6 +175,20 @@ def test_an_idle_stream_costs_eight_packets_a_minute_at_most_and_stays() -> None
             assert pair.packets() <= 2 * 8 * 60
             await accepted.send(b"still there")
             assert await dialed.receive() == b"still there"
+
+    on_virtual_time(main)
+
+
+def test_an_idle_limit_that_was_asked_for_counts_though_the_peer_is_there() -> None:
+    async def main() -> None:
+        options = with_rules(idle_timeout_seconds=60.0, idle_ends_alive=True)
+        async with ends(options, SEALED) as pair:
+            dialed = await pair.dialer.open_stream(pair.acceptor.address, wait=True)
+            started = anyio.current_time()
+            with pytest.raises(anyio.BrokenResourceError) as caught:
+                await dialed.receive()
+            assert isinstance(caught.value.__cause__, StreamIdleTimeout)
+            assert anyio.current_time() - started == pytest.approx(60, abs=2)
 
     on_virtual_time(main)
 
