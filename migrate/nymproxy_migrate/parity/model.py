@@ -40,7 +40,8 @@ WORKLOADS = {
 
 def title_of(group: str) -> str:
     """Return the name of a workload, or another group of rows, for people."""
-    return WORKLOADS.get(group) or group.replace("_", " ").capitalize()
+    words = group.replace("_", " ")
+    return WORKLOADS.get(group) or words[:1].upper() + words[1:]
 
 
 class Side(enum.StrEnum):
