@@ -59,8 +59,9 @@ class ChannelAcceptor:
                 raise anyio.BrokenResourceError(str(error)) from error
             key = self._table.accept(self._listener)
             if key is not None:
+                channel = self._drivers.held(key)  # before others run: it may be over by then
                 await anyio.lowlevel.cancel_shielded_checkpoint()
-                return self._drivers.held(key)
+                return channel
             await self._arrived.wait()
 
     async def aclose(self) -> None:
