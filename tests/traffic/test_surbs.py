@@ -74,7 +74,7 @@ def test_leftovers_of_the_rotation_before_the_last_are_dropped() -> None:
     assert len(stock) == 0
 
 
-def test_several_rotations_at_once_leave_what_came_lately_only() -> None:
+def test_several_rotations_at_once_leave_what_came_lately_the_last_first() -> None:
     """After a sleep: SURBs with the marker of today were made two rotations ago, or four."""
     for jump in (2, 3, 4):
         stock = _stock()
@@ -83,9 +83,11 @@ def test_several_rotations_at_once_leave_what_came_lately_only() -> None:
         stock.add(old, 0.0)
         stock.add(young, 99.0)
         stock.rotate(EVEN_ID + jump, keep_since=50.0)
-        assert (stock.fresh, len(stock)) == (1, 2)
-        left = {surb.encryption_key for surb in (stock.take(), stock.take()) if surb}
-        assert left == {surb.encryption_key for surb in young}
+        new = make_surbs(1, KeyRotation.from_rotation_id(EVEN_ID + jump))
+        stock.add(new, 100.0)
+        assert (stock.fresh, len(stock)) == (1, 3)
+        order = [surb.encryption_key for surb in (stock.take() for _ in range(3)) if surb]
+        assert order == [each.encryption_key for each in (*new, *reversed(young))]
 
 
 def test_what_was_made_in_a_known_rotation_outlives_one_change_whatever_its_age() -> None:
@@ -141,7 +143,7 @@ def test_no_surb_is_handed_out_twice_and_the_bound_holds(
                 taken.add(surb.encryption_key)
                 current = KeyRotation.from_rotation_id(rotation_id)
                 is_fresh = surb.rotation in (current, KeyRotation.UNKNOWN)
-                assert is_fresh == had_fresh
+                assert is_fresh or not had_fresh
         assert 0 <= stock.fresh <= len(stock) <= 12
 
 

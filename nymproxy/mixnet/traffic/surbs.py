@@ -107,30 +107,35 @@ class SurbStock:
     def rotate(self, rotation_id: int, keep_since: float) -> None:
         """Sort again after a change of the key rotation.
 
+        After several at once, as when the process stood still, what came lately is stale, and the
+        last to come is the first to be used: it may have waited at the gateway, and be dead, too.
+
         Args:
             rotation_id: the new rotation.
             keep_since: of SURBs whose rotation is too old, or not known, those that are older go.
                 (Younger ones come from senders who saw the change before us.)
         """
         held = sorted([*self._fresh, *self._stale], key=lambda each: each.received_at)
+        slept = not 0 <= rotation_id - self._rotation_id <= 1
         self._rotation_id = rotation_id
         self._rotation = KeyRotation.from_rotation_id(rotation_id)
         self._fresh.clear()
         self._stale.clear()
         for surb, received_at, made_in in held:
             is_known = made_in is not None and 0 <= rotation_id - made_in <= 1
-            if not (is_known or received_at >= keep_since):
-                continue
-            if self._is_fresh(surb):
-                self._fresh.append(_Held(surb, received_at, rotation_id))
-            else:
-                self._stale.append(_Held(surb, received_at, made_in if is_known else None))
+            if slept and received_at >= keep_since:
+                self._stale.appendleft(_Held(surb, received_at, None))
+            elif is_known or received_at >= keep_since:
+                if self._is_fresh(surb):
+                    self._fresh.append(_Held(surb, received_at, rotation_id))
+                else:
+                    self._stale.append(_Held(surb, received_at, made_in if is_known else None))
         self.charge()
 
     def drop_stale(self, received_before: float) -> None:
         """Drop the stale SURBs received before a time: the nodes have forgotten their keys."""
-        while self._stale and self._stale[0].received_at < received_before:
-            self._stale.popleft()
+        kept = [each for each in self._stale if each.received_at >= received_before]
+        self._stale = deque(kept)
         self.charge()
 
     def charge(self) -> None:
