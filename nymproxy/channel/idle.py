@@ -19,6 +19,8 @@ class Quiet(enum.Enum):
     """Our end was acknowledged, and the peer has said nothing for too long since."""
     UNANSWERED = "unanswered"
     """We opened the channel, and nothing at all came back."""
+    DEAD = "dead"
+    """A peer that says something now and then by itself has stopped."""
     SILENCE = "silence"
     """No data for so long counts as the end of the peer's direction (if asked for)."""
 
@@ -32,7 +34,8 @@ class IdleClock:
     """
 
     def __init__(self, rules: QuietRules, now: float) -> None:
-        self._rules = rules
+        self.rules = rules
+        """May be replaced by others, as more is learned of the peer."""
         self._last_received = now
         self._last_data = now
         self._last_activity = now
@@ -72,19 +75,19 @@ class IdleClock:
             out_ended: our end was told.
             in_ended: the peer's direction has ended.
         """
-        rules = self._rules
+        rules = self.rules
         idle = rules.idle_timeout_seconds
         if rules.half_closed_timeout_seconds is not None and out_ended != in_ended:
             idle = rules.half_closed_timeout_seconds
         limits = {Quiet.IDLE: self._last_activity + idle}
-        if in_ended:
-            return limits
-        if rules.answer_timeout_seconds is not None and out_ended_at is not None:
+        if rules.dead_seconds is not None:
+            limits[Quiet.DEAD] = self._last_received + rules.dead_seconds
+        if not in_ended and rules.answer_timeout_seconds is not None and out_ended_at is not None:
             since = max(out_ended_at, self._last_received)
             limits[Quiet.NO_ANSWER] = since + rules.answer_timeout_seconds
-        if not self._is_answered:
+        if not (in_ended or self._is_answered):
             limits[Quiet.UNANSWERED] = self._answered_by()
-        if rules.silence_end_seconds is not None:
+        if not in_ended and rules.silence_end_seconds is not None:
             limits[Quiet.SILENCE] = self._last_data + rules.silence_end_seconds
         for quiet in limits:
             if quiet is not Quiet.IDLE:
@@ -92,7 +95,7 @@ class IdleClock:
         return limits
 
     def _answered_by(self) -> float:
-        rules, by = self._rules, math.inf
+        rules, by = self.rules, math.inf
         if rules.connect_timeout_seconds is not None:
             by = self._last_activity + rules.connect_timeout_seconds
         if rules.opening_timeout_seconds is not None and self._opened_at is not None:

@@ -33,6 +33,7 @@ _TOO_QUIET = {
     Quiet.IDLE: "nothing was sent or received",
     Quiet.NO_ANSWER: "no answer after the end of our data",
     Quiet.UNANSWERED: "no answer of any kind from the peer",
+    Quiet.DEAD: "the peer has stopped to ask whether we are there",
 }
 
 
@@ -63,7 +64,7 @@ class ChannelMachine:
         channel_id: the channel.
         traits: what the peer is like.
         is_dialer: we opened the channel.
-        now: the time, in seconds of any clock that only goes forward.
+        now: the time, in seconds of a clock that only goes forward.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class ChannelMachine:
             self.first_received_at = now
         self.is_established = True
         self._liveness.heard(segment, now)
+        self._idle.rules = self.traits.rules.quiet
         self._idle.received(now, is_data=segment.is_numbered)
         if segment.is_numbered:
             self.outbound.answered()
@@ -205,8 +207,7 @@ class ChannelMachine:
             self._idle.sent(now)
 
     def could_not_hear(self, seconds: float) -> None:
-        """Note that for so long the peer's silence said nothing: there was no gateway, or the
-        process stood still."""
+        """Note that for so long the peer's silence said nothing."""
         self._idle.could_not_hear(seconds)
 
     @property
@@ -248,7 +249,9 @@ class ChannelMachine:
 
     def handed_over(self, outgoing: OutgoingSegment, packet_count: int, now: float) -> None:
         """Note that the transport took a message."""
-        if outgoing.index is not None or outgoing.segment.kind is SegmentKind.OPEN:
+        segment, empty_is_end = outgoing.segment, self.traits.rules.order.empty_data_is_end
+        is_nudge = segment.kind is SegmentKind.DATA and not (segment.payload or empty_is_end)
+        if segment.kind is SegmentKind.OPEN or (outgoing.index is not None and not is_nudge):
             self._idle.sent(now)  # not for probes and pings: they would keep a dead peer alive
         if self.first_handed_over_at is None:
             self.first_handed_over_at = now

@@ -228,6 +228,10 @@ class ChannelProtocol(Protocol):
         """Tell whether a segment makes a channel: the first that a peer sends, and no other."""
         ...
 
+    def asks(self, segment: Segment) -> bool:
+        """Tell whether a segment wants an answer if its channel is not known (any more)."""
+        ...
+
     def dial(self, channel_id: ChannelId, to: NymAddress) -> PeerTraits:
         """Return the traits of a channel that we open."""
         ...

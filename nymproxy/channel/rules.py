@@ -78,6 +78,9 @@ class QuietRules:
     opening_timeout_seconds: float | None = None
     """A dialer whose OPEN has arrived at the peer's gateway, and that has heard nothing at all
     since: StreamIdleTimeout, also while it sends. Off: ``None``."""
+    dead_seconds: float | None = None
+    """Nothing at all from a peer that says something by itself more often: StreamIdleTimeout. Off:
+    ``None``."""
     keepalive_seconds: float | None = None
     """Send PING this often, once the peer has shown that it answers; fail after three."""
 

@@ -88,12 +88,16 @@ class StrayAnswers:
                 answers = self._linkers[key.protocol].refuse(segment, key.tag)
                 self._send_all(key.tag, answers or ())
             return
-        if (
-            segment.kind in _ANSWERED_KINDS
-            and segment.capabilities is not None
-            and stone.may_answer(now)
-        ):
+        knows_resets = segment.capabilities is not None
+        is_asked = self._protocols[key.protocol].asks(segment)
+        if segment.kind in _ANSWERED_KINDS and (knows_resets or is_asked) and stone.may_answer(now):
             self._send_reset(key, stone.peer, segment, ResetCode.UNKNOWN_STREAM, "")
+
+    def deny(self, key: ChannelKey, segment: Segment, now: float) -> None:
+        """Answer a question about a channel that was never known here."""
+        assert key.tag is not None
+        self.tombstones.add(key, key.tag, now, answers=True)
+        self.drop_unknown(key, segment, now)
 
     def _send_reset(
         self,

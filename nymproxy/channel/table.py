@@ -222,6 +222,9 @@ class ChannelTable:
             return None
         if protocol.opens(segment):
             return self._admit(key, segment, tag, now)
+        if protocol.asks(segment):
+            self._answers.deny(key, segment, now)
+            return None
         if segment.kind in NUMBERED_KINDS or segment.kind is SegmentKind.PROTECTED:
             if not self.orphans.add(key, segment, now):
                 self._drop("orphan")

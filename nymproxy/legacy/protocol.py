@@ -9,7 +9,7 @@ from nymproxy.channel import ChannelId, PeerMemory
 from nymproxy.channel.link import LinkContext, Linker
 from nymproxy.legacy.codec import LegacyCodec
 from nymproxy.legacy.session_id import is_modern, make_session_id
-from nymproxy.legacy.traits import ClientTraits, LegacySettings, ServerTraits
+from nymproxy.legacy.traits import ClientTraits, LegacySettings, ServerTraits, is_question
 from nymproxy.legacy.turns import ServerTurns
 
 if TYPE_CHECKING:
@@ -61,6 +61,10 @@ class LegacyProtocol:
             return False
         last = 0 if is_modern(uuid.UUID(int=segment.channel_id)) else 1
         return segment.sequence <= last
+
+    def asks(self, segment: Segment) -> bool:
+        """Clients of ours do, with empty messages."""
+        return is_question(segment) and is_modern(uuid.UUID(int=segment.channel_id))
 
     def dial(self, channel_id: ChannelId, to: NymAddress) -> ServerTraits:
         """Return what a client knows of the server at an address."""

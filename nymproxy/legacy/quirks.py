@@ -14,28 +14,46 @@ if TYPE_CHECKING:
 NUDGES = 9
 """One a second: an old client writes what has waited for seven, so the last ones free it all."""
 NUDGE_SECONDS = 1.0
+ASK_SECONDS = 20.0
+"""Between the questions of a client whether the session is there still."""
 SETTLED_SECONDS = 2.0
 """What was acknowledged so long before the peer's end was written by its own timer."""
 
 
 class WakeUp(Quirks):
     """When the app says nothing, an empty message makes the server connect: its upstream may be
-    the one that speaks first.
+    the one that speaks first. Later ones ask a server of ours whether it still has the session:
+    what it does not know it denies, as after a restart.
 
     Args:
-        at: when, unless something was sent before.
+        at: when to wake the server, unless something was sent before.
     """
 
     def __init__(self, at: float) -> None:
         self.empty_at = at
+        self._asks = False
+        self._acknowledged_at = math.inf
+
+    def may_ask(self) -> None:
+        """Note that the server has shown in this session that it answers questions. Idempotent."""
+        if not self._asks:
+            self._asks = True
+            self.empty_at = min(self.empty_at, self._acknowledged_at + ASK_SECONDS)
 
     def numbered(self, payload: bytes) -> None:
-        """Once there is a first message, whatever it is, none is needed."""
-        self.stop()
+        """Once there is a first message, whatever it is, none is needed to wake the server."""
+        self.empty_at = self._acknowledged_at = math.inf
+
+    def all_acknowledged(self, now: float) -> None:
+        """Ask some time after the last message has arrived."""
+        self._acknowledged_at = now
+        if self._asks:
+            self.empty_at = now + ASK_SECONDS
 
     def stop(self) -> None:
         """See :class:`Quirks`."""
-        self.empty_at = math.inf
+        self._asks = False
+        self.empty_at = self._acknowledged_at = math.inf
 
 
 class OldClientQuirks(Quirks):

@@ -32,6 +32,10 @@ logger = logging.getLogger("nymproxy.legacy")
 
 MIN_FIRST_SURBS = 20
 """Ten are reserved by the receiver for its own requests, so fewer leave nothing to answer with."""
+ANSWER_SURBS = 3
+"""With a question: they fit into its packet, and a server that was restarted has no others."""
+ASKER_DEAD_SECONDS = 100.0
+"""A client that asks every 20 s, and is silent for so long, is gone."""
 LAST_MESSAGE_ID = 65534
 """Towards an old peer ids never wrap: it would sort 65535 and 0 the wrong way round."""
 _PIECE_BYTES = 32 * KIB
@@ -113,6 +117,12 @@ class LegacySettings:
                 raise ConfigurationError(f"the {name} cannot be {value}")
 
 
+def is_question(segment: Segment) -> bool:
+    """Tell whether a client of ours asks if its session is there: an empty message that is not the
+    first says nothing else."""
+    return segment.kind is SegmentKind.DATA and not segment.payload and segment.sequence > 0
+
+
 def _described(segment: Segment) -> str:
     session_id = uuid.UUID(int=segment.channel_id)
     return f"id {segment.sequence} for session {session_id} of {len(segment.payload)} bytes"
@@ -162,6 +172,7 @@ class ServerTraits(PeerTraits):
         self._settings = settings
         self._to = to
         self._memory = memory
+        self._wake_up: WakeUp | None = None
         known = memory.recall(to)
         self.is_modern = known is not None and Capability.SINGLE_CLOSE in known
         if not self.is_modern:
@@ -177,7 +188,8 @@ class ServerTraits(PeerTraits):
         """Wake the server, unless it would hold the wake-up back as well (ids from 1)."""
         if self._first_id:
             return Quirks()
-        return WakeUp(now + self._settings.wake_up_after_seconds)
+        self._wake_up = WakeUp(now + self._settings.wake_up_after_seconds)
+        return self._wake_up
 
     def segment_received(self, segment: Segment) -> None:
         """Learn from the server's trailer."""
@@ -189,6 +201,8 @@ class ServerTraits(PeerTraits):
         if Capability.SINGLE_CLOSE in shown:
             self.is_modern = True
             self.pacing = None
+            if self._wake_up is not None:
+                self._wake_up.may_ask()
 
     @property
     def max_payload_bytes(self) -> int:
@@ -213,7 +227,10 @@ class ServerTraits(PeerTraits):
 
     def surbs(self, segment: Segment, *, first: bool) -> int:
         """Many with the first message; then the server asks for what it needs."""
-        return self._settings.surbs_initial if first else self._settings.surbs_per_message
+        if first:
+            return self._settings.surbs_initial
+        is_question = segment.kind is SegmentKind.DATA and not segment.payload
+        return ANSWER_SURBS if is_question else self._settings.surbs_per_message
 
     def may_send(self, kind: SegmentKind) -> bool:
         """A Close is always understood; that it is an abort, by a server of ours. An unknown one
@@ -269,13 +286,16 @@ class ClientTraits(PeerTraits):
         return OldClientQuirks(now, zero_grace_seconds=self._zero_grace_seconds)
 
     def segment_received(self, segment: Segment) -> None:
-        """Note the end of an old client.
+        """Note the end of an old client, and that one of ours asks whether we are there.
 
-        From then on it has no timer: a message that arrived before an earlier one waits in its
-        buffer until another arrives.
+        From its end on an old client has no timer: a message that arrived before an earlier one
+        waits in its buffer until another arrives.
         """
         if segment.kind is SegmentKind.FIN and not self.is_modern:
             self._has_ended_old = True
+        if self.is_modern and is_question(segment) and self.rules.quiet.dead_seconds is None:
+            quiet = replace(self.rules.quiet, dead_seconds=ASKER_DEAD_SECONDS)
+            self.rules = replace(self.rules, quiet=quiet)
 
     @property
     def max_payload_bytes(self) -> int:

@@ -39,6 +39,10 @@ class StreamProtocol:
         """An Open does, and an OFFER."""
         return segment.kind in (SegmentKind.OPEN, SegmentKind.OFFER)
 
+    def asks(self, segment: Segment) -> bool:
+        """Nothing of a stream does: its link has questions of its own."""
+        return False
+
     def dial(self, channel_id: ChannelId, to: NymAddress) -> StreamTraits:
         """Return the traits of a stream that we open."""
         return StreamTraits(self.options, to, self.memory)

@@ -694,6 +694,16 @@ class TestIdle:
         idle.pass_time(61)
         assert failure(idle) is not None
 
+    def test_a_peer_that_speaks_by_itself_and_stops_is_gone_whatever_has_ended(self) -> None:
+        bench = negotiated(dead_seconds=100.0)
+        bench.receive(fin(0))
+        for _ in range(3):
+            bench.pass_time(99)
+            bench.receive(control(SegmentKind.PROBE))
+        assert failure(bench) is None
+        bench.pass_time(101)
+        assert "has stopped to ask" in str(failure(bench))
+
     def test_any_answer_ends_that_limit(self) -> None:
         bench = opened(connect_timeout_seconds=60.0)
         bench.receive(control(SegmentKind.HELLO))

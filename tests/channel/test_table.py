@@ -404,6 +404,20 @@ class _ImplicitProtocol(StreamProtocol):
         return PeerTraits(ChannelRules(has_open=False, order=OrderRules(sequence_modulus=1 << 16)))
 
 
+class _AskingProtocol(_ImplicitProtocol):
+    """Its peers ask with empty messages whether their channels are known."""
+
+    def asks(self, segment: Segment) -> bool:
+        return not segment.payload and segment.sequence > 0
+
+    def answer(self, segment: Segment) -> PeerTraits:  # type: ignore[override]
+        class Traits(PeerTraits):
+            def may_send(self, kind: SegmentKind) -> bool:
+                return True
+
+        return Traits(ChannelRules(has_open=False))
+
+
 class TestImplicitOpening:
     def desk(self, *, listens: bool = True) -> Desk:
         desk = Desk(listens=False)
@@ -431,6 +445,18 @@ class TestImplicitOpening:
         desk.table.tick(3600.0)
         assert desk.accept() is None
         assert (desk.table.channels, len(desk.table.orphans)) == ({}, 0)
+
+    def test_a_question_about_what_was_never_known_is_denied_once_a_minute(self) -> None:
+        desk = self.desk()
+        desk.protocol = asking = _AskingProtocol()
+        desk.table = ChannelTable([asking], random_bytes=random.Random(1).randbytes)
+        desk.listener = desk.table.listen(asking, 128, 0.0)
+        for _ in range(3):
+            assert desk.receive(data(5, b"")) is None
+        (denial,) = desk.strays()
+        assert (denial.kind, denial.reset_code) == (SegmentKind.RESET, ResetCode.UNKNOWN_STREAM)
+        assert desk.receive(data(0, b"late")) is None
+        assert desk.table.channels == {}
 
     def test_a_straggler_does_not_resurrect_it(self) -> None:
         desk = self.desk()

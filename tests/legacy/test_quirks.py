@@ -7,7 +7,7 @@ import math
 import pytest
 
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
-from nymproxy.legacy.quirks import OldClientQuirks, WakeUp
+from nymproxy.legacy.quirks import ASK_SECONDS, OldClientQuirks, WakeUp
 
 
 def nudges(count: int = 3, interval: float = 1.0) -> OldClientQuirks:
@@ -130,3 +130,33 @@ def test_empty_messages_and_what_came_before_the_end_begin_none() -> None:
     machine.peer_ended(5.0)
     machine.numbered(b"")
     assert not machine.awaits_more
+
+
+class TestQuestions:
+    def test_they_begin_when_the_server_has_shown_itself_and_go_on(self) -> None:
+        quirks = WakeUp(1.0)
+        quirks.numbered(b"request")
+        quirks.all_acknowledged(2.0)
+        assert quirks.empty_at == math.inf
+        for _ in range(2):
+            quirks.may_ask()
+        assert quirks.empty_at == 2.0 + ASK_SECONDS
+        quirks.numbered(b"")
+        quirks.empty_sent(22.0)
+        assert quirks.empty_at == math.inf  # one at a time: the last one must have arrived
+        quirks.all_acknowledged(23.0)
+        assert quirks.empty_at == 23.0 + ASK_SECONDS
+
+    def test_a_server_that_shows_itself_first_is_woken_all_the_same(
+        self,
+    ) -> None:
+        quirks = WakeUp(1.0)
+        quirks.may_ask()
+        assert quirks.empty_at == 1.0
+
+    def test_none_follows_the_end_of_the_session(self) -> None:
+        quirks = WakeUp(1.0)
+        quirks.may_ask()
+        quirks.stop()
+        quirks.all_acknowledged(2.0)
+        assert quirks.empty_at == math.inf

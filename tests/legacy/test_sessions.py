@@ -13,9 +13,11 @@ import trio.lowlevel
 import trio.testing
 
 from nymproxy.channel import PeerMemory
-from nymproxy.errors import StreamIdleTimeout
+from nymproxy.channel.table import ChannelTable
+from nymproxy.errors import ResetCode, StreamIdleTimeout, StreamReset
 from nymproxy.legacy.connector import mixnet_connector
 from nymproxy.legacy.message import Close, Data, ProxiedMessage, Trailer
+from nymproxy.legacy.protocol import LegacyProtocol
 from nymproxy.legacy.session_id import make_session_id
 from nymproxy.legacy.traits import LegacySettings
 from nymproxy.mixnet.client import MessageClient
@@ -146,6 +148,66 @@ async def test_the_close_timeout_does_not_count_sleep(network: MemoryNetwork) ->
         await accepted.send(b"answer")
         await accepted.send_eof()
         assert await read_to_end(channel) == b"answer"
+
+
+OURS = Trailer(modern=True).encode()
+
+
+async def test_a_client_asks_whether_the_session_is_there_and_hears_that_it_is_not(
+    network: MemoryNetwork,
+) -> None:
+    """The server is restarted while nobody says anything: it has no SURBs but those it is given."""
+    stranger = Stranger(network.endpoint("server"))
+    async with dialed(network, stranger.endpoint.address) as channel:
+        await channel.send(b"request")
+        session = (await stranger.hear()).session_id
+        await stranger.say(ProxiedMessage(Data(b"answer"), session, 0, OURS).encode())
+        assert await channel.receive() == b"answer"
+        began_at = anyio.current_time()
+        table = ChannelTable([LegacyProtocol()], random_bytes=os.urandom)
+        table.listen(LegacyProtocol(), 8, 0.0)
+        for number in (1, 2):
+            question = await stranger.hear()
+            assert question == ProxiedMessage(Data(b""), session, number)
+        assert 38 < anyio.current_time() - began_at < 44
+        assert stranger.endpoint.reply_surbs_in_hand(stranger.tag) > 0
+        assert table.message_received(question.encode(), stranger.tag, 0.0) is None
+        (denial,) = table.strays
+        await stranger.say(denial.payload)
+        with pytest.raises(anyio.BrokenResourceError):
+            await channel.receive()
+        assert isinstance(channel.error, StreamReset)
+        assert channel.error.reset_code is ResetCode.UNKNOWN_STREAM
+
+
+async def test_a_server_that_does_not_answer_questions_gets_none(network: MemoryNetwork) -> None:
+    """An old one, or one that has not shown yet what it is."""
+    stranger = Stranger(network.endpoint("server"))
+    async with dialed(network, stranger.endpoint.address) as channel:
+        await channel.send(b"request")
+        session = (await stranger.hear()).session_id
+        await stranger.say(ProxiedMessage(Data(b"answer"), session, 0).encode())
+        assert await channel.receive() == b"answer"
+        with anyio.move_on_after(300) as waited:
+            await stranger.hear()
+        assert waited.cancelled_caught
+
+
+async def test_a_client_that_asked_and_is_silent_is_gone(network: MemoryNetwork) -> None:
+    client = network.endpoint("client")
+    async with accepting(network) as (address, acceptor):
+        session_id = make_session_id(os.urandom)
+        for number, data in enumerate((b"request", b"", b"")):
+            message = ProxiedMessage(Data(data), session_id, number)
+            delivery = await client.send(address, message.encode(), surbs=20)
+            await delivery.acknowledged()
+        channel = await acceptor.accept()
+        assert await channel.receive() == b"request"
+        began_at = anyio.current_time()
+        with pytest.raises(anyio.BrokenResourceError):
+            await channel.receive()
+        assert isinstance(channel.error, StreamIdleTimeout)
+        assert 95 < anyio.current_time() - began_at < 101
 
 
 async def test_an_idle_session_ends_in_an_error_on_either_side(network: MemoryNetwork) -> None:

@@ -107,6 +107,43 @@ def test_only_the_first_message_opens_a_session(
     assert LegacyProtocol().opens(Segment(kind, channel_id, number)) is opens
 
 
+def test_questions_are_empty_messages_of_sessions_of_ours_that_are_not_the_first() -> None:
+    protocol = LegacyProtocol()
+    assert protocol.asks(Segment(SegmentKind.DATA, V8, 1))
+    for other in (
+        Segment(SegmentKind.DATA, V8, 0),
+        Segment(SegmentKind.DATA, V8, 1, b"x"),
+        Segment(SegmentKind.FIN, V8, 1),
+        Segment(SegmentKind.DATA, V4, 2),
+    ):
+        assert not protocol.asks(other)
+
+
+def test_a_client_is_expected_to_go_on_asking_once_it_has_asked() -> None:
+    modern, old = answer(V8), answer(V4)
+    for traits, channel_id in ((modern, V8), (old, V4)):
+        traits.segment_received(Segment(SegmentKind.DATA, channel_id, 0))
+        assert traits.rules.quiet.dead_seconds is None
+        for number in (2, 3):
+            traits.segment_received(Segment(SegmentKind.DATA, channel_id, number))
+    assert modern.rules.quiet.dead_seconds == 100
+    assert old.rules.quiet.dead_seconds is None
+
+
+def test_questions_bring_surbs_and_wait_for_a_server_of_ours() -> None:
+    client = dial(LegacySettings(surbs_per_message=1))
+    wake_up = client.quirks(0.0)
+    wake_up.numbered(b"request")
+    wake_up.all_acknowledged(1.0)
+    assert wake_up.empty_at == math.inf
+    client.segment_received(GREETING)
+    assert wake_up.empty_at == 21.0
+    question = Segment(SegmentKind.DATA, V8, 1)
+    assert client.surbs(question, first=False) == 3
+    assert client.surbs(question, first=True) == 100
+    assert client.surbs(replace(question, payload=b"x"), first=False) == 1
+
+
 def test_r5_the_second_close_is_for_old_servers() -> None:
     client = dial()
     assert client.end_signal is EndSignal.FIN
