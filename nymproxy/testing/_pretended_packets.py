@@ -111,6 +111,9 @@ class PretendedMaker:
         """Build from this topology from now on."""
         self._topology = topology
 
+    def avoid(self, mixes: frozenset[NodeAddress]) -> None:
+        """There are no mixes."""
+
     def check_gateway(self, gateway: NodeIdentity) -> None:
         """Make sure that messages can be sent to clients of a gateway."""
         self.topology.egress(gateway)

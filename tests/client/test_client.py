@@ -425,6 +425,8 @@ class TestCover:
         profile = replace(DEFAULT, sending_delay_seconds=0.002, loop_cover_delay_seconds=None)
         async with network.client(profile=profile) as alice, network.client() as bob:
             delivery = await alice.send(bob.address, os.urandom(30_000))
+            # Cover that was being written when the data came is counted with the first packet.
+            await until(lambda: alice.counters.sent.get("data", 0) > 0)
             covers = [alice.counters.sent.get("cover", 0)]
             delivery.subscribe(lambda _: covers.append(alice.counters.sent.get("cover", 0)))
             with anyio.fail_after(10):

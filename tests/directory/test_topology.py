@@ -148,3 +148,14 @@ def test_a_gateway_that_is_a_mix_node_ends_its_routes_and_mixes_none_of_them() -
         assert [hop.address.port for hop in route] == [10006, 10002, 10003, 10001]
     with pytest.raises(TopologyUnavailable, match="only mix node of a layer"):
         topology.route_to(identity(2), system_random_bytes)
+
+
+def test_routes_avoid_mixes_that_are_left_out() -> None:
+    network = Network(mixnodes=[node(i) for i in (1, 2, 3, 6, 7)])
+    topology = with_roles(network, layer1=[1, 6, 99, 7])
+    [first, *_], *_ = topology.layers
+    assert topology.without_mixes(()) is topology
+    without = topology.without_mixes({first})
+    assert [len(layer) for layer in without.layers] == [2, 1, 1]
+    assert first not in without.layers[0]
+    assert without.egress(identity(4)) == topology.egress(identity(4))

@@ -29,7 +29,7 @@ from nymproxy.mixnet.messages.cover import is_cover
 from nymproxy.mixnet.records import DeliveryRecord
 from nymproxy.mixnet.sphinx import KeyRotation, PacketSize, recover_plaintext
 from nymproxy.mixnet.storage import ClientKeys
-from nymproxy.mixnet.traffic import BARE, OutgoingFragment, OutgoingMessage, PacketKind
+from nymproxy.mixnet.traffic import BARE, Mix, OutgoingFragment, OutgoingMessage, PacketKind
 from tests.client.paper_network import PaperNetwork
 
 TAG = SenderTag(bytes(16))
@@ -82,7 +82,7 @@ class TestPackets:
     def test_a_packet_to_an_address_opens_and_its_ack_comes_back(self, size: PacketSize) -> None:
         made = Builder()
         fragment = fragment_to(made.address, size)
-        packet, expected = made.builder.build(fragment)
+        packet, expected, _ = made.builder.build(fragment)
         assert len(packet.packet) == size.packet_length
         assert made.open(packet) == (fragment.data, FRAGMENT_ID)
         assert expected == 0.0
@@ -99,7 +99,7 @@ class TestPackets:
         made.reply_keys.add([surb.encryption_key], 0.0)
         fragment = fragment_to(TAG)
         fragment.surb = surb
-        packet, expected = made.builder.build(fragment)
+        packet, expected, _ = made.builder.build(fragment)
         assert made.open(packet) == (fragment.data, FRAGMENT_ID)
         assert expected == pytest.approx(0.3)  # three hops whose delays are not known
 
@@ -166,14 +166,14 @@ class TestRotation:
 
     def test_the_ack_of_a_stale_surb_is_made_from_the_topology_before(self) -> None:
         made = Builder()
-        packet, _ = self.built_with(made, 1)
+        packet, _, _ = self.built_with(made, 1)
         rotations = (packet.rotation, made.builder.topology.rotation)
         assert rotations == (KeyRotation.EVEN, KeyRotation.ODD)
         assert made.open(packet)[1] == FRAGMENT_ID
 
     def test_two_rotations_later_the_markers_are_equal_again(self) -> None:
         made = Builder()
-        packet, _ = self.built_with(made, 2)
+        packet, _, _ = self.built_with(made, 2)
         assert packet.rotation is made.builder.topology.rotation
 
     def test_a_surb_of_an_earlier_topology_of_the_draft(self) -> None:
@@ -193,7 +193,7 @@ class TestPreparedHeaders:
         builder.build(fragment_to(made.address))
         prepared = self.fill(builder)
         assert prepared == 16  # eight to the recipient, eight for acks
-        packet, _ = builder.build(fragment_to(made.address))
+        packet, _, _ = builder.build(fragment_to(made.address))
         assert made.open(packet) == (bytes(1611), FRAGMENT_ID)
         assert made.open(builder.build_cover())[1] is None
         surb = builder.create_surb(builder.topology)
@@ -239,3 +239,37 @@ class TestPreparedHeaders:
 
     def pooled(self, builder: PacketBuilder) -> int:
         return sum(len(ahead) for ahead in builder._ahead)
+
+
+class TestMixesToAvoid:
+    def test_a_packet_says_which_mixes_it_and_its_ack_pass(self) -> None:
+        made = Builder()
+        layers = made.network.topology.layers
+        ways = [Mix(layer, mix) for layer, [mix] in enumerate(layers)]
+        assert made.builder.build(fragment_to(made.address)).mixes == (*ways, *ways)
+
+    def test_a_reply_says_it_of_its_ack_only(self) -> None:
+        made = Builder()
+        surb = made.builder.create_surb(made.builder.topology)
+        made.reply_keys.add([surb.encryption_key], 0.0)
+        fragment = fragment_to(TAG)
+        fragment.surb = surb
+        assert [mix.layer for mix in made.builder.build(fragment).mixes] == [0, 1, 2]
+
+    def test_no_route_leads_through_them_and_what_was_prepared_is_dropped(self) -> None:
+        made = Builder(replace(BARE, header_pool_size=8))
+        made.builder.build(fragment_to(made.address))
+        while made.builder.wants_headers:
+            made.builder.prepare_some()
+        avoided = frozenset(made.network.topology.layers[0])
+        made.builder.avoid(avoided)
+        for build in (
+            lambda: made.builder.build(fragment_to(made.address)),
+            made.builder.build_cover,
+            lambda: made.builder.create_surb(made.builder.topology),
+        ):
+            with pytest.raises(TopologyUnavailable):
+                build()
+        made.builder.avoid(avoided)
+        made.builder.avoid(frozenset())
+        assert made.open(made.builder.build(fragment_to(made.address)).packet)[1] == FRAGMENT_ID

@@ -259,3 +259,42 @@ class TestAfterAPause:
         deadline = patient.deadline
         bench.ack(other, 2.9)
         assert patient.deadline == deadline > 30
+
+
+def test_what_was_lost_is_copied_again_when_it_leaves_again() -> None:
+    bench = Bench(DEFAULT)
+    bench.submit(1)
+    outbox, now = bench.outbox, 0.0
+    fragment = bench.take()
+    for _ in range(2):
+        outbox.left(fragment, now)
+        assert outbox.next_copy(now) is fragment
+        outbox.copy_left(fragment, now)
+        assert outbox.next_copy(now) is None
+        now = outbox.next_timer() or 0.0
+        outbox.expire(now)
+        assert bench.take() is fragment
+
+
+def test_a_fragment_that_waits_twice_to_be_copied_is_copied_once() -> None:
+    bench = Bench(DEFAULT)
+    bench.submit(1)
+    fragment = bench.take()
+    bench.outbox.left(fragment, 0.0)
+    now = bench.outbox.next_timer() or 0.0
+    bench.outbox.expire(now)
+    bench.outbox.left(bench.take(), now)
+    assert bench.outbox.next_copy(now) is fragment
+    bench.outbox.copy_left(fragment, now)
+    assert bench.outbox.next_copy(now) is None
+
+
+def test_the_patience_for_an_ack_is_measured() -> None:
+    bench = Bench()
+    assert bench.outbox.ack_patience_seconds == 3.0
+    for number in range(10):
+        bench.submit(1)
+        fragment = bench.take()
+        bench.outbox.left(fragment, float(number))
+        bench.ack(fragment, number + 0.5)
+    assert 1.0 < bench.outbox.ack_patience_seconds < 3.0

@@ -18,7 +18,7 @@ from nymproxy.mixnet.randomness import uniform_index
 from nymproxy.mixnet.sphinx import Hop, KeyRotation, NodeAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from nymproxy.address import NodeIdentity
     from nymproxy.mixnet.directory.bodies import NodesPage, RewardedSet
@@ -99,6 +99,25 @@ class Topology:
     def has_egress(self, gateway: NodeIdentity) -> bool:
         """Tell whether routes can end at a gateway."""
         return gateway.key in self._by_identity
+
+    @property
+    def layers(self) -> tuple[tuple[NodeAddress, ...], ...]:
+        """The addresses of the mixes of each layer."""
+        return tuple([tuple([hop.address for hop in layer]) for layer in self._layers])
+
+    def without_mixes(self, addresses: Collection[NodeAddress]) -> Topology:
+        """Return the topology in which no packet is mixed at these addresses."""
+        if not addresses:
+            return self
+        first, second, third = (
+            tuple([node_id for node_id in layer if not self._is_at(node_id, addresses)])
+            for layer in self.rewarded_set.layers
+        )
+        return replace(self, rewarded_set=replace(self.rewarded_set, layers=(first, second, third)))
+
+    def _is_at(self, node_id: int, addresses: Collection[NodeAddress]) -> bool:
+        node = self.nodes.get(node_id)
+        return node is not None and node.mix_address in addresses
 
     def egress(self, gateway: NodeIdentity, *, ignore_epoch_role: bool = True) -> Node:
         """Return the node where routes to a gateway's clients end.

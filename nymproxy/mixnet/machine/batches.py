@@ -6,14 +6,15 @@ import logging
 from typing import TYPE_CHECKING
 
 from nymproxy.errors import AddressError, NetworkError, SphinxError
-from nymproxy.mixnet.traffic import PacketKind, ReturnedCover
+from nymproxy.mixnet.traffic import MixTrials, PacketKind, ReturnedCover
 
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress
+    from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.machine.pacing import Departures
-    from nymproxy.mixnet.machine.ports import PacketMaker
+    from nymproxy.mixnet.machine.ports import BuiltPacket, PacketMaker
     from nymproxy.mixnet.machine.status import Tally
-    from nymproxy.mixnet.messages import MixPacket
+    from nymproxy.mixnet.messages import FragmentId, MixPacket
     from nymproxy.mixnet.traffic import Outbox, OutgoingFragment, TrafficProfile
 
 _logger = logging.getLogger("nymproxy.client")
@@ -29,11 +30,11 @@ class PacketBatch:
         self.packets: list[MixPacket] = []
         self.kinds: list[PacketKind] = []
         self.fragments: list[OutgoingFragment] = []
-        self.copies: list[tuple[OutgoingFragment, float]] = []
+        self.copies: list[tuple[OutgoingFragment, BuiltPacket]] = []
 
 
 class BatchBuilder:
-    """Builds what leaves from what waits.
+    """Builds what leaves from what waits, and learns which mixes to avoid from what becomes of it.
 
     Args:
         profile: whether cover is returned.
@@ -42,7 +43,7 @@ class BatchBuilder:
         tally: counts.
     """
 
-    __slots__ = ("_maker", "_outbox", "_returned", "_tally")
+    __slots__ = ("_maker", "_outbox", "_returned", "_tally", "_trials")
 
     def __init__(
         self, profile: TrafficProfile, maker: PacketMaker, outbox: Outbox, tally: Tally
@@ -51,6 +52,8 @@ class BatchBuilder:
         self._outbox = outbox
         self._tally = tally
         self._returned = ReturnedCover() if profile.returns_cover else None
+        self._trials = MixTrials()
+        self._trials.use_layers(maker.topology.layers)
 
     def reply_came(self, peer: NymAddress, now: float) -> None:
         """Take note of a packet of a peer whose address we know."""
@@ -74,19 +77,47 @@ class BatchBuilder:
 
     def left(self, batch: PacketBatch, now: float) -> None:
         """Record that a batch was handed to the gateway."""
+        patience = self._outbox.ack_patience_seconds
         for fragment in batch.fragments:
             self._outbox.left(fragment, now)
-        for fragment, expected_seconds in batch.copies:
-            self._outbox.copy_left(fragment, now + expected_seconds)
+            due = now + fragment.expected_seconds
+            self._trials.left(fragment.fragment_id, fragment.mixes, due, due + patience)
+        for fragment, built in batch.copies:
+            due = now + built.expected_seconds
+            self._outbox.copy_left(fragment, due)
+            self._trials.left(fragment.fragment_id, built.mixes, due, due + patience)
+        self._look_at_mixes(now)
         if self._returned is not None:
             self._returned.left(len(batch.fragments) + len(batch.copies))
         sent = self._tally.sent
         for kind in batch.kinds:
             sent[kind.value] += 1
 
+    def acknowledged(self, fragment_id: FragmentId, now: float) -> None:
+        """Take an ack."""
+        self._outbox.acknowledged(fragment_id, now)
+        self._trials.acknowledged(fragment_id, now)
+
+    def interrupted(self) -> None:
+        """Take note that acks could not come or be read: missing ones prove nothing."""
+        self._trials.interrupted()
+
+    def use_topology(self, topology: Topology | None) -> None:
+        """Build from another topology."""
+        self._maker.use_topology(topology)
+        if topology is not None:
+            self._trials.use_layers(topology.layers)
+            self._maker.avoid(self._trials.left_out)
+
+    def _look_at_mixes(self, now: float) -> None:
+        if self._trials.look(now):
+            left_out = self._trials.left_out
+            _logger.info("mixes left out of routes, since they lose packets: %d", len(left_out))
+            self._maker.avoid(left_out)
+
     def _add(self, batch: PacketBatch, fragment: OutgoingFragment, now: float) -> None:
         try:
-            packet, fragment.expected_seconds = self._maker.build(fragment)
+            packet, fragment.expected_seconds, fragment.mixes = self._maker.build(fragment)
         except NetworkError as error:
             # No route now. The timer brings the fragment back when there may be one again.
             self._tally.unbuilt[error.code] += 1
@@ -106,15 +137,15 @@ class BatchBuilder:
         if fragment is None:
             return False
         try:
-            packet, expected_seconds = self._maker.build(fragment)
+            built = self._maker.build(fragment)
         except (NetworkError, AddressError, SphinxError) as error:
             self._tally.unbuilt[error.code] += 1
             return False
         finally:
             fragment.surb = None  # its timer runs: the next one may be that of a retransmission
-        batch.packets.append(packet)
+        batch.packets.append(built.packet)
         batch.kinds.append(PacketKind.COPY)
-        batch.copies.append((fragment, expected_seconds))
+        batch.copies.append((fragment, built))
         return True
 
     def _add_cover(self, batch: PacketBatch, now: float) -> None:

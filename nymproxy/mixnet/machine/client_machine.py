@@ -289,7 +289,7 @@ class ClientMachine:
         match event:
             case AckReceived(fragment_id):
                 self._tally.acknowledged += 1
-                self._outbox.acknowledged(fragment_id, now)
+                self._batches.acknowledged(fragment_id, now)
             case CoverReceived(is_ack):
                 self._tally.covers_received += not is_ack
             case ReplyPacketReceived(given_to):
@@ -317,7 +317,7 @@ class ClientMachine:
             now: the clock.
         """
         self._now = now
-        self._maker.use_topology(topology)
+        self._batches.use_topology(topology)
         if topology is not None and topology.rotation_id != self._rotation_id:
             self._rotation_id = topology.rotation_id
             _logger.info("the network is in key rotation %d now", topology.rotation_id)
@@ -330,6 +330,7 @@ class ClientMachine:
         self._now, self._link_status = now, READY
         if trouble is not None:
             self._link_status = ClientStatus(0.7, False, False, trouble, blocked_by)
+            self._batches.interrupted()
         else:
             self._outbox.way_is_open(now)
         self.outages.link_changed(now, is_connected=trouble is None)
@@ -356,6 +357,8 @@ class ClientMachine:
         stall = self._stall.seconds(now)
         if late > _LATE_SECONDS:
             stall = max(stall, late)
+        if stall:
+            self._batches.interrupted()
         self._outbox.expire(now, stall)
         if now >= self._ticked_at + ReplyController.TICK_SECONDS:
             self._ticked_at = now

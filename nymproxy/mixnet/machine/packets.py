@@ -33,22 +33,35 @@ from nymproxy.mixnet.sphinx import (
     build_header,
     build_packet,
 )
+from nymproxy.mixnet.traffic import Mix
 
 if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.sphinx import PacketSize
+    from nymproxy.mixnet.sphinx import NodeAddress, PacketSize
     from nymproxy.mixnet.traffic import OutgoingFragment, TrafficProfile
 
 _NANOSECOND = 1e-9
 _MIX_HOPS = 3
 
 
+class _Way(NamedTuple):
+    """A header and the mixes that it leads through."""
+
+    header: HeaderMaterial | PreparedHeader
+    mixes: tuple[Mix, ...]
+
+    def prepared(self) -> _Way:
+        """Derive the payload keys now."""
+        assert isinstance(self.header, HeaderMaterial)
+        return _Way(PreparedHeader.from_material(self.header), self.mixes)
+
+
 class _Start(NamedTuple):
     """What of a packet does not depend on what it carries."""
 
-    header: HeaderMaterial | PreparedHeader
+    way: _Way
     key: FragmentKey
 
 
@@ -78,8 +91,10 @@ class PacketBuilder:
         self._random = random_bytes
         self._topology: Topology | None = None
         self._previous: Topology | None = None
+        self._avoided: frozenset[NodeAddress] = frozenset()
+        self._routes: Topology | None = None  # the topology without those
         limit = profile.header_pool_size
-        self._acks: PreparedAhead[PreparedHeader] = PreparedAhead(limit)
+        self._acks: PreparedAhead[_Way] = PreparedAhead(limit)
         self._starts: PreparedAhead[_Start] = PreparedAhead(limit)
         self._surbs: PreparedAhead[HeaderMaterial] = PreparedAhead(limit)
         self._ahead = (self._acks, self._starts, self._surbs)
@@ -110,6 +125,17 @@ class PacketBuilder:
         ):
             self._previous = self._topology
         self._topology = topology
+        self._begin_anew()
+
+    def avoid(self, mixes: frozenset[NodeAddress]) -> None:
+        """Make no route through these from now on."""
+        if mixes != self._avoided:
+            self._avoided = mixes
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        topology = self._topology
+        self._routes = None if topology is None else topology.without_mixes(self._avoided)
         for ahead in self._ahead:
             ahead.clear()
 
@@ -135,15 +161,15 @@ class PacketBuilder:
         to = fragment.message.to
         if isinstance(to, SenderTag):
             raise UsageError("a fragment to a sender tag needs a reply SURB")
-        ack = build_ack(
-            self._ack_header(), self._ack_key, FragmentId(fragment.fragment_id), self._random
-        )
-        header, key = self._start_to(to)
+        ack_way, (way, key) = self._ack_way(), self._start_to(to)
+        identifier = FragmentId(fragment.fragment_id)
+        ack = build_ack(ack_way.header, self._ack_key, identifier, self._random)
         plaintext = seal_fragment(fragment.data, ack, key)
-        packet = build_packet(header, plaintext, fragment.size)
+        packet = build_packet(way.header, plaintext, fragment.size)
         return BuiltPacket(
-            MixPacket(header.first_hop, header.rotation, packet),
-            (header.delay_ns + ack.delay_ns) * _NANOSECOND,
+            MixPacket(way.header.first_hop, way.header.rotation, packet),
+            (way.header.delay_ns + ack.delay_ns) * _NANOSECOND,
+            way.mixes + ack_way.mixes,
         )
 
     def build_cover(self, to: NymAddress | None = None) -> MixPacket:
@@ -155,8 +181,9 @@ class PacketBuilder:
         """
         to = to or self._address
         size = self._cover_size()
-        ack = build_ack(self._ack_header(), self._ack_key, COVER_FRAGMENT_ID, self._random)
-        header, key = self._start_to(to)
+        way, key = self._start_to(to)
+        header = way.header
+        ack = build_ack(self._ack_way().header, self._ack_key, COVER_FRAGMENT_ID, self._random)
         plaintext = build_cover_plaintext(size, ack, key)
         return MixPacket(header.first_hop, header.rotation, build_packet(header, plaintext, size))
 
@@ -193,20 +220,17 @@ class PacketBuilder:
     # Inside.
 
     def _build_reply(self, fragment: OutgoingFragment, surb: ReplySurb) -> BuiltPacket:
-        ack = build_ack(
-            self._reply_ack_header(surb.rotation),
-            self._ack_key,
-            FragmentId(fragment.fragment_id),
-            self._random,
-        )
+        way = self._reply_ack_way(surb.rotation)
+        identifier = FragmentId(fragment.fragment_id)
+        ack = build_ack(way.header, self._ack_key, identifier, self._random)
         plaintext = seal_reply_fragment(fragment.data, ack, surb.encryption_key)
         packet = surb.surb.use(plaintext, fragment.size)
-        # The delays of the SURB's route are its creator's secret.
+        # The delays of the SURB's route are its creator's secret, as are its mixes.
         expected = self._reply_forward_seconds + ack.delay_ns * _NANOSECOND
-        return BuiltPacket(MixPacket(surb.first_hop, surb.rotation, packet), expected)
+        return BuiltPacket(MixPacket(surb.first_hop, surb.rotation, packet), expected, way.mixes)
 
-    def _reply_ack_header(self, rotation: KeyRotation) -> HeaderMaterial | PreparedHeader:
-        """Return a header for an ack that travels under the rotation of a received SURB.
+    def _reply_ack_way(self, rotation: KeyRotation) -> _Way:
+        """Return a way for an ack that travels under the rotation of a received SURB.
 
         The recipient's gateway sends the ack off under the marker of the packet. After a rotation
         that is the previous one for a while, so such an ack needs the nodes' previous keys.
@@ -217,49 +241,56 @@ class PacketBuilder:
             and rotation is not self.topology.rotation
             and rotation is not KeyRotation.UNKNOWN
         ):
-            delay = self._profile.ack_delay_seconds
-            return self._make_header(self._previous, self._address, delay)
-        return self._ack_header()
+            return self._draw(self._previous, self._address, self._profile.ack_delay_seconds)
+        return self._ack_way()
 
-    def _ack_header(self) -> HeaderMaterial | PreparedHeader:
+    def _ack_way(self) -> _Way:
         topology, delay = self.topology, self._profile.ack_delay_seconds
 
-        def prepare() -> PreparedHeader:
-            header = self._make_header(self.topology, self._address, delay)
-            return PreparedHeader.from_material(header)
+        def prepare() -> _Way:
+            return self._draw(self.topology, self._address, delay).prepared()
 
         prepared = self._acks.take("ack", prepare)
-        return prepared or self._make_header(topology, self._address, delay)
+        return prepared or self._draw(topology, self._address, delay)
 
     def _start_to(self, recipient: NymAddress) -> _Start:
         topology, delay = self.topology, self._profile.packet_delay_seconds
 
         def prepare() -> _Start:
-            header = self._make_header(self.topology, recipient, delay)
-            key = FragmentKey.draw(recipient.encryption, self._random)
-            return _Start(PreparedHeader.from_material(header), key)
+            way = self._draw(self.topology, recipient, delay).prepared()
+            return _Start(way, FragmentKey.draw(recipient.encryption, self._random))
 
         prepared = self._starts.take(recipient, prepare)
         if prepared is not None:
             return prepared
         key = FragmentKey.draw(recipient.encryption, self._random)
-        return _Start(self._make_header(topology, recipient, delay), key)
+        return _Start(self._draw(topology, recipient, delay), key)
 
-    def _make_header(
-        self, topology: Topology, recipient: NymAddress, mean_seconds: float
-    ) -> HeaderMaterial:
+    def _draw(self, topology: Topology, recipient: NymAddress, mean_seconds: float) -> _Way:
+        """Draw a route and delays."""
+        if topology is self._topology and self._routes is not None:
+            topology = self._routes
         route = topology.route_to(recipient.gateway, self._random)
         if mean_seconds:
             delays = [exponential_delay_ns(self._random, mean_seconds) for _ in route]
         else:
             delays = [0] * len(route)
-        return build_header(
+        header = build_header(
             route,
             delays,
             recipient.identity,
             rotation=topology.rotation,
             random_bytes=self._random,
         )
+        mixes = tuple([Mix(layer, hop.address) for layer, hop in enumerate(route[:_MIX_HOPS])])
+        return _Way(header, mixes)
+
+    def _make_header(
+        self, topology: Topology, recipient: NymAddress, mean_seconds: float
+    ) -> HeaderMaterial:
+        header = self._draw(topology, recipient, mean_seconds).header
+        assert isinstance(header, HeaderMaterial)
+        return header
 
     def _cover_size(self) -> PacketSize:
         profile = self._profile

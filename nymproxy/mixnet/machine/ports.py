@@ -8,14 +8,22 @@ if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.messages import MixPacket, ReplySurb
-    from nymproxy.mixnet.traffic import OutgoingFragment
+    from nymproxy.mixnet.sphinx import NodeAddress
+    from nymproxy.mixnet.traffic import Mix, OutgoingFragment
 
 
 class BuiltPacket(NamedTuple):
-    """A packet ready to leave, and how long it and its ack will be held back on their way."""
+    """A packet ready to leave.
+
+    Attributes:
+        packet: the packet.
+        expected_seconds: how long it and its ack will be held back on their way.
+        mixes: which both pass, as far as they are known.
+    """
 
     packet: MixPacket
     expected_seconds: float
+    mixes: tuple[Mix, ...] = ()
 
 
 class PacketMaker(Protocol):
@@ -43,6 +51,10 @@ class PacketMaker(Protocol):
 
     def use_topology(self, topology: Topology | None) -> None:
         """Build from this topology from now on."""
+        ...
+
+    def avoid(self, mixes: frozenset[NodeAddress]) -> None:
+        """Make no route through these from now on."""
         ...
 
     def check_gateway(self, gateway: NodeIdentity) -> None:

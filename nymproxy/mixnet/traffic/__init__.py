@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nymproxy.mixnet.traffic.answers import AnswerBudget, SenderTags
 from nymproxy.mixnet.traffic.lanes import Lanes
+from nymproxy.mixnet.traffic.mix_trials import Mix, MixTrials
 from nymproxy.mixnet.traffic.outbox import Outbox
 from nymproxy.mixnet.traffic.outgoing import (
     ControlLane,
@@ -48,6 +49,8 @@ __all__ = [
     "ExponentialSchedule",
     "Lane",
     "Lanes",
+    "Mix",
+    "MixTrials",
     "Outbox",
     "OutgoingFragment",
     "OutgoingMessage",

@@ -37,21 +37,22 @@ class CopyCandidates:
         self._fragments: deque[OutgoingFragment] = deque(maxlen=_MAXIMUM_CANDIDATES)
 
     def left(self, fragment: OutgoingFragment) -> None:
-        """Take a fragment that has just left for the first time."""
+        """Take a fragment that has just left, for the first time or again."""
         message = fragment.message
+        fragment.copies = 0
         if (
             self._copies
-            and not fragment.retransmissions
             and message.kind in _KINDS
             and message.delivery.packet_count <= MAXIMUM_PACKETS
         ):
             self._fragments.append(fragment)
 
     def take(self) -> OutgoingFragment | None:
-        """Take the next fragment whose ack is still awaited for the first time."""
+        """Take the next fragment whose ack is still awaited."""
         while self._fragments:
             fragment = self._fragments.popleft()
-            if fragment.in_flight and not fragment.retransmissions and not fragment.is_done:
+            may_be_copied = fragment.copies < self._copies  # it may stand here twice
+            if may_be_copied and fragment.in_flight and not fragment.is_done:
                 return fragment
         return None
 

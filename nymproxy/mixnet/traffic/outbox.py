@@ -43,6 +43,8 @@ _logger = logging.getLogger("nymproxy.traffic")
 _LANE_QUOTA: Final = 16
 _PEER_QUOTA: Final = 64
 
+_MEASURED_SAMPLES: Final = 10
+_UNMEASURED_SECONDS: Final = 3.0
 _SILENCE_SECONDS: Final = 2.0
 """Without any ack for so long, timers have begun to back off."""
 
@@ -261,6 +263,13 @@ class Outbox:
         return None if self._window is None else self._window.size
 
     # What the clock does.
+
+    @property
+    def ack_patience_seconds(self) -> float:
+        """How long after it was due an ack is certainly not to come any more."""
+        excess = self._pending.excess
+        measured = excess.samples >= _MEASURED_SAMPLES
+        return max(0.5, 2 * excess.seconds) if measured else _UNMEASURED_SECONDS
 
     def next_timer(self) -> float | None:
         """Return when the next ack timer fires."""

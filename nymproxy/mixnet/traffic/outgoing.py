@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.messages import ReplySurb
     from nymproxy.mixnet.records import DeliveryRecord
     from nymproxy.mixnet.sphinx import PacketSize
+    from nymproxy.mixnet.traffic.mix_trials import Mix
 
 
 class ControlLane(enum.Enum):
@@ -111,6 +112,7 @@ class OutgoingFragment:
         sent_at: when it left last, in the clock's seconds; ``None`` before the first time, and
             while its packet is being written.
         expected_seconds: delays of its last packet and of that packet's ack.
+        mixes: which both pass, as far as they are known.
         deadline: when its timer fires; only meaningful in flight.
     """
 
@@ -128,6 +130,7 @@ class OutgoingFragment:
         "is_acknowledged",
         "is_parked",
         "message",
+        "mixes",
         "retransmissions",
         "sent_at",
         "size",
@@ -153,6 +156,7 @@ class OutgoingFragment:
         self.is_acknowledged = False
         self.sent_at: float | None = None
         self.expected_seconds = 0.0
+        self.mixes: tuple[Mix, ...] = ()
         self.deadline = 0.0
 
     @property
