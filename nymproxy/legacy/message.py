@@ -21,8 +21,6 @@ _UUID_LENGTH = 16
 
 DATA_OVERHEAD = _DATA_HEAD.size + _TAIL.size
 """Bytes around the data in a Data message (38)."""
-CLOSE_LENGTH = _CLOSE_HEAD.size + _TAIL.size
-"""Length of a Close message (30)."""
 
 MESSAGE_ID_MODULUS = 1 << 16
 

@@ -28,8 +28,3 @@ def make_session_id(random_bytes: RandomBytes, version: SessionIdVersion = 8) ->
 def is_modern(session_id: uuid.UUID) -> bool:
     """Whether the session was opened by a client that numbers from 0 and understands Close."""
     return session_id.variant == uuid.RFC_4122 and session_id.version == 8
-
-
-def first_client_message_id(session_id: uuid.UUID) -> int:
-    """Return the id of the first message that the client of this session sends."""
-    return 0 if is_modern(session_id) else 1

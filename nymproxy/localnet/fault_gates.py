@@ -8,50 +8,34 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from nymproxy.localnet.faults import FaultPlan, LinkFaults
+from nymproxy.localnet.faults import FaultPlan
+from nymproxy.localnet.gate import Gate
 from nymproxy.localnet.push_gates import PushGate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from nymproxy.localnet.faults import LinkFaults
+    from nymproxy.localnet.gate import Passing
 
 
-class FaultGate:
+class FaultGate(Gate["_Rule"]):
     """All faults of one link, from one named node to another."""
 
     def __init__(self, source: str, target: str, count: Callable[[str], None]) -> None:
+        super().__init__(count)
         self.source = source
         self.target = target
-        self._count = count
-        self._rules: list[_Rule] = []
-        self._installed_at = 0.0
 
-    @property
-    def is_open(self) -> bool:
-        """Whether no fault is planned for this link: packets need not be shown to the gate."""
-        return not self._rules
+    def _rules_of(self, plan: FaultPlan) -> Iterator[_Rule]:
+        for index, faults in enumerate(plan.links):
+            if faults.covers(self.source, self.target):
+                seed = f"{plan.seed}/{index}/{self.source}->{self.target}"
+                yield _Rule(faults, random.Random(seed))
 
-    def install(self, plan: FaultPlan, now: float) -> None:
-        """Take over a plan, whose times count from ``now`` (monotonic seconds)."""
-        self._installed_at = now
-        self._rules = [
-            # The seed names the link, so what happens on one link does not depend on the others.
-            _Rule(faults, random.Random(f"{plan.seed}/{index}/{self.source}->{self.target}"))
-            for index, faults in enumerate(plan.links)
-            if faults.covers(self.source, self.target)
-        ]
-
-    def apply(self, packet: bytes, now: float) -> list[tuple[float, bytes]]:
-        """Return what passes: extra delay in seconds, and packet. Empty when it is lost."""
-        passing = [(0.0, packet)]
-        elapsed = now - self._installed_at
-        for rule in self._rules:
-            if rule.faults.is_active(elapsed):
-                passing = [
-                    (delay + extra, changed)
-                    for delay, item in passing
-                    for extra, changed in rule.apply(item, self._count)
-                ]
-        return passing
+    def apply(self, packet: bytes, now: float) -> Passing:
+        """Return what passes of a packet, and when."""
+        return self._pass(packet, now, self._rules)
 
 
 class _Rule:
@@ -62,7 +46,10 @@ class _Rule:
         self._random = source
         self._in_burst = False
 
-    def apply(self, packet: bytes, count: Callable[[str], None]) -> list[tuple[float, bytes]]:
+    def is_active(self, elapsed: float) -> bool:
+        return self.faults.is_active(elapsed)
+
+    def apply(self, packet: bytes, count: Callable[[str], None]) -> Passing:
         lost = self._lost()
         if lost is not None:
             count(lost)

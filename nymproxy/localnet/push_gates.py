@@ -6,39 +6,30 @@ import random
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from nymproxy.localnet.faults import FaultPlan, PushAction, PushFault
+from nymproxy.localnet.faults import PushAction
+from nymproxy.localnet.gate import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from nymproxy.localnet.faults import FaultPlan, PushFault
+    from nymproxy.localnet.gate import Passing
 
 
-class PushGate:
-    """All push faults of one gateway, each with dice and a count of its own."""
+class PushGate(Gate["_Rule"]):
+    """All push faults of one gateway."""
 
     def __init__(self, gateway: str, count: Callable[[str], None]) -> None:
+        super().__init__(count)
         self._gateway = gateway
-        self._count = count
-        self._rules: list[_Rule] = []
-        self._installed_at = 0.0
 
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing is planned for this gateway: messages need not be shown to the gate."""
-        return not self._rules
+    def _rules_of(self, plan: FaultPlan) -> Iterator[_Rule]:
+        for index, fault in enumerate(plan.pushes):
+            if fnmatchcase(self._gateway, fault.gateway):
+                yield _Rule(fault, random.Random(f"{plan.seed}/push/{index}/{self._gateway}"))
 
-    def install(self, plan: FaultPlan, now: float) -> None:
-        """Take over a plan, whose times count from ``now`` (monotonic seconds)."""
-        self._installed_at = now
-        self._rules = [
-            _Rule(fault, random.Random(f"{plan.seed}/push/{index}/{self._gateway}"))
-            for index, fault in enumerate(plan.pushes)
-            if fnmatchcase(self._gateway, fault.gateway)
-        ]
-
-    def apply(
-        self, client: str, packet: str, message: bytes, now: float
-    ) -> list[tuple[float, bytes]]:
-        """Return what is pushed: how many seconds later, and what. Empty when it is swallowed.
+    def apply(self, client: str, packet: str, message: bytes, now: float) -> Passing:
+        """Return what is pushed.
 
         Args:
             client: identity of the client, base58.
@@ -46,16 +37,8 @@ class PushGate:
             message: what is to be pushed.
             now: monotonic seconds.
         """
-        pushed = [(0.0, message)]
-        elapsed = now - self._installed_at
-        for rule in self._rules:
-            if rule.is_for(client, packet) and rule.fault.is_active(elapsed):
-                pushed = [
-                    (delay + extra, changed)
-                    for delay, item in pushed
-                    for extra, changed in rule.apply(item, self._count)
-                ]
-        return pushed
+        rules = (rule for rule in self._rules if rule.is_for(client, packet))
+        return self._pass(message, now, rules)
 
 
 class _Rule:
@@ -65,10 +48,13 @@ class _Rule:
         self._to_skip = fault.skip
         self._left = fault.count
 
+    def is_active(self, elapsed: float) -> bool:
+        return self.fault.is_active(elapsed)
+
     def is_for(self, client: str, packet: str) -> bool:
         return fnmatchcase(client, self.fault.client) and fnmatchcase(packet, self.fault.packet)
 
-    def apply(self, message: bytes, count: Callable[[str], None]) -> list[tuple[float, bytes]]:
+    def apply(self, message: bytes, count: Callable[[str], None]) -> Passing:
         if not self._happens():
             return [(0.0, message)]
         count(f"push_{self.fault.action}")
