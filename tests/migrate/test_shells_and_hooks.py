@@ -30,7 +30,7 @@ def completed(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
     ("words", "expected"),
     [
         (["ro"], {"rollback"}),
-        (["rewrite", "--to", ""], {"legacy", "stream"}),
+        (["rewrite", "--to", ""], {"auto", "legacy", "stream"}),
         (["scan", "--doc"], {"--docs"}),
     ],
 )

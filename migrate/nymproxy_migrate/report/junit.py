@@ -27,7 +27,9 @@ def render(report: ParityReport) -> str:
         timestamp=_clean(report.started_at),
     )
     properties = ElementTree.SubElement(suite, "properties")
-    for name, value in {"against": report.against, **report.machine}.items():
+    sides = {f"{side} side": what for side, what in report.compared.items()}
+    told = {"against": report.against, **sides, "command": report.command, **report.machine}
+    for name, value in told.items():
         ElementTree.SubElement(properties, "property", name=_clean(name), value=_clean(value))
     for row in report.rows:
         _add(suite, row)
