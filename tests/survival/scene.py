@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
+import pytest
 from anyio.abc import SocketAttribute
 
 from nymproxy import NymAddress
@@ -39,6 +40,17 @@ if TYPE_CHECKING:
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _RESET = (anyio.BrokenResourceError, ConnectionError)
 PIECE_BYTES = 64 * 1024
+
+
+def wires(**expected: pytest.MarkDecorator) -> pytest.MarkDecorator:
+    """Both wires, each with what is expected of it."""
+    return pytest.mark.parametrize(
+        "wire",
+        [
+            pytest.param(wire, marks=[expected[wire]] if wire in expected else [])
+            for wire in ("legacy", "stream")
+        ],
+    )
 
 
 class End(enum.Enum):

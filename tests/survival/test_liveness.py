@@ -15,6 +15,7 @@ from tests.survival.scene import (
     read_to_the_end,
     scene,
     send_payload,
+    wires,
 )
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ pytestmark = [
     pytest.mark.exhaustive,
     pytest.mark.timeout(200),
     pytest.mark.parametrize("anyio_backend", ["asyncio"]),
-    pytest.mark.parametrize("wire", ["legacy", "stream"]),
 ]
-NO_LIVENESS = pytest.mark.xfail(strict=True, reason="NX2: nobody asks whether the peer lives yet")
-NO_RESENDING = pytest.mark.xfail(strict=True, reason="NX2: losses behind the ack are not noticed")
-NO_REFUSAL = pytest.mark.xfail(strict=True, reason="an opening without any answer has no limit yet")
+NO_LIVENESS = pytest.mark.xfail(strict=True, reason="the old format asks nobody whether he lives")
+NO_RESENDING = pytest.mark.xfail(
+    strict=True, reason="the old format acknowledges nothing: losses behind the ack are not noticed"
+)
 
 
 async def silence(upstream: SocketStream) -> None:
@@ -49,7 +50,7 @@ async def greeted(app: SocketStream) -> None:
     assert await app.receive() == b"x"
 
 
-@NO_LIVENESS
+@wires(legacy=NO_LIVENESS)
 async def test_a_restarted_server_ends_what_was_open(tmp_path: Path, wire: str) -> None:
     async with scene(tmp_path, wire, echo) as stage, await stage.connect() as app:
         await greeted(app)
@@ -63,7 +64,7 @@ async def test_a_restarted_server_ends_what_was_open(tmp_path: Path, wire: str) 
             assert (await read_to_the_end(app, 35)).end is End.RESET
 
 
-@NO_LIVENESS
+@wires(legacy=NO_LIVENESS)
 async def test_a_killed_client_leaves_nothing_at_the_server(tmp_path: Path, wire: str) -> None:
     gone = anyio.Event()
 
@@ -80,7 +81,7 @@ async def test_a_killed_client_leaves_nothing_at_the_server(tmp_path: Path, wire
             await gone.wait()
 
 
-@NO_RESENDING
+@wires(legacy=NO_RESENDING)
 async def test_a_tail_that_a_gateway_loses_comes_or_is_told(tmp_path: Path, wire: str) -> None:
     length, swallowing = 30_000, anyio.Event()
 
@@ -106,7 +107,7 @@ async def test_a_tail_that_a_gateway_loses_comes_or_is_told(tmp_path: Path, wire
         assert rest.end is End.RESET or (rest.end is End.ORDERLY and len(rest.data) == 1000)
 
 
-@NO_RESENDING
+@wires(legacy=NO_RESENDING)
 async def test_a_link_that_swallows_and_is_cut(tmp_path: Path, wire: str) -> None:
     length = 3_000_000
 
@@ -122,7 +123,7 @@ async def test_a_link_that_swallows_and_is_cut(tmp_path: Path, wire: str) -> Non
         assert is_complete_or_told(Seen(first + rest.data, rest.end, rest.seconds), length)
 
 
-@NO_REFUSAL
+@wires()
 async def test_a_server_that_is_not_there_is_told(tmp_path: Path, wire: str) -> None:
     async with scene(tmp_path, wire, silence) as stage:
         stage.server.child.kill()
@@ -132,7 +133,7 @@ async def test_a_server_that_is_not_there_is_told(tmp_path: Path, wire: str) -> 
             assert (await read_to_the_end(app, 70)).end is End.RESET
 
 
-@NO_REFUSAL
+@wires()
 async def test_a_server_that_does_not_accept_the_wire_says_so(tmp_path: Path, wire: str) -> None:
     other = "legacy" if wire == "stream" else "stream"
     async with (

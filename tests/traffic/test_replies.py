@@ -189,6 +189,14 @@ class TestRequests:
         assert requests == POLICY.maximum_rerequests + 1
         assert controller.waiting(TAG) == 0
 
+    def test_surbs_that_come_by_the_way_do_not_put_off_the_repetition(self) -> None:
+        """The answer may be lost behind its ack, while messages bring two or three each."""
+        controller = _fed(10)
+        controller.queue(TAG, 0, _reply(500), 0.0)
+        for now in (4.0, 8.0, 12.0):
+            controller.receive(TAG, make_surbs(3), now, additional=False)
+        assert controller.tick(12.0).requests != []
+
     def test_surbs_reset_the_repetitions(self) -> None:
         controller = _fed(10)
         controller.queue(TAG, 0, _reply(500), 0.0)

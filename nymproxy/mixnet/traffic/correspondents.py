@@ -25,10 +25,12 @@ class Correspondent:
         pending: SURBs asked for and not received.
         fed_at: when it gave some last; at first, when it was met.
         asked_at: when it was asked last.
+        answered_at: when what it was asked for came last; at first, when it was met.
         rerequests: requests repeated since it gave some.
     """
 
     __slots__ = (
+        "answered_at",
         "asked_at",
         "fed_at",
         "pending",
@@ -45,6 +47,7 @@ class Correspondent:
         self.pending = 0
         self.fed_at = now
         self.asked_at = now
+        self.answered_at = now
         self.rerequests = 0
         self.waiting: OrderedDict[Lane, deque[OutgoingFragment]] = OrderedDict()
         self.retransmissions: deque[OutgoingFragment] = deque()

@@ -110,6 +110,7 @@ class ReplyController:
         correspondent = self._meet(tag, now, actions)
         if additional:
             correspondent.pending = max(0, correspondent.pending - len(surbs))
+            correspondent.answered_at = now
         correspondent.stock.add(surbs[-self._policy.maximum_per_tag :], now)
         correspondent.fed_at = now
         correspondent.rerequests = 0
@@ -139,6 +140,7 @@ class ReplyController:
         if len(fragments) == 1 and fragments[0].message.any_surb and len(stock):
             # It is no sign of more to come, so no more is asked for on its account.
             fragments[0].surb = stock.take()
+            stock.charge()
             actions.ready.append((lane, fragments[0]))
             return actions
         correspondent.wait(lane, fragments)
@@ -376,7 +378,8 @@ class ReplyController:
         if silence > policy.drop_seconds or correspondent.rerequests > policy.maximum_rerequests:
             self._abandon(correspondent, actions)
             return
-        if min(silence, now - correspondent.asked_at) > policy.rerequest_seconds:
+        unanswered = now - max(correspondent.answered_at, correspondent.asked_at)
+        if unanswered > policy.rerequest_seconds:
             correspondent.rerequests += 1
             correspondent.pending = 0
             correspondent.asked_at = now
