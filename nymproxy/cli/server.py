@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from nymproxy.cli.connection import connection_options, traffic_profile
 from nymproxy.cli.keys import without_limits
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
+from nymproxy.cli.passphrase import asked_passphrase, key_passphrase
 from nymproxy.cli.running import run_all
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy import LegacySettings, WireSettings
 from nymproxy.legacy.limits import SessionLimits
 from nymproxy.legacy.server import NymProxyServer
+from nymproxy.mixnet.storage.identities import KeyDirectory
 from nymproxy.mixnet.storage.key_files import present_key_files
 from nymproxy.operating.forward import Plan
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from nymproxy.cli.settings import ServerSettings
     from nymproxy.legacy.roster import ClientRoster
     from nymproxy.memory_account import MemoryAccount
+    from nymproxy.operating.groups import IdentityGroups
 
 logger = logging.getLogger("nymproxy.cli")
 
@@ -93,19 +96,25 @@ def _explain_directory(settings: ServerSettings, directory: Path, home: str | No
         )
 
 
-def plan_of(settings: ServerSettings, name: str, memory: MemoryAccount) -> Plan:
+def plan_of(
+    settings: ServerSettings, name: str, memory: MemoryAccount, asked: str | None = None
+) -> Plan:
     """Return what the settings ask for.
 
     Args:
         settings: of the server.
         name: of the forward.
         memory: the account of the process.
+        asked: the passphrase that somebody has typed.
     """
 
     async def make(roster: ClientRoster) -> NymProxyServer:
         return await NymProxyServer.create(
             settings.upstream_tcp_address,
-            _prepared_directory(settings),
+            KeyDirectory(
+                _prepared_directory(settings),
+                asked or key_passphrase(settings.key_passphrase_file, os.environ),
+            ),
             settings.env_path,
             settings.gateway,
             gateways=settings.gateways,
@@ -169,4 +178,10 @@ def _prepared_directory(settings: ServerSettings) -> Path:
 
 def run(settings: ServerSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    run_all(lambda memory, _: [plan_of(settings, "server", memory)], settings, settings.env_path)
+    given = key_passphrase(settings.key_passphrase_file, os.environ)
+    asked = asked_passphrase(_directory(settings)) if given is None else None
+
+    def plans_of(memory: MemoryAccount, _groups: IdentityGroups) -> list[Plan]:
+        return [plan_of(settings, "server", memory, asked)]
+
+    run_all(plans_of, settings, settings.env_path)

@@ -301,6 +301,14 @@ class ServerSettings(ProxySettings):
             "given. Default: $HOME/tmp/nym-tcp-proxy-server, where the old binary kept it.",
         ),
     ] = None
+    key_passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The passphrase of the private keys, in a file; or in NYM_CLIENT_KEY_PASSPHRASE. "
+            "Keys that are not encrypted yet are put under it.",
+        ),
+    ] = None
     compat_config_dir: Annotated[
         bool,
         typer.Option(

@@ -23,6 +23,7 @@ from nymproxy.mixnet.messages import AckKey, InboundDecoder, PacketOpener, Reply
 from nymproxy.mixnet.storage import ClientKeys, ClientStorage, GatewayRegistration, StoredClient
 from nymproxy.mixnet.storage.directory import DirectoryStorage
 from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
+from nymproxy.mixnet.storage.identities import KeyDirectory
 from nymproxy.mixnet.traffic import DEFAULT
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def open_storage(storage: str | os.PathLike[str] | ClientStorage | None) -> Clie
     """Return the storage that an argument means: a path, an object, or nothing (in memory)."""
     if storage is None:
         return EphemeralStorage()
+    if isinstance(storage, KeyDirectory):
+        return DirectoryStorage(storage.path, storage.passphrase)
     if isinstance(storage, (str, os.PathLike)):
         return DirectoryStorage(storage)
     return storage

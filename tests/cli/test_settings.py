@@ -51,6 +51,7 @@ OWN: dict[str, list[tuple[list[str], str, object]]] = {
         (["--connect-timeout", "7"], "connect_timeout_seconds", 7.0),
     ],
     "server": [
+        (["--key-passphrase-file", "p"], "key_passphrase_file", Path("p")),
         (["--compat-config-dir"], "compat_config_dir", True),
         (["--new-identity"], "new_identity", True),
         (["--accept", "stream"], "accept", Accept.STREAM),

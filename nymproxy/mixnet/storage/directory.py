@@ -19,6 +19,7 @@ from nymproxy.mixnet.storage.files import (
 )
 from nymproxy.mixnet.storage.key_files import (
     check_public_keys,
+    encrypt_present_keys,
     finish_interrupted_write,
     present_key_files,
     read_public_keys,
@@ -53,11 +54,14 @@ class DirectoryStorage:
 
     Args:
         path: the directory, taken as given.
+        passphrase: private keys are written under it, and those that were not are put under it.
+            Those that are need it.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], passphrase: str | None = None) -> None:
         self.path = Path(path)
         """The directory."""
+        self._passphrase = passphrase
         self._lock = DirectoryLock(self.path)
         self._serial = anyio.Lock()
         self._is_prepared = False
@@ -122,9 +126,13 @@ class DirectoryStorage:
             return await anyio.to_thread.run_sync(locked)
 
     def _load(self) -> StoredClient | None:
-        stored = read_client(self.path)
+        stored = read_client(self.path, self._passphrase)
         if stored is not None:
             self._warn_of_readable_database()
+            if self._passphrase is not None and encrypt_present_keys(
+                self.path, stored.keys, self._passphrase
+            ):
+                _log.info("put the private keys in %s under the passphrase", self.path)
         return stored
 
     def _warn_of_readable_database(self) -> None:
@@ -137,7 +145,7 @@ class DirectoryStorage:
                 )
 
     def _save_keys(self, keys: ClientKeys) -> None:
-        write_keys(self.path, keys)
+        write_keys(self.path, keys, self._passphrase)
         if read_state(self.path) is None and not has_reply_store(self.path):
             # The mark that the directory is ours: there is nothing of a Rust client to back up.
             write_state(self.path, OwnState())

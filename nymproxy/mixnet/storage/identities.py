@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +16,27 @@ if TYPE_CHECKING:
     from nymproxy.address import NymAddress
 
 
-def identity_directory(directory: str | os.PathLike[str], number: int) -> Path:
-    """Return where the identity with that number, from 0, is kept."""
+@dataclass(frozen=True, slots=True)
+class KeyDirectory:
+    """A directory with keys, and what opens them. It goes wherever a path does.
+
+    Attributes:
+        path: the directory.
+        passphrase: of the private keys; ``None``: they are not encrypted.
+    """
+
+    path: Path
+    passphrase: str | None = field(default=None, repr=False)
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+def identity_directory(directory: str | os.PathLike[str], number: int) -> KeyDirectory:
+    """Return where the identity with that number, from 0, is kept, under the same passphrase."""
+    passphrase = directory.passphrase if isinstance(directory, KeyDirectory) else None
     path = Path(directory)
-    return path if number == 0 else path / f"identity-{number + 1}"
+    return KeyDirectory(path if number == 0 else path / f"identity-{number + 1}", passphrase)
 
 
 def nym_addresses_of(directory: str | os.PathLike[str]) -> tuple[NymAddress, ...]:
@@ -30,7 +48,7 @@ def nym_addresses_of(directory: str | os.PathLike[str]) -> tuple[NymAddress, ...
     addresses = [nym_address_of(directory)]
     for number in count(1):
         further = identity_directory(directory, number)
-        if not present_key_files(further):
+        if not present_key_files(further.path):
             break
         addresses.append(nym_address_of(further))
     return tuple(addresses)

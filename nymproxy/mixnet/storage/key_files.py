@@ -1,5 +1,7 @@
 """The five key files of a client directory, in the layout of nym-client-core 1.21.6.
 
+The private ones may be under a passphrase, as nym-client-core 2.0.0 keeps them.
+
 A Rust client that misses one of them makes five new ones, and the address is gone. So they are
 written all or none: first complete under temporary names, then renamed; a crash between two
 renames is finished by the next start.
@@ -8,16 +10,19 @@ renames is finished by the next start.
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from nymproxy._atomic_write import sync_directory, temporary_of, write_synced
+from nymproxy._atomic_write import sync_directory, temporary_of, write_atomically, write_synced
 from nymproxy.errors import StorageError, UnsafePermissions
+from nymproxy.mixnet.randomness import system_random_bytes
+from nymproxy.mixnet.storage.encrypted_keys import decrypt_key, encrypt_key
 from nymproxy.mixnet.storage.files import (
     read_small_file,
     storage_errors,
 )
 from nymproxy.mixnet.storage.model import ACK_KEY_BYTES, ClientKeys
-from nymproxy.mixnet.storage.pem import decode_pem, encode_pem
+from nymproxy.mixnet.storage.pem import ENCRYPTED, decode_pem, encode_pem, is_encrypted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,19 +46,27 @@ ACK_KEY = KeyFile("ack_key.pem", "AES-128-CTR ACKNOWLEDGEMENTS KEY", ACK_KEY_BYT
 KEY_FILES = (PRIVATE_IDENTITY, PUBLIC_IDENTITY, PRIVATE_ENCRYPTION, PUBLIC_ENCRYPTION, ACK_KEY)
 
 
-def _contents(keys: ClientKeys) -> dict[KeyFile, bytes]:
-    values = {
+def _values(keys: ClientKeys) -> dict[KeyFile, bytes]:
+    return {
         PRIVATE_IDENTITY: keys.identity_seed,
         PUBLIC_IDENTITY: keys.identity_public,
         PRIVATE_ENCRYPTION: keys.encryption_private,
         PUBLIC_ENCRYPTION: keys.encryption_public,
         ACK_KEY: keys.ack_key,
     }
-    return {file: encode_pem(file.tag, value) for file, value in values.items()}
 
 
-def read_key_file(directory: Path, file: KeyFile, *, check_mode: bool = True) -> bytes:
-    """Read one key.
+def _content(file: KeyFile, value: bytes, passphrase: str | None) -> bytes:
+    if passphrase is None or not file.is_private:
+        return encode_pem(file.tag, value)
+    encrypted = encrypt_key(passphrase, value, system_random_bytes)
+    return encode_pem(ENCRYPTED + file.tag, encrypted)
+
+
+def read_key_file(
+    directory: Path, file: KeyFile, passphrase: str | None = None, *, check_mode: bool = True
+) -> bytes:
+    """Read one key, encrypted or not.
 
     Raises:
         UnsafePermissions: a private key that others can read (unless ``check_mode`` is off).
@@ -68,9 +81,19 @@ def read_key_file(directory: Path, file: KeyFile, *, check_mode: bool = True) ->
                 f"{path} can be used by others than its owner: run  chmod 600 '{path}'"
             )
     try:
-        return decode_pem(read_small_file(path), file.tag, file.length)
+        decrypt = partial(_decrypted, passphrase) if file.is_private else None
+        return decode_pem(read_small_file(path), file.tag, file.length, decrypt)
     except StorageError as error:
         raise StorageError(f"{path}: {error}") from error
+
+
+def _decrypted(passphrase: str | None, data: bytes) -> bytes:
+    if passphrase is None:
+        raise StorageError(
+            "the key is encrypted: give the passphrase with --key-passphrase-file, or in "
+            "NYM_CLIENT_KEY_PASSPHRASE"
+        )
+    return decrypt_key(passphrase, data)
 
 
 def present_key_files(directory: Path) -> tuple[KeyFile, ...]:
@@ -79,8 +102,12 @@ def present_key_files(directory: Path) -> tuple[KeyFile, ...]:
         return tuple(file for file in KEY_FILES if (directory / file.name).exists())
 
 
-def read_keys(directory: Path) -> ClientKeys | None:
+def read_keys(directory: Path, passphrase: str | None = None) -> ClientKeys | None:
     """Read the five files; None when there is none of them.
+
+    Args:
+        directory: where they are.
+        passphrase: opens those of the private ones that are encrypted.
 
     Raises:
         UnsafePermissions: a private key that others can read.
@@ -97,9 +124,9 @@ def read_keys(directory: Path) -> ClientKeys | None:
             "client there: it would make new keys, and the address would be lost"
         )
     keys = ClientKeys(
-        read_key_file(directory, PRIVATE_IDENTITY),
-        read_key_file(directory, PRIVATE_ENCRYPTION),
-        read_key_file(directory, ACK_KEY),
+        read_key_file(directory, PRIVATE_IDENTITY, passphrase),
+        read_key_file(directory, PRIVATE_ENCRYPTION, passphrase),
+        read_key_file(directory, ACK_KEY, passphrase),
     )
     pairs = ((PUBLIC_IDENTITY, keys.identity_public), (PUBLIC_ENCRYPTION, keys.encryption_public))
     for file, derived in pairs:
@@ -131,20 +158,49 @@ def _temporary(directory: Path, file: KeyFile) -> Path:
     return temporary_of(directory / file.name)
 
 
-def write_keys(directory: Path, keys: ClientKeys) -> None:
-    """Write the five files, all or none.
+def has_encrypted_keys(directory: Path) -> bool:
+    """Tell whether a private key that is there is under a passphrase.
+
+    Raises:
+        StorageError: one cannot be read.
+    """
+    private = [file for file in present_key_files(directory) if file.is_private]
+    return any(is_encrypted(read_small_file(directory / file.name)) for file in private)
+
+
+def encrypt_present_keys(directory: Path, keys: ClientKeys, passphrase: str) -> bool:
+    """Put those private keys under the passphrase that are not encrypted, one file after the other.
+
+    Returns:
+        Whether there were any.
+
+    Raises:
+        StorageError: it cannot be done.
+    """
+    values, found = _values(keys), False
+    for file in (PRIVATE_IDENTITY, PRIVATE_ENCRYPTION, ACK_KEY):
+        path = directory / file.name
+        if not is_encrypted(read_small_file(path)):
+            found = True
+            with storage_errors("write", path):
+                write_atomically(path, _content(file, values[file], passphrase))
+    return found
+
+
+def write_keys(directory: Path, keys: ClientKeys, passphrase: str | None = None) -> None:
+    """Write the five files, all or none; the private ones under the passphrase, if there is one.
 
     Raises:
         StorageError: other keys, or some of the files, are there already; or writing failed.
     """
     if present_key_files(directory):
-        if read_keys(directory) != keys:
+        if read_keys(directory, passphrase) != keys:
             raise StorageError(f"{directory} already holds other keys: use another directory")
         return
     with storage_errors("write keys into", directory):
         try:
-            for file, content in _contents(keys).items():
-                write_synced(_temporary(directory, file), content)
+            for file, value in _values(keys).items():
+                write_synced(_temporary(directory, file), _content(file, value, passphrase))
         except OSError:
             _discard_temporaries(directory)
             raise

@@ -72,14 +72,18 @@ def preview_start(path: str | os.PathLike[str]) -> StartPreview:
     return StartPreview(True, address)
 
 
-def read_client(directory: Path) -> StoredClient | None:
+def read_client(directory: Path, passphrase: str | None = None) -> StoredClient | None:
     """Read keys, active registration and our own state; None when there are none.
+
+    Args:
+        directory: where they are.
+        passphrase: opens encrypted keys.
 
     Raises:
         UnsafePermissions: a private key that others can read.
         StorageError: anything else that cannot be used; the message says what to do.
     """
-    keys = read_keys(directory)
+    keys = read_keys(directory, passphrase)
     known = read_gateways(directory)
     if keys is None:
         if known is not None and known.active is not None:
