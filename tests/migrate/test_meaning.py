@@ -9,6 +9,8 @@ from __future__ import annotations
 import pwd
 import tarfile
 import tempfile
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -24,17 +26,19 @@ from nymproxy.cli.settings import ClientSettings, ServerSettings
 from nymproxy.errors import ConfigurationError
 from nymproxy_migrate import formats, new_commands
 from nymproxy_migrate.changes import changes_of
+from nymproxy_migrate.formats import markdown
+from nymproxy_migrate.formats.text import Text
 from nymproxy_migrate.judge import judge
 from nymproxy_migrate.judged import OldInvocation, Role
 from nymproxy_migrate.model import HomeSource, SourceFile, Unparsable
 from nymproxy_migrate.scan import scan
-from nymproxy_migrate.words import PieceKind
+from nymproxy_migrate.words import Command, PieceKind
 from tests.migrate.corpus_cases import Case, load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from nymproxy_migrate.words import Command, Word
+    from nymproxy_migrate.words import Word
 
 ARCHIVE = Path(__file__).resolve().parents[1] / "vectors" / "rust_config_dir.tar"
 CASES = [case for case in load() if case.expected]
@@ -58,10 +62,25 @@ def value(word: Word, at: int = 0) -> str:
 
 
 def commands(path: str, data: bytes) -> list[Command]:
+    if path.endswith(".md"):
+        return [
+            command
+            for block in markdown.find(Text.whole(data))
+            for command in readable(formats.find_in_text(block.name, block.text))
+        ]
+    return list(readable(formats.read_commands(SourceFile(path, data))))
+
+
+def readable(found: Iterable[Command | Unparsable]) -> Iterator[Command]:
     try:
-        return list(formats.find_commands(SourceFile(path, data)))
+        yield from (each for each in found if isinstance(each, Command))
     except Unparsable:
-        return []
+        return
+
+
+def new_of(path: str, data: bytes) -> list[Command]:
+    """Return the commands of a file that are new ones."""
+    return [each for each in commands(path, data) if new_commands.read(each)]
 
 
 def pairs(case: Case) -> list[tuple[OldInvocation, Command]]:
@@ -83,14 +102,21 @@ def _pairs(case: Case, root: Path) -> Iterator[tuple[OldInvocation, Command]]:
             for each in old
             if isinstance(each, OldInvocation) and each.program[0].span.start in starts
         ]
-        was_new = sum(
-            new_commands.read(command) is not None for command in commands(path, change.before)
-        )
-        news = [each for each in commands(path, change.after) if new_commands.read(each)]
-        # Those that were new before stand among the others; only trees without them are paired.
-        if not was_new:
+        # Those that were new before stand among the others.
+        stayed = Counter(words_of(each) for each in new_of(path, change.before))
+        news = []
+        for each in new_of(path, change.after):
+            if stayed[words_of(each)]:
+                stayed[words_of(each)] -= 1
+            else:
+                news.append(each)
+        if olds:
             assert len({each.command.span for each in olds}) == len({each.span for each in news})
             yield from zip(olds, news, strict=True)
+
+
+def words_of(command: Command) -> tuple[str, ...]:
+    return tuple(value(word) for word in command.words)
 
 
 @pytest.fixture
@@ -160,6 +186,28 @@ def _same_directory(
             settings.config_dir, compat=settings.compat_config_dir, home=old_home(environ)
         )
         assert new == Path(used), environ
+
+
+def test_every_rewrite_has_been_compared() -> None:
+    """Those of trees in which nothing old is left change the wire of new commands alone."""
+    assert [case.name for case in CASES if not pairs(case)] == ["shell-finish-stream"]
+
+
+def test_the_last_step_changes_nothing_but_the_wire(
+    tmp_path: Path, taken: list[ClientSettings | ServerSettings]
+) -> None:
+    (case,) = (each for each in CASES if each.name == "shell-finish-stream")
+    case.make(tmp_path / "tree")
+    (change,) = changes_of(scan([tmp_path / "tree"], case.options))
+    before, after = (
+        [parsed(each, taken) for each in new_of(change.path, data)]
+        for data in (change.before, change.after)
+    )
+    assert len(before) == len(after) == 1
+    assert isinstance(before[0], ClientSettings)
+    assert isinstance(after[0], ClientSettings)
+    assert replace(before[0], wire=after[0].wire) == after[0]
+    assert after[0].wire.value == "stream"
 
 
 @pytest.mark.parametrize("home", ["set", "unset", "of another user"])

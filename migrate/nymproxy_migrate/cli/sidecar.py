@@ -12,6 +12,7 @@ from nymproxy_migrate.cli.installed import program_of
 from nymproxy_migrate.finders import go, rust
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.refused import Refused
+from nymproxy_migrate.scan import from_here
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +36,11 @@ def sidecar(paths: Sequence[Path], form: proposals.Form, program: str | None) ->
     for path in paths:
         if not path.exists():
             raise Refused(f"{path}: there is no such file or folder")
-    visit = walk.visit(paths, walk.common_root(paths), _of, ScanOptions())
+    root = walk.common_root(paths)
+    visit = walk.visit(paths, root, _of, ScanOptions())
     for problem in (*visit.unreadable, *visit.failed):
-        sys.stderr.write(f"{printable(problem.path)}: not searched: {problem.reason}\n")
+        where = printable(from_here(root, problem.path))
+        sys.stderr.write(f"{where}: not searched: {problem.reason}\n")
     found = [each for in_file in visit.results.values() for each in in_file]
     if not found:
         sys.stderr.write("no program here makes a proxy\n")
