@@ -38,7 +38,7 @@ SHELLS: dict[str, set[str]] = {
         "links", "listing", "network", "network_state", "nodes", "packet_receiver", "ports",
         "process", "running", "server_socket", "worker", "workers",
     },
-    "nymproxy.mixnet": {"client", "connecting", "group", "shell", "transport"},
+    "nymproxy.mixnet": {"client", "connecting", "group", "roaming", "shell", "transport"},
     "nymproxy.mixnet.directory": {"client", "http_session", "keeper"},
     "nymproxy.mixnet.gateway": {"connection", "establishing", "link", "websocket"},
     "nymproxy.mixnet.machine": set(),

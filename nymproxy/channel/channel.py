@@ -57,8 +57,8 @@ class Channel:
 
     @property
     def peer(self) -> NymAddress | SenderTag:
-        """The address we dialed, or the tag of the anonymous dialer."""
-        return self._driver.peer
+        """The address we dialed, or the tag that the anonymous dialer had then."""
+        return self._driver.opened_with
 
     @property
     def protocol(self) -> str:

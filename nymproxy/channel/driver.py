@@ -12,7 +12,7 @@ import anyio
 from nymproxy._signal import Signal
 from nymproxy.address import SenderTag
 from nymproxy.channel.protocol import AbortSignal
-from nymproxy.errors import NymError, PhaseTimeout, ResetCode, StreamReset
+from nymproxy.errors import DeliveryAbandoned, NymError, PhaseTimeout, ResetCode, StreamReset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,7 +72,7 @@ class ChannelDriver:
         key: its key in the table.
         peer: where its messages go.
         transport: carries them.
-        lane: the channel's own.
+        new_lane: returns a lane that nobody has used.
         schedule: called with the driver and the machine's next deadline.
         on_released: called when the application lets go of a channel that is done.
         under_way: where its messages are counted.
@@ -84,7 +84,7 @@ class ChannelDriver:
         key: ChannelKey,
         peer: NymAddress | SenderTag,
         transport: MessageTransport,
-        lane: int,
+        new_lane: Callable[[], int],
         schedule: Callable[[ChannelDriver, float], None],
         on_released: Callable[[ChannelDriver], None],
         under_way: UnderWay,
@@ -93,6 +93,9 @@ class ChannelDriver:
         self.machine = machine = link.machine
         self.key = key
         self.peer = peer
+        """Where its messages go."""
+        self.opened_with = peer
+        """Where they went at first."""
         self.transport = transport
         self.readable = Signal()
         self.writable = Signal()
@@ -100,7 +103,9 @@ class ChannelDriver:
         """Woken by every change."""
         self.is_done = False
         """The sending task has ended; nothing more happens."""
-        self._lane = lane
+        self._new_lane = new_lane
+        self._lane = new_lane()
+        self._moves = 0
         self.is_held = False
         """An application has the channel, and has not closed or aborted it."""
         self._schedule = schedule
@@ -118,6 +123,8 @@ class ChannelDriver:
     def changed(self, now: float) -> None:
         """Wake whoever the last event concerns."""
         machine = self.machine
+        if self.link.moves != self._moves:
+            self._moved()
         if machine.error is not None and not self._has_failed:
             self._has_failed = True
             self._stop_sending(now)
@@ -138,8 +145,20 @@ class ChannelDriver:
         long as some is kept, the peer's acknowledgement lets it go on."""
         memory = self.transport.memory
         self._share.hold(self.link.memory_bytes)
-        is_full = self.link.kept_bytes > 0 and memory.is_over_share(self.peer)
+        is_full = self.link.kept_bytes > 0 and memory.is_over_share(self.opened_with)
         self.machine.outbound.is_full = is_full
+
+    def _moved(self) -> None:
+        """Send to another peer from now on; what waits for the one before has failed."""
+        assert self.link.moved_to is not None
+        self._moves = self.link.moves
+        self.transport.let_go(self.peer)
+        self.peer = self.link.moved_to
+        self.transport.hold(self.peer)
+        if self._sending is not None:
+            self._sending.cancel()
+        lane, self._lane = self._lane, self._new_lane()
+        self.transport.discard_lane(lane)
 
     def _give_back(self) -> None:
         """Abort the channel: its peer makes us hold more than any other."""
@@ -233,6 +252,7 @@ class ChannelDriver:
             return  # the machine has given it out, and wants no more
         surbs = message.surbs if self.key.tag is None else 0
         delivery: Delivery | None = None
+        moves = self._moves
         try:
             with anyio.CancelScope() as scope:
                 if is_abort:
@@ -248,7 +268,8 @@ class ChannelDriver:
                 )
         except NymError as error:
             logger.debug("a channel could not send: %s", error.code)
-            self.machine.transport_failed(error)
+            if moves == self._moves:
+                self.link.could_not_send(message, error, anyio.current_time())
         finally:
             self._sending = None
         now = anyio.current_time()
@@ -261,7 +282,17 @@ class ChannelDriver:
             listener(delivery)
             if is_abort:
                 await _wait_acknowledged(delivery)
+        elif moves != self._moves:
+            self._lose(message, now)
         self.changed(now)
+
+    def _lose(self, message: Message, now: float) -> None:
+        """Note that a message was taken back, since its channel has moved."""
+        self.link.handed_over(message, 0, now)
+        lost = DeliveryAbandoned("the channel has moved")
+        self.link.delivery_changed(
+            message, is_sent=False, is_acknowledged=False, error=lost, now=now
+        )
 
     @property
     def _must_not_wait(self) -> bool:

@@ -83,7 +83,7 @@ class Drivers:
             key,
             peer,
             self._transport,
-            next(self._lanes),
+            self._lanes.__next__,
             self._schedule,
             self._released,
             self._under_way,

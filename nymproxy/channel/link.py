@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from nymproxy.channel.segment import WHOLE_KINDS, SegmentKind
+from nymproxy.errors import ClientDisconnected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from nymproxy.channel.segment import Segment
     from nymproxy.errors import NymError
     from nymproxy.mixnet.randomness import RandomBytes
+
+
+CANNOT_MOVE = "the client has lost its gateway, and the channel cannot go on at another one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,20 @@ class ChannelLink:
     def __init__(self, machine: ChannelMachine, codec: ChannelCodec) -> None:
         self.machine = machine
         self._codec = codec
+        self.moves = 0
+        """How often messages have gone to another peer from then on."""
+        self.moved_to: NymAddress | SenderTag | None = None
+        """Where they go after the last move."""
 
     @property
     def is_acceptable(self) -> bool:
         """True when a channel that a peer opened may be shown to a listener."""
         return True
+
+    @property
+    def can_move(self) -> bool:
+        """True when the channel can go on with another client of ours."""
+        return False
 
     @property
     def hears_the_peer(self) -> bool:
@@ -105,6 +118,10 @@ class ChannelLink:
         """Note that the transport took a message."""
         if message.outgoing is not None:
             self.machine.handed_over(message.outgoing, packet_count, now)
+
+    def could_not_send(self, message: Message, error: NymError, now: float) -> None:
+        """Note that the transport did not take a message: without it the channel fails."""
+        self.machine.transport_failed(error)
 
     def delivery_changed(
         self,
@@ -185,6 +202,23 @@ class Stray:
     surbs: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A channel that a peer has resumed.
+
+    Attributes:
+        opened_by: the tag under which it was opened.
+        is_new: it goes on under the tag that the RESUME came under.
+        answer: tells the peer that it is over, if it is.
+        words: answer what else it says then.
+    """
+
+    opened_by: SenderTag
+    is_new: bool
+    answer: bytes | None = None
+    words: LastWords | None = None
+
+
 class Admission(enum.Enum):
     """What becomes of a segment that would open a channel."""
 
@@ -226,6 +260,15 @@ class Linker:
 
     def removed(self, link: ChannelLink) -> None:
         """Note that a channel is over."""
+
+    def resume(self, segment: Segment, tag: SenderTag, now: float) -> Resumed | None:
+        """Take a RESUME that came under a tag; ``None``: no channel's keys verify it."""
+        return None
+
+    def client_moved(self, links: Iterable[ChannelLink], now: float) -> None:
+        """Note that our client is another one now: these channels go on with it, or fail."""
+        for link in links:
+            link.machine.transport_failed(ClientDisconnected(CANNOT_MOVE))
 
     def peer_segment_received(self, segment: Segment, tag: SenderTag | None, now: float) -> None:
         """Take a segment that belongs to a peer, not to a channel."""

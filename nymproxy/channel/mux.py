@@ -146,6 +146,7 @@ class ChannelMux:
                 self._task_group = self._drivers.task_group = task_group
                 task_group.start_soon(self._run_timers)
                 task_group.start_soon(self._strays.run)
+                self.transport.on_moved(self._client_moved, self._table.may_move)
                 task_status.started()
                 cause = await self._receive()
                 self._end(cause)
@@ -187,6 +188,12 @@ class ChannelMux:
         if self._table.next_deadline(now) < self._wakes_at:
             self._timer_moved.set()
         self._drivers.links_changed(now)
+
+    def _client_moved(self) -> None:
+        now = anyio.current_time()
+        self._table.client_moved(now)
+        self._drivers.for_each(lambda machine: None)
+        self._settle(now)
 
     def _drop_early(self) -> None:
         self._table.drop_early()

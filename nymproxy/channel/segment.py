@@ -42,15 +42,19 @@ class SegmentKind(enum.Enum):
     PONG = "pong"
     """Liveness: ``sequence`` echoes the nonce."""
     OFFER = "offer"
-    """A stream is opened, and NX2 offered; as the next two, ``payload`` is the whole message."""
+    """A stream is opened, and NX2 offered; as the next three, ``payload`` is the whole message."""
     PROTECTED = "protected"
     """Only the link of the channel can read it."""
+    RESUME = "resume"
+    """A channel goes on under another tag, or at another address of the acceptor."""
     LIVENESS = "liveness"
     """A question to a peer, or its answer, that belongs to no channel."""
 
 
 NUMBERED_KINDS = frozenset({SegmentKind.DATA, SegmentKind.FIN})
-WHOLE_KINDS = frozenset({SegmentKind.OFFER, SegmentKind.PROTECTED, SegmentKind.LIVENESS})
+WHOLE_KINDS = frozenset(
+    {SegmentKind.OFFER, SegmentKind.PROTECTED, SegmentKind.RESUME, SegmentKind.LIVENESS}
+)
 """Messages that the codec does not read: the payload is all of them. They mean nothing to a
 machine."""
 

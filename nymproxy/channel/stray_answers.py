@@ -69,6 +69,12 @@ class StrayAnswers:
         else:
             self._send_all(key.tag, answers)
 
+    def unknown(self, key: ChannelKey, segment: Segment) -> None:
+        """Tell who resumes a channel that there is none."""
+        self.drop("unknown-channel")
+        assert key.tag is not None
+        self._send_reset(key, key.tag, segment, ResetCode.UNKNOWN_STREAM, "")
+
     def _send_all(self, to: NymAddress | SenderTag, payloads: Iterable[bytes]) -> None:
         for payload in payloads:
             self.send(Stray(to, payload))

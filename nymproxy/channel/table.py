@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from nymproxy.channel.aliases import Aliases
 from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.link import Admission, ChannelLink, LinkContext, Stray
 from nymproxy.channel.listening import Listener, Unclaimed
@@ -71,6 +72,7 @@ class ChannelTable:
         self.channels: dict[ChannelKey, ChannelMachine] = {}
         self.links: dict[ChannelKey, ChannelLink] = {}
         self._unconfirmed: set[ChannelKey] = set()  # not acceptable yet
+        self._aliases = Aliases()
 
     @property
     def counters(self) -> Counter[str]:
@@ -159,9 +161,11 @@ class ChannelTable:
             self._unconfirmed.discard(key)
             self._linkers[key.protocol].removed(link)
             answers = not (machine.inbound.has_ended or machine.was_reset_by_peer)
-            self._answers.tombstones.add(
-                key, peer, now, answers=answers, words=link.last_words(), is_held=is_held
-            )
+            words = link.last_words()
+            for each in (key, *self._aliases.remove(key)):
+                self._answers.tombstones.add(
+                    each, peer, now, answers=answers, words=words, is_held=is_held and each == key
+                )
             if machine.error is None and machine.inbound.has_dropped_payload:
                 self._answers.answer_dropped(key, peer, machine, now)
 
@@ -201,11 +205,14 @@ class ChannelTable:
         self, key: ChannelKey, protocol: ChannelProtocol, segment: Segment, now: float
     ) -> ChannelKey | None:
         tag = key.tag
-        link = self.links.get(key)
         if segment.kind is SegmentKind.LIVENESS:
             self._linkers[key.protocol].peer_segment_received(segment, tag, now)
             self._collect(now)
             return None
+        if segment.kind is SegmentKind.RESUME:
+            return self._resume(key, segment, now)
+        key = self._aliases.key_of(key)
+        link = self.links.get(key)
         if link is not None:
             if segment.kind is SegmentKind.OPEN:
                 self._drop("duplicate-open")
@@ -234,6 +241,38 @@ class ChannelTable:
                 self.orphans.remove(key)
                 self._answers.tombstones.add(key, tag, now, answers=False)
         return None
+
+    def _resume(self, key: ChannelKey, segment: Segment, now: float) -> ChannelKey | None:
+        """Take a RESUME: from then on messages under its tag are the channel's."""
+        if key.tag is None:
+            self._drop("unverified")
+            return None
+        resumed = self._linkers[key.protocol].resume(segment, key.tag, now)
+        if resumed is None:
+            self._answers.unknown(key, segment)
+            return None
+        if resumed.answer is not None:
+            words = resumed.words
+            self._answers.tombstones.add(key, key.tag, now, answers=False, words=words)
+            self._answers.send(Stray(key.tag, resumed.answer))
+            return None
+        original = key._replace(tag=resumed.opened_by)
+        if resumed.is_new and key not in self.links:
+            self._aliases.add(key, original)
+            for orphan in self.orphans.take(key, now):
+                self.links[original].segment_received(orphan, now)
+        return original
+
+    def may_move(self) -> bool:
+        """Tell whether no channel would be broken by another client in the place of ours that may
+        outlive a wait for this one."""
+        return all(link.can_move or not link.machine.is_established for link in self.links.values())
+
+    def client_moved(self, now: float) -> None:
+        """Note that our client is another one now, with other tags."""
+        for name, linker in self._linkers.items():
+            links = [link for key, link in self.links.items() if key.protocol == name]
+            linker.client_moved(links, now)
 
     def _admit(
         self, key: ChannelKey, segment: Segment, tag: SenderTag, now: float

@@ -108,6 +108,7 @@ def _group_of(
             options=connection_options(settings),
             memory=memory,
             roster=roster,
+            roams=True,
         )
 
     network = (settings.env_path, settings.tls, settings.proxy, settings.ca_file)

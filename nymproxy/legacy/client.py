@@ -162,6 +162,7 @@ class NymProxyClient(Runnable):
                     options=options,
                     memory=memory,
                     roster=self._roster,
+                    roams=True,
                 ),
                 destination,
                 amount=default_client_amount,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nymproxy.address import NodeIdentity
 from nymproxy.connection_options import DEFAULT_OPTIONS
@@ -11,17 +11,27 @@ from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.roster import ClientRoster
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.directory import NetworkDetails
-from nymproxy.mixnet.traffic import profile_of
+from nymproxy.mixnet.machine.gateway_moves import GatewayMoves
+from nymproxy.mixnet.randomness import system_random_bytes
+from nymproxy.mixnet.traffic import DEFAULT, profile_of
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Coroutine
 
     from nymproxy.connection_options import ConnectionOptions
+    from nymproxy.mixnet.client import MessageClient
+    from nymproxy.mixnet.directory import Node
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import ConnectedClient
 
 FLUSH_SECONDS = 5.0
 """How long one step of stopping may take: flushing a session, and then what is left of all."""
+
+PATIENCE_SECONDS = 10.0
+"""How long a link may be down before its client goes to another gateway."""
+HASTY_PATIENCE_SECONDS = 4.0
+"""The same, in profiles that hide less."""
 
 
 class Connector(Protocol):
@@ -46,6 +56,7 @@ def mixnet_connector(
     options: ConnectionOptions = DEFAULT_OPTIONS,
     memory: MemoryAccount | None = None,
     roster: ClientRoster | None = None,
+    roams: bool = False,
 ) -> Connector:
     """Return what connects mixnet clients.
 
@@ -59,6 +70,7 @@ def mixnet_connector(
         memory: where everything is charged that others make the clients keep; by default one
             account for all of them.
         roster: is told of all clients.
+        roams: have clients go to another gateway when theirs is lost, unless ``gateway`` names it.
 
     Raises:
         ConfigurationError: the env file or the profile cannot be used.
@@ -69,7 +81,7 @@ def mixnet_connector(
 
     roster = ClientRoster() if roster is None else roster
 
-    async def connect(gateway: NodeIdentity | None = None) -> ConnectedClient:
+    async def connect(gateway: NodeIdentity | None = None) -> MessageClient:
         from nymproxy.mixnet.client import MessageClient
 
         return await MessageClient.connect(
@@ -82,7 +94,41 @@ def mixnet_connector(
             watcher=roster.enter(),
         )
 
-    return connect
+    if not roams or own_gateway is not None:
+        return connect
+    return _roaming(connect, details, chosen, options)
+
+
+def _roaming(
+    connect: Callable[..., Coroutine[Any, Any, MessageClient]],
+    details: NetworkDetails,
+    profile: TrafficProfile,
+    options: ConnectionOptions,
+) -> Connector:
+    patience = (
+        PATIENCE_SECONDS
+        if profile.packet_delay_seconds >= DEFAULT.packet_delay_seconds
+        else HASTY_PATIENCE_SECONDS
+    )
+    moves: GatewayMoves[NodeIdentity] | None = None
+
+    async def connect_and_roam(gateway: NodeIdentity | None = None) -> ConnectedClient:
+        nonlocal moves
+        from nymproxy.mixnet.directory.client import DirectoryClient
+        from nymproxy.mixnet.roaming import RoamingClient
+
+        if moves is None:
+            nodes = await DirectoryClient(details, options=options).fetch_gateways()
+            usable = [node.identity for node in nodes if _is_usable(node, options)]
+            moves = moves or GatewayMoves(usable, system_random_bytes)
+        client = await connect(gateway)
+        return RoamingClient(client, connect, moves, patience_seconds=patience)
+
+    return connect_and_roam
+
+
+def _is_usable(node: Node, options: ConnectionOptions) -> bool:
+    return node.entry is not None and (node.entry.offers_tls or options.tls != "always")
 
 
 def server_connector(

@@ -197,6 +197,9 @@ class ClientGroup:
                 raise StopAsyncIteration from None
             raise ClientDisconnected(str(self._losses[-1])) from self._losses[-1]
 
+    def on_moved(self, listener: Callable[[], None], may_move: Callable[[], bool]) -> None:
+        """See :class:`~nymproxy.mixnet.transport.MessageTransport`: it stays what it is."""
+
     def discard_lane(self, lane: int) -> None:
         """Drop what waits in a lane."""
         for client in self._clients:

@@ -112,6 +112,9 @@ class MachineShell:
         """True when the address was made by an earlier process."""
         return False
 
+    def on_moved(self, listener: Callable[[], None], may_move: Callable[[], bool]) -> None:
+        """See :class:`~nymproxy.mixnet.transport.MessageTransport`: it stays what it is."""
+
     def discard_lane(self, lane: int) -> None:
         """Drop what waits in or for a lane, and retransmissions of it; their deliveries fail."""
         self._machine.discard_lane(lane)

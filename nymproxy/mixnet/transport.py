@@ -206,6 +206,16 @@ class MessageTransport(Protocol):
         """True while messages can leave and arrive."""
         ...
 
+    def on_moved(self, listener: Callable[[], None], may_move: Callable[[], bool]) -> None:
+        """Have a listener called whenever another client takes this one's place: at another
+        gateway, so with another address and other tags. Most transports stay what they are.
+
+        Args:
+            listener: called when that has happened.
+            may_move: asked before, where waiting for the gateway is possible, too.
+        """
+        ...
+
     @property
     def outage_seconds(self) -> float:
         """How long there has been no gateway since the start, in all."""
@@ -322,6 +332,10 @@ class TransportWrapper:
     def is_connected(self) -> bool:
         """Of the other transport."""
         return self._transport.is_connected
+
+    def on_moved(self, listener: Callable[[], None], may_move: Callable[[], bool]) -> None:
+        """Pass on."""
+        self._transport.on_moved(listener, may_move)
 
     @property
     def outage_seconds(self) -> float:

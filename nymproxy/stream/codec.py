@@ -182,7 +182,8 @@ class StreamCodec:
         kind = _KIND_OF_TYPE.get(frame.message_type, SegmentKind.PROTECTED)
         channel_id = ChannelId(frame.stream_id)
         if frame.is_sealed:
-            kind = SegmentKind.PROTECTED
+            is_resume = frame.message_type is MessageType.RESUME
+            kind = SegmentKind.RESUME if is_resume else SegmentKind.PROTECTED
         common = (kind, channel_id, frame.sequence)
         if kind in WHOLE_KINDS:
             return Segment(*common, payload=payload, capabilities=frame.capabilities)

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nymproxy.address import SenderTag
 from nymproxy.channel import Segment, SegmentKind
+from nymproxy.channel.aliases import MAX_ALIASES, Aliases
 from nymproxy.channel.flight import Flight
 from nymproxy.channel.orphans import OrphanLimits, Orphans
 from nymproxy.channel.queues import ReadQueue, WriteQueue
+from nymproxy.channel.segment import ChannelId, ChannelKey
 from nymproxy.channel.serial import serial_distance
 from nymproxy.channel.tombstones import RESET_INTERVAL_SECONDS, Tombstones
 from nymproxy.channel.windows import ReceiveWindow, SendWindow
@@ -312,3 +315,27 @@ class TestOrphans:
             assert orphans.total_bytes <= 100
         orphans.clear()
         assert orphans.total_bytes == len(orphans) == 0
+
+
+TAGS = [SenderTag(bytes([number]) * 16) for number in range(5)]
+KEYS = [ChannelKey("stream", tag, ChannelId(7)) for tag in TAGS]
+
+
+class TestAliases:
+    def test_a_channel_is_found_by_its_key_and_the_last_aliases(self) -> None:
+        aliases = Aliases()
+        original, *others = KEYS
+        assert aliases.key_of(original) == original
+        for alias in others:
+            aliases.add(alias, original)
+            aliases.add(alias, original)
+        found = [alias for alias in others if aliases.key_of(alias) == original]
+        assert found == others[-MAX_ALIASES:]
+
+    def test_nothing_is_left_of_a_channel_that_is_over(self) -> None:
+        aliases = Aliases()
+        original, alias, *_ = KEYS
+        aliases.add(alias, original)
+        assert aliases.remove(original) == [alias]
+        assert aliases.remove(original) == []
+        assert aliases.key_of(alias) == alias

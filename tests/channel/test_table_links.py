@@ -332,3 +332,12 @@ def test_what_only_a_sealed_link_can_read_means_nothing_to_a_plain_one() -> None
         desk.table.links[KEY].segment_received(Segment(kind, ID, payload=b"sealed"), 1.0)
     assert (machine.first_received_at, machine.inbound.dropped) == before
     assert machine.error is None
+
+
+def test_what_resumes_a_channel_is_unknown_to_a_plain_protocol() -> None:
+    desk = Desk(is_plain=True)
+    assert desk.receive(open_segment(shows=True)) == KEY
+    resume = Segment(SegmentKind.RESUME, ID, payload=b"resume")
+    assert desk.table._segment_received(KEY, desk.protocol, resume, 1.0) is None
+    assert desk.table.counters["unknown-channel"] == 1
+    assert not desk.table.links[KEY].can_move

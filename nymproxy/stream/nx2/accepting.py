@@ -22,16 +22,18 @@ from nymproxy.stream.codec import TYPE_OFFSET, MessageType, StreamFrame
 from nymproxy.stream.nx2.early import MAX_EARLY_BYTES
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.nx2.link import OPENING_SECONDS, SealedLink
+from nymproxy.stream.nx2.moving import Binding, Bound
 from nymproxy.stream.nx2.prefix import PrefixGate, PrefixState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nymproxy.address import SenderTag
     from nymproxy.channel.link import LastWords
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelCodec
     from nymproxy.stream.nx2.envelopes import Opened
-    from nymproxy.stream.nx2.frames import Offer
+    from nymproxy.stream.nx2.frames import Offer, Resume
     from nymproxy.stream.nx2.sealer import AcceptorSealer
 
 HELLO_SECONDS = 1.0
@@ -46,13 +48,19 @@ class AcceptorLink(SealedLink):
     Args:
         machine: the channel.
         codec: the stream codec.
+        tag: of the dialer.
         now: time of creation.
     """
 
-    def __init__(self, machine: ChannelMachine, codec: ChannelCodec, now: float) -> None:
+    def __init__(
+        self, machine: ChannelMachine, codec: ChannelCodec, tag: SenderTag, now: float
+    ) -> None:
         super().__init__(machine, codec, now)
         self.offer_received: Callable[[bytes, float], None] = lambda frame, now: None
         """Called with an OFFER for this stream, to have it checked."""
+        self.opened_by = tag
+        """The tag that the stream was opened under."""
+        self._binding = Binding(tag)
         self._sealer: AcceptorSealer | None = None
         self._confirms = False
         self._gate: PrefixGate | None = PrefixGate()
@@ -118,6 +126,19 @@ class AcceptorLink(SealedLink):
         error = StreamAltered("what came before the keys is not what the dialer sent")
         self.machine.fail(error, ResetCode.DATA_LOST)
         self.machine.inbound.discard()
+
+    def resumed(self, resume: Resume, tag: SenderTag, now: float) -> Bound:
+        """Take a RESUME that has verified, and came under a tag."""
+        bound = self._binding.resume(resume.move, tag)
+        if bound is Bound.OLD:
+            return bound
+        self._take_ack(resume.ack, now)
+        self.receipts.asked(resume.ack.counter)
+        if bound is Bound.MOVED:
+            self.kept.moved(now)
+            self.moves += 1
+            self.moved_to = tag
+        return bound
 
     # From the peer.
 

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING
 
 from nymproxy.channel.link import Message
 from nymproxy.channel.segment import Capability, Segment, SegmentKind
-from nymproxy.errors import ChannelFormatError, ResetCode, StreamAltered, StreamNotSealed
+from nymproxy.errors import (
+    ChannelFormatError,
+    ResetCode,
+    StreamAltered,
+    StreamNotSealed,
+)
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
-from nymproxy.stream.nx2.link import (
-    CONTROL_SURBS,
-    OPENING_SECONDS,
-    VERDICT_SECONDS,
-    SealedLink,
-    is_the_end,
-)
+from nymproxy.stream.nx2.link import CONTROL_SURBS, OPENING_SECONDS, VERDICT_SECONDS
+from nymproxy.stream.nx2.movable import MovableLink
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES, PrefixDigest
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class _Repeated:
         self.at = math.inf
 
 
-class DialerLink(SealedLink):
+class DialerLink(MovableLink):
     """The dialer's end of a stream.
 
     Args:
@@ -270,6 +270,8 @@ class DialerLink(SealedLink):
         question_seconds = self.kept.round_trip.question_seconds
         if self._offers.at <= now:
             return self._write_offer(now)
+        if self.resume_is_due(now):
+            return self.resume(now)
         if self._seals.at <= now:
             return self._seal(now, question_seconds)
         return super()._next_own(now)
@@ -318,7 +320,7 @@ class DialerLink(SealedLink):
     ) -> None:
         """See :meth:`ChannelLink.delivery_changed`; what an unknown peer may get again is not lost
         before it is known as plain."""
-        if self.state is Dialing.UNKNOWN and error is not None and not is_the_end(error):
+        if self.state is Dialing.UNKNOWN and error is not None:
             self._given_up.append((message, error))
             if message.sequence is not None:
                 self.kept.given_up(message.sequence, now)

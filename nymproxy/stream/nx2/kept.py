@@ -51,6 +51,7 @@ class Kept:
         self._ahead_bytes = 0
         self._progress_at = now
         self._probes: tuple[int, float, int] | None = None  # counter, when, how many
+        self._moved_at = -math.inf
 
     @property
     def is_empty(self) -> bool:
@@ -90,8 +91,21 @@ class Kept:
     def given_up(self, sequence: int, now: float) -> None:
         """Note that the packet level gave it up: it is sent again."""
         kept = self._frames.get(sequence)
-        if kept is not None and not kept.is_received:
+        if kept is None or kept.is_received:
+            return
+        if kept.handed_at <= self._moved_at:
+            self._due[sequence] = now
+        else:
             self._missing(sequence, kept, now)
+
+    def moved(self, now: float) -> None:
+        """Note that the stream goes on elsewhere: all that the peer has not got is sent again."""
+        self._moved_at = now
+        self._probes = None
+        for sequence, kept in self._frames.items():
+            if not kept.is_received:
+                self._due[sequence] = now
+                kept.sent = 0
 
     # What the peer says.
 
@@ -153,7 +167,7 @@ class Kept:
         kept.frame = b""
 
     def _missing(self, sequence: int, kept: _Frame, at: float) -> None:
-        pause = min(LEAST_RESEND_SECONDS * 2 ** (kept.sent - 1), MAX_PAUSE_SECONDS)
+        pause = min(LEAST_RESEND_SECONDS * 2 ** max(kept.sent - 1, 0), MAX_PAUSE_SECONDS)
         self._due[sequence] = max(at, kept.handed_at + pause)
 
     # What is due.

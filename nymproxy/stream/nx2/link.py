@@ -18,7 +18,6 @@ from nymproxy.channel.link import ChannelLink, Message
 from nymproxy.channel.segment import NUMBERED_KINDS, Segment, SegmentKind
 from nymproxy.errors import (
     ChannelFormatError,
-    ClientDisconnected,
     ResetCode,
     StreamDataLost,
     StreamError,
@@ -233,10 +232,13 @@ class SealedLink(ChannelLink, ABC):
     def write_ack(self) -> bytes:
         """Return an ACK of all that has come."""
         assert self.sealer is not None
+        return self.sealer.ack(self._ack())
+
+    def _ack(self) -> Ack:
         received = self.receipts.received
         echo = self.receipts.echo if self._echoes else 0
         limit = self.machine.inbound.window.limit
-        return self.sealer.ack(Ack(received.next_expected, 0, echo, limit, received.ranges()))
+        return Ack(received.next_expected, 0, echo, limit, received.ranges())
 
     @property
     def _echoes(self) -> bool:
@@ -293,7 +295,7 @@ class SealedLink(ChannelLink, ABC):
         now: float,
     ) -> None:
         """See :meth:`ChannelLink.delivery_changed`; what packets say, the peer has not said."""
-        if self.is_plain or error is None or is_the_end(error):
+        if self.is_plain or error is None:
             super().delivery_changed(
                 message,
                 is_sent=is_sent,
@@ -380,8 +382,3 @@ class SealedLink(ChannelLink, ABC):
         if not self.is_plain and self.is_sealed and now >= self.kept.stalled_at:
             lost = StreamDataLost("the peer has acknowledged nothing for five minutes")
             self.machine.fail(lost, ResetCode.DATA_LOST)
-
-
-def is_the_end(error: NymError) -> bool:
-    """Tell whether a delivery failed because the client has ended."""
-    return any(isinstance(each, ClientDisconnected) for each in (error, error.__cause__))

@@ -8,20 +8,31 @@ from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from nymproxy.channel.link import Admission, ChannelLink, LinkContext, Linker, Stray
+from nymproxy.channel.link import (
+    Admission,
+    ChannelLink,
+    LinkContext,
+    Linker,
+    Resumed,
+    Stray,
+)
 from nymproxy.channel.segment import Capability, Segment, SegmentKind
 from nymproxy.errors import ChannelFormatError, ResetCode
 from nymproxy.mixnet.randomness import uniform_index
 from nymproxy.stream.nx2.accepting import AcceptorLink
 from nymproxy.stream.nx2.dialing import DialerLink
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
-from nymproxy.stream.nx2.frames import RANDOM_LENGTH, Accept, Offer
+from nymproxy.stream.nx2.frames import MAX_ALTERNATES, RANDOM_LENGTH, Accept, Offer
 from nymproxy.stream.nx2.keys import MAC_LENGTH
+from nymproxy.stream.nx2.moves import Moves
+from nymproxy.stream.nx2.moving import Place
 from nymproxy.stream.nx2.openings import Openings, Verdict
 from nymproxy.stream.nx2.peers import PeerWatch
 from nymproxy.stream.nx2.sealer import AcceptorSealer, DialerSealer, read_offer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel.machine import ChannelMachine
     from nymproxy.channel.protocol import ChannelCodec, PeerMemory
@@ -65,6 +76,7 @@ class Nx2Linker(Linker):
         self._was_connected = True
         self._admitted: OrderedDict[bytes, Verdict] = OrderedDict()  # by the OFFER's MAC
         self._peers: dict[ChannelLink, NymAddress | SenderTag] = {}
+        self._moves = Moves(context, self._watch, self._peers)
 
     # Dialing.
 
@@ -88,9 +100,9 @@ class Nx2Linker(Linker):
         )
         self._peers[link] = to
         self._watch.awaits(link, now)
-        link.verified = partial(self._watch.verified, to, link)
-        link.accepted = partial(self._accepted, to)
-        link.hinted = partial(self._watch.hinted, to)
+        link.verified = partial(self._moves.verified, link)
+        link.accepted = partial(self._accepted, link, Place(tag, to))
+        link.hinted = partial(self._moves.hinted, link)
         return link
 
     def _minutes(self) -> int:
@@ -98,9 +110,10 @@ class Nx2Linker(Linker):
         shift = uniform_index(self._context.random_bytes, 3) - 1
         return max(0, int(self._context.unix_time() // 60) + shift)
 
-    def _accepted(self, to: NymAddress, accept: Accept, now: float) -> None:
-        self._memory.remember_sealed(to)
-        self._watch.wants(to, accept.ask_seconds, now)
+    def _accepted(self, link: DialerLink, place: Place, accept: Accept, now: float) -> None:
+        self._memory.remember_sealed(place.address)
+        self._watch.wants(place.address, accept.ask_seconds, now)
+        self._moves.accepted(link, place, accept.alternates)
 
     # Accepting.
 
@@ -165,10 +178,11 @@ class Nx2Linker(Linker):
         return self._acceptor(machine, tag, now)
 
     def _acceptor(self, machine: ChannelMachine, tag: SenderTag, now: float) -> AcceptorLink:
-        link = AcceptorLink(machine, self._codec, now)
+        link = AcceptorLink(machine, self._codec, tag, now)
         self._peers[link] = tag
         self._watch.awaits(link, now)
-        link.verified = partial(self._watch.verified, tag, link)
+        self._moves.add_acceptor(link)
+        link.verified = partial(self._moves.verified, link)
         link.offer_received = partial(self._offer_received, link, tag)
         return link
 
@@ -194,19 +208,21 @@ class Nx2Linker(Linker):
     def _offered(self, link: AcceptorLink, admitted: _Admitted, tag: SenderTag, now: float) -> None:
         sealer = self._sealer(int(link.machine.channel_id), tag, admitted)
         confirms = admitted.verdict is Verdict.CONFIRM
-        self._watch.verified(tag, link, now)
+        self._moves.verified(link, now)
         link.offered(admitted.offer, sealer, now, confirms=confirms)
 
     def _sealer(
         self, stream_id: int, tag: SenderTag, admitted: _Admitted, *, is_refused: bool = False
     ) -> AcceptorSealer:
         context = self._context
+        address = context.address_for(tag)
+        others = tuple(each for each in context.addresses if each != address)
         accept = Accept(
             context.random_bytes(RANDOM_LENGTH),
+            alternates=others[:MAX_ALTERNATES],
             confirm=admitted.verdict is Verdict.CONFIRM,
             is_refused=is_refused,
         )
-        address = context.address_for(tag)
         return AcceptorSealer(stream_id, tag, address, admitted.offer, accept)
 
     def refuse(self, segment: Segment, tag: SenderTag) -> list[bytes] | None:
@@ -228,6 +244,15 @@ class Nx2Linker(Linker):
         peer = self._peers.pop(link, None)
         if peer is not None:
             self._watch.removed(peer, link)
+            self._moves.removed(link)
+
+    def resume(self, segment: Segment, tag: SenderTag, now: float) -> Resumed | None:
+        """See :meth:`Linker.resume`."""
+        return self._moves.resume(segment, tag, now)
+
+    def client_moved(self, links: Iterable[ChannelLink], now: float) -> None:
+        """See :meth:`Linker.client_moved`; streams of peers with NX2 go on."""
+        super().client_moved(self._moves.client_moved(links, now), now)
 
     def peer_segment_received(self, segment: Segment, tag: SenderTag | None, now: float) -> None:
         """See :meth:`Linker.peer_segment_received`."""
@@ -251,6 +276,8 @@ class Nx2Linker(Linker):
     def tick(self, now: float) -> None:
         """See :meth:`Linker.tick`."""
         self._note_connection()
+        if not self._was_connected:
+            self._moves.unheard(now)
         self._watch.tick(now)
 
 

@@ -84,6 +84,7 @@ class Asker:
     def __init__(
         self, tag: SenderTag, address: NymAddress, random_bytes: RandomBytes, now: float
     ) -> None:
+        self._address = address
         self._context = tag.value + address.to_bytes()
         self._random_bytes = random_bytes
         self._interval = float(MIN_ASK_SECONDS)
@@ -93,6 +94,11 @@ class Asker:
         self._number = 0
         self._repeats = 0
         self._ask_at = math.inf
+
+    def moved(self, tag: SenderTag) -> None:
+        """Ask under another tag from now on; answers to what was asked before are not taken."""
+        self._context = tag.value + self._address.to_bytes()
+        self._outstanding.clear()
 
     def wants(self, ask_seconds: int) -> None:
         """Take the interval that an ACCEPT names; the longest one counts."""
@@ -118,6 +124,8 @@ class Asker:
         self._repeats = 0
         if self._streams:
             self._schedule(now)
+        else:
+            self._ask_at = math.inf
 
     @property
     def deadline(self) -> float:
@@ -132,7 +140,12 @@ class Asker:
     def ask_now(self, now: float) -> None:
         """Ask as soon as possible: something hints that the acceptor has lost a stream."""
         if self._streams:
-            self._ask_at = min(self._ask_at, now)
+            self.search(now)
+
+    def search(self, now: float) -> None:
+        """Ask as soon as possible, three times at most, also without a stream: is anybody there?"""
+        self._repeats = 0
+        self._ask_at = min(self._ask_at, now)
 
     def take_due(self, now: float) -> bytes | None:
         """Return an ASK that is due."""
@@ -146,8 +159,10 @@ class Asker:
         self._outstanding = [*self._outstanding[1 - _OUTSTANDING :], _Outstanding(ask, now)]
         if self._repeats < len(REPEAT_SECONDS):
             self._ask_at = now + REPEAT_SECONDS[self._repeats]
-        else:
+        elif self._streams:
             self._schedule(now)
+        else:
+            self._ask_at = math.inf
         self._repeats += 1
         return write_own(
             MessageType.ASK,

@@ -2,34 +2,27 @@
 
 Each machine decides one thing: which number a RESUME has and when it is repeated
 (:class:`Mover`), whether the acceptor binds the stream anew (:class:`Binding`), which addresses
-are asked (:class:`Alternates`), and how often a client may change its gateway
-(:class:`MoveBudget`).
+are asked (:class:`Alternates`), and when (:class:`Silence`).
 """
 
 from __future__ import annotations
 
 import enum
 import math
-from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-from nymproxy.mixnet.randomness import uniform_index
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nymproxy.address import NymAddress, SenderTag
-    from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.stream.nx2.roundtrip import RoundTrip
-
-T = TypeVar("T")
 
 ADDRESS_PAUSE_SECONDS = 60.0
 UNANSWERED_SECONDS = 5.0
-MOVES_PER_HOUR = 4
-GATEWAYS_DRAWN = 3
-_HOUR_SECONDS = 3600.0
+ARRIVAL_SECONDS = 100.0
+FIRST_SURBS = 20
+LATER_SURBS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +44,8 @@ class Mover:
     def __init__(self, place: Place, round_trip: RoundTrip) -> None:
         self.place = place
         self.move = 0
+        self.lost_at = math.inf
+        """When a move that nobody has acknowledged is given up, and the stream with it."""
         self._round_trip = round_trip
         self._counter = 0  # of the RESUME that was sent last, for this move
         self._resume_at = math.inf
@@ -62,6 +57,12 @@ class Mover:
             self.move += 1
             self._counter = 0
             self._resume_at = now
+            self.lost_at = now + ARRIVAL_SECONDS
+
+    @property
+    def surbs(self) -> int:
+        """Reply SURBs to send with the next RESUME: where it goes nobody has any."""
+        return LATER_SURBS if self._counter else FIRST_SURBS
 
     @property
     def is_moving(self) -> bool:
@@ -79,10 +80,17 @@ class Mover:
             self._counter = counter
         self._resume_at = now + self._round_trip.question_seconds
 
-    def acknowledged(self, echo: int) -> None:
-        """Take the echo of an ACK that verified."""
-        if self._counter and echo >= self._counter:
-            self._resume_at = math.inf
+    def acknowledged(self, echo: int) -> bool:
+        """Take the echo of an ACK that verified; returns whether it is the end of a move."""
+        is_over = self.is_moving and bool(self._counter) and echo >= self._counter
+        if is_over:
+            self._resume_at = self.lost_at = math.inf
+        return is_over
+
+    def unheard(self, now: float) -> None:
+        """Note that nothing can be heard now: the time until the move is given up begins anew."""
+        if self.is_moving:
+            self.lost_at = now + ARRIVAL_SECONDS
 
 
 class Bound(enum.Enum):
@@ -135,45 +143,41 @@ class Alternates:
         return due if len(self._asked) > 1 else []
 
 
-def unanswered_at(outstanding_since: float, heard_at: float, round_trip: RoundTrip) -> float:
-    """Return when a dialer asks the alternatives: data is outstanding, and neither a packet's
-    acknowledgement nor a frame of the acceptor has come.
+class Silence:
+    """Tells a dialer when to ask the alternatives: something of it is on its way, and for long no
+    packet of it has been acknowledged.
+
+    What the acceptor says does not count: it may come through another gateway of its.
 
     Args:
-        outstanding_since: when the oldest data that is not acknowledged was handed over.
-        heard_at: the last packet acknowledgement or frame.
         round_trip: of the stream.
     """
-    silence = max(UNANSWERED_SECONDS, 3 * round_trip.seconds)
-    return max(outstanding_since, heard_at) + silence
 
+    def __init__(self, round_trip: RoundTrip) -> None:
+        self._round_trip = round_trip
+        self._waiting: set[int] = set()
+        self._since = math.inf
 
-class MoveBudget(Generic[T]):
-    """How often a client changes its gateway by itself, and to which: who drops our packets must
-    not choose where we go.
+    def changed(
+        self, message: object, now: float, *, is_sent: bool, is_acknowledged: bool, is_lost: bool
+    ) -> None:
+        """Note what became of a message; the same object each time."""
+        if is_acknowledged or is_lost:
+            self._waiting.discard(id(message))
+            if is_acknowledged:
+                self._since = now
+        elif is_sent and id(message) not in self._waiting:
+            if not self._waiting:
+                self._since = now
+            self._waiting.add(id(message))
 
-    Args:
-        gateways: all that may be used; a few of them are drawn once.
-        random_bytes: for the draw.
-    """
-
-    def __init__(self, gateways: Sequence[T], random_bytes: RandomBytes) -> None:
-        rest = list(gateways)
-        self._drawn: list[T] = []
-        while rest and len(self._drawn) < GATEWAYS_DRAWN:
-            self._drawn.append(rest.pop(uniform_index(random_bytes, len(rest))))
-        self._moves: deque[float] = deque()
+    def broken(self, now: float) -> None:
+        """Begin anew: the alternatives were asked, or nobody could be heard."""
+        self._since = now
 
     @property
-    def drawn(self) -> tuple[T, ...]:
-        """The gateways that were drawn."""
-        return tuple(self._drawn)
-
-    def may_move(self, now: float) -> bool:
-        """Tell whether another move is allowed, and count it."""
-        while self._moves and self._moves[0] <= now - _HOUR_SECONDS:
-            self._moves.popleft()
-        if len(self._moves) >= MOVES_PER_HOUR:
-            return False
-        self._moves.append(now)
-        return True
+    def deadline(self) -> float:
+        """When the silence has lasted too long; ``math.inf``: nothing is on its way."""
+        if not self._waiting:
+            return math.inf
+        return self._since + max(UNANSWERED_SECONDS, 3 * self._round_trip.seconds)

@@ -33,6 +33,7 @@ _GRAIN_SECONDS = 0.001
 _OFFLINE_GRAIN_SECONDS = 1.0
 
 Peer: TypeAlias = "NymAddress | SenderTag"
+Found: TypeAlias = "Callable[[NymAddress, float], None]"
 
 
 class _Waiting:
@@ -70,6 +71,7 @@ class PeerWatch:
         self._strays: deque[Stray] = deque()
         self._changed: list[ChannelLink] = []
         self._waiting: dict[ChannelLink, _Waiting] = {}
+        self._seekers: defaultdict[NymAddress, dict[ChannelLink, Found]] = defaultdict(dict)
         # Not later than the first deadline, in connected time: what is heard only moves them away.
         self._due_at = math.inf
 
@@ -113,20 +115,50 @@ class PeerWatch:
     def removed(self, peer: Peer, link: ChannelLink) -> None:
         """Note that a stream is over."""
         self._waiting.pop(link, None)
+        self.sought(link)
+        if self.left(peer, link) and not isinstance(peer, NymAddress) and not link.machine.error:
+            self._ended[peer, int(link.machine.channel_id)] = self._clock_at(0.0).seconds
+            if len(self._ended) > MAX_ENDED:
+                self._ended.popitem(last=False)
+
+    def left(self, peer: Peer, link: ChannelLink) -> bool:
+        """Note that a stream is not with a peer any more; False: it was not."""
         stream_id = int(link.machine.channel_id)
         links = self._links.get(peer)
         if links is None or links.pop(stream_id, None) is None:
-            return
+            return False
         if isinstance(peer, NymAddress):
             self._askers[peer].remove_stream(stream_id)
-        elif link.machine.error is None:
-            self._ended[peer, stream_id] = self._clock_at(0.0).seconds
-            if len(self._ended) > MAX_ENDED:
-                self._ended.popitem(last=False)
         if not links:
             del self._links[peer]
             if not isinstance(peer, NymAddress):
                 self._answerers.pop(peer, None)
+        return True
+
+    def seek(self, peer: NymAddress, link: ChannelLink, found: Found, now: float) -> None:
+        """Ask whether an acceptor is there, for a stream that may go on with it.
+
+        Args:
+            peer: one of the acceptor's addresses.
+            link: the stream's.
+            found: called with the address if it answers.
+            now: the time.
+        """
+        connected = self._connected(now)
+        self._seekers[peer][link] = found
+        asker = self._asker(peer, connected)
+        asker.search(connected)
+        self._due_at = min(self._due_at, asker.deadline)
+
+    def sought(self, link: ChannelLink) -> None:
+        """Stop asking for a stream: an acceptor was found, or the stream is over."""
+        for seekers in self._seekers.values():
+            seekers.pop(link, None)
+
+    def client_moved(self) -> None:
+        """Note that acceptors know us by other tags from now on."""
+        for peer, asker in self._askers.items():
+            asker.moved(self._context.sender_tag_for(peer))
 
     def _asker(self, peer: NymAddress, connected: float) -> Asker:
         asker = self._askers.get(peer)
@@ -182,6 +214,8 @@ class PeerWatch:
                     self._end(link, "the peer has lost the stream: it was restarted")
                 else:
                     link.machine.peer_is_alive(now)
+            for found in self._seekers.pop(peer, {}).values():
+                found(peer, now)
             return
         raise ChannelFormatError("an ALIVE that answers no question of ours")
 
@@ -204,6 +238,10 @@ class PeerWatch:
                 strays.append(Stray(peer, ask, ASK_SURBS))
         self._reschedule()
         return strays
+
+    def note_changed(self, link: ChannelLink) -> None:
+        """Have a link looked at: it has changed by what concerns its peer."""
+        self._changed.append(link)
 
     def take_changed(self) -> list[ChannelLink]:
         """Return the links that were ended."""
@@ -244,7 +282,11 @@ class PeerWatch:
 
     def _reschedule(self) -> None:
         # Those whose streams were all ended are removed with them; their time has passed.
-        askers = (asker.deadline for peer, asker in self._askers.items() if self._is_live(peer))
+        askers = (
+            asker.deadline
+            for peer, asker in self._askers.items()
+            if self._is_live(peer) or self._seekers.get(peer)
+        )
         answerers = (each.dead_at for tag, each in self._answerers.items() if self._is_live(tag))
         waiting = (each.due_at for each in self._waiting.values())
         self._due_at = min(min(each, default=math.inf) for each in (askers, answerers, waiting))

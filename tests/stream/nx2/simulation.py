@@ -2,8 +2,9 @@
 
 Virtual time, one seed for each run. The gateways acknowledge packets and may then lose, copy,
 reorder, alter and replay what they carry, at any later time; hosts stop, and restart with nothing
-but their address. After every read: what a reader has is what was written, as far as it goes; at
-the end: it is complete, or the reader has an error.
+but their address. The client loses its gateway and goes to another one; of the server's gateways
+the first is lost, for a while or for good. After every read: what a reader has is what was written,
+as far as it goes; at the end: it is complete, or the reader has an error.
 """
 
 from __future__ import annotations
@@ -11,239 +12,29 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 from nymproxy.address import NymAddress, SenderTag
 from nymproxy.channel import PeerMemory
-from nymproxy.channel.link import LinkContext
-from nymproxy.channel.table import ChannelTable
-from nymproxy.errors import DeliveryAbandoned, StreamError
 from nymproxy.stream.nx2.accepting import AcceptorLink
-from nymproxy.stream.protocol import StreamProtocol
-from nymproxy.stream.traits import StreamOptions
 from tests.stream.nx2.builders import ADDRESS
+from tests.stream.nx2.simulated_host import PACKET_BYTES, App, Host, Sent
+from tests.stream.nx2.simulated_plans import Plan as Plan
+from tests.stream.nx2.simulated_plans import random_plan as random_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nymproxy.channel.link import ChannelLink, Message
-    from nymproxy.channel.listening import Listener
     from nymproxy.channel.segment import ChannelKey
 
-START_UNIX = 29_000_000 * 60.0
-PACKET_BYTES = 1500
-NAMES = {ADDRESS: "server"}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What happens in a run. Chances are of one message, times in seconds."""
-
-    longest_delay: float = 0.5
-    packet_loss: float = 0.0
-    given_up: float = 0.0
-    swallowed: float = 0.0
-    copied: float = 0.0
-    altered: float = 0.0
-    replayed: float = 0.0
-    up: int = 100_000
-    down: int = 100_000
-    write_size: int = 20_000
-    streams: int = 1
-    is_known: bool = True
-    ends_at: float = 2500.0
-    server_restarts_at: float = math.inf
-    client_restarts_at: float = math.inf
-    stops: tuple[tuple[str, float, float], ...] = ()
-    skew: float = 0.0
-
-
-def random_plan(seed: int) -> Plan:
-    """Draw a plan with a few of all troubles."""
-    source = random.Random(f"{seed}/plan")
-    chance = partial(source.choice, (0.0, 0.0, 0.01, 0.1))
-    plan = Plan(
-        longest_delay=source.choice((0.1, 0.5, 3.0)),
-        packet_loss=chance(),
-        given_up=source.choice((0.0, 0.02)),
-        swallowed=source.choice((0.0, 0.02, 0.2)),
-        copied=chance(),
-        altered=source.choice((0.0, 0.01, 0.1)),
-        replayed=source.choice((0.0, 0.1, 0.5)),
-        up=source.choice((0, 1, 30_000, 300_000)),
-        down=source.choice((0, 1, 30_000, 300_000)),
-        write_size=source.choice((1_000, 20_000, 100_000)),
-        streams=source.choice((1, 1, 3)),
-        is_known=source.random() < 0.6,
-        skew=source.uniform(-100, 100),
-    )
-    plan = replace(plan, write_size=max(plan.write_size, plan.up // 20, plan.down // 20))
-    if source.random() < 0.25:
-        plan = replace(plan, server_restarts_at=source.uniform(0, 30))
-    if source.random() < 0.15:
-        plan = replace(plan, client_restarts_at=source.uniform(0, 30))
-    if source.random() < 0.2:
-        begins = source.uniform(0, 20)
-        name = source.choice(("client", "server"))
-        plan = replace(plan, stops=((name, begins, begins + source.uniform(1, 60)),))
-    return plan
+GIVEN_UP_SECONDS = 40.0
 
 
 class SimulationFailure(AssertionError):
     """A promise was broken; the message begins with the seed."""
-
-
-@dataclass
-class App:
-    """What one end of a stream wrote and read."""
-
-    total: int
-    written: bytearray
-    received: bytearray
-    saw_end: bool = False
-    has_finished: bool = False
-    was_altered_at: int | None = None
-    is_reading: bool = False
-
-
-class Host:
-    """One process: its streams, and its client's place at a gateway."""
-
-    def __init__(self, sim: Simulation, name: str, address: NymAddress, life: int) -> None:
-        self.sim = sim
-        self.name = name
-        self.address = address
-        self.random = random.Random(f"{sim.seed}/{name}/{life}")
-        self.tag = SenderTag(self.random.randbytes(16))
-        self.is_dead = False
-        self.apps: dict[ChannelKey, App] = {}
-        self.ended: dict[ChannelKey, StreamError | Exception | None] = {}
-        self.ended_at: dict[ChannelKey, float] = {}
-        self.accepted: list[int] = []
-        skew = sim.plan.skew if name == "client" else 0.0
-        self.protocol = StreamProtocol(StreamOptions(), sim.memories[name])
-        self.table = ChannelTable(
-            [self.protocol],
-            random_bytes=self.random.randbytes,
-            context=LinkContext(
-                (address,),
-                lambda tag: address,
-                lambda to: self.tag,
-                self.random.randbytes,
-                lambda: START_UNIX + sim.now + skew,
-                is_connected=lambda: True,
-                is_restored=life > 0,
-            ),
-        )
-        self.listener: Listener | None = None
-        self._ticks_at = math.inf
-        self._waiting: list[Callable[[], None]] = []
-
-    # Being stopped.
-
-    def do(self, action: Callable[[], None]) -> None:
-        """Do something now, or when the process goes on; never when it is dead."""
-        if self.is_dead:
-            return
-        resumes_at = self.sim.resumes_at(self)
-        if resumes_at > self.sim.now:
-            self.sim.at(resumes_at, partial(self.do, action))
-        else:
-            action()
-
-    # Streams.
-
-    def open(self, to: NymAddress) -> None:
-        key, _ = self.table.open(self.protocol, to, self.sim.now)
-        self._begin(key, self.sim.plan.up)
-
-    def _begin(self, key: ChannelKey, total: int) -> None:
-        self.apps[key] = App(total, bytearray(), bytearray())
-        self.sim.after(0.0, partial(self.do, partial(self._write, key)))
-        self.changed()
-
-    def _write(self, key: ChannelKey) -> None:
-        machine, app = self.table.channels.get(key), self.apps[key]
-        if machine is None or machine.error is not None:
-            return
-        size = min(app.total - len(app.written), machine.room)
-        size = min(size, self.random.randint(1, self.sim.plan.write_size))
-        if len(app.written) == app.total:
-            app.has_finished = True
-            machine.app_finished()
-        else:
-            data = self.random.randbytes(size)
-            app.written += data
-            machine.app_wrote(data)
-            pause = self.random.uniform(0.01, 0.1)
-            self.sim.after(pause, partial(self.do, partial(self._write, key)))
-        self.changed()
-
-    def receive(self, payload: bytes, tag: SenderTag | None) -> None:
-        self.table.message_received(payload, tag, self.sim.now)
-        self.changed()
-
-    def changed(self) -> None:
-        """Do what a client and its applications do after any event."""
-        if self.is_dead:
-            return
-        now = self.sim.now
-        while self.listener is not None and (key := self.table.accept(self.listener)) is not None:
-            self.sim.accepted(self, key)
-            self._begin(key, self.sim.plan.down)
-        for key, link in list(self.table.links.items()):
-            self._serve(key, link)
-        self.table.take_changed()
-        while self.table.strays:
-            stray = self.table.strays.popleft()
-            self.sim.carry(self, stray.to, stray.payload, None)
-        links = self.table.links.values()
-        due = min((link.next_deadline(now) for link in links), default=math.inf)
-        due = min(due, self.table.next_deadline(now))
-        if due < self._ticks_at:
-            self._ticks_at = due
-            self.sim.at(due, partial(self.do, self._tick))
-
-    def _serve(self, key: ChannelKey, link: ChannelLink) -> None:
-        now, machine, app = self.sim.now, link.machine, self.apps.get(key)
-        to = self.sim.peer_of(self, key)
-        while (message := link.next_message(now)) is not None:
-            link.handed_over(message, 1 + len(message.payload) // PACKET_BYTES, now)
-            self.sim.carry(self, to, message.payload, (link, message))
-        if app is not None:
-            while machine.is_readable:
-                app.received += machine.inbound.read(100_000)
-                self.sim.check_read(self, key, app)
-            if machine.is_at_end and not machine.is_cut_short and not app.saw_end:
-                app.saw_end = True
-                self.sim.check_end(self, key, app)
-        if link.is_over:
-            self.ended[key] = machine.error
-            self.ended_at[key] = now
-            self.table.remove(key, to, now)
-
-    def _tick(self) -> None:
-        self._ticks_at = math.inf
-        for link in list(self.table.links.values()):
-            link.tick(self.sim.now)
-        self.table.tick(self.sim.now)
-        self.changed()
-
-    def delivery_changed(
-        self, link: ChannelLink, message: Message, is_acknowledged: bool, is_lost: bool
-    ) -> None:
-        error = DeliveryAbandoned("given up") if is_lost else None
-        link.delivery_changed(
-            message,
-            is_sent=not is_lost,
-            is_acknowledged=is_acknowledged,
-            error=error,
-            now=self.sim.now,
-        )
-        self.changed()
 
 
 class Simulation:
@@ -289,6 +80,8 @@ class Simulation:
             self.at(0.3 * index, lambda: self.client.open(ADDRESS))
         self.at(self.plan.server_restarts_at, partial(self._restart, "server"))
         self.at(self.plan.client_restarts_at, partial(self._restart, "client"))
+        for time in self.plan.client_moves_at:
+            self.at(time, lambda: self.client.do(self.client.lose_gateway))
         while self._events and self._events[0][0] <= self.plan.ends_at:
             time, _, action = heapq.heappop(self._events)
             self.now = time
@@ -316,7 +109,22 @@ class Simulation:
 
     def peer_of(self, host: Host, key: ChannelKey) -> NymAddress | SenderTag:
         """Where a stream's messages go."""
-        return ADDRESS if key.tag is None else key.tag
+        return host.table.links[key].moved_to or key.tag or ADDRESS
+
+    def gateways_of(self, name: str) -> int:
+        """At how many gateways a host is."""
+        return self.plan.server_gateways if name == "server" else 1
+
+    def is_up(self, address: NymAddress) -> bool:
+        """Whether the gateway of one of the server's addresses works."""
+        begins, ends = self.plan.first_gateway_lost
+        return address != ADDRESS or not begins <= self.now < ends
+
+    def _has_way(self, sender: Host, to: NymAddress | SenderTag) -> bool:
+        """Whether a message leaves, and reaches a gateway that it was for."""
+        if isinstance(to, NymAddress):
+            return sender.is_connected and self.is_up(to)
+        return self.is_up(sender.way_of(to)) and self.client.has_tag(to)
 
     # The network.
 
@@ -325,13 +133,16 @@ class Simulation:
         sender: Host,
         to: NymAddress | SenderTag,
         payload: bytes,
-        of: tuple[ChannelLink, Message] | None,
+        of: Sent | None,
     ) -> None:
         """Carry a message through both gateways, which do what they like behind the ack."""
         plan, draw = self.plan, self.random
         self.messages += 1
         self.packets += 1 + len(payload) // PACKET_BYTES
-        tag = sender.tag if isinstance(to, NymAddress) else None
+        tag = sender.tag_for(to) if isinstance(to, NymAddress) else None
+        if not self._has_way(sender, to):
+            self._lose(sender, of)
+            return
         retries = 0
         while draw.random() < plan.packet_loss:
             retries += 1
@@ -339,8 +150,9 @@ class Simulation:
         is_given_up = of is not None and draw.random() < plan.given_up
         if of is not None:
             acknowledged_at = arrival + draw.uniform(0.05, plan.longest_delay)
-            self.at(self.now + 0.02, partial(self._tell, sender, of, False, False))
-            self.at(acknowledged_at, partial(self._tell, sender, of, not is_given_up, is_given_up))
+            self._left(sender, of)
+            settle = partial(sender.settle, of, is_acknowledged=not is_given_up)
+            self.at(acknowledged_at, partial(sender.do, settle))
         if is_given_up and draw.random() < 0.5:
             return
         if draw.random() >= plan.swallowed:
@@ -350,10 +162,19 @@ class Simulation:
         while draw.random() < plan.replayed:
             self._push(arrival + draw.choice((1.0, 20.0, 400.0)) * draw.random(), to, payload, tag)
 
-    def _tell(
-        self, sender: Host, of: tuple[ChannelLink, Message], is_acknowledged: bool, is_lost: bool
-    ) -> None:
-        sender.do(partial(sender.delivery_changed, *of, is_acknowledged, is_lost))
+    def _left(self, sender: Host, sent: Sent) -> None:
+        def tell() -> None:
+            if not sent.is_settled:
+                sender.delivery_changed(sent, is_sent=True, is_acknowledged=False)
+
+        self.after(0.02, partial(sender.do, tell))
+
+    def _lose(self, sender: Host, sent: Sent | None) -> None:
+        """A packet that nobody acknowledges is given up in the end."""
+        if sent is not None:
+            self._left(sender, sent)
+            give_up = partial(sender.settle, sent, is_acknowledged=False)
+            self.after(GIVEN_UP_SECONDS, partial(sender.do, give_up))
 
     def _push(
         self, time: float, to: NymAddress | SenderTag, payload: bytes, tag: SenderTag | None
@@ -384,9 +205,10 @@ class Simulation:
 
     def _arrive(self, to: NymAddress | SenderTag, payload: bytes, tag: SenderTag | None) -> None:
         if isinstance(to, NymAddress):
-            self.server.do(partial(self.server.receive, payload, tag))
-        elif self.client.tag == to:
-            self.client.do(partial(self.client.receive, payload, None))
+            if self.is_up(to):
+                self.server.do(partial(self.server.receive, payload, tag, to))
+        elif self.client.has_tag(to):
+            self.client.do(partial(self.client.receive, payload, None, self.client.address))
 
     # Promises.
 

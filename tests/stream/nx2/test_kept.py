@@ -169,3 +169,17 @@ def test_the_round_trip_is_of_frames_that_were_sent_once() -> None:
     assert frames.round_trip.seconds == 2.0
     assert frames.round_trip.question_seconds == 4.0
     assert frames.round_trip.resend_seconds == 6.0
+
+
+def test_after_a_move_all_that_is_missing_is_sent_at_once() -> None:
+    frames = kept(4, delivered_at=None)
+    frames.take_ack(ack(1, (2, 2)), 1.0)
+    frames.probed(9, 1.0)
+    frames.moved(2.0)
+    assert due(frames, 2.0) == [1, 3]
+    frames.given_up(1, 2.0)  # what was under way when the stream left
+    assert due(frames, 2.1) == [1]
+    assert frames.probe_at == math.inf
+    frames.given_up(1, 2.5)  # and later ones are as usual
+    assert due(frames, 2.5) == []
+    assert due(frames, 5.2) == [1]

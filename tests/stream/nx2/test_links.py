@@ -30,6 +30,9 @@ from nymproxy.stream.traits import StreamOptions
 from tests.stream.nx2.builders import ADDRESS, TAG
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nymproxy.address import NymAddress
     from nymproxy.channel.link import ChannelLink
     from nymproxy.channel.machine import ChannelMachine
 
@@ -40,18 +43,27 @@ UNIX = 29_000_000 * 60.0
 class End:
     """One end: a table, and at most one stream."""
 
-    def __init__(self, seed: int, *, skew: float = 0.0, memory: PeerMemory | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        skew: float = 0.0,
+        memory: PeerMemory | None = None,
+        addresses: tuple[NymAddress, ...] = (ADDRESS,),
+    ) -> None:
         source = random.Random(seed)
         self.now = 0.0
+        self.tag_for: Callable[[NymAddress], SenderTag] = lambda to: SENDER
+        self.written_to: dict[SenderTag, NymAddress] = {}
         self.is_connected = True
         self.protocol = StreamProtocol(StreamOptions(), memory or PeerMemory())
         self.table = ChannelTable(
             [self.protocol],
             random_bytes=source.randbytes,
             context=LinkContext(
-                (ADDRESS,),
-                lambda tag: ADDRESS,
-                lambda to: SENDER,
+                addresses,
+                lambda tag: self.written_to.get(tag, ADDRESS),
+                lambda to: self.tag_for(to),
                 source.randbytes,
                 lambda: UNIX + skew,
                 lambda: self.is_connected,

@@ -184,3 +184,27 @@ def test_connected_time_only_grows_and_never_faster_than_time(
         before = counted
         clock.announce(now + ahead)
         clock.connection_changed(now, is_connected=is_connected)
+
+
+def test_an_acceptor_without_streams_is_looked_for_three_times() -> None:
+    each, times = asker(), []
+    each.search(1.0)
+    while each.deadline < math.inf:
+        times.append(each.deadline)
+        ask = take(each, each.deadline)
+        assert read_ask(ask, SENDER, ADDRESS).stream_ids == ()
+    assert times == [1.0, 5.0, 13.0]
+    each.search(20.0)
+    assert each.take_alive(answer(take(each, 20.0), set()), 20.5) == []
+    assert each.deadline == math.inf
+
+
+def test_under_another_tag_other_answers_count() -> None:
+    each = asker()
+    each.add_stream(5, 0.0)
+    each.ask_now(1.0)
+    before = answer(take(each, 1.0), {5})
+    each.moved(SenderTag(bytes(16)))
+    with pytest.raises(ChannelFormatError):
+        each.take_alive(before, 2.0)
+    assert read_ask(take(each, 5.0), SenderTag(bytes(16)), ADDRESS).number == 2

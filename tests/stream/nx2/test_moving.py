@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import replace
 
 from nymproxy.address import SenderTag
@@ -11,10 +10,9 @@ from nymproxy.stream.nx2.moving import (
     Alternates,
     Binding,
     Bound,
-    MoveBudget,
     Mover,
     Place,
-    unanswered_at,
+    Silence,
 )
 from nymproxy.stream.nx2.roundtrip import RoundTrip
 from tests.stream.nx2.builders import ADDRESS, TAG
@@ -68,18 +66,49 @@ def test_each_address_is_asked_once_a_minute() -> None:
     assert Alternates([ADDRESS]).take_askable(0.0) == []
 
 
-def test_silence_is_measured_from_the_last_sign() -> None:
+def test_silence_counts_from_what_was_acknowledged_last() -> None:
     trip = RoundTrip()
-    assert unanswered_at(10.0, 4.0, trip) == 15.0
-    assert unanswered_at(10.0, 12.0, trip) == 17.0
+    silence = Silence(trip)
+    first, second = object(), object()
+
+    def changed(
+        message: object,
+        now: float,
+        *,
+        sent: bool = True,
+        is_acknowledged: bool = False,
+        is_lost: bool = False,
+    ) -> None:
+        silence.changed(
+            message, now, is_sent=sent, is_acknowledged=is_acknowledged, is_lost=is_lost
+        )
+
+    assert silence.deadline == math.inf
+    changed(first, 1.0, sent=False)  # it waits for its turn
+    assert silence.deadline == math.inf
+    changed(first, 2.0)
+    changed(second, 4.0)
+    changed(second, 5.0)
+    assert silence.deadline == 7.0
+    changed(first, 6.0, is_acknowledged=True)
+    assert silence.deadline == 11.0
     trip.sample(3.0)
-    assert unanswered_at(10.0, 12.0, trip) == 21.0
+    assert silence.deadline == 15.0
+    silence.broken(15.0)
+    assert silence.deadline == 24.0
+    changed(second, 16.0, is_lost=True)
+    assert silence.deadline == math.inf
 
 
-def test_few_gateways_and_few_moves() -> None:
-    budget = MoveBudget(range(10), random.Random(1).randbytes)
-    assert len(set(budget.drawn)) == 3
-    assert [budget.may_move(100.0 * n) for n in range(6)] == [True] * 4 + [False] * 2
-    assert budget.may_move(3601.0)
-    assert not budget.may_move(3602.0)
-    assert len(MoveBudget([1], random.Random(1).randbytes).drawn) == 1
+def test_a_move_that_nobody_acknowledges_is_given_up() -> None:
+    mover = Mover(HOME, RoundTrip())
+    mover.unheard(0.0)
+    assert mover.lost_at == math.inf
+    mover.go(AWAY, 1.0)
+    assert (mover.surbs, mover.lost_at) == (20, 101.0)
+    mover.resumed(40, 1.0)
+    assert mover.surbs == 3
+    mover.unheard(50.0)
+    assert mover.lost_at == 150.0
+    mover.acknowledged(40)
+    assert mover.lost_at == math.inf

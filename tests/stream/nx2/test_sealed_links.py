@@ -42,15 +42,19 @@ def test_a_sealed_message_that_the_packet_level_gave_up_is_sent_again() -> None:
     assert text(pair.acceptor) == b"data"
 
 
-def test_a_sealed_message_that_fails_with_its_client_is_the_end() -> None:
+def test_a_sealed_message_that_fails_with_its_client_is_sent_again() -> None:
+    """By the client that takes its place; without one, the transport's end ends the stream."""
     pair = settled_pair()
     pair.dialer.machine.app_wrote(b"data")
     link, now = pair.dialer.link, pair.dialer.now
     message = link.next_message(now)
     assert message is not None
     gone = ClientDisconnected("the client has ended")
+    link.handed_over(message, 1, now)
     link.delivery_changed(message, is_sent=False, is_acknowledged=False, error=gone, now=now)
-    assert pair.dialer.machine.error is gone
+    assert pair.dialer.machine.error is None
+    pair.dialer.pass_time(2.0)
+    assert [each.payload for each in pair.dialer.send()] == [message.payload]
 
 
 def test_what_nothing_acknowledges_for_five_minutes_is_an_error() -> None:
