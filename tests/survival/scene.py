@@ -108,6 +108,8 @@ async def scene(
     wire: str,
     handler: Handler,
     *,
+    config: LocalnetConfig | None = None,
+    grace_seconds: int = 2,
     faults: FaultPlan | None = None,
     server_flags: tuple[str, ...] = (),
     client_flags: tuple[str, ...] = (),
@@ -118,13 +120,15 @@ async def scene(
         folder: for keys and logs.
         wire: of the client.
         handler: what the upstream does with each connection.
+        config: of the localnet.
+        grace_seconds: of both proxies.
         faults: in force once the pair is ready.
         server_flags: further flags.
         client_flags: likewise.
     """
-    stage = Stage(folder=folder, flags=("--grace-period", "2"))
+    stage = Stage(folder=folder, flags=("--grace-period", str(grace_seconds)))
     async with (
-        Localnet(LocalnetConfig(seed=1)) as localnet,
+        Localnet(config or LocalnetConfig(seed=1)) as localnet,
         tcp_service(handler) as upstream,
         stage.server(
             *(localnet.env_file, upstream, "-g", str(localnet.gateways[0].identity)),

@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.timeout(200),
     pytest.mark.parametrize("anyio_backend", ["asyncio"]),
 ]
-NO_LIVENESS = pytest.mark.xfail(strict=True, reason="the old format asks nobody whether he lives")
 NO_RESENDING = pytest.mark.xfail(
     strict=True, reason="the old format acknowledges nothing: losses behind the ack are not noticed"
 )
@@ -50,7 +49,7 @@ async def greeted(app: SocketStream) -> None:
     assert await app.receive() == b"x"
 
 
-@wires(legacy=NO_LIVENESS)
+@wires()
 async def test_a_restarted_server_ends_what_was_open(tmp_path: Path, wire: str) -> None:
     async with scene(tmp_path, wire, echo) as stage, await stage.connect() as app:
         await greeted(app)
@@ -64,7 +63,7 @@ async def test_a_restarted_server_ends_what_was_open(tmp_path: Path, wire: str) 
             assert (await read_to_the_end(app, 35)).end is End.RESET
 
 
-@wires(legacy=NO_LIVENESS)
+@wires()
 async def test_a_killed_client_leaves_nothing_at_the_server(tmp_path: Path, wire: str) -> None:
     gone = anyio.Event()
 

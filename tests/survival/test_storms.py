@@ -98,6 +98,35 @@ async def test_apps_that_reset_at_once_leave_nothing_behind(tmp_path: Path, wire
 
 
 @wires()
+async def test_downloads_that_apps_cancel_take_nothing_from_others(
+    tmp_path: Path, wire: str
+) -> None:
+    """Four apps of one identity go away in the middle: their upstreams are told soon."""
+    sending, ended = 0, anyio.Event()
+
+    async def endless(upstream: SocketStream) -> None:
+        nonlocal sending
+        sending += 1
+        try:
+            while True:
+                await upstream.send(bytes(65536))
+        finally:
+            sending -= 1
+            if not sending:
+                ended.set()
+
+    async with scene(tmp_path, wire, endless) as stage:
+        apps = [await stage.connect() for _ in range(4)]
+        for app in apps:
+            await app.send(b"x")
+            await app.receive()
+        for app in apps:
+            await reset(app)
+        with anyio.fail_after(20):
+            await ended.wait()
+
+
+@wires()
 async def test_a_server_that_stands_still_for_a_minute_loses_nothing(
     tmp_path: Path, wire: str
 ) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import SocketStream
 
+    from tests.survival.scene import Scene
+
 pytestmark = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 UNSEALED = pytest.mark.xfail(strict=True, reason="the old format has no MAC")
 PARTIAL_BYTES = 20_000
@@ -42,6 +44,55 @@ async def test_the_server_is_told_to_end_during_a_download(tmp_path: Path, wire:
         stage.server.child.terminate()
         rest = await read_to_the_end(app, 40)
         assert is_complete_or_told(Seen(first + rest.data, rest.end, rest.seconds), length)
+
+
+@pytest.mark.exhaustive
+@wires()
+async def test_the_server_is_told_to_end_during_twenty_transfers(tmp_path: Path, wire: str) -> None:
+    """Some are at their end when the grace period is over, the others are cut; all are told."""
+    length, seen = 400_000, []
+
+    async def download(upstream: SocketStream) -> None:
+        await send_payload(upstream, length)
+
+    async def one(stage: Scene, begun: anyio.Semaphore) -> None:
+        async with await stage.connect() as app:
+            await app.send(b"x")
+            first = await app.receive()
+            begun.release()
+            rest = await read_to_the_end(app, 60)
+            seen.append(Seen(first + rest.data, rest.end, rest.seconds))
+
+    async with scene(tmp_path, wire, download) as stage, anyio.create_task_group() as tasks:
+        begun = anyio.Semaphore(0)
+        for _ in range(20):
+            tasks.start_soon(one, stage, begun)
+        for _ in range(20):
+            await begun.acquire()
+        stage.server.child.terminate()
+    assert [is_complete_or_told(each, length) for each in seen] == [True] * 20
+    assert max(each.seconds for each in seen) < 40
+
+
+@pytest.mark.exhaustive
+@wires()
+async def test_a_second_signal_ends_at_once(tmp_path: Path, wire: str) -> None:
+    async def silence(upstream: SocketStream) -> None:
+        await read_to_the_end(upstream, 60)
+
+    async with (
+        scene(tmp_path, wire, silence, grace_seconds=60) as stage,
+        await stage.connect() as app,
+    ):
+        await app.send(b"x")
+        await anyio.sleep(1)
+        stage.server.child.terminate()
+        with anyio.move_on_after(2) as waited:
+            await stage.server.child.process.wait()
+        assert waited.cancelled_caught
+        stage.server.child.terminate()
+        with anyio.fail_after(10):
+            assert await stage.server.child.process.wait() == 0
 
 
 @pytest.mark.parametrize("wire", [pytest.param("legacy", marks=pytest.mark.exhaustive), "stream"])

@@ -296,3 +296,16 @@ class TestWhenTheWayIsOpenAgain:
         assert old.deadline == new.deadline == pytest.approx(104.25)
         assert fresh.deadline == pytest.approx(104.15)
         assert pending.expire(104.3) == [fresh, old, new]
+
+
+def test_what_left_before_a_sleep_proves_no_delay_of_the_network() -> None:
+    pending = PendingAcks(DEFAULT)
+    _measured(pending, 0.2)
+    before = pending.excess.seconds
+    slept_through = _sent(pending, 100.0)
+    pending.measure_from(170.0)
+    pending.acknowledge(slept_through.fragment_id, 170.1)
+    assert pending.excess.seconds == before
+    later = _sent(pending, 171.0)
+    pending.acknowledge(later.fragment_id, 181.0)
+    assert pending.excess.seconds > before

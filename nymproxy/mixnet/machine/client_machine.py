@@ -281,6 +281,7 @@ class ClientMachine:
         """Take one message that the gateway pushed: an ack or a packet's content. Never raises."""
         self._now = now
         if self.ended is None:
+            self._outbox.reading(now)
             for event in self._decoder.receive(pushed, now):
                 self._take(event, now)
             self.memory.settle()
@@ -332,7 +333,7 @@ class ClientMachine:
             self._link_status = ClientStatus(0.7, False, False, trouble, blocked_by)
             self._batches.interrupted()
         else:
-            self._outbox.way_is_open(now)
+            self._outbox.link_restored(now)
         self.outages.link_changed(now, is_connected=trouble is None)
 
     # Time, and work for idle moments.

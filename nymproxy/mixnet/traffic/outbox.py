@@ -52,6 +52,9 @@ ComposeRequest: TypeAlias = (
     "Callable[[SurbRequestPlan], tuple[OutgoingMessage, Sequence[OutgoingFragment]]]"
 )
 
+SLEPT_SECONDS: Final = 3.0
+"""A timer that is overdue for longer was not late: the process stood still."""
+
 
 class Outbox:
     """Everything that was accepted and is neither acknowledged nor given up.
@@ -226,10 +229,22 @@ class Outbox:
         if fragment.message.unacknowledged == 0:
             self._settle(fragment.message)
 
+    def link_restored(self, now: float) -> None:
+        """Take note that there is a gateway again: acks that waited there prove no delay."""
+        self._pending.measure_from(now)
+        self.way_is_open(now)
+
     def way_is_open(self, now: float) -> None:
         """Take note that packets get through (again): what waits for a timer that has backed off
         meanwhile is sent again at once."""
         self._pending.hasten(now)
+
+    def reading(self, now: float) -> None:
+        """Take note, before acks are taken, that something is read. When a timer is long overdue
+        the process has slept: acks that waited meanwhile prove no delay of the network."""
+        timer = self.next_timer()
+        if timer is not None and now - timer > SLEPT_SECONDS:
+            self._pending.measure_from(now)
 
     def surbs_received(
         self, tag: SenderTag, surbs: Sequence[ReplySurb], now: float, *, additional: bool

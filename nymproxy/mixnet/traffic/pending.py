@@ -75,7 +75,7 @@ class PendingAcks:
     still counts and spares the retransmission.
     """
 
-    __slots__ = ("_by_id", "_due", "_heap", "_newest_due", "_profile", "excess")
+    __slots__ = ("_by_id", "_due", "_heap", "_measured_from", "_newest_due", "_profile", "excess")
 
     def __init__(self, profile: TrafficProfile) -> None:
         self._profile = profile
@@ -83,6 +83,7 @@ class PendingAcks:
         self._heap: TimeHeap[OutgoingFragment] = TimeHeap()
         self._due: TimeHeap[OutgoingFragment] = TimeHeap()
         self._newest_due = -math.inf
+        self._measured_from = -math.inf
         self.excess = ExcessEstimator(profile.maximum_excess_seconds)
 
     def __len__(self) -> int:
@@ -139,13 +140,22 @@ class PendingAcks:
             fragment.retransmissions == 1 and not fragment.in_flight
         )
         # From a certain moment on it may be the ack of a copy, which proves nothing.
-        if fragment.sent_at is not None and now < fragment.copy_acked_from:
+        sent_at = fragment.sent_at
+        if (
+            sent_at is not None
+            and self._measured_from <= sent_at
+            and now < fragment.copy_acked_from
+        ):
             if sent_once:
                 self.excess.measured(fragment.excess_seconds(now))
-                self._came(fragment.sent_at + fragment.expected_seconds, now)
+                self._came(sent_at + fragment.expected_seconds, now)
             else:
                 self.excess.at_least(fragment.excess_seconds(now))
         return fragment
+
+    def measure_from(self, now: float) -> None:
+        """Measure the acks of what leaves from now on only: those of before had to wait for us."""
+        self._measured_from = now
 
     def hasten(self, now: float) -> None:
         """Let no timer run for longer than it would have without back-off: the way is open again.
