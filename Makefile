@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-core coverage fuzz lint types format bench guard interop vectors clean
+.PHONY: demo test test-core coverage fuzz lint types dist format bench guard interop vectors clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -61,6 +61,15 @@ lint: $(VENV)/.installed
 types: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --group types
 	$(BIN)/python .ci/public_types.py
+
+# Sources and wheel into dist/, looked at, and the wheel tried in new environments.
+dist: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group dist
+	rm -rf dist build/lib build/bdist.*
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/python .ci/try_wheel.py dist/*.whl $$(python3 .ci/pythons.py)
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .

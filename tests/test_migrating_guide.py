@@ -21,7 +21,7 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = ROOT / "docs" / "migrating.md"
-EXAMPLE = ROOT / "examples" / "deployment"
+EXAMPLE = ROOT / "migrate" / "nymproxy_migrate" / "demo" / "deployment"
 EXIT_CODE = re.compile(r"\s+# exit code (\d+)$")
 READY_SECONDS = 30
 

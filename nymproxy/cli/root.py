@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -24,6 +25,34 @@ class _Command(TyperCommand):
     def get_params(self, ctx: Any) -> Any:  # noqa: ANN401  (the class moved between versions)
         return _without_types_of_flags(super().get_params(ctx))
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
+        """Write the help of the parameters under the titles of their panels, in their order."""
+        sections: dict[str, list[Any]] = {"Arguments": [], "Options": []}
+        for each in self.get_params(ctx):
+            record = each.get_help_record(ctx)
+            if record is not None:
+                kind = "Arguments" if each.param_type_name == "argument" else "Options"
+                title = getattr(each, "rich_help_panel", None) or kind
+                sections.setdefault(title, []).append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        if is_windows() and ctx.command_path != "nymproxy address":
+            typer.echo(f"{ctx.command_path} {NEEDS_POSIX}", err=True)
+            raise typer.Exit(2)
+        return super().invoke(ctx)
+
+
+NEEDS_POSIX = "needs Linux or macOS; on Windows, WSL does. The library can be imported there."
+
+
+def is_windows() -> bool:
+    """Tell whether the signals, locks and users of POSIX are missing."""
+    return os.name == "nt"
+
 
 class _Group(TyperGroup):
     def get_params(self, ctx: Any) -> Any:  # noqa: ANN401
@@ -43,6 +72,7 @@ def new_app(name: str, summary: str) -> typer.Typer:
         help=summary,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # its tables cut flags and defaults where a terminal is narrow
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 

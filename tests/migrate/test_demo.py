@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nymproxy.testing.workloads import WorkloadResult
+from nymproxy_migrate import demo
 from nymproxy_migrate.cli import main
 from nymproxy_migrate.demo import show, stage, story
 from nymproxy_migrate.demo.tree import fingerprint
@@ -16,7 +17,7 @@ from nymproxy_migrate.parity.model import ParityReport, Row, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "deployment"
+EXAMPLE = Path(demo.__file__).parent / "deployment"
 
 
 def _rename(tree: Path) -> None:

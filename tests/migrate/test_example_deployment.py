@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nymproxy import NetworkDetails, NymAddress
+from nymproxy_migrate import demo
 from nymproxy_migrate.cli import main
 from nymproxy_migrate.model import Action
 from nymproxy_migrate.scan import scan
@@ -18,7 +19,7 @@ from tests.migrate.tools import OPTIONS, assert_parses
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "deployment"
+EXAMPLE = Path(demo.__file__).parent / "deployment"
 
 REWRITTEN = {
     "scripts/deploy.sh",

@@ -263,8 +263,9 @@ def rollback(
 @app.command()
 def demo(
     deployment: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="The example deployment; it is copied.")
-    ] = Path("examples/deployment"),
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="The example deployment, elsewhere; it is copied."),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write the comparison's report here, as HTML."),

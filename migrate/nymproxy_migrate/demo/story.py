@@ -177,9 +177,7 @@ def run_demo(deployment: Path, report: Path | None = None) -> bool:
         Refused: there is no such deployment, or a process of the demo did not start.
     """
     if not (deployment / SERVER_SCRIPT).is_file():
-        raise Refused(
-            f"{deployment}: not the example deployment; run this in a checkout of nymproxy"
-        )
+        raise Refused(f"{deployment}: not the example deployment, which is the default")
     with tempfile.TemporaryDirectory(prefix="nymproxy-migrate-demo-") as name:
         tree, folder = Path(name, "deployment"), Path(name, "run")
         shutil.copytree(deployment, tree)

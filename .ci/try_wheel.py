@@ -1,0 +1,62 @@
+"""Is what `make dist` built what a user can install and use? Tries a wheel in new environments.
+
+    python .ci/try_wheel.py WHEEL PYTHON...
+
+For each Python: a new environment, the wheel with all that `nymproxy-migrate` needs, then from an
+empty folder the import and its price, both demos, and a type checker over a user's program.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+IMPORT_SECONDS = 0.2
+IMPORT = (
+    "import time; start = time.process_time(); import nymproxy; "
+    f"spent = time.process_time() - start; assert spent < {IMPORT_SECONDS}, spent; "
+    "assert 'site-packages' in nymproxy.__file__, nymproxy.__file__"
+)
+PROGRAM = """\
+from nymproxy import MixnetClient, MixnetStream
+
+
+async def greet(address: str) -> bytes:
+    async with await MixnetClient.connect("net.env") as client:
+        stream: MixnetStream = await client.open_stream(address)
+        await stream.send(b"hello")
+        return await stream.receive()
+"""
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> None:
+    print("$", *command, flush=True)
+    subprocess.run([str(part) for part in command], cwd=cwd, check=True)
+
+
+def try_with(python: str, wheel: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="nymproxy-wheel-") as folder:
+        environment, elsewhere = Path(folder) / "venv", Path(folder) / "elsewhere"
+        elsewhere.mkdir()
+        run(python, "-m", "venv", environment)
+        binaries = environment / "bin"
+        run(binaries / "python", "-m", "pip", "install", "--quiet", f"{wheel}[migrate]", "mypy")
+        run(binaries / "python", "-c", IMPORT, cwd=elsewhere)
+        (elsewhere / "program.py").write_text(PROGRAM)
+        run(binaries / "mypy", "--strict", "program.py", cwd=elsewhere)
+        run(binaries / "python", "-m", "nymproxy", "--version", cwd=elsewhere)
+        run(binaries / "python", "-m", "nymproxy_migrate", "--version", cwd=elsewhere)
+        run(binaries / "nymproxy", "demo", cwd=elsewhere)
+        run(binaries / "nymproxy-migrate", "demo", cwd=elsewhere)
+
+
+def main() -> None:
+    wheel, *pythons = sys.argv[1:]
+    for python in pythons:
+        try_with(python, Path(wheel).resolve())
+
+
+if __name__ == "__main__":
+    main()
