@@ -5,20 +5,16 @@ from __future__ import annotations
 import enum
 import json
 import os
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nymproxy.address import NymAddress
 from nymproxy.cli.config_file import schema as schema_of
 from nymproxy.cli.configuration import load
-from nymproxy.errors import ConfigurationError, UsageError
-from nymproxy.forward.endpoint import parse_endpoint, parse_listen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from nymproxy.cli.configuration import Configuration, Evaluated
     from nymproxy.cli.taking import Given
@@ -34,37 +30,12 @@ def run(path: Path, given: Given, *, as_json: bool, schema: bool) -> None:
         typer.echo(json.dumps(schema_of(), indent=2))
         return
     configuration = load(path, os.environ, given)
-    check_values(configuration)
     tables = _tables(configuration)
     if as_json:
         typer.echo(json.dumps({"file": str(path), "tables": tables}, indent=2))
     else:
         for table in tables:
             typer.echo(_text(table))
-
-
-def check_values(configuration: Configuration) -> None:
-    """Read what else is only read when a forward starts.
-
-    Raises:
-        ConfigurationError: an address, a place to listen or an upstream is none.
-    """
-    for client in configuration.clients:
-        with _naming(configuration, f"[[client]] {client.name}"):
-            for address in client.settings.server_address or []:
-                NymAddress.parse(address)
-            parse_listen(client.settings.listen or "127.0.0.1:8080")
-    for server in configuration.servers:
-        with _naming(configuration, f"[[server]] {server.name}"):
-            parse_endpoint(server.settings.upstream_tcp_address)
-
-
-@contextmanager
-def _naming(configuration: Configuration, place: str) -> Iterator[None]:
-    try:
-        yield
-    except UsageError as error:
-        raise ConfigurationError(f"{configuration.path}: {place}: {error}") from error
 
 
 def _tables(configuration: Configuration) -> list[dict[str, Any]]:

@@ -6,18 +6,21 @@ A flag counts before a variable of the environment, and that before the file.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, get_args
 
 import msgspec
 
+from nymproxy.address import NymAddress
 from nymproxy.cli.config_file import forward_settings, process_settings, read_document
 from nymproxy.cli.settings import ClientSettings, ServerSettings
-from nymproxy.errors import ConfigurationError
+from nymproxy.errors import ConfigurationError, UsageError
+from nymproxy.forward.endpoint import parse_endpoint, parse_listen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from nymproxy.cli.keys import Setting
     from nymproxy.cli.settings import ProxySettings
@@ -95,6 +98,7 @@ def load(
         _entries(path, document, "server", ServerSettings, environ, shared),
     )
     _check_together(configuration)
+    _check_values(configuration)
     return configuration
 
 
@@ -173,3 +177,23 @@ def _check_together(configuration: Configuration) -> None:
         if count > 1:
             named = repr(value) if value else "the default directory"
             raise ConfigurationError(f"{path}: {count} forwards use {named}")
+
+
+def _check_values(configuration: Configuration) -> None:
+    """Read what a forward would only read when it starts."""
+    for client in configuration.clients:
+        with _naming(configuration, f"[[client]] {client.name}"):
+            for address in client.settings.server_address or []:
+                NymAddress.parse(address)
+            parse_listen(client.settings.listen or "127.0.0.1:8080")
+    for server in configuration.servers:
+        with _naming(configuration, f"[[server]] {server.name}"):
+            parse_endpoint(server.settings.upstream_tcp_address)
+
+
+@contextmanager
+def _naming(configuration: Configuration, place: str) -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        raise ConfigurationError(f"{configuration.path}: {place}: {error}") from error

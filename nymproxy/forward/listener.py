@@ -161,6 +161,7 @@ class StreamListener:
 
 async def _listeners(endpoint: ListenEndpoint, mode: int) -> list[Listener[SocketStream]]:
     if isinstance(endpoint, UnixEndpoint):
+        await _refuse_taken(endpoint)
         unix: Any = await anyio.create_unix_listener(endpoint.path, mode=mode)
         return [unix]
     if isinstance(endpoint, InheritedEndpoint):
@@ -168,6 +169,16 @@ async def _listeners(endpoint: ListenEndpoint, mode: int) -> list[Listener[Socke
         return [inherited]
     listener = await anyio.create_tcp_listener(local_host=endpoint.host, local_port=endpoint.port)
     return list(listener.listeners)
+
+
+async def _refuse_taken(endpoint: UnixEndpoint) -> None:
+    """Take the place of a socket that was left, but not that of one where somebody listens."""
+    try:
+        stream = await anyio.connect_unix(endpoint.path)
+    except OSError:
+        return
+    await stream.aclose()
+    raise ConfigurationError(f"another process listens on {endpoint}: choose another path")
 
 
 def _hint(reason: BaseException) -> str:

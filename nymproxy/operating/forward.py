@@ -118,7 +118,10 @@ class Forward:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._follow_roster)
-                self.proxy = await self.plan.make(self.roster)
+                plan = self.plan
+                self.proxy = await plan.make(self.roster)
+                if self.plan is not plan:  # the limits have changed meanwhile
+                    self.plan.adjust(self.proxy)
                 serving = _Serving(self, on_started)
                 await self.proxy.run(task_status=serving)
                 tasks.cancel_scope.cancel()

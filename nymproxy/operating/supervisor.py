@@ -228,7 +228,9 @@ class Supervisor:
     @property
     def why_not_ready(self) -> str | None:
         """What keeps the process from being ready, for people; ``None``: nothing, it is."""
-        if not self.forwards:
+        if self._is_stopping:
+            return "stopping"
+        if all(forward.is_stopping for forward in self.forwards.values()):
             return "starting"
         waiting = [
             f"{forward.plan.role} {forward.plan.name}: {forward.status.reason}"
@@ -272,7 +274,8 @@ class Supervisor:
         if self._reload is None:
             logger.info("SIGHUP: without a configuration file there is nothing to reload")
             return
-        self._manager.reloading()
+        if self._was_ready:
+            self._manager.reloading()
         try:
             self.apply(self._reload())
         except (NymError, OSError) as error:
@@ -282,7 +285,8 @@ class Supervisor:
             )
         else:
             logger.info("reloaded", extra=fields("reloaded", forwards=len(self.forwards)))
-        self._manager.ready()
+        if self._was_ready:  # else it follows when it is true
+            self._manager.ready()
 
     async def _stop(self) -> None:
         assert self._everything is not None

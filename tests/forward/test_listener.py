@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import socket
 import stat
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -162,3 +163,15 @@ async def test_a_unix_socket_is_for_user_and_group_and_goes_with_its_listener(
                 assert await receive_all(stream) == b"hello"
             await listener.aclose()
     assert not path.exists()
+
+
+async def test_a_unix_socket_is_taken_over_from_the_dead_and_not_from_the_living(
+    tmp_path: Path,
+) -> None:
+    endpoint = UnixEndpoint(str(tmp_path / "app.sock"))
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(endpoint.path)
+    listener = await StreamListener.bind(endpoint)
+    with pytest.raises(ConfigurationError, match="another process listens"):
+        await StreamListener.bind(endpoint)
+    await listener.aclose()

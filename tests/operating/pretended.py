@@ -74,10 +74,11 @@ class PretendedProxy:
 
 @dataclass
 class Made:
-    """What a plan has made, in order; ``errors`` come first."""
+    """What a plan has made, in order; ``errors`` come first, each after a pause."""
 
     errors: list[Exception] = field(default_factory=list)
     proxies: list[PretendedProxy] = field(default_factory=list)
+    pause_seconds: float = 0.0
 
     def plan(
         self,
@@ -88,7 +89,7 @@ class Made:
         version: int = 1,
     ) -> Plan:
         async def make(roster: ClientRoster) -> PretendedProxy:
-            await anyio.lowlevel.checkpoint()
+            await anyio.sleep(self.pause_seconds)
             if self.errors:
                 raise self.errors.pop(0)
             self.proxies.append(PretendedProxy(roster))

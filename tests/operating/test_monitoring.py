@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import stat
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +24,7 @@ from nymproxy.operating.http_server import serve_http
 from nymproxy.operating.metrics import Metrics
 from nymproxy.operating.monitoring import CONTROL_SOCKET_MODE, Monitoring
 from nymproxy.operating.readiness import LOST_SECONDS
+from nymproxy.operating.service_manager import ServiceManager
 from tests.legacy.virtual_time import anyio_backend
 from tests.operating.pretended import RECONNECTING, Made, supervised, until
 
@@ -88,6 +91,26 @@ async def test_ready_and_not_ready_are_told_with_the_reason(tmp_path: Path) -> N
         await until(lambda: supervisor.why_not_ready is None)
         assert await ask(path, get("/readyz")) == (200, "ready\n")
     assert not path.exists()
+
+
+async def test_a_manager_hears_of_a_reload_only_from_what_was_ready(tmp_path: Path) -> None:
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(path))
+        listening.setblocking(False)
+        made = Made(pause_seconds=5.0)
+        manager = ServiceManager({"NOTIFY_SOCKET": str(path)})
+        plans = [made.plan()]
+        async with supervised(*plans, manager=manager, reload=lambda: plans) as supervisor:
+            await until(lambda: supervisor.forwards)
+            supervisor.reload()
+            await until(lambda: supervisor.why_not_ready is None)
+            supervisor.reload()
+        said = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                said.append(listening.recv(500).decode().partition("\n")[0])
+    assert [each for each in said if "STATUS" not in each] == ["READY=1", "RELOADING=1", "READY=1"]
 
 
 async def test_the_status_tells_all_but_ids_and_addresses(tmp_path: Path) -> None:

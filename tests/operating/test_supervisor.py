@@ -142,6 +142,15 @@ class TestReload:
             gone: Any = by_name["goes"]
             assert gone.drained_for == 3.0
 
+    async def test_limits_that_change_while_it_starts_count_when_it_runs(self) -> None:
+        made = Made(pause_seconds=5.0)
+        wanted = [made.plan(limit=7)]
+        async with supervised(made.plan(), reload=lambda: wanted) as supervisor:
+            await until(lambda: supervisor.forwards)
+            supervisor.reload()
+            await until(lambda: supervisor.why_not_ready is None)
+            assert [each.limits for each in made.proxies] == [[7]]
+
     async def test_what_cannot_be_read_changes_nothing(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -184,6 +193,7 @@ async def test_told_to_end_it_drains_and_returns(number: int, tmp_path: Path) ->
         os.kill(os.getpid(), number)
     assert made.proxies[0].drained_for == 3.0
     assert not file.exists()
+    assert supervisor.why_not_ready == "stopping", "nobody should send anything new here"
 
 
 async def test_what_has_not_started_yet_ends_at_once() -> None:
