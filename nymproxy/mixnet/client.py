@@ -336,16 +336,17 @@ class MessageClient(MachineShell):
     async def _take_pushed(self, pushed: deque[bytes]) -> None:
         """Hand what was pushed to the machine."""
         machine = self._machine
-        taken = 0
+        taken, has_changed = 0, False
         while pushed:
             if not machine.may_read:
                 await self._until_readable()
-            machine.frame_arrived(pushed.popleft(), self._clock())
+            has_changed |= machine.frame_arrived(pushed.popleft(), self._clock())
             taken += 1
             if taken % _READ_AT_ONCE == 0:
                 self._changed()
                 await anyio.lowlevel.checkpoint()
-        self._changed()
+        if has_changed:
+            self._changed()
 
     async def _until_readable(self) -> None:
         """Wait while the application does not take its messages."""

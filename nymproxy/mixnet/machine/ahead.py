@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 _FIRST_TARGET: Final = 32
 _MOST_PURPOSES: Final = 64
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 8
 
 
 class PreparedAhead(Generic[T]):
@@ -52,7 +52,7 @@ class PreparedAhead(Generic[T]):
         return prepared
 
     def prepare(self) -> None:
-        """Prepare some, about a millisecond's work, if any are wanted."""
+        """Prepare some, about two milliseconds' work, if any are wanted."""
         for _ in range(_AT_ONCE):
             if not self._pool.fill_one():
                 break

@@ -277,22 +277,29 @@ class ClientMachine:
         """Record that it is read again."""
         self._stall.resumed(now)
 
-    def frame_arrived(self, pushed: bytes, now: float) -> None:
-        """Take one message that the gateway pushed: an ack or a packet's content. Never raises."""
+    def frame_arrived(self, pushed: bytes, now: float) -> bool:
+        """Take one message that the gateway pushed: an ack or a packet's content. Never raises.
+
+        Returns False when it was cover: there is nothing to look at then.
+        """
         self._now = now
-        if self.ended is None:
-            self._outbox.reading(now)
-            for event in self._decoder.receive(pushed, now):
-                self._take(event, now)
-            self.memory.settle()
+        if self.ended is not None:
+            return False
+        self._outbox.reading(now)
+        events = self._decoder.receive(pushed, now)
+        if len(events) == 1 and isinstance(cover := events[0], CoverReceived):
+            self._tally.covers_received += not cover.is_ack
+            return False
+        for event in events:
+            self._take(event, now)
+        self.memory.settle()
+        return True
 
     def _take(self, event: InboundEvent, now: float) -> None:
         match event:
             case AckReceived(fragment_id):
                 self._tally.acknowledged += 1
                 self._batches.acknowledged(fragment_id, now)
-            case CoverReceived(is_ack):
-                self._tally.covers_received += not is_ack
             case ReplyPacketReceived(given_to):
                 self._batches.reply_came(given_to, now)
             case SurbsReceived(tag, surbs, additional):

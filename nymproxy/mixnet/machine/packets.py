@@ -210,7 +210,7 @@ class PacketBuilder:
         return is_wanted and self._topology is not None
 
     def prepare_some(self) -> None:
-        """Prepare a few, a millisecond's work, if some are wanted."""
+        """Prepare a few, two milliseconds' work, if some are wanted."""
         if self._topology is not None:
             for ahead in self._ahead:
                 if ahead.is_wanted:
