@@ -370,3 +370,49 @@ def test_what_is_kept_for_a_deaf_peer_is_charged_and_stops_the_writer_before_it_
             assert account.used_bytes < 0.1 * MINIMUM_BYTES
 
     on_virtual_time(main)
+
+
+@pytest.mark.parametrize("who", [("dialer", "acceptor"), ("dialer",), ("acceptor",)])
+def test_four_minutes_without_network_during_a_download(who: tuple[str, ...]) -> None:
+    """Whole where nobody could hear anybody; an error at both ends, soon after, where one end could
+    have heard the other, and did not for 100 s."""
+    size = 2_000_000
+
+    async def main() -> None:
+        faults = MemoryFaults(delay_seconds=0.05)
+        async with ends(SEALED, SEALED, faults=faults) as pair:
+            dialed = await pair.dialer.open_stream(pair.acceptor.address, wait=True)
+            accepted = await pair.listener.accept()
+            outcome: dict[str, object] = {}
+
+            async def upstream() -> None:
+                try:
+                    await _send(accepted, size)
+                except anyio.BrokenResourceError as error:
+                    outcome["acceptor"] = error.__cause__
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(upstream)
+                received = len(await dialed.receive())
+                ends_of = {"dialer": pair.dialer, "acceptor": pair.acceptor}
+                links = [pair.network.find(ends_of[name].address) for name in who]
+                for link in links:
+                    assert link is not None
+                    link.disconnect()
+                await anyio.sleep(260)
+                for link in links:
+                    assert link is not None
+                    link.reconnect()
+                with anyio.fail_after(60):
+                    try:
+                        async for part in dialed:
+                            received += len(part)
+                    except anyio.BrokenResourceError as error:
+                        outcome["dialer"] = error.__cause__
+            if len(who) == 2:
+                assert (received, outcome) == (size, {})
+            else:
+                assert isinstance(outcome["dialer"], StreamPeerLost)
+                assert received < size
+
+    on_virtual_time(main)
