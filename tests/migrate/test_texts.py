@@ -152,3 +152,18 @@ def test_lines() -> None:
     assert layout.wrapped("", 80, "> ") == "> \n"
     assert layout.wrapped("x" * 200, 80) == "x" * 200 + "\n"
     assert layout.paragraphs("a\n\n    code", 80) == "a\n\n    code"
+
+
+def test_what_is_left_stands_below_each_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pool = f"nym-proxy-client -s {ADDRESS} --client-pool-reserve 4\n"
+    for name in ("a.sh", "b.sh"):
+        (tmp_path / name).write_text(f"{pool}cargo install nym-sdk\n")
+    monkeypatch.chdir(tmp_path)
+    main(["rewrite"])
+    places = [
+        line.split(": ")[0] for line in capsys.readouterr().err.splitlines() if ".sh:" in line
+    ]
+    assert len(places) == 4
+    assert places == sorted(places)

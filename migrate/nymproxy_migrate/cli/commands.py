@@ -365,7 +365,7 @@ def say_what_is_left(result: ScanResult) -> bool:
     left = left_for_a_human(result.findings)
     output = OUTPUT.get()
     decisions = [each for each in result.findings if each.decision and each not in left]
-    shown = [*left, *decisions]
+    shown = sorted([*left, *decisions], key=in_order)
     if output.quiet:
         shown = [each for each in shown if text.is_decision(each)]
     sys.stderr.write(text.lines(shown, result, output.err))
