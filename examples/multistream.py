@@ -9,7 +9,7 @@ import random
 import struct
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
@@ -23,6 +23,7 @@ LENGTHS = (10, 15, 50, 1000)  # small messages, and a larger one at the end
 PAUSE_SECONDS = 4.0
 HEADER = struct.Struct("<bbQ")  # connection, number and length
 ANSWER_SECONDS = 60.0
+CLOSING_SECONDS = 10.0
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -36,8 +37,9 @@ def parse_arguments() -> argparse.Namespace:
 
 async def echo(stream: SocketStream) -> None:
     async with stream:
-        async for data in stream:
-            await stream.send(data)
+        with suppress(anyio.BrokenResourceError):  # one that breaks off ends no other
+            async for data in stream:
+                await stream.send(data)
 
 
 @asynccontextmanager
@@ -67,7 +69,7 @@ async def proxy_client(arguments: argparse.Namespace) -> AsyncIterator[tuple[str
         )
         await tasks.start(client.run)
         yield client.local_address
-        await client.disconnect()
+        await client.disconnect(grace_seconds=CLOSING_SECONDS)
         tasks.cancel_scope.cancel()
 
 

@@ -9,7 +9,7 @@ import random
 import struct
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
@@ -22,6 +22,7 @@ LENGTHS = (158, 1088, 505, 1001, 150, 200, 3500, 500, 750, 100)
 PAUSE_SECONDS = 5.0
 HEADER = struct.Struct("<bQ")  # number and length: a stream of bytes knows no messages
 ANSWER_SECONDS = 60.0
+CLOSING_SECONDS = 10.0
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -35,8 +36,9 @@ def parse_arguments() -> argparse.Namespace:
 
 async def echo(stream: SocketStream) -> None:
     async with stream:
-        async for data in stream:
-            await stream.send(data)
+        with suppress(anyio.BrokenResourceError):  # one that breaks off ends no other
+            async for data in stream:
+                await stream.send(data)
 
 
 @asynccontextmanager
@@ -66,7 +68,7 @@ async def proxy_client(arguments: argparse.Namespace) -> AsyncIterator[tuple[str
         )
         await tasks.start(client.run)
         yield client.local_address
-        await client.disconnect()
+        await client.disconnect(grace_seconds=CLOSING_SECONDS)
         tasks.cancel_scope.cancel()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -86,7 +87,15 @@ def _run(steps: list[Step], tree: Path, record: Path) -> None:
         "TENTHS": str(READY_SECONDS * 10),
         "RUST_LOG": "off",
     }
-    subprocess.run(["bash", "-c", _SHELL], cwd=tree, env=environment, check=False, timeout=200)
+    shell = subprocess.Popen(
+        ["bash", "-c", _SHELL], cwd=tree, env=environment, start_new_session=True
+    )
+    try:
+        shell.wait(timeout=200)
+    except subprocess.TimeoutExpired:
+        os.killpg(shell.pid, signal.SIGKILL)  # with what it has started
+        shell.wait()
+        raise
 
 
 def _missing_line(lines: list[str], output: str) -> str | None:
