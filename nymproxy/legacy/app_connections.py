@@ -118,12 +118,15 @@ class AppConnections:
             _end(connection)
         return connection is not None
 
-    async def drain(self, seconds: float) -> int:
-        """Wait for all to end, but no longer; return how many are left."""
+    async def drain(self, seconds: float) -> tuple[int, int]:
+        """Wait for all to end, but no longer; return how many did, and how many are left. Some may
+        be added meanwhile, which were accepted before."""
+        before = self._count - len(self._connections)
         with anyio.move_on_after(seconds):
             while self._connections:
                 await self._changed.wait()
-        return len(self._connections)
+        left = len(self._connections)
+        return self._count - left - before, left
 
     def stop(self) -> None:
         """End all, telling the peer where there is one."""

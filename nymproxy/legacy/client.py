@@ -292,12 +292,9 @@ class NymProxyClient(Runnable):
         await self._stop.wait()
         logger.info("Triggering client shutdown")
         await listener.aclose()
-        running = len(self._connections)
-        cut = await self._connections.drain(self._grace_seconds)
+        served, cut = await self._connections.drain(self._grace_seconds)
         self._is_cutting = True
-        logger.info(
-            "Stopping: %d connections were served to the end, %d are cut", running - cut, cut
-        )
+        logger.info("Stopping: %d connections were served to the end, %d are cut", served, cut)
         self._connections.stop()
 
     async def _carry(self, stream: SocketStream) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
+from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.errors import ConfigurationError
-from nymproxy.legacy.app_connections import MAX_SILENT_IDENTITIES
+from nymproxy.legacy.app_connections import MAX_SILENT_IDENTITIES, AppConnections
 from nymproxy.legacy.client import NymProxyClient
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.addresses import some_address
@@ -142,3 +144,24 @@ async def test_a_connection_that_goes_gives_the_identity_back_that_it_has_just_g
             await until(lambda: identities.released)
         monkeypatch.undo()
     assert identities.released == 1
+
+
+async def test_a_drain_counts_what_was_accepted_before_and_comes_to_the_list_later() -> None:
+    connections = AppConnections(8, LimitedLog(logging.getLogger("test")))
+    near, far = anyio.create_memory_object_stream[bytes](1)
+    with near, far:
+        first = connections.add(near)  # type: ignore[arg-type]
+        connections.remove(first)
+        second = connections.add(near)  # type: ignore[arg-type]
+        counted: list[tuple[int, int]] = []
+
+        async def drain() -> None:
+            counted.append(await connections.drain(0.2))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(drain)
+            await anyio.wait_all_tasks_blocked()
+            for _ in range(2):
+                connections.add(near)  # type: ignore[arg-type]
+            connections.remove(second)
+    assert counted == [(1, 2)]
