@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,9 @@ def localnet(
     ] = False,
     faults: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A fault plan (JSON, docs/localnet.md)."),
+        typer.Option(
+            metavar="FILE", help="A fault plan (JSON, docs/localnet.md), read again at SIGHUP."
+        ),
     ] = None,
     json_logs: Annotated[
         bool, typer.Option("--json", help="Logs as JSON lines on stderr.")
@@ -62,6 +65,9 @@ def localnet(
     from nymproxy.cli import localnet as command
     from nymproxy.localnet.config import LocalnetConfig
     from nymproxy.localnet.faults import FaultPlan
+
+    def read(path: Path) -> FaultPlan:
+        return FaultPlan.from_json(path.read_text())
 
     command.run(
         LocalnetConfig(
@@ -75,9 +81,10 @@ def localnet(
             epoch_seconds=epoch_seconds,
             epochs_per_rotation=epochs_per_rotation,
             acks_after_writing=acks_after_writing,
-            fault_plan=FaultPlan() if faults is None else FaultPlan.from_json(faults.read_text()),
+            fault_plan=FaultPlan() if faults is None else read(faults),
         ),
         json_logs=json_logs,
+        new_faults=None if faults is None else partial(read, faults),
     )
 
 

@@ -12,7 +12,10 @@ from nymproxy.operating.service_manager import ServiceManager
 from nymproxy.operating.supervisor import ignore_stray_signals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nymproxy.localnet.config import LocalnetConfig
+    from nymproxy.localnet.faults import FaultPlan
 
 
 def _announce(description: dict[str, Any]) -> None:
@@ -20,8 +23,13 @@ def _announce(description: dict[str, Any]) -> None:
     ServiceManager().ready()
 
 
-def run(config: LocalnetConfig, *, json_logs: bool) -> None:
+def run(
+    config: LocalnetConfig,
+    *,
+    json_logs: bool,
+    new_faults: Callable[[], FaultPlan] | None = None,
+) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
     ignore_stray_signals()
     set_up_logging(LogOptions(as_json=json_logs), rust_log=os.environ.get("RUST_LOG"))
-    serve_localnet(config, ready=_announce)
+    serve_localnet(config, ready=_announce, new_faults=new_faults)

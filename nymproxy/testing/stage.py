@@ -7,10 +7,13 @@ the number is not known beforehand.
 
 from __future__ import annotations
 
+import signal
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nymproxy._atomic_write import write_atomically
+from nymproxy.localnet.faults import FaultPlan
 from nymproxy.testing.processes import Child, child_process
 from nymproxy.testing.workloads import Target
 
@@ -18,18 +21,27 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from nymproxy.localnet.faults import FaultPlan
-
 READY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class StagedNetwork:
-    """A localnet: its process, its env file, and where its counters are."""
+    """A localnet: its process, its env file, where its counters are, and its fault plan."""
 
     child: Child
     env_file: str
     counters_url: str
+    plan: Path
+
+    def gateway_of(self, address: str) -> str:
+        """Return the name of the gateway that a Nym address is at."""
+        names = {info["identity"]: str(info["name"]) for info in self.child.ready["gateways"]}
+        return names[address.rpartition("@")[2]]
+
+    def set_faults(self, faults: FaultPlan) -> None:
+        """Have the network put a plan in the place of the one before, soon."""
+        write_atomically(self.plan, faults.to_json().encode())
+        self.child.process.send_signal(signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +98,12 @@ class Stage:
         self, *flags: str, name: str = "localnet", faults: FaultPlan | None = None
     ) -> AsyncIterator[StagedNetwork]:
         """Run a localnet, with a fault plan in force from the start if one is given."""
-        if faults is not None:
-            plan = self.folder / f"{name}-faults.json"
-            plan.write_text(faults.to_json())
-            flags = (*flags, "--faults", str(plan))
+        plan = self.folder / f"{name}-faults.json"
+        plan.write_text((faults or FaultPlan()).to_json())
+        flags = (*flags, "--faults", str(plan))
         async with self._child(name, ("nymproxy", "localnet", *flags)) as child:
             ready = child.ready
-            yield StagedNetwork(child, str(ready["env_file"]), str(ready["counters_url"]))
+            yield StagedNetwork(child, str(ready["env_file"]), str(ready["counters_url"]), plan)
 
     @asynccontextmanager
     async def upstream(self, name: str = "upstream") -> AsyncIterator[StagedUpstream]:

@@ -100,6 +100,8 @@ class _Exchange:
     first_wrong_byte: int | None = None
     progress: list[tuple[float, int]] = field(default_factory=list)
     round_trips_seconds: list[float] = field(default_factory=list)
+    on_half: Callable[[], None] | None = None
+    half: int = 0
 
     def finish(self) -> None:
         if self.finished is None:
@@ -118,6 +120,9 @@ class _Exchange:
                 wrong = next(index for index, (got, want) in pairs if got != want)
                 self.first_wrong_byte = self.payload_bytes + wrong
         self.payload_bytes += len(data)
+        if self.on_half is not None and self.payload_bytes >= self.half:
+            self.on_half()
+            self.on_half = None
         self.progress.append((time.perf_counter() - self.started, self.payload_bytes))
 
 
@@ -359,9 +364,16 @@ async def first_byte(target: Target) -> WorkloadResult:
     return await _run("first byte", target, lambda one: _download_once(target, one, 1, 64))
 
 
-async def download(target: Target, length: int, seed: int = 2) -> WorkloadResult:
-    """One HTTP download."""
-    return await _run("download", target, lambda one: _download_once(target, one, seed, length))
+async def download(
+    target: Target, length: int, seed: int = 2, *, on_half: Callable[[], None] | None = None
+) -> WorkloadResult:
+    """One HTTP download; ``on_half`` is called when half of it has come."""
+
+    async def part(one: _Exchange) -> None:
+        one.on_half, one.half = on_half, length // 2
+        await _download_once(target, one, seed, length)
+
+    return await _run("download", target, part)
 
 
 async def upload(target: Target, length: int, seed: int = 3) -> WorkloadResult:

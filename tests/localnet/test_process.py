@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx
 import pytest
+
+from nymproxy.localnet import LocalnetConfig
+from nymproxy.localnet.faults import FaultPlan, PushAction, PushFault
+from nymproxy.localnet.process import run_localnet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,3 +100,30 @@ def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -
                 break
             time.sleep(0.01)
         assert all(_has_ended(pid) for pid in workers)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_sighup_reads_the_fault_plan_again(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "nymproxy.localnet")
+    plans = [FaultPlan(seed=7, pushes=(PushFault(action=PushAction.SWALLOW),)), None]
+    read = anyio.Event(), anyio.Event()
+    ready = anyio.Event()
+
+    def new_faults() -> FaultPlan:
+        read[2 - len(plans)].set()
+        plan = plans.pop(0)
+        if plan is None:
+            raise FileNotFoundError("no such file")
+        return plan
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            run = partial(run_localnet, ready=lambda _: ready.set(), new_faults=new_faults)
+            tasks.start_soon(run, LocalnetConfig(seed=1))
+            await ready.wait()
+            for event in read:
+                os.kill(os.getpid(), signal.SIGHUP)
+                await event.wait()
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert any(text.startswith("fault plan with seed 7") for text in caplog.messages)
+    assert "the fault plan stays as it was: no such file" in caplog.messages

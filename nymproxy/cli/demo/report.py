@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from nymproxy.cli.demo.steps import PairRun, Step
+    from nymproxy.testing.workloads import WorkloadResult
 
 SCHEMA_VERSION = 1
 
@@ -59,13 +61,26 @@ def _pair_data(run: PairRun) -> dict[str, Any]:
     }
 
 
-def as_json(runs: Sequence[PairRun], profile: str) -> str:
+def longest_pause(result: WorkloadResult) -> float:
+    """Return the longest time in which nothing of an answer came, once it had begun."""
+    times = [seconds for seconds, _ in result.progress]
+    return max((later - sooner for sooner, later in pairwise(times)), default=0.0)
+
+
+def as_json(runs: Sequence[PairRun], loss: WorkloadResult, profile: str) -> str:
     """Return everything that was measured as one JSON object."""
     report = {
         "schema_version": SCHEMA_VERSION,
-        "ok": all(run.ok for run in runs),
+        "ok": loss.ok and all(run.ok for run in runs),
         "profile": profile,
         "pairs": [_pair_data(run) for run in runs],
+        "lost_gateway": {
+            "ok": loss.ok,
+            "problem": loss.problem,
+            "payload_bytes": loss.payload_bytes,
+            "seconds": round(loss.seconds, 4),
+            "longest_pause_seconds": round(longest_pause(loss), 4),
+        },
     }
     return json.dumps(report, indent=2) + "\n"
 
@@ -108,7 +123,7 @@ _ROWS: tuple[tuple[str, Callable[[Step], str]], ...] = (
 )
 
 
-def as_table(runs: Sequence[PairRun]) -> str:
+def as_table(runs: Sequence[PairRun], loss: WorkloadResult) -> str:
     """Return the side-by-side table, one block of rows for each workload."""
     from rich import box
     from rich.console import Console
@@ -128,7 +143,7 @@ def as_table(runs: Sequence[PairRun]) -> str:
     table.add_row("", "identities", *(f"{run.identities} registered" for run in runs))
     output = io.StringIO()
     Console(file=output, width=100).print(table)
-    return output.getvalue() + _BOUND_NOTE + _verdict(runs)
+    return output.getvalue() + _BOUND_NOTE + _of_loss(loss) + _verdict(runs, loss)
 
 
 def _upstream(run: PairRun) -> str:
@@ -142,7 +157,17 @@ _BOUND_NOTE = (
 )
 
 
-def _verdict(runs: Sequence[PairRun]) -> str:
-    if all(run.ok for run in runs):
+def _of_loss(loss: WorkloadResult) -> str:
+    if not loss.ok:
+        return f"The server's gateway was taken away in a download: {loss.problem}.\n"
+    return (
+        "The server's gateway was taken away for good at half of a second download by stream:\n"
+        f"{loss.payload_bytes:,} bytes, all right, in {loss.seconds:.1f} s, with a pause of "
+        f"{longest_pause(loss):.1f} s.\n"
+    )
+
+
+def _verdict(runs: Sequence[PairRun], loss: WorkloadResult) -> str:
+    if loss.ok and all(run.ok for run in runs):
         return "Every byte arrived, in order, through both pairs.\n"
     return "SOMETHING WENT WRONG: see the rows above.\n"

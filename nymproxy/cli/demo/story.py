@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy.cli.demo import steps
 from nymproxy.cli.demo.report import as_json, as_table
 from nymproxy.cli.demo.steps import PairRun, Scene, Step, run_pair
+from nymproxy.localnet.faults import FaultAction, FaultEvent, FaultPlan
+from nymproxy.testing import workloads
 from nymproxy.testing.counters import network_totals
 from nymproxy.testing.stage import Stage, StagedNetwork, StagedUpstream
 
@@ -22,9 +25,7 @@ if TYPE_CHECKING:
     import httpx
 
     from nymproxy.testing.processes import Child
-    from nymproxy.testing.workloads import Target
-
-WIRES = ("legacy", "stream")
+    from nymproxy.testing.workloads import Target, WorkloadResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,8 @@ class _Ground:
     children: list[Child]
     servers: dict[str, str] = field(default_factory=dict)
 
-    async def start_server(self, name: str, upstream: str) -> None:
-        process = self.stage.server(self.network.env_file, upstream, name=f"server-{name}")
+    async def start_server(self, name: str, upstream: str, *flags: str) -> None:
+        process = self.stage.server(self.network.env_file, upstream, *flags, name=f"server-{name}")
         server = await self.stack.enter_async_context(process)
         self.children.append(server.child)
         self.servers[name] = server.address
@@ -89,18 +90,35 @@ class _Ground:
 
 
 async def _prepare(stage: Stage, stack: AsyncExitStack) -> _Ground:
-    _say("starting a local mixnet: directory, 3 mix nodes, 2 gateways")
-    network = await stack.enter_async_context(stage.localnet())
+    _say("starting a local mixnet: directory, 3 mix nodes, 3 gateways")
+    network = await stack.enter_async_context(stage.localnet("--gateways", "3"))
     upstream = await stack.enter_async_context(stage.upstream())
     ground = _Ground(stage, stack, network, upstream, [network.child, upstream.child])
-    _say("starting two proxy servers, each for both protocols at one Nym address")
-    await ground.start_server("http", upstream.http)
+    _say("starting two proxy servers, each for both protocols; the first is at two gateways")
+    await ground.start_server("http", upstream.http, "--gateways", "2")
     await ground.start_server("greeter", upstream.greeter)
     return ground
 
 
-async def _run_wire(wire: str, ground: _Ground, http_client: httpx.AsyncClient) -> PairRun:
-    """Start the clients of one wire, and do all the work through them."""
+async def _lose_a_gateway(ground: _Ground, http: Target) -> WorkloadResult:
+    """Take a gateway of the server away for good, in the middle of a second download by stream."""
+    name = ground.network.gateway_of(ground.servers["http"])
+    _say(f"downloading once more by stream, and taking {name} away for good at half of it")
+    removal = FaultEvent(at_seconds=0.0, action=FaultAction.REMOVE, node=name)
+
+    def at_half() -> None:
+        ground.network.set_faults(FaultPlan(events=(removal,)))
+
+    return await workloads.download(http, steps.DOWNLOAD_BYTES, on_half=at_half)
+
+
+async def _run_wire(
+    wire: str, ground: _Ground, http_client: httpx.AsyncClient
+) -> tuple[PairRun, Target]:
+    """Start the clients of one wire, and do all the work through them.
+
+    Returns what came of it, and where the client listens that leads to the HTTP upstream.
+    """
     before = await network_totals(http_client, ground.network.counters_url)
     _say(f"starting the {wire} clients")
     scene = Scene(
@@ -112,10 +130,11 @@ async def _run_wire(wire: str, ground: _Ground, http_client: httpx.AsyncClient) 
         http_client=http_client,
     )
     _say(f"working through the {wire} pair")
-    return await run_pair(wire, scene, before, lambda step: _say(_describe(step)))
+    run = await run_pair(wire, scene, before, lambda step: _say(_describe(step)))
+    return run, scene.http
 
 
-async def _run(settings: DemoSettings) -> list[PairRun]:
+async def _run(settings: DemoSettings) -> tuple[list[PairRun], WorkloadResult]:
     import httpx
 
     async with (
@@ -124,13 +143,16 @@ async def _run(settings: DemoSettings) -> list[PairRun]:
         AsyncExitStack() as stack,
     ):
         ground = await _prepare(Stage(folder=logs, profile=settings.profile), stack)
-        runs = [await _run_wire(wire, ground, http_client) for wire in WIRES]
+        legacy, _ = await _run_wire("legacy", ground, http_client)
+        stream, http = await _run_wire("stream", ground, http_client)
+        loss = await _lose_a_gateway(ground, http)
         _say("stopping everything")
-    return runs
+    return [legacy, stream], loss
 
 
 def run_demo(settings: DemoSettings) -> bool:
     """Run the demo, print its result on stdout, and tell whether every byte was right."""
-    runs = anyio.run(_run, settings)
-    sys.stdout.write(as_json(runs, settings.profile) if settings.as_json else as_table(runs))
-    return all(run.ok for run in runs)
+    runs, loss = anyio.run(_run, settings)
+    text = as_json(runs, loss, settings.profile) if settings.as_json else as_table(runs, loss)
+    sys.stdout.write(text)
+    return loss.ok and all(run.ok for run in runs)
