@@ -21,6 +21,7 @@ from nymproxy._backoff import Backoff
 from nymproxy._log_fields import fields
 from nymproxy._signal import Signal
 from nymproxy.address import NodeIdentity
+from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.errors import (
     ClientDisconnected,
     ConfigurationError,
@@ -98,6 +99,7 @@ class ClientPool:
         self._scope: anyio.CancelScope | None = None
         self._stopped = anyio.Event()
         self._background = BackgroundTask(self.start)
+        self._log = LimitedLog(logger)
 
     # The names of the old module.
 
@@ -342,6 +344,7 @@ class ClientPool:
         waiter = _Waiter()
         line.append(waiter)
         self._wake.set()
+        self._tell_of_a_queue()
         try:
             await waiter.event.wait()
         except BaseException:  # cancelled; what was taken meanwhile goes to the next one
@@ -354,6 +357,18 @@ class ClientPool:
             raise waiter.error
         assert waiter.taken is not None
         return waiter.taken
+
+    def _tell_of_a_queue(self) -> None:
+        waiting = len(self._waiters) + len(self._patient)
+        if waiting > self._max_concurrent_connects:
+            self._log.warning(
+                anyio.current_time(),
+                "%d connections wait for an identity each, of which %d are made at a time: use "
+                "fewer identities (--identity-mode), or expect them to wait",
+                waiting,
+                self._max_concurrent_connects,
+                extra=fields("identities-queued", count=waiting),
+            )
 
     def _take(self) -> PooledClient | None:
         self._drop_unfit()

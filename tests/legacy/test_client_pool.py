@@ -268,3 +268,18 @@ async def test_what_is_never_ready_is_not_waited_for(network: MemoryNetwork) -> 
             await pool.wait_ready()
     with pytest.raises(UsageError):
         await ClientPool(1, MemoryConnector(network)).wait_ready()
+
+
+async def test_a_queue_says_so_once_in_a_while(
+    network: MemoryNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Twenty connections at once: four identities are made at a time, the others wait."""
+    connector = MemoryConnector(network, seconds=1)
+    async with ClientPool(0, connector) as pool, anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(pool.acquire)
+        await anyio.sleep(0.5)
+        assert len(connector.attempts) == 4
+    said = [record for record in caplog.records if "wait for an identity" in record.getMessage()]
+    assert [record.getMessage().split()[0] for record in said] == ["5"]
+    assert len(connector.clients) == 20
