@@ -2,7 +2,9 @@
 
 The wire and the machines (all modules that do no I/O, as tests/test_sans_io.py lists them) have
 every line and branch covered. With ``--core`` that is all that is looked at: the core tests alone
-must reach it. Otherwise the whole must be above its floor as well, and README.md give its number.
+must reach it. Otherwise the whole must be above its floor as well, and README.md give its number,
+and of how many lines and branches. That is measured by hand, since it takes too long for CI. There
+the core tests look at README.md, too: a number there must be about the code as it is, give or take.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOOR_PERCENT = 95
-README_NUMBER = re.compile(r"(\d+) % of all branches and lines")
+README_NUMBER = re.compile(r"(\d+) % of all ([\d,]+) branches and lines")
+AGE_PERCENT = 5
+"""By how much the count may have changed since the number was measured."""
 
 # Rooms that run the other side of the wire, or tests: they count in the whole only.
 NO_PRODUCT = ("nymproxy.localnet", "nymproxy.testing")
@@ -86,14 +90,23 @@ def complaints(modules: list[Measured], *, core: bool, readme: str) -> list[str]
         if each.module in pure and each.missing:
             where = ", ".join(each.missing)
             found.append(f"{each.module} does no I/O and is not covered at {where}")
+    count = sum(each.count for each in modules)
+    said = README_NUMBER.search(readme)
+    said_percent = int(said[1]) if said else 0
+    said_count = int(said[2].replace(",", "")) if said else 0
+    is_of_today = abs(said_count - count) * 100 <= count * AGE_PERCENT
     if core:
+        if said is not None and (said_percent < FLOOR_PERCENT or not is_of_today):
+            found.append(
+                f"README.md has {said_percent} % of {said_count:,} branches and lines, and there "
+                f"are {count:,}: say there what `make coverage` measures today"
+            )
         return found
     whole = percent(modules)
     if whole < FLOOR_PERCENT:
         found.append(f"the whole is covered at {whole:.1f} %, and must be at {FLOOR_PERCENT} %")
-    said = README_NUMBER.search(readme)
-    if said is None or int(said[1]) != int(whole):
-        found.append(f"README.md must say {int(whole)} % of all branches and lines")
+    if said_percent != int(whole) or not is_of_today:
+        found.append(f"README.md must say {int(whole)} % of all {count:,} branches and lines")
     return found
 
 
