@@ -53,7 +53,9 @@ class StreamOptions:
             the peer is known to be there (docs/wire.md). Needs ``extensions``.
         require_sealed: dial nobody without NX2, also where nothing is known of the address.
         compat_eof: end a direction with an empty Data frame towards peers without NX1.
-        announce_liveness: answer every Open with OpenAck (costs a reply SURB).
+        announce_liveness: answer the Open of a peer without NX1 with OpenAck (costs a reply SURB).
+            Clients of nym-sdk 2.0.0 wait for it, and send keep-alives only after it; those of
+            1.21.6 drop it unread.
         max_frame_bytes: largest payload of one frame.
         open_surbs: reply SURBs with an Open.
         max_data_surbs: at most so many with a Data frame; what the peer has used is replaced.
@@ -64,7 +66,7 @@ class StreamOptions:
     seals: bool = True
     require_sealed: bool = False
     compat_eof: bool = True
-    announce_liveness: bool = False
+    announce_liveness: bool = True
     max_frame_bytes: int = 32 * KIB
     open_surbs: int = OPEN_SURBS
     max_data_surbs: int = MAX_DATA_SURBS
@@ -181,9 +183,10 @@ class StreamTraits(PeerTraits):
         return True  # Open, Data, OpenAck if announced, Pong as answer
 
     def greeting(self) -> tuple[SegmentKind, ...]:
-        """HELLO to a dialer that has shown the extension, OpenAck where it is announced."""
-        hello = (SegmentKind.HELLO,) if self.is_negotiated else ()
-        return hello + ((SegmentKind.OPEN_ACK,) if self._options.announce_liveness else ())
+        """HELLO to a dialer that has shown the extension, OpenAck to any other."""
+        if self.is_negotiated:
+            return (SegmentKind.HELLO,)
+        return (SegmentKind.OPEN_ACK,) if self._options.announce_liveness else ()
 
     # The end.
 

@@ -270,7 +270,8 @@ def test_s14_any_frame_of_the_peer_confirms_the_open(kind: SegmentKind) -> None:
 
 
 async def test_s14_waiting_has_a_limit() -> None:
-    async with async_pair(options=StreamOptions(extensions=False)) as pair:
+    silent = StreamOptions(extensions=False, announce_liveness=False)
+    async with async_pair(options=silent) as pair:
         with pytest.raises(PhaseTimeout):
             await pair.dialing.open(pair.protocol, pair.acceptor.address, wait=True, timeout=0.05)
 

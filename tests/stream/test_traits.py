@@ -98,7 +98,7 @@ def test_without_extensions_nothing_is_shown_or_used() -> None:
     assert flow(peer) is False
     assert not any(peer.accepts(kind) for kind in (*CONTROL, SegmentKind.HELLO))
     assert peer.accepts(SegmentKind.PING)
-    assert peer.greeting() == ()
+    assert peer.greeting() == (SegmentKind.OPEN_ACK,)
 
 
 def test_every_frame_shows_our_capabilities_but_upstreams_own() -> None:
@@ -115,7 +115,7 @@ def test_compat_eof_can_be_switched_off() -> None:
 
 def test_hello_answers_a_dialer_that_shows_the_extension() -> None:
     peer = acceptor()
-    assert peer.greeting() == ()
+    assert peer.greeting() == (SegmentKind.OPEN_ACK,)
     peer.segment_received(SHOWING)
     assert peer.greeting() == (SegmentKind.HELLO,)
     assert peer.may_send(SegmentKind.HELLO)
@@ -127,9 +127,8 @@ def test_a_dialer_never_sends_hello() -> None:
     assert not peer.may_send(SegmentKind.HELLO)
 
 
-def test_open_ack_only_where_it_is_announced() -> None:
-    assert acceptor().greeting() == ()
-    assert acceptor(StreamOptions(announce_liveness=True)).greeting() == (SegmentKind.OPEN_ACK,)
+def test_open_ack_can_be_switched_off() -> None:
+    assert acceptor(StreamOptions(announce_liveness=False)).greeting() == ()
 
 
 @pytest.mark.parametrize("kind", [SegmentKind.OPEN_ACK, SegmentKind.PING, SegmentKind.PONG])
