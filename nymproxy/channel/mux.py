@@ -219,6 +219,15 @@ class ChannelMux:
             self._table.tick(now)
             self._settle(now)
 
+    def check_entered(self) -> None:
+        """Refuse what would wait for messages that nobody reads.
+
+        Raises:
+            UsageError: the mux was not entered.
+        """
+        if self._task_group is None:
+            raise UsageError("enter it first (async with): streams need a running client")
+
     def _check_usable(self) -> None:
         if self._home is not None:
             self._home.check()
@@ -252,9 +261,8 @@ class ChannelMux:
             StreamRefused, StreamReset: only with ``wait``.
             PhaseTimeout: only with ``wait``.
         """
+        self.check_entered()
         self._check_usable()
-        if self._task_group is None:
-            raise UsageError("enter it first (async with): streams need a running client")
         key, machine = self._table.open(protocol, to, anyio.current_time())
         driver = self._drivers.start(key, to)
         channel = self._drivers.held(key)

@@ -66,6 +66,23 @@ class Runnable(ABC):
                 await self._task.cancel(exc_type, exc_value, traceback)
 
 
+class DisconnectSignal:
+    """Stops a server when it is sent."""
+
+    def __init__(self, event: anyio.Event, check_loop: Callable[[], None]) -> None:
+        self._event = event
+        self._check_loop = check_loop
+
+    def send(self) -> None:
+        """Ask the server to stop; returns at once.
+
+        Raises:
+            UsageError: called outside of the server's event loop, where it would not be noticed.
+        """
+        self._check_loop()
+        self._event.set()
+
+
 class RunningClient:
     """A proxy client in a background thread.
 

@@ -34,7 +34,7 @@ from nymproxy.errors import (
 from nymproxy.forward.endpoint import parse_endpoint
 from nymproxy.forward.sockets import CONNECT_SECONDS
 from nymproxy.legacy.admission import Admission
-from nymproxy.legacy.background import Runnable, RunningServer
+from nymproxy.legacy.background import DisconnectSignal, Runnable, RunningServer
 from nymproxy.legacy.connector import FLUSH_SECONDS, server_connector
 from nymproxy.legacy.limits import DEFAULT_LIMITS, SessionLimits
 from nymproxy.legacy.refusing import refuse_all
@@ -69,17 +69,6 @@ logger = logging.getLogger("nymproxy.legacy")
 
 _BEFORE_THE_FIRST = OrphanLimits(bytes_per_id=4 * MIB)
 """A session's messages that overtake its first: all that its client may have under way."""
-
-
-class DisconnectSignal:
-    """Stops a server when it is sent."""
-
-    def __init__(self, event: anyio.Event) -> None:
-        self._event = event
-
-    def send(self) -> None:
-        """Ask the server to stop; returns at once. Call it in the server's event loop."""
-        self._event.set()
 
 
 class NymProxyServer(Runnable):
@@ -273,7 +262,7 @@ class NymProxyServer(Runnable):
 
     def disconnect_signal(self) -> DisconnectSignal:
         """Return what stops the server when it is sent."""
-        return DisconnectSignal(self._stop)
+        return DisconnectSignal(self._stop, self._check_loop)
 
     async def disconnect(self, grace_seconds: float = 0.0) -> None:
         """Stop accepting, let sessions end for at most ``grace_seconds``, then reset those that are

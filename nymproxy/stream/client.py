@@ -193,7 +193,7 @@ class MixnetClient:
             ClientDisconnected: the client has ended.
         """
         self._enter_stream_mode()
-        return self._streams.listener(backlog=backlog)
+        return self._streams.listen_early(backlog=backlog)
 
     def _enter_stream_mode(self) -> None:
         self._client.check_loop()

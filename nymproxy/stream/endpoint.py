@@ -147,6 +147,12 @@ class StreamEndpoint:
             backlog: streams that may wait for :meth:`MixnetListener.accept`; more are refused.
 
         Raises:
+            UsageError: the endpoint was not entered.
             ListenerAlreadyTaken: there was a listener already.
         """
+        self.mux.check_entered()
+        return self.listen_early(backlog=backlog)
+
+    def listen_early(self, *, backlog: int = 128) -> MixnetListener:
+        """As :meth:`listener`, also before the endpoint is entered; it accepts none until then."""
         return MixnetListener(self.mux.listen(self._protocol, backlog=backlog), self.address)

@@ -704,6 +704,8 @@ async def test_a_server_runs_as_long_as_its_block(network: MemoryNetwork) -> Non
                 pass
         with pytest.raises(UsageError, match="outside of the event loop"):
             await anyio.to_thread.run_sync(lambda: anyio.run(server.disconnect))
+        with pytest.raises(UsageError, match="outside of the event loop"):
+            await anyio.to_thread.run_sync(server.disconnect_signal().send)
     with pytest.raises(LookupError):
         async with await NymProxyServer.create("127.0.0.1:9", None, connector=_other(network)):
             raise LookupError
