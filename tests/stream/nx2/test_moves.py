@@ -20,6 +20,7 @@ from nymproxy.stream.codec import TYPE_OFFSET, MessageType
 from nymproxy.stream.nx2 import moves
 from nymproxy.stream.nx2.accepting import AcceptorLink
 from nymproxy.stream.nx2.dialing import DialerLink
+from nymproxy.stream.nx2.linker import Nx2Linker
 from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import SENDER, End, type_of
 
@@ -32,12 +33,12 @@ OTHER = replace(ADDRESS, gateway=NodeIdentity(b"2" * 32))
 class Moving:
     """A stream of which both ends have the keys; the acceptor has two addresses."""
 
-    def __init__(self, *, is_known: bool = True) -> None:
+    def __init__(self, *, is_known: bool = True, acceptor_seed: int = 2) -> None:
         memory = PeerMemory()
         if is_known:
             memory.remember_sealed(ADDRESS)
         self.dialer = End(1, memory=memory)
-        self.acceptor = End(2, addresses=(ADDRESS, OTHER))
+        self.acceptor = End(acceptor_seed, addresses=(ADDRESS, OTHER))
         self.identity = 0
         self.gone: set[NymAddress] = set()
         self.dialer.tag_for = self.tag_for
@@ -45,8 +46,8 @@ class Moving:
         self.dialer.dial()
 
     @classmethod
-    def established(cls) -> Moving:
-        pair = cls()
+    def established(cls, *, acceptor_seed: int = 2) -> Moving:
+        pair = cls(acceptor_seed=acceptor_seed)
         pair.say("hello")
         assert pair.heard() == b"hello"
         return pair
@@ -383,3 +384,23 @@ def test_what_a_lane_gives_back_after_a_move_is_sent_at_once() -> None:
     link.delivery_changed(message, is_sent=False, is_acknowledged=False, error=lost, now=now)
     pair.exchange()
     assert pair.dialer.machine.inbound.read(100) == b"to the old tag"
+
+
+def test_streams_of_one_id_are_told_apart_by_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moves, "MAX_OVER", 0)
+    one, other = Moving.established(), Moving.established(acceptor_seed=3)
+    assert one.accepted.machine.channel_id == other.accepted.machine.channel_id
+    linker = one.acceptor.table._linkers["stream"]
+    assert isinstance(linker, Nx2Linker)
+    linker._peers[other.accepted] = SENDER
+    linker._moves.add_acceptor(other.accepted)
+    other.new_client()
+    (resume,) = other.dialer_sends()
+    one.carry(resume)  # under the tag that the other one has now
+    assert (one.accepted.moves, other.accepted.moves) == (0, 0)
+    one.identity = other.identity
+    one.carry(resume)
+    assert (one.accepted.moves, other.accepted.moves) == (0, 1)
+    (key,) = one.acceptor.table.links
+    one.acceptor.table.remove(key, SENDER, one.acceptor.now)
+    assert linker._moves._acceptors[int(key.channel_id)] == [other.accepted]
