@@ -66,7 +66,6 @@ WIRE_OF = {"lp_frame": "stream", "proxied_message": "legacy"}
 SCALAR_MULTIPLICATIONS = {
     # (any base, fixed base): what no implementation of these operations can do without.
     "data_packet": (9, 3),
-    "data_packet_prepared": (1, 1),
     "ack_packet": (4, 1),
     "surb_create": (4, 1),
     "unwrap": (2, 0),
@@ -158,7 +157,7 @@ class Bench:
         return prepare
 
     def data_packet_prepared(self) -> Callable[[], Callable[[], object]]:
-        """The same, with the headers of packet and ack taken from the pool."""
+        """The same, with headers and key prepared before."""
         builder, fragments = self.builder(64), self.fragments()
         for _ in range(8):  # the pool grows with the demand it sees
             builder.build(next(fragments))

@@ -149,9 +149,10 @@ def test_prepared_headers_are_really_taken_from_the_pool(monkeypatch: pytest.Mon
     run = micro.Bench(1).data_packet_prepared()()
 
     def fail(*_arguments: object, **_more: object) -> None:
-        raise AssertionError("a header was made in the timed part")
+        raise AssertionError("a header or key was made in the timed part")
 
     monkeypatch.setattr("nymproxy.mixnet.machine.packets.build_header", fail)
+    monkeypatch.setattr("nymproxy.mixnet.messages.FragmentKey.draw", fail)
     assert run()
 
 
