@@ -20,6 +20,8 @@ K = TypeVar("K", bound="Hashable")
 
 RESET_INTERVAL_SECONDS = 60.0
 OFFER_INTERVAL_SECONDS = 1.0
+MAX_WORDS = 2048
+"""Stones that keep what answers for them, some 12 KiB each; the oldest lose it first."""
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ class Tombstones(Generic[K]):
         self._limit = limit
         self._stones: OrderedDict[K, Tombstone] = OrderedDict()
         self._held: dict[K, Tombstone] = {}
+        self._worded: OrderedDict[K, Tombstone] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._stones) + len(self._held)
@@ -103,6 +106,10 @@ class Tombstones(Generic[K]):
         if self._spent is not None and isinstance(peer, SenderTag):
             self._spent.add(self._identify(key))
         stone = Tombstone(now + self._lifetime, peer, answers, words)
+        if words is not None:
+            self._worded[key] = stone
+            if len(self._worded) > MAX_WORDS:
+                self._worded.popitem(last=False)[1].words = None
         if is_held and len(self._held) < self._limit:
             self._held[key] = stone
         else:
@@ -120,7 +127,7 @@ class Tombstones(Generic[K]):
         self._stones.pop(key, None)
         self._stones[key] = stone
         if len(self._stones) > self._limit:
-            self._stones.popitem(last=False)
+            self._worded.pop(self._stones.popitem(last=False)[0], None)
 
     def get(self, key: K, now: float) -> Tombstone | None:
         """Return the tombstone of a key, if it has one."""
@@ -139,3 +146,4 @@ class Tombstones(Generic[K]):
             if self._stones[key].expires_at > now:
                 return
             del self._stones[key]
+            self._worded.pop(key, None)

@@ -18,7 +18,7 @@ from nymproxy.channel.orphans import OrphanLimits, Orphans
 from nymproxy.channel.queues import ReadQueue, WriteQueue
 from nymproxy.channel.segment import ChannelId, ChannelKey
 from nymproxy.channel.serial import serial_distance
-from nymproxy.channel.tombstones import RESET_INTERVAL_SECONDS, Tombstones
+from nymproxy.channel.tombstones import MAX_WORDS, RESET_INTERVAL_SECONDS, Tombstones
 from nymproxy.channel.windows import ReceiveWindow, SendWindow
 from tests.channel.builders import ID, TAG, data
 
@@ -243,6 +243,27 @@ class TestTombstones:
         assert len(stones) == 10_000
         assert stones.get(0, 20) is None
         assert stones.get(1, 20) is not None
+
+    def test_few_keep_what_answers_for_them(self) -> None:
+        class Words:
+            def answer(self, segment: Segment, now: float) -> list[bytes]:
+                return []
+
+        stones: Tombstones[int] = Tombstones(limit=MAX_WORDS + 10)
+        for number in range(MAX_WORDS + 1):
+            stones.add(number, TAG, 0.0, answers=True, words=Words())
+        kept = [stones.get(number, 1.0) for number in (0, 1, MAX_WORDS)]
+        assert [stone is not None and stone.words is not None for stone in kept] == [
+            False,
+            True,
+            True,
+        ]
+        assert stones.get(1, 600.0) is None  # and those that expire make room
+        for number in range(100_000, 100_000 + MAX_WORDS):
+            stones.add(number, TAG, 600.0, answers=True, words=Words())
+        first = stones.get(100_000, 601.0)
+        assert first is not None
+        assert first.words is not None
 
     def test_data_is_answered_once_a_minute(self) -> None:
         stones: Tombstones[str] = Tombstones()
