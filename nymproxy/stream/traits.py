@@ -54,8 +54,8 @@ class StreamOptions:
         require_sealed: dial nobody without NX2, also where nothing is known of the address.
         compat_eof: end a direction with an empty Data frame towards peers without NX1.
         announce_liveness: answer the Open of a peer without NX1 with OpenAck (costs a reply SURB).
-            Clients of nym-sdk 2.0.0 wait for it, and send keep-alives only after it; those of
-            1.21.6 drop it unread.
+            Clients of nym-sdk 1.21.6, the latest that is published, drop it unread; it is for
+            those after it, which may wait for an answer to their Open.
         max_frame_bytes: largest payload of one frame.
         open_surbs: reply SURBs with an Open.
         max_data_surbs: at most so many with a Data frame; what the peer has used is replaced.
