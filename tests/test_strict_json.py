@@ -138,3 +138,9 @@ def plain(value: object) -> object:
 def test_what_was_written_is_read_again(fields: dict[str, object]) -> None:
     text = write_object(fields)
     assert plain(READER.read_object(text)) == plain(READER.read_object(text.encode())) == fields
+
+
+def test_many_objects_and_a_long_text_are_read() -> None:
+    """Now and then, others have their turn meanwhile."""
+    text = '{"a":[' + ",".join(["{}"] * 300) + f'],"b":"{"x" * 200_000}"}}'
+    assert len(READER.read_object(text).array("a")) == 300
