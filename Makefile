@@ -29,6 +29,7 @@ CORE := tests/vectors tests/sphinx tests/messages tests/machine tests/traffic te
 	tests/storage tests/channel tests/stream/nx2 tests/stream/test_codec.py \
 	tests/stream/test_traits.py tests/forward tests/legacy/test_codec.py tests/legacy/test_message.py \
 	tests/legacy/test_order.py tests/legacy/test_pacing.py tests/legacy/test_quirks.py tests/legacy/test_session_book.py \
+	tests/legacy/test_session_totals.py \
 	tests/legacy/test_traits.py tests/legacy/test_turns.py tests/legacy/test_wire_choice.py tests/client/test_records.py \
 	tests/client/test_randomness.py \
 	$(filter-out tests/test_examples.py tests/test_migrating_guide.py tests/test_readme.py,\

@@ -6,7 +6,7 @@ import pytest
 
 from nymproxy.address import NymAddress, SenderTag
 from nymproxy.errors import DeliveryAbandoned, MessageTooLarge, UsageError
-from nymproxy.mixnet.records import MAX_MESSAGE_BYTES, DeliveryRecord, check_message
+from nymproxy.mixnet.records import MAX_MESSAGE_BYTES, DeliveryRecord, check_bytes, check_message
 from tests.channel.builders import ADDRESS
 
 TAG = SenderTag(bytes(16))
@@ -85,3 +85,10 @@ def test_what_is_too_large(to: NymAddress | SenderTag) -> None:
 
 def test_an_empty_message_to_an_address_may_carry_surbs() -> None:
     check_message(ADDRESS, b"", 10)
+
+
+def test_what_is_no_address_or_no_bytes_is_refused() -> None:
+    with pytest.raises(UsageError, match="not to str"):
+        check_message("somebody", b"x")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="not int"):
+        check_bytes(5)

@@ -159,3 +159,9 @@ def test_routes_avoid_mixes_that_are_left_out() -> None:
     assert [len(layer) for layer in without.layers] == [2, 1, 1]
     assert first not in without.layers[0]
     assert without.egress(identity(4)) == topology.egress(identity(4))
+
+
+def test_it_tells_where_routes_can_end() -> None:
+    topology = Network().topology()
+    nodes = topology.nodes.values()
+    assert any(topology.has_egress(node.identity) for node in nodes)

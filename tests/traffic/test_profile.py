@@ -106,3 +106,7 @@ def test_profiles_have_names() -> None:
     assert profile_of("bare") is BARE
     with pytest.raises(ConfigurationError, match="use default, fast, bare"):
         profile_of("silent")
+
+
+def test_a_profile_is_its_own_name() -> None:
+    assert profile_of(DEFAULT) is DEFAULT
