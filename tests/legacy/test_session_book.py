@@ -107,3 +107,10 @@ def test_a_rate_lets_a_second_of_places_go_at_once() -> None:
 def test_limits_that_cannot_work(values: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError):
         SessionLimits(**values)  # type: ignore[arg-type]
+
+
+def test_new_limits_count_for_sessions_that_come() -> None:
+    book = book_of(SessionLimits(sessions=2), Fake(1), Fake(2))
+    assert book.is_full_for("b")
+    book.use_limits(SessionLimits(sessions=3))
+    assert not book.is_full_for("b")
