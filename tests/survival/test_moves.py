@@ -125,6 +125,8 @@ class Transfer:
             await stream.send(b"!")
         else:
             assert await stream.receive() == b"?"
+            await stream.send(b"!")
+            assert await stream.receive() == b"?"
             await self._write(stream)
         await stream.send_eof()
 
@@ -135,6 +137,8 @@ class Transfer:
             assert await stream.receive() == b"!"
         else:
             await stream.send(b"?")
+            assert await stream.receive() == b"!"
+            await stream.send(b"?")  # sealed: only a stream that has shown its keys can move
             await self.reader.read(stream)
 
     async def _write(self, stream: SocketStream) -> None:
