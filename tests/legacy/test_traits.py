@@ -360,3 +360,12 @@ def test_an_abort_says_so_before_the_server_has_shown_itself() -> None:
     encoded = LegacyCodec().encode(end.segment)
     assert isinstance(ProxiedMessage.decode(encoded).message, Close)  # all that an old server sees
     assert LegacyCodec().decode(encoded).kind is SegmentKind.RESET
+
+
+def test_each_message_of_a_server_shows_it_again() -> None:
+    memory = PeerMemory()
+    traits = dial(memory=memory)
+    for _ in range(2):
+        traits.segment_received(GREETING)
+        assert memory.recall(SERVER) == GREETING.capabilities
+    assert traits.is_modern
