@@ -129,7 +129,8 @@ class Pool:
             while self._waiting or self._busy:
                 self._hand_out()
                 for connection in wait(list(self._busy), timeout=_LOOK_SECONDS):
-                    yield self._take(cast("Connection", connection))
+                    if connection in self._busy:  # the rest was given up meanwhile
+                        yield self._take(connection)
                 self._look()
         finally:
             self._end_busy()

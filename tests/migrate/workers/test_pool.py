@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nymproxy_migrate.workers import Failure, limits, pool
 from nymproxy_migrate.workers.pool import Pool, call
 from tests.migrate.workers import jobs
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -51,6 +55,25 @@ def test_what_is_given_up_comes_back() -> None:
     assert sorted([*done, *left]) == list(range(500))
     assert made.answered_bytes > 0
     assert call(jobs.double, 4) == 8
+
+
+def test_giving_up_when_several_have_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait_for_all(connections: list[Connection], timeout: float) -> list[Connection]:
+        for connection in connections:
+            assert connection.poll(30)
+        return connections
+
+    monkeypatch.setattr(pool, "wait", wait_for_all)
+    monkeypatch.setattr(pool, "_processors", lambda: 2)
+    made = Pool()
+    for number in range(100):
+        made.add(jobs.double, number)
+    done = []
+    for _, argument, _ in made:
+        done.append(argument)
+        left = [argument for _, argument in made.give_up()]
+    assert len(done) == 1
+    assert sorted([*done, *left]) == list(range(100))
 
 
 def test_a_crash_takes_nothing_else_along() -> None:
