@@ -20,7 +20,7 @@ from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.storage.identities import identity_directory
 from nymproxy.mixnet.traffic import DEFAULT
-from nymproxy.mixnet.transport import DEFAULT_LANE, Received
+from nymproxy.mixnet.transport import DEFAULT_LANE, Messages, Received
 from nymproxy.mixnet.watching import Unwatched
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class ClientGroup:
 
     def receive(self) -> AsyncIterator[Received]:
         """Iterate over the messages that arrive at any of the clients."""
-        return _Messages(self)
+        return Messages(self.next_message)
 
     async def next_message(self) -> Received:
         """Take the next message.
@@ -266,18 +266,3 @@ class ClientGroup:
         """Close all clients at once. Idempotent."""
         for client in self._clients:
             await client.aclose()
-
-
-class _Messages:
-    """Iterates over what arrives; a plain object, since an unfinished generator warns on trio."""
-
-    __slots__ = ("_group",)
-
-    def __init__(self, group: ClientGroup) -> None:
-        self._group = group
-
-    def __aiter__(self) -> _Messages:
-        return self
-
-    async def __anext__(self) -> Received:
-        return await self._group.next_message()

@@ -10,7 +10,7 @@ import anyio.lowlevel
 
 from nymproxy._signal import Signal
 from nymproxy.errors import ClientDisconnected, UsageError
-from nymproxy.mixnet.transport import DEFAULT_LANE, Delivery
+from nymproxy.mixnet.transport import DEFAULT_LANE, Delivery, Messages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -166,7 +166,7 @@ class MachineShell:
     def receive(self) -> AsyncIterator[Received]:
         """Iterate over arriving messages. See
         :class:`~nymproxy.mixnet.transport.MessageTransport`."""
-        return _Messages(self)
+        return Messages(self.next_message)
 
     async def next_message(self) -> Received:
         """Take the next message.
@@ -240,21 +240,6 @@ class MachineShell:
         if submission.error is not None:
             raise submission.error
         return Delivery(submission.delivery)
-
-
-class _Messages:
-    """Iterates over what arrives; a plain object, since an unfinished generator warns on trio."""
-
-    __slots__ = ("_shell",)
-
-    def __init__(self, shell: MachineShell) -> None:
-        self._shell = shell
-
-    def __aiter__(self) -> _Messages:
-        return self
-
-    async def __anext__(self) -> Received:
-        return await self._shell.next_message()
 
 
 def ignore_status(_status: ClientStatus) -> None:

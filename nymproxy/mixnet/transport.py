@@ -23,7 +23,7 @@ from nymproxy.mixnet.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from types import TracebackType
     from typing import Self
 
@@ -113,6 +113,25 @@ class Delivery:
             changed = self._changed = Signal()
             self.record.subscribe(lambda _record: changed.set())
         await self._changed.wait()
+
+
+class Messages:
+    """Iterates over what arrives; a plain object, since an unfinished generator warns on trio.
+
+    Args:
+        next_message: takes the next one, and raises ``StopAsyncIteration`` behind the last.
+    """
+
+    __slots__ = ("_next_message",)
+
+    def __init__(self, next_message: Callable[[], Awaitable[Received]]) -> None:
+        self._next_message = next_message
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Received:
+        return await self._next_message()
 
 
 class MessageTransport(Protocol):
