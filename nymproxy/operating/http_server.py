@@ -113,4 +113,8 @@ async def _exchange(stream: SocketStream, route: Route) -> None:
 def _answer(request: h11.Request, route: Route) -> Answer:
     path = request.target.decode("ascii", "replace").partition("?")[0]
     method = "GET" if request.method == b"HEAD" else request.method.decode("ascii")
-    return route(method, path) or Answer(404, b"nothing here\n")
+    try:
+        return route(method, path) or Answer(404, b"nothing here\n")
+    except Exception as error:  # a fault of ours: what is asked about goes on, and so do others
+        logger.exception("a monitoring request met a fault in nymproxy: %s", type(error).__name__)
+        return Answer(500, b"a fault in nymproxy; its log says more\n")

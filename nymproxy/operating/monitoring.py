@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONTROL_SOCKET_MODE = 0o600
 _JSON = "application/json"
+_MOST_DIGITS = 18
 
 
 class Monitoring:
@@ -72,7 +73,8 @@ class Monitoring:
         forward = self._supervisor.forwards.get(name)
         if forward is None or forward.proxy is None:
             return Answer(404, f"there is no forward {name} that runs\n".encode())
-        if not number.isdecimal() or not forward.proxy.close_session(int(number)):
+        is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
+        if not is_number or not forward.proxy.close_session(int(number)):
             return Answer(404, f"{name} has no session {number}\n".encode())
         return Answer(200, b"closed\n")
 

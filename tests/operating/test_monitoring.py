@@ -175,6 +175,28 @@ async def test_bad_requests_end_their_connection_alone(
         assert (await ask(path, get("/healthz")))[0] == 200
 
 
+async def test_a_fault_of_ours_ends_its_request_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, path = Made(), tmp_path / "control"
+    async with supervised(made.plan()) as supervisor, asked(supervisor, path):
+        with monkeypatch.context() as faulty:
+            faulty.delattr(Monitoring, "status")
+            assert (await ask(path, get("/status")))[0] == 500
+        assert (await ask(path, get("/status")))[0] == 200
+    assert "AttributeError" in caplog.text
+
+
+async def test_a_number_that_no_session_has_is_not_computed(tmp_path: Path) -> None:
+    """The interpreter refuses to read so many digits."""
+    made, path = Made(), tmp_path / "control"
+    async with supervised(made.plan()) as supervisor, asked(supervisor, path):
+        await until(lambda: bool(made.proxies))
+        target = f"/sessions/one/{'9' * 5000}/close"
+        assert (await ask(path, get(target, "POST")))[0] == 404
+        assert (await ask(path, get("/healthz")))[0] == 200
+
+
 async def test_who_says_nothing_is_left_after_a_while() -> None:
     made = Made()
     async with supervised(made.plan()) as supervisor, anyio.create_task_group() as tasks:
