@@ -53,6 +53,7 @@ class StreamListener:
         self._listeners = listeners
         self._accept_pause_seconds = accept_pause_seconds
         self._endpoint: ListenEndpoint | None = None
+        self._accepts: set[anyio.CancelScope] = set()
         self._log = LimitedLog(logger)
 
     @classmethod
@@ -113,6 +114,10 @@ class StreamListener:
 
     async def aclose(self) -> None:
         """Stop listening; running handlers go on."""
+        # anyio 4.16 on asyncio wakes only an accept() that waits at this moment. One that has just
+        # begun goes on to wait for a socket that is closed by then, which nothing ends.
+        for scope in self._accepts:
+            scope.cancel()
         await MultiListener(self._listeners).aclose()
         if isinstance(self._endpoint, UnixEndpoint):
             with contextlib.suppress(OSError):  # somebody was quicker, or it is not ours any more
@@ -137,12 +142,22 @@ class StreamListener:
                     await reset_stream(stream)
 
     async def _accept(self, listener: Listener[SocketStream]) -> SocketStream | None:
+        """Return the next connection, or ``None`` once the listener is closed."""
+        with anyio.CancelScope() as scope:
+            self._accepts.add(scope)
+            try:
+                return await self._accept_until_one_comes(listener)
+            except anyio.ClosedResourceError:
+                return None
+            finally:
+                self._accepts.remove(scope)
+        return None
+
+    async def _accept_until_one_comes(self, listener: Listener[SocketStream]) -> SocketStream:
         accept = listener.accept  # type: ignore[attr-defined]  # of SocketListener; not of Listener
         while True:
             try:
                 stream: SocketStream = await accept()
-            except anyio.ClosedResourceError:
-                return None
             except (OSError, anyio.BrokenResourceError) as error:
                 # trio's flavour wraps the OSError.
                 reason = error if isinstance(error, OSError) else error.__cause__ or error

@@ -63,6 +63,25 @@ async def test_serves_on_a_free_port_and_stops_when_closed() -> None:
         await anyio.connect_tcp("127.0.0.1", listener.local_endpoint.port)
 
 
+@pytest.mark.parametrize("steps", range(4))
+async def test_closing_ends_an_accept_that_has_only_begun(steps: int) -> None:
+    """Closed as a connection comes, it once waited for ever for the next one."""
+    listener = await StreamListener.bind(TcpEndpoint("localhost", 0))
+
+    async def close_the_listener(stream: SocketStream) -> None:
+        for _ in range(steps):
+            await anyio.lowlevel.checkpoint()
+        await listener.aclose()
+        await stream.aclose()
+
+    with anyio.fail_after(20):
+        async with (
+            anyio.create_task_group() as tasks,
+            await anyio.connect_tcp("127.0.0.1", listener.local_endpoint.port),
+        ):
+            await listener.serve(close_the_listener, tasks)
+
+
 async def test_a_name_with_two_addresses_has_one_port() -> None:
     listener = await StreamListener.bind(TcpEndpoint("localhost", 0))
     async with anyio.create_task_group() as tasks:
