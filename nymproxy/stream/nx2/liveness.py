@@ -90,6 +90,8 @@ class Asker:
         self._interval = float(MIN_ASK_SECONDS)
         self._heard_at = now
         self._streams: dict[int, float] = {}  # since when they are known to the acceptor
+        self.has_had_streams = False
+        """The acceptor may remember the numbers of our ASKs."""
         self._outstanding: list[_Outstanding] = []
         self._number = 0
         self._repeats = 0
@@ -110,6 +112,7 @@ class Asker:
             self._heard_at = now
             self._schedule(now)
         self._streams.setdefault(stream_id, now)
+        self.has_had_streams = True
 
     def remove_stream(self, stream_id: int) -> None:
         """Forget a stream that is over."""

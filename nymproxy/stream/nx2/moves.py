@@ -113,11 +113,7 @@ class Moves:
 
     def _unanswered(self, link: DialerLink, now: float) -> None:
         for address in self._alternates[link].take_askable(now):
-            self._watch.seek(address, link, partial(self._found, link), now)
-
-    def _found(self, link: DialerLink, address: NymAddress, now: float) -> None:
-        self._watch.sought(link)
-        self._go(link, address, now)
+            self._watch.seek(address, link, partial(self._go, link), now)
 
     def _go(self, link: DialerLink, address: NymAddress, now: float) -> None:
         mover, before = link.mover, self._address_of(link)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ASK_SURBS = 3
 MAX_STRAYS = 256
 MAX_ENDED = 1024
+MAX_RETIRED = 256
+"""Acceptors with which there is no stream now, whose ASKs go on to be numbered from the last."""
 ENDED_SECONDS = 600.0
 WAITED_SECONDS = (5.0, 10.0, 15.0, VERDICT_SECONDS, OPENING_SECONDS)
 """Some more than matter: a process that is stopped between two of them has waited no longer."""
@@ -64,6 +66,7 @@ class PeerWatch:
         self._context = context
         self._clock: ConnectedClock | None = None
         self._askers: dict[NymAddress, Asker] = {}
+        self._retired: OrderedDict[NymAddress, Asker] = OrderedDict()
         self._answerers: dict[SenderTag, Answerer] = {}
         self._links: defaultdict[Peer, dict[int, ChannelLink]] = defaultdict(dict)
         self._ended: OrderedDict[tuple[SenderTag, int], float] = OrderedDict()
@@ -72,6 +75,7 @@ class PeerWatch:
         self._changed: list[ChannelLink] = []
         self._waiting: dict[ChannelLink, _Waiting] = {}
         self._seekers: defaultdict[NymAddress, dict[ChannelLink, Found]] = defaultdict(dict)
+        self._sought: defaultdict[ChannelLink, set[NymAddress]] = defaultdict(set)
         # Not later than the first deadline, in connected time: what is heard only moves them away.
         self._due_at = math.inf
 
@@ -115,8 +119,11 @@ class PeerWatch:
     def removed(self, peer: Peer, link: ChannelLink) -> None:
         """Note that a stream is over."""
         self._waiting.pop(link, None)
-        self.sought(link)
-        if self.left(peer, link) and not isinstance(peer, NymAddress) and not link.machine.error:
+        self._sought_no_more(link)
+        was_there = self.left(peer, link)
+        if isinstance(peer, NymAddress):
+            self._retire(peer)  # one that only refused had no stream to be left
+        elif was_there and not link.machine.error:
             self._ended[peer, int(link.machine.channel_id)] = self._clock_at(0.0).seconds
             if len(self._ended) > MAX_ENDED:
                 self._ended.popitem(last=False)
@@ -131,7 +138,9 @@ class PeerWatch:
             self._askers[peer].remove_stream(stream_id)
         if not links:
             del self._links[peer]
-            if not isinstance(peer, NymAddress):
+            if isinstance(peer, NymAddress):
+                self._retire(peer)
+            else:
                 self._answerers.pop(peer, None)
         return True
 
@@ -141,33 +150,49 @@ class PeerWatch:
         Args:
             peer: one of the acceptor's addresses.
             link: the stream's.
-            found: called with the address if it answers.
+            found: called with the address if it answers; then nobody is asked any more.
             now: the time.
         """
         connected = self._connected(now)
         self._seekers[peer][link] = found
+        self._sought[link].add(peer)
         asker = self._asker(peer, connected)
         asker.search(connected)
         self._due_at = min(self._due_at, asker.deadline)
 
-    def sought(self, link: ChannelLink) -> None:
-        """Stop asking for a stream: an acceptor was found, or the stream is over."""
-        for seekers in self._seekers.values():
+    def _sought_no_more(self, link: ChannelLink) -> None:
+        for peer in self._sought.pop(link, ()):
+            seekers = self._seekers.get(peer, {})
             seekers.pop(link, None)
+            if not seekers:
+                self._seekers.pop(peer, None)
+                self._retire(peer)
 
     def client_moved(self) -> None:
         """Note that acceptors know us by other tags from now on."""
+        self._retired.clear()
         for peer, asker in self._askers.items():
             asker.moved(self._context.sender_tag_for(peer))
 
     def _asker(self, peer: NymAddress, connected: float) -> Asker:
         asker = self._askers.get(peer)
         if asker is None:
-            context = self._context
-            tag = context.sender_tag_for(peer)
-            asker = Asker(tag, peer, context.random_bytes, connected)
+            asker = self._retired.pop(peer, None) or Asker(
+                self._context.sender_tag_for(peer), peer, self._context.random_bytes, connected
+            )
             self._askers[peer] = asker
         return asker
+
+    def _retire(self, peer: NymAddress) -> None:
+        """Forget whom nobody needs any more: an acceptor names addresses as it likes. An acceptor
+        that may still have a stream of ours would take ASKs with low numbers for copies."""
+        if peer in self._links or peer in self._seekers:
+            return
+        asker = self._askers.pop(peer, None)
+        if asker is not None and asker.has_had_streams:
+            self._retired[peer] = asker
+            if len(self._retired) > MAX_RETIRED:
+                self._retired.popitem(last=False)
 
     # Frames.
 
@@ -214,7 +239,8 @@ class PeerWatch:
                     self._end(link, "the peer has lost the stream: it was restarted")
                 else:
                     link.machine.peer_is_alive(now)
-            for found in self._seekers.pop(peer, {}).values():
+            for link, found in list(self._seekers.get(peer, {}).items()):
+                self._sought_no_more(link)
                 found(peer, now)
             return
         raise ChannelFormatError("an ALIVE that answers no question of ours")

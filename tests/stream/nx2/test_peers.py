@@ -16,7 +16,13 @@ from nymproxy.errors import ChannelFormatError, ResetCode, StreamDataLost, Strea
 from nymproxy.stream.codec import MessageType, StreamCodec
 from nymproxy.stream.nx2.frames import Alive, Ask
 from nymproxy.stream.nx2.liveness import ALIVE_PAUSE_SECONDS, Asker, read_ask, write_alive
-from nymproxy.stream.nx2.peers import ENDED_SECONDS, MAX_ENDED, MAX_STRAYS, PeerWatch
+from nymproxy.stream.nx2.peers import (
+    ENDED_SECONDS,
+    MAX_ENDED,
+    MAX_RETIRED,
+    MAX_STRAYS,
+    PeerWatch,
+)
 from nymproxy.stream.traits import StreamOptions, StreamTraits
 from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import SENDER, Pair, type_of
@@ -220,6 +226,61 @@ def test_the_last_of_two_streams_that_ends_ends_the_questions() -> None:
         assert watched.take_strays(now) == []
         watched.next_deadline(now)
     assert watched.take_changed() == []
+
+
+def held_for(watched: PeerWatch) -> list[int]:
+    """How many entries a watch has in each of its collections."""
+    return [len(each) for each in vars(watched).values() if hasattr(each, "__len__")]
+
+
+def test_addresses_that_an_acceptor_names_are_kept_no_longer_than_its_streams() -> None:
+    """Four for each stream were, for ever: as many and as large as the acceptor likes."""
+    watched, found = watch(), list[NymAddress]()
+    for number in range(500):
+        each = link(number)
+        watched.wants(ADDRESS, 20, 0.0)
+        watched.verified(ADDRESS, each, 0.0)
+        for named in range(4):
+            address = replace(ADDRESS, encryption=bytes([named]) + number.to_bytes(31, "big"))
+            watched.seek(address, each, lambda where, _: found.append(where), 0.0)
+            watched.seek(address, each, lambda where, _: found.append(where), 0.0)
+        if number % 2:
+            (ask,) = asks_to(watched, address, 0.0)
+            watched.frame_received(alive(ask, address), None, 0.0)
+            assert found.pop() == address
+        watched.removed(ADDRESS, each)
+        watched.take_strays(0.0)
+    assert not found
+    assert sum(held_for(watched)) == 1  # the acceptor itself, in case that it remembers
+
+
+def test_an_acceptor_that_was_left_is_asked_by_higher_numbers_and_those_kept_are_bounded() -> None:
+    watched, acceptor = watch(), watch(2)
+    first, second = link(1), link(2)
+    for each in (first, second):  # the acceptor knows a stream longer than we do
+        acceptor.verified(SENDER, each, 0.0)
+    watched.verified(ADDRESS, first, 0.0)
+    (ask,), now = first_asks(watched, ADDRESS)
+    watched.removed(ADDRESS, first)
+    watched.verified(ADDRESS, second, now)
+    watched.hinted(ADDRESS, now)
+    (again,) = asks_to(watched, ADDRESS, now)
+    assert again.number > ask.number
+    for number in range(MAX_RETIRED + 10):
+        address = replace(ADDRESS, encryption=number.to_bytes(32, "big"))
+        watched.verified(address, first, now)
+        watched.removed(address, first)
+    watched.removed(ADDRESS, second)
+    assert max(held_for(watched)) == MAX_RETIRED
+    watched.client_moved()  # acceptors know us by other tags: nothing to remember
+    assert sum(held_for(watched)) == 0
+
+
+def test_an_acceptor_that_only_refused_is_not_kept() -> None:
+    watched = watch()
+    watched.wants(ADDRESS, 20, 0.0)
+    watched.removed(ADDRESS, link(1))
+    assert sum(held_for(watched)) == 0
 
 
 def test_a_hint_about_a_peer_that_was_never_heard_asks_nobody() -> None:
