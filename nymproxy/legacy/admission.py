@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING
 
 import anyio
@@ -50,8 +51,10 @@ class Admission:
 
     def add(self, session: Session) -> None:
         """Add a session, for which :meth:`make_room` had room."""
+        is_first = self._book.next_deadline == math.inf
         self._book.add(session)
-        self._added.set()
+        if is_first:  # no later one is due before it
+            self._added.set()
 
     def remove(self, session: Session) -> None:
         """Forget a session that is over."""

@@ -65,6 +65,7 @@ class SessionBook(Generic[S]):
         self.sessions: dict[int, S] = {}
         self._half_open: OrderedDict[int, S] = OrderedDict()
         self._spoken: OrderedDict[int, S] = OrderedDict()
+        self._new: OrderedDict[int, S] = OrderedDict()  # by age; maybe not half-open any more
         self._of_peer: dict[Hashable, OrderedDict[int, S]] = {}
 
     def __len__(self) -> int:
@@ -78,6 +79,7 @@ class SessionBook(Generic[S]):
         """Add a session, for which there is room."""
         self.sessions[session.number] = session
         self._half_open[session.number] = session
+        self._new[session.number] = session
         self._of_peer.setdefault(session.peer, OrderedDict())[session.number] = session
 
     def remove(self, session: S) -> None:
@@ -86,6 +88,7 @@ class SessionBook(Generic[S]):
             return
         self._half_open.pop(session.number, None)
         self._spoken.pop(session.number, None)
+        self._new.pop(session.number, None)
         of_peer = self._of_peer[session.peer]
         del of_peer[session.number]
         if not of_peer:
@@ -129,20 +132,21 @@ class SessionBook(Generic[S]):
     # Time.
 
     def half_open_too_long(self, now: float) -> list[S]:
-        """Return the sessions that have been half-open for too long."""
+        """Return the sessions that have been half-open for too long, each once."""
         overdue = []
-        for session in list(self._half_open.values()):
-            if not session.is_half_open:
-                self._speaks(session)
-            elif now >= session.began_at + self._limits.half_open_seconds:
+        while self.next_deadline <= now:
+            number, session = self._new.popitem(last=False)
+            if session.is_half_open:
                 overdue.append(session)
+            elif number in self._half_open:
+                self._speaks(session)
         return overdue
 
     @property
     def next_deadline(self) -> float:
         """When :meth:`half_open_too_long` should be asked again; ``math.inf``: not by time."""
-        began = min((each.began_at for each in self._half_open.values()), default=math.inf)
-        return began + self._limits.half_open_seconds
+        eldest = next(iter(self._new.values()), None)
+        return math.inf if eldest is None else eldest.began_at + self._limits.half_open_seconds
 
 
 class ConnectRate:

@@ -82,6 +82,34 @@ def test_a_flood_of_new_sessions_looks_at_a_few_others_only() -> None:
     assert sessions[500] in found
 
 
+def test_a_flood_that_comes_and_goes_is_not_looked_at_again_and_again() -> None:
+    """Each of 10,000 Opens had all the others looked at: 1.6 of the 2.5 ms that it cost."""
+    looks = 0
+
+    class Counting(Fake):
+        @property
+        def is_half_open(self) -> bool:
+            nonlocal looks
+            looks += 1
+            return True
+
+        @is_half_open.setter
+        def is_half_open(self, value: bool) -> None:
+            pass
+
+    book: SessionBook[Fake] = SessionBook(SessionLimits())
+    for number in range(10_000):
+        now = number / 100
+        if len(book) == 1_000:
+            book.remove(book.sessions[number - 1_000])
+        book.add(Counting(number, began_at=now))
+        assert not book.half_open_too_long(now)
+        assert book.next_deadline > now
+    assert looks == 0
+    assert len(book.half_open_too_long(1_000.0)) == looks == 1_000
+    assert not book.half_open_too_long(1_000.0)
+
+
 def test_half_open_sessions_end_by_time() -> None:
     spoken = Fake(1)
     book = book_of(SessionLimits(half_open_seconds=30.0), spoken, Fake(2, began_at=5.0))
