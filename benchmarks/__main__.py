@@ -6,12 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.cells import PROFILES, QUICK_WORKLOADS, USUAL_WORKLOADS, Selection
+from benchmarks.cells import PROFILES, QUICK_WORKLOADS, USUAL_WORKLOADS, WIRES, Selection
 from benchmarks.compare import compare, comparison_table, least_of_each
 from benchmarks.page import page
 from benchmarks.records import RecordError, read_records, write_records
 from benchmarks.runner import run, unknown_workloads
 from benchmarks.table import report
+from interop.programs import CLIENT_VARIABLE, PEERS_VARIABLE, SERVER_VARIABLE, locate
 from nymproxy.testing.processes import run_until_signal
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -36,6 +37,12 @@ def _parser() -> argparse.ArgumentParser:
         help="workloads, W1 to W17 (default: all but W14, with --quick some)",
     )
     parser.add_argument("--profile", choices=PROFILES, help="one traffic profile only")
+    parser.add_argument("--wire", choices=WIRES, help="one wire only")
+    parser.add_argument(
+        "--peer",
+        choices=("rust",),
+        help="also with the Rust programs, run by run, on the same nodes",
+    )
     parser.add_argument("--quick", action="store_true", help="few runs, a minute and a half")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw samples there")
     parser.add_argument(
@@ -88,16 +95,22 @@ def main(arguments: list[str]) -> int:
     only = usual if options.only is None else tuple(options.only.upper().split(","))
     if unknown := unknown_workloads(only):
         parser.error(f"no such workload: {', '.join(unknown)}")
+    rust = locate()
+    if options.peer == "rust" and rust.missing:
+        names = ", ".join((CLIENT_VARIABLE, SERVER_VARIABLE, PEERS_VARIABLE))
+        parser.error(f"no Rust programs: build them (python -m interop), or name them in {names}")
     selection = Selection(
         only=only,
         profile=options.profile,
+        wire=options.wire,
+        rust=options.peer == "rust",
         quick=options.quick,
         runs=options.runs,
         soak_seconds=options.hours * 3600,
     )
     try:
         records = run_until_signal(
-            lambda: run(selection, seed=options.seed, processes=options.processes)
+            lambda: run(selection, seed=options.seed, processes=options.processes, rust=rust)
         )
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

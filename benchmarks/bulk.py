@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,10 +47,9 @@ async def move(target: Target, direction: str, length: int, seed: int) -> Moved:
     async def run(index: int) -> None:
         done.append(await work[index](target, length, seed + index))
 
-    started = time.perf_counter()
     async with anyio.create_task_group() as tasks:
         for index in range(len(work)):
             tasks.start_soon(run, index)
-    seconds = time.perf_counter() - started
+    seconds = max(result.seconds for result in done)
     problems = [result.problem for result in done if result.problem is not None]
     return Moved(length * len(work), seconds, problems[0] if problems else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 WORKLOADS = tuple(f"W{number}" for number in range(1, 18))
@@ -13,11 +13,18 @@ USUAL_WORKLOADS = tuple(name for name in WORKLOADS if name != "W14")
 """Without the soak, which takes half an hour alone."""
 PROFILES = ("bare", "fast", "default")
 WIRES = ("tcp", "legacy", "stream")
+RUST_WORKLOADS = frozenset({"W1", "W2", "W3", "W7", "W8", "W9"})
 MEGABYTE = 1_000_000
 LARGE_RUNS = {"bare": 5, "fast": 2, "default": 1}
 """Of 10 MB, which take half a minute in ``fast`` and two in ``default`` by the schedule alone."""
 LOSSES = ((0.0, False), (0.01, False), (0.05, False), (0.20, False), (0.05, True))
 """Fractions lost at one hop, each packet for itself or in bursts."""
+LOSSY_BYTES = {
+    "bare": (MEGABYTE, 10 * MEGABYTE),
+    "fast": (MEGABYTE,),
+    "default": (MEGABYTE // 2,),
+}
+"""What W9 moves each way."""
 W1_RATE = 5.0
 """Requests a second. They leave on this schedule, whatever the answers do."""
 
@@ -32,6 +39,7 @@ class Cell:
         wire: ``legacy``, ``stream``, ``tcp`` or ``both``.
         params: what else is varied.
         runs: how often.
+        peer: what both ends are, ``python`` or ``rust``.
     """
 
     workload: str
@@ -39,6 +47,7 @@ class Cell:
     wire: str
     params: dict[str, Any] = field(default_factory=dict)
     runs: int = 1
+    peer: str = "python"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +57,8 @@ class Selection:
     Attributes:
         only: workloads.
         profile: one of them, or ``None`` for those that each workload is for.
+        wire: one of them, or ``None`` for all.
+        rust: also with the Rust programs at both ends, where they can.
         quick: within a minute and a half, for CI: few runs, few cells.
         runs: of each cell, in place of the usual number.
         soak_seconds: length of W14.
@@ -55,6 +66,8 @@ class Selection:
 
     only: tuple[str, ...] = USUAL_WORKLOADS
     profile: str | None = None
+    wire: str | None = None
+    rust: bool = False
     quick: bool = False
     runs: int | None = None
     soak_seconds: float = 1800.0
@@ -82,22 +95,45 @@ def plan(selection: Selection) -> list[Cell]:
         "W17": _nodes,
     }
     return [
-        cell for name in WORKLOADS if name in selection.only for cell in makers[name](selection)
+        cell
+        for name in WORKLOADS
+        if name in selection.only
+        for cell in makers[name](selection)
+        if selection.wire in (None, cell.wire) or cell.wire == "both"
     ]
 
 
-def shuffled_jobs(cells: list[Cell], seed: int) -> dict[str, list[Cell]]:
+def of_rust(cell: Cell) -> Cell | None:
+    """Return the same cell for the Rust programs, or ``None`` if it is not one for them.
+
+    They know the profile ``default`` only, in which their client sends 29 packets for a request
+    on the legacy wire: 10 MB take a quarter of an hour, and five requests a second are three times
+    what it can carry.
+    """
+    if cell.workload not in RUST_WORKLOADS or cell.profile != "default" or cell.wire == "tcp":
+        return None
+    has_echoes = cell.workload in ("W1", "W9")
+    if cell.params.get("bytes", 0) > MEGABYTE or (cell.wire == "legacy" and has_echoes):
+        return None
+    return replace(cell, peer="rust")
+
+
+def shuffled_jobs(cells: list[Cell], seed: int, *, rust: bool = False) -> dict[str, list[Cell]]:
     """Return by profile the cells, each as often as it runs, in a seeded random order.
 
     A profile has processes of its own; within it the runs of all cells are mixed, so that a busy
-    minute of the machine does not hit one cell alone.
+    minute of the machine does not hit one cell alone. With ``rust`` each run is followed by that of
+    the Rust programs, so that both see the same machine.
     """
     jobs: dict[str, list[Cell]] = {}
     for cell in cells:
         jobs.setdefault(cell.profile, []).extend([cell] * cell.runs)
     generator = random.Random(seed)
-    for listed in jobs.values():
+    for profile, listed in jobs.items():
         generator.shuffle(listed)
+        if rust:
+            pairs = ((cell, of_rust(cell)) for cell in listed)
+            jobs[profile] = [one for pair in pairs for one in pair if one is not None]
     return jobs
 
 
@@ -164,8 +200,12 @@ def _bulk(selection: Selection) -> list[Cell]:
 def _cpu(selection: Selection) -> list[Cell]:
     size = MEGABYTE if selection.quick else 10 * MEGABYTE  # the more, the more samples
     return [
-        Cell("W7", profile, wire, {"direction": "up", "bytes": size}, _runs(selection, 1, 1))
-        for profile in _profiles(selection, ("bare",))
+        Cell(
+            *("W7", profile, wire),
+            {"direction": "up", "bytes": MEGABYTE if profile == "default" else size},
+            _runs(selection, 1, 1),
+        )
+        for profile in _profiles(selection, ("bare", "default") if selection.rust else ("bare",))
         for wire in (("stream",) if selection.quick else WIRES[1:])
     ]
 
@@ -196,10 +236,15 @@ def _nodes(selection: Selection) -> list[Cell]:
 def _idle(selection: Selection) -> list[Cell]:
     seconds = 10 if selection.quick else 60
     profiles = ("default",) if selection.quick else PROFILES
-    return [
+    cells = [
         Cell("W8", profile, "both", {"seconds": seconds}, _runs(selection, 1, 3))
         for profile in _profiles(selection, profiles)
     ]
+    if selection.quick:
+        return cells
+    # As the command starts: identities in reserve for the next connections.
+    reserve = {"mode": "per-connection", "reserve": 2}
+    return cells + [replace(cell, params={**cell.params, **reserve}) for cell in cells]
 
 
 def _concurrent(selection: Selection) -> list[Cell]:
@@ -245,19 +290,22 @@ def _loss(selection: Selection) -> list[Cell]:
     return [
         Cell(
             *("W9", profile, wire),
-            {"loss": loss, "burst": burst, **_adverse_size(selection)},
+            {"loss": loss, "burst": burst, "bytes": length, **_adverse_echoes(selection)},
             _runs(selection, 1, 2),
         )
         for profile in _profiles(selection, ("bare", "default"))
         for wire in (("stream",) if selection.quick else WIRES[1:])
+        for length in ((100_000,) if selection.quick else LOSSY_BYTES[profile])
         for loss, burst in rates
     ]
 
 
+def _adverse_echoes(selection: Selection) -> dict[str, Any]:
+    return {"requests": 15 if selection.quick else 200}
+
+
 def _adverse_size(selection: Selection) -> dict[str, Any]:
-    if selection.quick:
-        return {"bytes": 100_000, "requests": 15}
-    return {"bytes": MEGABYTE, "requests": 200}
+    return {"bytes": 100_000 if selection.quick else MEGABYTE, **_adverse_echoes(selection)}
 
 
 def _reordering(selection: Selection) -> list[Cell]:

@@ -8,7 +8,7 @@ code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import Group, pool
@@ -57,7 +57,7 @@ def _without_scale(group: Group) -> Group:
         return group
     operation = group.param("operation")
     params = f'{{"operation": "{operation}"}}'
-    return Group(group.workload, group.profile, group.wire, params, group.metric)
+    return replace(group, params=params)
 
 
 def _minima(records: Iterable[Record]) -> dict[Group, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmarks.bounds import Bound, delay_bound, packets_for, sending_rate_bound
@@ -45,6 +45,7 @@ class Group:
         wire: ``legacy``, ``stream``, ``tcp`` or ``both``.
         params: the rest, as JSON with sorted keys.
         metric: the figure.
+        peer: what both ends are, ``python`` or ``rust``.
     """
 
     workload: str
@@ -52,6 +53,7 @@ class Group:
     wire: str
     params: str
     metric: str
+    peer: str = "python"
 
     @classmethod
     def of(cls, record: Record) -> Group:
@@ -65,7 +67,13 @@ class Group:
             record.wire,
             json.dumps(params, sort_keys=True),
             record.metric,
+            record.peer_client,
         )
+
+    @property
+    def ends(self) -> str:
+        """The wire, and whose programs are at its ends if they are not ours."""
+        return self.wire if self.peer == "python" else f"{self.wire}, Rust"
 
     def param(self, name: str) -> object:
         """Return a parameter, or ``None``."""
@@ -78,7 +86,11 @@ class Group:
 
     def sibling(self, metric: str) -> Group:
         """Return the same cell's other figure."""
-        return Group(self.workload, self.profile, self.wire, self.params, metric)
+        return replace(self, metric=metric)
+
+    def of_peer(self, peer: str) -> Group:
+        """Return the same figure of other programs."""
+        return replace(self, peer=peer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +161,9 @@ def figures(records: Iterable[Record]) -> list[Figure]:
     return result
 
 
-def _order(group: Group) -> tuple[int, str, str, str]:
-    return int(group.workload.removeprefix("W")), group.profile, group.params, group.wire
+def _order(group: Group) -> tuple[int, str, str, str, str]:
+    number = int(group.workload.removeprefix("W"))
+    return number, group.profile, group.params, group.wire, group.peer
 
 
 def _median(records: list[Record]) -> float | None:
@@ -159,7 +172,9 @@ def _median(records: list[Record]) -> float | None:
 
 
 def bound_of(group: Group, medians: dict[Group, float | None]) -> Bound | None:
-    """Return the bound of a figure; ``medians`` are those of all groups of the file."""
+    """Return the bound of a figure of ours; ``medians`` are those of all groups of the file."""
+    if group.peer != "python":
+        return None
     if group.workload == "W15":
         return _micro_bound(group, medians)
     if group.metric not in BOUNDED_METRICS or group.wire == "tcp":

@@ -76,11 +76,11 @@ async def concurrent(cell: Cell, pair: Pair, results: Results, seed: int) -> Non
         results.add(cell, f"rss_{party}", "MB", spent.peak_memory_bytes[party] / 1e6)
 
 
-async def storm(cell: Cell, stage: BenchStage, results: Results, number: int) -> None:
+async def storm(cell: Cell, stage: BenchStage, results: Results) -> None:
     """W5: ``opens`` connections at the same moment: how soon is each usable?"""
     opens = cell.params["opens"]
     flags = ("--client-pool-reserve", str(cell.params["reserve"]))
-    async with stage.fresh_client(cell.wire, number, *flags, mode=cell.params["mode"]) as pair:
+    async with stage.fresh_client(cell.wire, *flags, mode=cell.params["mode"]) as pair:
         await pair.begin()
         seen = await at_once(opens, lambda _: workloads.first_byte(pair.target))
         spent = await pair.spent()
@@ -94,11 +94,11 @@ async def storm(cell: Cell, stage: BenchStage, results: Results, number: int) ->
     results.add(cell, "registered", "identities", spent.network.registrations)
 
 
-async def idle_memory(cell: Cell, stage: BenchStage, results: Results, number: int) -> None:
+async def idle_memory(cell: Cell, stage: BenchStage, results: Results) -> None:
     """W6: what an idle connection takes at each end, by the slope over their numbers."""
     seen: dict[str, list[tuple[float, float]]] = {party: [] for party in ENDS}
     async with AsyncExitStack() as held:
-        pair = await held.enter_async_context(stage.fresh_client(cell.wire, number, mode="shared"))
+        pair = await held.enter_async_context(stage.fresh_client(cell.wire, mode="shared"))
         await workloads.download(pair.target, 20_000)
         upstream = (await stage.upstream()).http
         first = (await upstream_totals(pair.http, upstream)).connections
@@ -128,12 +128,12 @@ async def _accepted(pair: Pair, upstream: str, count: int) -> None:
     raise PhaseTimeout(f"the upstream did not accept {count} connections in time")
 
 
-async def growth(cell: Cell, stage: BenchStage, results: Results, seed: int, number: int) -> None:
+async def growth(cell: Cell, stage: BenchStage, results: Results, seed: int) -> None:
     """W13: the exponents with which CPU time and memory grow with the number of streams."""
     cpu: list[tuple[float, float]] = []
     memory: list[tuple[float, float]] = []
     for streams in cell.params["streams"]:
-        async with stage.fresh_client(cell.wire, number, mode="shared") as pair:
+        async with stage.fresh_client(cell.wire, mode="shared") as pair:
             await workloads.download(pair.target, 20_000)
             before = sum(pair.resident_bytes(party) for party in ENDS)
             await pair.begin()

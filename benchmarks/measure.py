@@ -20,7 +20,7 @@ from benchmarks.echo import echo
 from benchmarks.idle import idle
 from benchmarks.nodes import node_costs
 from benchmarks.soak import soak, soak_faults
-from benchmarks.stage import PARTIES, BenchStage
+from benchmarks.stage import PARTIES, WARM_UP_BYTES, BenchStage
 from benchmarks.startup import import_times, ready_times
 from benchmarks.statistics import slope
 from benchmarks.yardstick import beside
@@ -40,46 +40,37 @@ LATER_CONNECTION = 10
 _numbers = itertools.count(1)
 
 
-async def warm_up(cell: Cell, stage: BenchStage) -> None:
-    """Do a little of the same, unrecorded: connections, routes and prepared headers exist then."""
-    if cell.workload in ("W1", "W3", "W4", "W8"):
-        pair = await stage.pair("stream" if cell.wire == "both" else cell.wire)
-        await workloads.download(pair.target, 20_000)
-        await workloads.upload(pair.target, 20_000)
-
-
 async def measure(
     cell: Cell, stage: BenchStage, results: Results, directory: Path, seed: int
 ) -> None:
     """Do one run of a cell."""
-    number = next(_numbers)
     match cell.workload:
         case "W1":
-            await _echo(cell, await stage.pair(cell.wire), results, seed)
+            await _echo(cell, await stage.pair(cell.wire, cell.peer), results, seed)
         case "W2":
             await _first_byte(cell, stage, results)
         case "W3":
-            await _bulk(cell, await stage.pair(cell.wire), results, seed)
+            await _bulk(cell, await stage.pair(cell.wire, cell.peer), results, seed)
         case "W4":
             await many.concurrent(cell, await stage.pair(cell.wire), results, seed)
         case "W5":
-            await many.storm(cell, stage, results, number)
+            await many.storm(cell, stage, results)
         case "W6":
-            await many.idle_memory(cell, stage, results, number)
+            await many.idle_memory(cell, stage, results)
         case "W7":
-            await _profiled(cell, results, directory, seed)
+            await _profiled(cell, stage, results, directory, seed)
         case "W8":
-            await idle(cell, await stage.pair("stream"), results)
+            await idle(cell, stage, results)
         case "W9" | "W10" | "W11":
-            async with _network_of_its_own(cell, directory, faults_of(cell)) as pair:
+            async with _on_faulty_nodes(cell, stage, faults_of(cell)) as pair:
                 await adverse(cell, pair, results, seed)
         case "W12":
             await _start_up(cell, stage, results, directory)
         case "W13":
-            await many.growth(cell, stage, results, seed, number)
+            await many.growth(cell, stage, results, seed)
         case "W14":
             faults = soak_faults(cell.params["seconds"])
-            async with _network_of_its_own(cell, directory, faults) as pair:
+            async with _on_faulty_nodes(cell, stage, faults) as pair:
                 await soak(cell, pair, results, seed)
         case "W15":
             await anyio.to_thread.run_sync(measure_micro, cell, results, seed)
@@ -90,13 +81,11 @@ async def measure(
 
 
 @asynccontextmanager
-async def _network_of_its_own(
-    cell: Cell, directory: Path, faults: FaultPlan
-) -> AsyncIterator[Pair]:
-    with tempfile.TemporaryDirectory(dir=directory) as name:
-        async with BenchStage(cell.profile, Path(name), faults=faults) as stage:
-            pair = await stage.pair(cell.wire)
-            await workloads.download(pair.target, 20_000)
+async def _on_faulty_nodes(cell: Cell, stage: BenchStage, faults: FaultPlan) -> AsyncIterator[Pair]:
+    """Start a client that has not yet learned anything of the network, then the faults."""
+    async with stage.fresh_client(cell.wire, peer=cell.peer, mode="shared") as pair:
+        await workloads.download(pair.target, WARM_UP_BYTES)
+        async with stage.faults(faults):
             yield pair
 
 
@@ -129,7 +118,7 @@ async def _first_byte(cell: Cell, stage: BenchStage, results: Results) -> None:
         pair = await stage.pair("tcp")
         await _connections(cell, pair, results)
         return
-    async with stage.fresh_client(cell.wire, next(_numbers)) as pair:
+    async with stage.fresh_client(cell.wire, peer=cell.peer) as pair:
         await _connections(cell, pair, results)
 
 
@@ -194,32 +183,51 @@ def record_costs(cell: Cell, results: Results, moved: Moved, spent: Spent) -> No
         results.add(cell, "cpu_per_packet", "ms", spent.cpu_total / packets * 1000)
 
 
-async def _profiled(cell: Cell, results: Results, directory: Path, seed: int) -> None:
-    """Move some bytes with the sampling profiler in every process, and record what it saw."""
+async def _profiled(
+    cell: Cell, stage: BenchStage, results: Results, directory: Path, seed: int
+) -> None:
+    """Move some bytes with the sampling profiler in every process of ours, and record what it saw.
+
+    Of the Rust programs only the whole is known.
+    """
+    if cell.peer == "rust":
+        if spent := await _profiled_part(cell, await stage.pair(cell.wire, "rust"), results, seed):
+            for party in PARTIES:
+                results.add(cell, f"area_{party}", "ms", _per_packet(spent, party), area="whole")
+        return
     with tempfile.TemporaryDirectory(dir=directory) as name:
         output = Path(name)
-        async with BenchStage(cell.profile, output, sample_into=output) as stage:
-            pair = await stage.pair(cell.wire)
-            await workloads.upload(pair.target, 100_000)
+        async with BenchStage(cell.profile, output, sample_into=output) as sampled:
+            pair = await sampled.pair(cell.wire)
             pair.forget_profile()
-            async with beside() as yardstick:
-                await pair.begin()
-                direction, length = cell.params["direction"], cell.params["bytes"]
-                moved = await move(pair.target, direction, length, seed)
-                spent = await pair.spent()
-        if moved.problem is not None:
-            results.fail(cell, "area", moved.problem)
+            spent = await _profiled_part(cell, pair, results, seed)
+        if spent is None:
             return
-        record_relative(cell, results, spent, yardstick)
-        packets = max(1, spent.network.packets_from_clients)
         files = {"client": f"client-{cell.wire}", "server": "server", "nodes": "localnet"}
         for party, file in files.items():
             report = json.loads((output / f"{file}.json").read_text())
-            milliseconds = spent.cpu_of(party) / packets * 1000
+            milliseconds = _per_packet(spent, party)
             for area, share in report["areas"].items():
                 results.add(cell, f"area_{party}", "ms", share * milliseconds, area=area)
             for function, share in report["functions"].items():
                 results.add(cell, f"function_{party}", "share", share, function=function)
+
+
+def _per_packet(spent: Spent, party: str) -> float:
+    """Return a party's milliseconds of CPU for each packet."""
+    return spent.cpu_of(party) / max(1, spent.network.packets_from_clients) * 1000
+
+
+async def _profiled_part(cell: Cell, pair: Pair, results: Results, seed: int) -> Spent | None:
+    async with beside() as yardstick:
+        await pair.begin()
+        moved = await move(pair.target, cell.params["direction"], cell.params["bytes"], seed)
+        spent = await pair.spent()
+    if moved.problem is not None:
+        results.fail(cell, "area", moved.problem)
+        return None
+    record_relative(cell, results, spent, yardstick)
+    return spent
 
 
 async def _start_up(cell: Cell, stage: BenchStage, results: Results, directory: Path) -> None:

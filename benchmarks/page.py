@@ -1,4 +1,4 @@
-"""The figures as one HTML page that opens offline: three pictures, then the table."""
+"""The figures as one HTML page that opens offline: pictures, then the tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from benchmarks.picture import Series, bars, lines
 from benchmarks.records import ENVIRONMENT, Record
 from benchmarks.stage import PARTIES
 from benchmarks.statistics import Summary, percentile
-from benchmarks.table import MAIN_HEADINGS, conditions, main_rows, targets_rows
+from benchmarks.table import (
+    BESIDE_HEADINGS,
+    MAIN_HEADINGS,
+    beside_rows,
+    conditions,
+    main_rows,
+    targets_rows,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +55,7 @@ def echo_picture(listed: Sequence[Figure]) -> str:
         if (group.workload, group.profile, group.metric) != ("W1", ECHO_PROFILE, "rtt"):
             continue
         if group.param("size") == ECHO_SIZE and figure.samples:
-            series.append(Series(group.wire, _ecdf(figure.samples)))
+            series.append(Series(group.ends, _ecdf(figure.samples)))
     if not series:
         return ""
     up = packets_for(ECHO_SIZE, "stream")
@@ -58,42 +65,46 @@ def echo_picture(listed: Sequence[Figure]) -> str:
     return _figure(title, lines(title, [*series, bound], "ms", "share of the requests"))
 
 
-def loss_picture(listed: Sequence[Figure]) -> str:
-    """Return goodput against loss, or nothing."""
-    series: dict[str, list[tuple[float, float]]] = {}
+def loss_pictures(listed: Sequence[Figure]) -> str:
+    """Return goodput against loss, one picture for each profile and length."""
+    pictures: dict[tuple[str, int], dict[str, list[tuple[float, float]]]] = {}
     for figure in listed:
         group = figure.group
         if group.workload != "W9" or not group.metric.startswith("goodput"):
             continue
         if figure.samples and group.param("burst") is False:
-            name = f"{group.profile} {group.wire} {group.metric.removeprefix('goodput_')}"
+            name = f"{group.ends} {group.metric.removeprefix('goodput_')}"
             loss = 100 * float(str(group.param("loss")))
             rate = Summary.of(figure.samples).p50 * 1000
+            series = pictures.setdefault((group.profile, group.integer("bytes")), {})
             series.setdefault(name, []).append((loss, rate))
-    if not series:
-        return ""
-    title = "Goodput against loss at one hop"
-    drawn = [Series(name, sorted(points)) for name, points in series.items()]
-    return _figure(title, lines(title, drawn, "% lost", "kB/s"))
+    drawn = []
+    for (profile, length), series in sorted(pictures.items()):
+        title = f"Goodput of {length / 1e6:g} MB against loss at one hop, profile {profile}"
+        sorted_series = [Series(name, sorted(points)) for name, points in series.items()]
+        drawn.append(_figure(title, lines(title, sorted_series, "% lost", "kB/s")))
+    return "".join(drawn)
 
 
-def area_picture(listed: Sequence[Figure]) -> str:
-    """Return CPU per packet by party and area, or nothing."""
-    rows: dict[str, dict[str, float]] = {}
+def area_pictures(listed: Sequence[Figure]) -> str:
+    """Return CPU per packet by party and area, one picture for each profile."""
+    pictures: dict[str, dict[str, dict[str, float]]] = {}
     for figure in listed:
         group = figure.group
         kind, _, party = group.metric.partition("_")
         if group.workload == "W7" and kind == "area" and party in PARTIES and figure.samples:
-            parts = rows.setdefault(f"{party}, {group.wire}", {})
+            rows = pictures.setdefault(group.profile, {})
+            parts = rows.setdefault(f"{party}, {group.ends}", {})
             parts[str(group.param("area"))] = Summary.of(figure.samples).p50
-    if not rows:
-        return ""
-    title = "CPU of a packet by area, profile bare"
-    ordered = [
-        (name, dict(sorted(parts.items(), key=lambda part: -part[1])))
-        for name, parts in sorted(rows.items())
-    ]
-    return _figure(title, bars(title, ordered, "ms"))
+    drawn = []
+    for profile, rows in sorted(pictures.items()):
+        title = f"CPU of a packet by area, profile {profile}"
+        ordered = [
+            (name, dict(sorted(parts.items(), key=lambda part: -part[1])))
+            for name, parts in sorted(rows.items())
+        ]
+        drawn.append(_figure(title, bars(title, ordered, "ms")))
+    return "".join(drawn)
 
 
 def _figure(title: str, svg: str) -> str:
@@ -117,9 +128,10 @@ def page(records: Sequence[Record]) -> str:
     parts = [
         *(f"<p>{escape(text)}</p>" for text in stated),
         echo_picture(listed),
-        loss_picture(listed),
-        area_picture(listed),
+        loss_pictures(listed),
+        area_pictures(listed),
         _table(("target", "limit", "measured", ""), targets_rows(listed)),
+        _table(BESIDE_HEADINGS, beside_rows(listed)),
         _table(MAIN_HEADINGS, main_rows(listed)),
     ]
     return (

@@ -45,7 +45,7 @@ class Results:
 
     def fail(self, cell: Cell, metric: str, error: str) -> None:
         """Record that an operation went wrong: it has no value."""
-        say(f"  {cell.workload} {cell.profile} {cell.wire}: FAILED, {error}")
+        say(f"  {cell.workload} {cell.profile} {cell.wire} {cell.peer}: FAILED, {error}")
         self._append(cell, metric, None, error, None, {})
 
     def _append(
@@ -62,8 +62,8 @@ class Results:
             Record(
                 workload=cell.workload,
                 profile=cell.profile,
-                peer_client="python",
-                peer_server="none" if is_micro else "python",
+                peer_client=cell.peer,
+                peer_server="none" if is_micro else cell.peer,
                 params={**cell.params, **params, "wire": wire or cell.wire, "metric": metric},
                 sample=sample,
                 ok=error is None,

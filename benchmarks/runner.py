@@ -11,7 +11,7 @@ import httpx
 
 from benchmarks.cells import WORKLOADS, Cell, Selection, plan, shuffled_jobs
 from benchmarks.environment import environment_record
-from benchmarks.measure import measure, warm_up
+from benchmarks.measure import measure
 from benchmarks.results import Results, say
 from benchmarks.stage import BenchStage
 from benchmarks.usage import load_average
@@ -19,19 +19,23 @@ from nymproxy.errors import NymError
 
 if TYPE_CHECKING:
     from benchmarks.records import Record
+    from interop.programs import RustPrograms
 
 PAYLOAD_SEEDS = 1_000_000
 
 
-async def run(selection: Selection, *, seed: int, processes: int) -> list[Record]:
+async def run(
+    selection: Selection, *, seed: int, processes: int, rust: RustPrograms | None = None
+) -> list[Record]:
     """Measure what was selected and return the records, the ``env`` line first.
 
     Args:
         selection: workloads, profile and scale.
         seed: of payloads and of the order.
         processes: of the nodes.
+        rust: the Rust programs, if the selection is for them, too.
     """
-    jobs = shuffled_jobs(plan(selection), seed)
+    jobs = shuffled_jobs(plan(selection), seed, rust=selection.rust)
     results = Results(
         environment_record(
             seed=seed,
@@ -43,7 +47,7 @@ async def run(selection: Selection, *, seed: int, processes: int) -> list[Record
     for profile, listed in jobs.items():
         with tempfile.TemporaryDirectory(prefix="nymproxy-bench-") as name:
             directory = Path(name)
-            async with BenchStage(profile, directory, node_processes=processes) as stage:
+            async with BenchStage(profile, directory, node_processes=processes, rust=rust) as stage:
                 await _run_profile(listed, stage, results, directory, seed)
     return results.records
 
@@ -51,20 +55,16 @@ async def run(selection: Selection, *, seed: int, processes: int) -> list[Record
 async def _run_profile(
     jobs: list[Cell], stage: BenchStage, results: Results, directory: Path, seed: int
 ) -> None:
-    warm: list[Cell] = []
     # What needs no processes goes first, and the profiled run, with processes of its own, last.
     jobs = sorted(jobs, key=lambda cell: (cell.workload != "W15", cell.workload == "W7"))
     for index, cell in enumerate(jobs, start=1):
         started = time.perf_counter()
         try:
-            if cell not in warm:
-                warm.append(cell)
-                await warm_up(cell, stage)
             await measure(cell, stage, results, directory, seed + index * PAYLOAD_SEEDS)
         except (NymError, httpx.HTTPError) as error:
             results.fail(cell, "run", str(error) or type(error).__name__)
         say(
-            f"  {cell.workload} {cell.profile} {cell.wire} {_words(cell)}:"
+            f"  {cell.workload} {cell.profile} {cell.wire} {cell.peer} {_words(cell)}:"
             f" {time.perf_counter() - started:.1f} s, load {load_average():.1f}"
             f" ({index} of {len(jobs)})"
         )

@@ -60,7 +60,7 @@ def _is_main(figure: Figure) -> bool:
 def _main_row(figure: Figure) -> list[str]:
     group = figure.group
     factor, unit = _SCALE.get(figure.unit, (1.0, figure.unit))
-    head = [group.workload, group.profile, group.wire, describe(group), group.metric]
+    head = [group.workload, group.profile, group.ends, describe(group), group.metric]
     summary = figure.summary
     if summary is None:
         return [*head, unit, f"0, {figure.failures} FAILED", *["-"] * 7]
@@ -119,7 +119,7 @@ def costs_table(listed: Sequence[Figure]) -> str:
 
         rows.append(
             [
-                *(group.profile, group.wire, describe(group), parties("cpu")),
+                *(group.profile, group.ends, describe(group), parties("cpu")),
                 *(cell("cpu_per_packet"), parties("cpu_per_packet"), parties("queued")),
                 *(cell("packets"), cell("wire_bytes"), cell("dropped"), parties("rss")),
             ]
@@ -138,6 +138,8 @@ def shares_table(listed: Sequence[Figure]) -> str:
     for figure in listed:
         group = figure.group
         if group.workload != "W7" or not figure.samples or figure.unit == "x25519":
+            continue
+        if group.peer != "python":
             continue
         kind, _, party = group.metric.partition("_")
         value = Summary.of(figure.samples).p50
@@ -166,13 +168,51 @@ def main_rows(listed: Sequence[Figure]) -> list[list[str]]:
     return [_main_row(figure) for figure in listed if _is_main(figure)]
 
 
+BESIDE_HEADINGS = (
+    *("workload", "profile", "wire", "parameters", "figure", "unit", "ours p50 / p90 / max"),
+    *("Rust p50 / p90 / max", "ours to Rust, p50 / p90 / max"),
+)
+
+
+def beside_rows(listed: Sequence[Figure]) -> list[list[str]]:
+    """Return what both our programs and the Rust ones have measured, and the ratios."""
+    found = {figure.group: figure for figure in listed}
+    rows = []
+    for group, ours in found.items():
+        rust = found.get(group.of_peer("rust"))
+        if group.peer == "rust" or rust is None or group.metric not in MAIN_METRICS:
+            continue
+        factor, unit = _SCALE.get(ours.unit, (1.0, ours.unit))
+        values, others = _spread(ours), _spread(rust)
+        ratios = ("-" if not b else f"{a / b:.2f}" for a, b in zip(values, others, strict=False))
+        rows.append(
+            [
+                *(group.workload, group.profile, group.wire, describe(group), group.metric, unit),
+                *(_slashed(one, factor) for one in (values, others)),
+                " / ".join(ratios) or "-",
+            ]
+        )
+    return rows
+
+
+def _spread(figure: Figure) -> tuple[float, ...]:
+    """Return median, 90th percentile and maximum; nothing when every run went wrong."""
+    summary = figure.summary
+    return () if summary is None else (summary.p50, summary.p90, summary.maximum)
+
+
+def _slashed(values: tuple[float, ...], factor: float) -> str:
+    return " / ".join(number(value * factor) for value in values) or "FAILED"
+
+
 def report(records: Sequence[Record]) -> str:
     """Return everything as Markdown."""
     listed = figures(records)
-    main, kept = main_rows(listed), targets_rows(listed)
+    main, beside, kept = main_rows(listed), beside_rows(listed), targets_rows(listed)
     parts = [conditions(record) for record in records if record.workload == ENVIRONMENT]
     parts += [
         markdown(MAIN_HEADINGS, main) if main else "",
+        markdown(BESIDE_HEADINGS, beside) if beside else "",
         costs_table(listed),
         shares_table(listed),
         markdown(("target", "limit", "measured", ""), kept) if kept else "",

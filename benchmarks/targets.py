@@ -46,7 +46,7 @@ def targets(listed: Iterable[Figure]) -> list[Target]:
 
 def _target(figure: Figure) -> Target | None:
     group = figure.group
-    if not figure.samples:
+    if not figure.samples or group.peer != "python":
         return None
     summary = Summary.of(figure.samples)
     if group.workload == "W15":

@@ -14,7 +14,8 @@ from nymproxy.testing.stage import Stage
 from nymproxy.testing.workloads import Target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from interop.programs import RustPrograms
@@ -46,6 +47,21 @@ class RunningServer:
 
     address: str
     kill: Callable[[], None]
+
+
+@asynccontextmanager
+async def rust_peer(
+    programs: RustPrograms, directory: Path, env_file: str, name: str, *arguments: str
+) -> AsyncIterator[Child]:
+    """Run the peer program of this folder, which announces itself as our commands do."""
+    async with child_process(
+        name,
+        ["-e", env_file, *arguments],
+        program=[str(programs.peers)],
+        log_directory=directory,
+        ready_timeout_seconds=READY_SECONDS,
+    ) as child:
+        yield child
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +96,7 @@ class Ends:
                 yield server.address
             return
         if kind is Server.RUST_ACCEPTOR:
-            arguments = ["-e", network.env_file, "stream-acceptor", upstream]
-            async with self._rust_peer("rust-acceptor", arguments) as child:
+            async with self._rust_peer(network, "stream-acceptor", upstream) as child:
                 yield child.ready["address"]
             return
         accepted = "stream" if kind is Server.OUR_ACCEPTOR else "legacy,stream"
@@ -139,8 +154,7 @@ class Ends:
                 yield old.target.host, old.target.port
             return
         if kind is Client.RUST_DIALER:
-            arguments = ["-e", network.env_file, "stream-dialer", address]
-            async with self._rust_peer("rust-dialer", arguments) as child:
+            async with self._rust_peer(network, "stream-dialer", address) as child:
                 target = Target.listening_at(child.ready["local_address"])
                 yield target.host, target.port
         else:
@@ -151,17 +165,12 @@ class Ends:
                 target = client.target()
                 yield target.host, target.port
 
-    @asynccontextmanager
-    async def _rust_peer(self, name: str, arguments: Sequence[str]) -> AsyncIterator[Child]:
-        """Run the peer program of this folder, which announces itself as our commands do."""
-        async with child_process(
-            name,
-            arguments,
-            program=[str(self.programs.peers)],
-            log_directory=self.directory,
-            ready_timeout_seconds=READY_SECONDS,
-        ) as child:
-            yield child
+    def _rust_peer(
+        self, network: Network, command: str, argument: str
+    ) -> AbstractAsyncContextManager[Child]:
+        return rust_peer(
+            self.programs, self.directory, network.env_file, command, command, argument
+        )
 
     def _new_home(self) -> Path:
         home = self.directory / f"home-{os.urandom(4).hex()}"  # a new identity each time

@@ -16,14 +16,15 @@ def record(
     wire: str = "stream",
     metric: str = "rtt",
     error: str | None = None,
+    peer: str = "python",
     **params: Any,
 ) -> Record:
     """One record; without a value it is a failed run."""
     return Record(
         workload=workload,
         profile=profile,
-        peer_client="python",
-        peer_server="python",
+        peer_client=peer,
+        peer_server=peer,
         params={**params, "wire": wire, "metric": metric},
         sample=None if value is None else Sample(unit, value),
         ok=error is None,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
-from benchmarks.cells import PROFILES, WORKLOADS, Selection, plan, shuffled_jobs
+from benchmarks.cells import PROFILES, WORKLOADS, Selection, of_rust, plan, shuffled_jobs
 
 FULL = plan(Selection(only=WORKLOADS))
 
@@ -38,6 +39,28 @@ def test_only_and_profile_select() -> None:
     assert {cell.profile for cell in chosen} == {"fast"}
     assert {cell.runs for cell in chosen} == {2}
     assert "tcp" in {cell.wire for cell in chosen}
+
+
+def test_a_wire_selects() -> None:
+    chosen = plan(Selection(only=("W1", "W8"), wire="stream"))
+    assert {cell.wire for cell in chosen} == {"stream", "both"}
+
+
+def test_the_rust_programs_follow_each_run_of_what_they_can_do() -> None:
+    cells = plan(Selection(only=WORKLOADS, rust=True))
+    jobs = shuffled_jobs(cells, 1, rust=True)
+    for profile, listed in jobs.items():
+        followers = {index for index, cell in enumerate(listed) if cell.peer == "rust"}
+        assert bool(followers) is (profile == "default")
+        for index, cell in enumerate(listed):
+            twin = None if index in followers else of_rust(cell)
+            assert (index + 1 in followers) is (twin is not None)
+            if twin is not None:
+                assert listed[index + 1] == twin == replace(cell, peer="rust")
+    compared = {(cell.workload, cell.wire) for cell in jobs["default"] if cell.peer == "rust"}
+    assert {("W1", "stream"), ("W2", "legacy"), ("W9", "stream"), ("W8", "both")} <= compared
+    # Five requests a second are more than a published client can send.
+    assert ("W1", "legacy") not in compared
 
 
 def test_quick_is_a_small_part_with_every_workload() -> None:

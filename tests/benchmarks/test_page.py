@@ -41,7 +41,11 @@ def _records() -> list[Record]:
         record(0.4, "ms", workload="W7", profile="bare", metric="area_client", area=area)
         for area in ("sphinx", "event loop", "<other>")
     ]
-    return [ENV, *echoes, *losses, *areas, *micro("x25519", 30.0)]
+    rust = [
+        record(0.2, size=64, requests=30, peer="rust"),
+        record(0.3, "ms", workload="W7", metric="area_client", area="whole", peer="rust"),
+    ]
+    return [ENV, *echoes, *losses, *areas, *rust, *micro("x25519", 30.0)]
 
 
 def _svg(text: str) -> ElementTree.Element:
@@ -51,9 +55,11 @@ def _svg(text: str) -> ElementTree.Element:
 
 def test_the_page_shows_what_there_is() -> None:
     text = page(_records())
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 4  # the areas once for each profile
     assert "delays alone" in text
-    assert "bare stream up" in text
+    assert "stream up" in text
+    assert "client, stream, Rust" in text
+    assert "ours to Rust" in text
     assert "&lt;other&gt;" in text
     assert "<other>" not in text
     assert "<script" not in text

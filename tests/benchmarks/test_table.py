@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.environment import environment_record
 from benchmarks.figures import Figure, figures
-from benchmarks.table import markdown, number, report
+from benchmarks.table import beside_rows, main_rows, markdown, number, report
 from benchmarks.targets import targets
 from tests.benchmarks.builders import micro, record
 
@@ -181,6 +181,24 @@ def test_the_report_is_markdown_with_equal_rows() -> None:
     assert "0.400 ms a packet" in text
     assert "30.0%" in text
     assert "seed 1" in text
+
+
+def test_the_rust_programs_stand_beside_ours() -> None:
+    ours = [record(value, size=64) for value in (0.1, 0.2, 0.3)]
+    rust = [record(value, size=64, peer="rust") for value in (0.4, 0.4, 0.6)]
+    listed = figures([*ours, *rust, record(1.0, size=1)])
+    [row] = beside_rows(listed)
+    assert row[6:] == ["200 / 280 / 300", "400 / 560 / 600", "0.50 / 0.50 / 0.50"]
+    assert {row[2] for row in main_rows(listed)} == {"stream", "stream, Rust"}
+    # The bounds are those of what we send, and the promises are ours.
+    assert [one.bound is None for one in listed if one.group.peer == "rust"] == [True]
+    assert len(targets(listed)) == 1
+
+
+def test_a_failure_of_the_rust_programs_has_no_ratio() -> None:
+    failed = record(None, size=64, peer="rust", error="reset")
+    [row] = beside_rows(figures([record(0.2, size=64), failed]))
+    assert row[7:] == ["FAILED", "-"]
 
 
 def test_nothing_measured_is_no_error() -> None:
