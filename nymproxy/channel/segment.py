@@ -105,6 +105,11 @@ class Segment:
         """True when the segment has a place in the order of its direction."""
         return self.kind in NUMBERED_KINDS
 
+    @property
+    def shows_nx2(self) -> bool:
+        """True when the segment shows that its sender knows NX2."""
+        return bool((self.capabilities or Capability.NONE) & Capability.NX2)
+
 
 class ChannelKey(NamedTuple):
     """What a message must match to belong to a channel."""

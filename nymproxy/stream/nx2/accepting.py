@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from nymproxy.channel.link import Message
+from nymproxy.channel.link import ChannelLink, Message
 from nymproxy.channel.segment import Capability, Segment, SegmentKind
 from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType, StreamFrame
@@ -40,6 +40,23 @@ HELLO_SECONDS = 1.0
 ACCEPT_PAUSE_SECONDS = 1.0
 MAX_HELD_FRAMES = 512
 _UNSEALED_KINDS = {SegmentKind.DATA: MessageType.DATA, SegmentKind.FIN: MessageType.FIN}
+
+
+class PlainAcceptorLink(ChannelLink):
+    """The acceptor's end of a stream whose Open did not show NX2.
+
+    Its dialer does not show it later: one that does had its Open altered on the way, and then the
+    rest may be altered, too.
+    """
+
+    def segment_received(self, segment: Segment, now: float) -> None:
+        """See :meth:`ChannelLink.segment_received`."""
+        if not segment.shows_nx2:
+            super().segment_received(segment, now)
+        elif self.machine.error is None:
+            error = StreamAltered("the stream's first frame was altered: it hid that streams seal")
+            self.machine.fail(error, ResetCode.DATA_LOST)
+            self.machine.inbound.discard()
 
 
 class AcceptorLink(SealedLink):

@@ -168,26 +168,31 @@ class DialerLink(MovableLink):
             self._hint(segment, now)
 
     def _plain(self, segment: Segment, now: float) -> None:
-        """A peer without NX2 cannot accept it: one that does was made to look plain."""
+        """A peer without NX2 neither shows nor accepts it: one that does was made to look plain."""
         if segment.kind is not SegmentKind.PROTECTED:
-            self.machine.segment_received(segment, now)
+            if segment.shows_nx2:
+                self._was_hidden()
+            else:
+                self.machine.segment_received(segment, now)
             return
         try:
             accept = self._sealer.open_accept(segment.payload)
         except ChannelFormatError:
             return
-        self._offers.stop()
+        self._was_hidden()
         self.accepted(accept, now)
+
+    def _was_hidden(self) -> None:
+        self._offers.stop()
         error = StreamAltered(
-            "the peer accepts sealed streams after it was taken for one without: somebody hid "
-            "that, or it was silent for long"
+            "the peer knows sealed streams, and was taken for one that does not: somebody hid that,"
+            " or it was silent for long"
         )
         self.machine.fail(error, ResetCode.DATA_LOST)
         self.machine.inbound.discard()
 
     def _unsealed(self, segment: Segment, now: float) -> None:
-        capabilities = segment.capabilities or Capability.NONE
-        self._has_shown = self._has_shown or bool(capabilities & Capability.NX2)
+        self._has_shown = self._has_shown or segment.shows_nx2
         if not self._has_shown:
             self._is_plain_now(now)
             self.machine.segment_received(segment, now)

@@ -19,7 +19,7 @@ from nymproxy.channel.link import (
 from nymproxy.channel.segment import Capability, Segment, SegmentKind
 from nymproxy.errors import ChannelFormatError, ResetCode
 from nymproxy.mixnet.randomness import uniform_index
-from nymproxy.stream.nx2.accepting import AcceptorLink
+from nymproxy.stream.nx2.accepting import AcceptorLink, PlainAcceptorLink
 from nymproxy.stream.nx2.dialing import DialerLink
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.nx2.frames import MAX_ALTERNATES, RANDOM_LENGTH, Accept, Offer
@@ -121,7 +121,7 @@ class Nx2Linker(Linker):
         """See :meth:`Linker.admit`."""
         if segment.kind is not SegmentKind.OFFER:
             # Data of an opening is in the OFFER: an Open with some was made of something else.
-            is_odd = _shows_nx2(segment) and bool(segment.payload)
+            is_odd = segment.shows_nx2 and bool(segment.payload)
             return Admission.DROP if is_odd else Admission.TAKE
         admitted = self._judge(segment.payload, tag)
         if admitted is None or admitted.verdict is Verdict.REPLAYED:
@@ -172,8 +172,9 @@ class Nx2Linker(Linker):
             link = self._acceptor(machine, tag, now)
             self._offered(link, admitted, tag, now)
             return link
-        if not _shows_nx2(segment):
-            return super().accept(machine, segment, tag, now)
+        if not segment.shows_nx2:
+            machine.opened_by(segment, now)
+            return PlainAcceptorLink(machine, self._codec)
         machine.opened_by(segment, now)
         return self._acceptor(machine, tag, now)
 
@@ -229,7 +230,7 @@ class Nx2Linker(Linker):
         """See :meth:`Linker.refuse`: an ACCEPT that says so. An Open gets nothing where an OFFER
         follows."""
         if segment.kind is not SegmentKind.OFFER:
-            return [] if _shows_nx2(segment) else None
+            return [] if segment.shows_nx2 else None
         try:
             admitted = self._take_admitted(segment.payload, tag)
         except ChannelFormatError:
@@ -279,7 +280,3 @@ class Nx2Linker(Linker):
         if not self._was_connected:
             self._moves.unheard(now)
         self._watch.tick(now)
-
-
-def _shows_nx2(segment: Segment) -> bool:
-    return bool((segment.capabilities or Capability.NONE) & Capability.NX2)

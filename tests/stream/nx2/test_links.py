@@ -23,8 +23,15 @@ from nymproxy.errors import (
     StreamRefused,
     StreamReset,
 )
-from nymproxy.stream.codec import MAX_SEQUENCE, TYPE_OFFSET, MessageType, StreamFrame
+from nymproxy.stream.codec import (
+    HEADER_LENGTH,
+    MAX_SEQUENCE,
+    TYPE_OFFSET,
+    MessageType,
+    StreamFrame,
+)
 from nymproxy.stream.nx2.early import EARLY_SECONDS, MAX_EARLY_FRAMES, EarlyFrames
+from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.traits import StreamOptions
 from tests.stream.nx2.builders import ADDRESS, TAG
@@ -164,6 +171,31 @@ def test_a_peer_that_was_made_to_look_plain_is_noticed() -> None:
         pair.dialer.take(message.payload, None)
     assert isinstance(pair.dialer.machine.error, StreamAltered)
     assert pair.dialer.protocol.memory.was_sealed(ADDRESS)
+
+
+def test_a_peer_that_shows_nx2_after_it_looked_plain_is_noticed() -> None:
+    """An acceptor whose Open was altered greets as a plain one, and goes on as what it is."""
+    pair = Pair(is_known=False)
+    pair.dialer.send()
+    stream_id = int(pair.dialer.machine.channel_id)
+    pair.dialer.take(StreamFrame(stream_id, MessageType.OPEN_ACK).encode(), None)
+    assert not pair.dialer.machine.is_over
+    data = StreamFrame(stream_id, MessageType.DATA, 0, b"altered", CAPABILITY_BYTE)
+    pair.dialer.take(data.encode(), None)
+    assert isinstance(pair.dialer.machine.error, StreamAltered)
+    assert not pair.dialer.machine.is_readable
+
+
+def test_an_open_that_was_altered_to_hide_nx2_is_noticed() -> None:
+    pair = Pair(is_known=False)
+    opening, offer = pair.dialer.send()
+    altered = bytearray(opening.payload)
+    altered[HEADER_LENGTH - 1] ^= 0x10
+    pair.acceptor.take(bytes(altered), SENDER)
+    assert not pair.acceptor.machine.is_over
+    pair.acceptor.take(offer.payload, SENDER)
+    assert isinstance(pair.acceptor.machine.error, StreamAltered)
+    pair.acceptor.take(offer.payload, SENDER)
 
 
 def test_a_plain_peer_is_offered_nothing_after_a_while() -> None:
