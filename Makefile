@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-core coverage fuzz lint types dist format bench guard interop vectors clean
+.PHONY: demo test test-core coverage fuzz lint types docs dist format bench guard interop vectors clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,7 +32,7 @@ CORE := tests/vectors tests/sphinx tests/messages tests/machine tests/traffic te
 	tests/legacy/test_session_totals.py \
 	tests/legacy/test_traits.py tests/legacy/test_turns.py tests/legacy/test_wire_choice.py tests/client/test_records.py \
 	tests/client/test_randomness.py \
-	$(filter-out tests/test_examples.py tests/test_migrating_guide.py tests/test_readme.py,\
+	$(filter-out tests/test_code_blocks.py tests/test_examples.py tests/test_migrating_guide.py tests/test_readme.py,\
 	$(wildcard tests/test_*.py))
 COVERED := rm -rf build/coverage && $(BIN)/coverage run -m pytest -n 3
 test-core: $(VENV)/.installed
@@ -62,6 +62,12 @@ lint: $(VENV)/.installed
 types: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --group types
 	$(BIN)/python .ci/public_types.py
+
+# The documentation as a site in build/site, made and read without a network. Seconds.
+docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python .ci/check_site.py build/site
 
 # Sources and wheel into dist/, looked at, and the wheel tried in new environments.
 dist: $(VENV)/.installed

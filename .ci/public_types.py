@@ -19,6 +19,7 @@ MODULES = (
     "nymproxy.stream.httpx_transport",
     "nymproxy.stream.tls",
     "nymproxy.testing",
+    "nymproxy.testing.localnet",
 )
 
 
@@ -27,7 +28,7 @@ def public_names() -> set[str]:
     found = set()
     for name in MODULES:
         module = importlib.import_module(name)
-        for public in getattr(module, "__all__", dir(module)):
+        for public in module.__all__:
             value = getattr(module, public)
             if getattr(value, "__module__", "").startswith("nymproxy") and public[0] != "_":
                 found.add(f"{value.__module__}.{value.__qualname__}")

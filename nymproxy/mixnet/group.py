@@ -77,7 +77,8 @@ class ClientGroup:
             storage: a directory that keeps the clients: the first as
                 :meth:`MessageClient.connect` does, the others in the folders ``identity-2`` and
                 so on of it. ``None``: they are forgotten.
-            profile, options: as for :meth:`MessageClient.connect`.
+            profile: as for :meth:`MessageClient.connect`.
+            options: as for :meth:`MessageClient.connect`.
             memory: the account of all of them; by default one of their own.
             watch: gives a watcher for each.
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from nymproxy.errors import NymError
     from nymproxy.stream.stream import MixnetStream
 
+__all__ = ("asyncio_streams", "connection_error")
+
 DEFAULT_LIMIT_BYTES = 64 * 1024
 CLOSE_TIMEOUT_SECONDS = 10.0
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from nymproxy.stream.background import StreamClient
 
+__all__ = ("StreamHTTPTransport",)
+
 
 class StreamHTTPTransport(httpx.AsyncBaseTransport):
     """Sends every request to one Nym address, whatever host its URL names.

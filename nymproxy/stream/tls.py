@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
+__all__ = ("accept_tls", "connect_tls")
+
 HANDSHAKE_TIMEOUT_SECONDS = 60.0
 """Two round trips through the mixnet take seconds."""
 

@@ -1,4 +1,4 @@
-"""Every Python block of docs/streams.md is run: it is an example's file, or stands by itself."""
+"""Each Python block of README and docs/ is run: it is a file of examples/, or stands by itself."""
 
 from __future__ import annotations
 
@@ -9,35 +9,32 @@ import ssl
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 import trustme
 
+from nymproxy.legacy.client import NymProxyClient
 from nymproxy.stream.background import in_background
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.stream.tls import accept_tls
 from nymproxy.testing import MemoryNetwork
+from tests.legacy.memory_clients import MemoryConnector
+from tests.legacy.proxies import running_server
+from tests.pages import ROOT, blocks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from nymproxy.stream.stream import MixnetStream
     from nymproxy.testing.localnet import BackgroundLocalnet
 
-ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "streams.md").read_text(), re.DOTALL)
-FILES = (
-    "stream_echo_server.py",
-    "stream_echo_client.py",
-    "httpx_over_stream.py",
-    "tls_over_stream.py",
-    "background_in_flask.py",
-)
+FILES = {path.read_text(): path.name for path in EXAMPLES.glob("*.py")}
 
 
 def example(name: str) -> dict[str, Any]:
@@ -46,24 +43,31 @@ def example(name: str) -> dict[str, Any]:
 
 def block_with(text: str) -> dict[str, Any]:
     """Run the only block that has a text and is no file; return its names."""
-    (block,) = [each for each in BLOCKS if text in each and each not in _texts()]
-    names: dict[str, Any] = {}
+    (block,) = [each for _, each in blocks("python") if text in each and each not in FILES]
+    names: dict[str, Any] = {"__name__": "block"}
     exec(block, names)
     return names
 
 
-def _texts() -> list[str]:
-    return [(EXAMPLES / name).read_text() for name in FILES]
-
-
 def test_each_block_is_a_file_or_is_run_below() -> None:
-    rest = [block for block in BLOCKS if block not in _texts()]
-    assert len(BLOCKS) - len(rest) == len(FILES)
-    assert [re.findall(r"def (\w+)", block)[-1] for block in rest] == [
+    rest = [block for _, block in blocks("python") if block not in FILES]
+    assert {re.findall(r"def (test_\w+|first_line|ask_all)", block)[-1] for block in rest} == {
         "first_line",
+        "ask_all",
         "test_the_answer_is_loud",
         "test_a_client_connects",
-    ]
+    }
+    shown = {FILES[block] for _, block in blocks("python") if block in FILES}
+    assert shown == {
+        "background_in_flask.py",
+        "grpc_over_proxy.py",
+        "httpx_over_stream.py",
+        "quickstart_client.py",  # tests/test_readme.py runs these two
+        "quickstart_server.py",
+        "stream_echo_client.py",
+        "stream_echo_server.py",
+        "tls_over_stream.py",
+    }
 
 
 @asynccontextmanager
@@ -127,6 +131,57 @@ async def test_asyncio_readers_and_writers() -> None:
         assert await block_with("asyncio_streams(")["first_line"](client, address) == b"hello\n"
 
 
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_trio() -> None:
+    echo = example("stream_echo_server.py")["echo"]
+    async with served(echo) as (client, address):
+        answers = await block_with("import trio")["ask_all"](client, address, [b"one", b"two"])
+    assert sorted(answers) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_grpc(tmp_path: Path) -> None:
+    aio = pytest.importorskip("grpc.aio", reason="grpcio is not installed here")
+    import grpc
+
+    async def hello(name: bytes, _context: object) -> bytes:
+        return b"hello " + name
+
+    async def chat(names: AsyncIterator[bytes], context: object) -> AsyncIterator[bytes]:
+        async for name in names:
+            yield await hello(name, context)
+
+    service = aio.server()
+    methods = {
+        "Hello": grpc.unary_unary_rpc_method_handler(hello),
+        "Chat": grpc.stream_stream_rpc_method_handler(chat),
+    }
+    handler = grpc.method_handlers_generic_handler("greeter.Greeter", methods)
+    service.add_generic_rpc_handlers((handler,))
+    port = service.add_insecure_port("127.0.0.1:0")
+    await service.start()
+    socket = str(tmp_path / "grpc.sock")
+    async with MemoryNetwork() as network, running_server(network, f"127.0.0.1:{port}") as server:
+        proxy_to = partial(
+            NymProxyClient,
+            server.nym_address(),
+            listen=f"unix:{socket}",
+            wire="stream",
+            connector=MemoryConnector(network),
+        )
+        assert (
+            await example("grpc_over_proxy.py")["call"](proxy_to(), socket, "Ann") == b"hello Ann"
+        )
+        async with proxy_to(), aio.insecure_channel(f"unix:{socket}") as channel:
+            chatting = channel.stream_stream("/greeter.Greeter/Chat")()
+            for name in (b"Ann", b"Bob"):
+                await chatting.write(name)
+                assert await chatting.read() == b"hello " + name
+            await chatting.done_writing()
+            assert await chatting.read() is aio.EOF
+    await service.stop(None)
+
+
 async def test_the_test_in_memory() -> None:
     await block_with("test_the_answer_is_loud")["test_the_answer_is_loud"]()
 
@@ -159,7 +214,7 @@ def test_server_and_client_on_the_localnet(
 ) -> None:
     env = str(nymproxy_localnet.env_file)
     server = subprocess.Popen(
-        [sys.executable, str(EXAMPLES / FILES[0]), env, str(tmp_path / "keys")],
+        [sys.executable, str(EXAMPLES / "stream_echo_server.py"), env, str(tmp_path / "keys")],
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         text=True,
@@ -168,7 +223,7 @@ def test_server_and_client_on_the_localnet(
         assert server.stdout is not None
         address = server.stdout.readline().strip()
         client = subprocess.run(
-            [sys.executable, str(EXAMPLES / FILES[1]), env, address],
+            [sys.executable, str(EXAMPLES / "stream_echo_client.py"), env, address],
             capture_output=True,
             text=True,
             check=True,
