@@ -9,7 +9,7 @@ from nymproxy.localnet.process import serve_localnet
 from nymproxy.operating.announcement import print_ready, ready_line
 from nymproxy.operating.logs import LogOptions, set_up_logging
 from nymproxy.operating.service_manager import ServiceManager
-from nymproxy.operating.supervisor import ignore_stray_signals
+from nymproxy.operating.signals import ignore_stray_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,7 +14,8 @@ from nymproxy.cli.running import monitor, say_which_network
 from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
 from nymproxy.operating.groups import IdentityGroups
 from nymproxy.operating.logs import LogOptions, set_up_logging
-from nymproxy.operating.supervisor import Supervisor, ignore_stray_signals
+from nymproxy.operating.signals import ignore_stray_signals
+from nymproxy.operating.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,4 +104,4 @@ def run(path: Path, given: Given) -> None:
         proxy=configuration.value("proxy"),
         ca_file=configuration.value("ca_file"),
     )
-    anyio.run(supervisor.run)
+    anyio.run(partial(supervisor.run, ends_process=True))

@@ -15,7 +15,8 @@ from nymproxy.forward.endpoint import UnixEndpoint, parse_listen
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.operating.groups import IdentityGroups
 from nymproxy.operating.logs import LogOptions, set_up_logging
-from nymproxy.operating.supervisor import Supervisor, ignore_stray_signals
+from nymproxy.operating.signals import ignore_stray_signals
+from nymproxy.operating.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,4 +98,4 @@ def run_all(
     supervisor.add_service(groups.run)
     monitor(supervisor, memory, metrics=settings.metrics, control=settings.control)
     say_which_network(env_path, proxy=settings.proxy, ca_file=settings.ca_file)
-    anyio.run(supervisor.run)
+    anyio.run(partial(supervisor.run, ends_process=True))

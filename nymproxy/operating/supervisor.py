@@ -29,6 +29,7 @@ from nymproxy.operating.announcement import (
 )
 from nymproxy.operating.forward import Forward
 from nymproxy.operating.service_manager import ServiceManager
+from nymproxy.operating.signals import received_signals
 from nymproxy.operating.statistics import log_statistics
 
 if TYPE_CHECKING:
@@ -46,16 +47,8 @@ Service: TypeAlias = "Callable[..., Coroutine[Any, Any, Any]]"
 TRANSIENT = (NetworkError, DeliveryError, ClientDisconnected, PhaseTimeout)
 """Errors after which trying again may help."""
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-
 _CLOSING_SECONDS = 12.0
 """After the grace period, for telling peers that their sessions were cut."""
-
-
-def ignore_stray_signals() -> None:
-    """Let nothing but SIGTERM and SIGINT end the process, until signals are received."""
-    for number in SIGNALS[2:]:
-        signal.signal(number, signal.SIG_IGN)
 
 
 class Supervisor:
@@ -98,14 +91,18 @@ class Supervisor:
         """Have something else run before the forwards start, and until they have ended."""
         self._services.append(service)
 
-    async def run(self) -> None:
+    async def run(self, *, ends_process: bool = False) -> None:
         """Run until all forwards have ended, or a signal says so.
+
+        Args:
+            ends_process: the process does nothing else afterwards, see
+                :func:`~nymproxy.operating.signals.received_signals`.
 
         Raises:
             NymError, OSError: a forward cannot run; trying again would not help, or is not wanted.
         """
         async with anyio.create_task_group() as self._everything:
-            await self._everything.start(self._receive_signals)
+            await self._everything.start(self._receive_signals, ends_process)
             self._everything.start_soon(self._manager.keep_watchdog_quiet)
             for service in self._services:
                 await self._everything.start(service)
@@ -151,7 +148,9 @@ class Supervisor:
         What is not wanted any more, or differs in more than its limits, is stopped as the process
         would be; its successor starts when it has ended.
         """
-        assert self._tasks is not None
+        if self._tasks is None:  # none has started yet
+            self._plans = plans
+            return
         self._successors.clear()
         wanted = {plan.name: plan for plan in plans}
         for name, forward in list(self.forwards.items()):
@@ -250,9 +249,9 @@ class Supervisor:
 
     # Signals.
 
-    async def _receive_signals(self, *, task_status: TaskStatus[None]) -> None:
+    async def _receive_signals(self, ends_process: bool, *, task_status: TaskStatus[None]) -> None:
         assert self._everything is not None
-        with anyio.open_signal_receiver(*SIGNALS) as received:
+        with received_signals(lambda: ends_process and self._is_stopping) as received:
             task_status.started()
             async for number in received:
                 if number in (signal.SIGTERM, signal.SIGINT):
@@ -274,6 +273,9 @@ class Supervisor:
         if self._reload is None:
             logger.info("SIGHUP: without a configuration file there is nothing to reload")
             return
+        if self._is_stopping:
+            logger.info("SIGHUP: nothing is reloaded, as the process is ending")
+            return
         if self._was_ready:
             self._manager.reloading()
         try:
@@ -292,6 +294,8 @@ class Supervisor:
         assert self._everything is not None
         self._is_stopping = True
         self._manager.stopping()
+        if self._tasks is None:  # no forward has started yet, and none will
+            self._everything.cancel_scope.cancel()
         with anyio.move_on_after(self._grace_seconds + _CLOSING_SECONDS) as scope:
             async with anyio.create_task_group() as stops:
                 for forward in list(self.forwards.values()):

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -19,7 +22,7 @@ from tests.legacy.virtual_time import anyio_backend
 from tests.operating.pretended import RECONNECTING, Made, supervised, until
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from anyio.abc import TaskStatus
 
     from nymproxy.operating.forward import Plan
 
@@ -204,3 +207,102 @@ async def test_what_has_not_started_yet_ends_at_once() -> None:
         await until(lambda: supervisor.forwards and supervisor.forwards["one"].error)
         os.kill(os.getpid(), signal.SIGTERM)
     assert not made.proxies
+
+
+class TestBeforeTheForwardsStart:
+    """While the services start, which listen somewhere, signals come in already."""
+
+    @staticmethod
+    def supervisor(made: Made, **options: Any) -> tuple[Supervisor, anyio.Event]:
+        begun = anyio.Event()
+
+        async def service(*, task_status: TaskStatus[None]) -> None:
+            begun.set()
+            await anyio.sleep(5)
+            task_status.started()
+            await anyio.sleep_forever()
+
+        supervisor = Supervisor([made.plan()], grace_seconds=3.0, **options)
+        supervisor.add_service(service)
+        return supervisor, begun
+
+    async def test_the_first_signal_to_end_does_so(self) -> None:
+        made = Made()
+        supervisor, begun = self.supervisor(made)
+        with anyio.fail_after(600):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(supervisor.run)
+                await begun.wait()
+                os.kill(os.getpid(), signal.SIGTERM)
+        assert not made.proxies
+
+    async def test_a_reload_says_what_will_start(self) -> None:
+        made = Made()
+        supervisor, begun = self.supervisor(made, reload=lambda: [made.plan("other")])
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(supervisor.run)
+            await begun.wait()
+            os.kill(os.getpid(), signal.SIGHUP)
+            await until(lambda: made.proxies and supervisor.why_not_ready is None)
+            assert supervisor.forwards.keys() == {"other"}
+            tasks.cancel_scope.cancel()
+
+
+async def test_a_reload_starts_nothing_in_a_process_that_ends() -> None:
+    made, drained = Made(), anyio.Event()
+    supervisor = Supervisor(
+        [made.plan()], grace_seconds=3.0, reload=lambda: [made.plan(), made.plan("new")]
+    )
+    with anyio.fail_after(600):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(supervisor.run)
+            await until(lambda: supervisor.why_not_ready is None)
+            (proxy,) = made.proxies
+            disconnect = proxy.disconnect
+
+            async def drain(grace_seconds: float) -> None:
+                await drained.wait()
+                await disconnect(grace_seconds)
+
+            setattr(proxy, "disconnect", drain)  # noqa: B010
+            os.kill(os.getpid(), signal.SIGTERM)
+            await until(lambda: supervisor.why_not_ready == "stopping")
+            supervisor.reload()
+            drained.set()
+    assert len(made.proxies) == 1
+
+
+ENDING = """
+import atexit, os, signal, sys
+import anyio
+from functools import partial
+from nymproxy.operating.signals import ignore_stray_signals
+from nymproxy.operating.supervisor import Supervisor
+from tests.operating.pretended import Made
+
+def late():
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(os.getpid(), number)
+    print("to the end", flush=True)
+
+if sys.argv[1:] == ["late"]:
+    atexit.register(late)
+supervisor = Supervisor([Made().plan()], grace_seconds=3.0)
+anyio.run(partial(supervisor.run, ends_process=True))
+"""
+
+
+@pytest.mark.parametrize("when", ["late", "always"])
+def test_no_signal_changes_the_status_of_a_process_that_was_told_to_end(when: str) -> None:
+    """Once the second of two signals could find the default effect again, and kill."""
+    command = [sys.executable, "-c", ENDING, when]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "ready" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        while when == "always" and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+    assert process.returncode == 0
+    assert rest == ("to the end\n" if when == "late" else "")
