@@ -19,8 +19,8 @@ from ruamel.yaml import YAML
 from nymproxy.cli import client as client_command
 from nymproxy.cli import run as run_command
 from nymproxy.cli import server as server_command
-from nymproxy.cli.app import run
 from nymproxy.cli.configuration import load
+from nymproxy.cli.program import run
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.operating.metrics import Metrics
 from tests.operating.pretended import Made, supervised

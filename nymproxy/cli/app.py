@@ -3,16 +3,15 @@ and completion stay quick."""
 
 from __future__ import annotations
 
-import sys
-import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
-from nymproxy._standard_streams import discard_output, open_standard_streams
 from nymproxy.cli import arguments as old_arguments
-from nymproxy.cli import local_commands, operator_commands, outcome
+from nymproxy.cli import local_commands, operator_commands
+from nymproxy.cli.jobs import Job
+from nymproxy.cli.outcome import EXIT_OK, WrongUsage
 from nymproxy.cli.root import Version, new_app
 from nymproxy.cli.settings import ClientSettings, ServerSettings
 from nymproxy.cli.taking import Given, takes, takes_process
@@ -20,6 +19,9 @@ from nymproxy.cli.taking import Given, takes, takes_process
 app = new_app(
     "nymproxy", "TCP connections through the Nym mixnet: the old TcpProxy's commands, and Streams."
 )
+
+_USAGE: Final[type[Exception]] = typer.BadParameter.__mro__[1]
+"""What the parser raises; the class moved between versions of typer, its subclass did not."""
 
 
 @app.callback()
@@ -29,20 +31,16 @@ def _root(version: Version = False) -> None:
 
 @app.command()
 @takes(ClientSettings, "client")
-def client(settings: ClientSettings) -> None:
+def client(settings: ClientSettings) -> Job:
     """Listen on a local port and carry each connection to a proxy server in the mixnet."""
-    from nymproxy.cli import client as command
-
-    command.run(settings)
+    return Job("client", (settings,))
 
 
 @app.command()
 @takes(ServerSettings, "server")
-def server(settings: ServerSettings) -> None:
+def server(settings: ServerSettings) -> Job:
     """Accept connections from the mixnet and carry each to one TCP service."""
-    from nymproxy.cli import server as command
-
-    command.run(settings)
+    return Job("server", (settings,))
 
 
 @app.command(name="run")
@@ -51,11 +49,9 @@ def run_file(
     config: Path,
     given: Given,
     debug: Annotated[bool, typer.Option("--debug", help="Tracebacks of our own bugs.")] = False,
-) -> None:
+) -> Job:
     """Run all clients and servers of a configuration file in one process."""
-    from nymproxy.cli import run as command
-
-    command.run(config, given)
+    return Job("run", (config, given))
 
 
 @app.command()
@@ -102,37 +98,28 @@ app.command()(local_commands.localnet)
 app.command()(local_commands.demo)
 
 
-def _report(error: BaseException, *, debug: bool, as_json: bool) -> int:
-    from nymproxy.operating.logs import write_fatal
+def read(arguments: list[str]) -> Job | int:
+    """Read arguments, and do at once what does not run for long.
 
-    if debug:
-        traceback.print_exception(error)
-    explained = outcome.explain(error)
-    if explained is None:
-        name = type(outcome.first_cause(error)).__name__
-        explained = outcome.Explained(
-            f"a bug in nymproxy ({name}): run it again with --debug and report what it prints",
-            "bug",
-            outcome.EXIT_FAILED,
-        )
-    write_fatal(explained.line, explained.code, as_json=as_json)
-    return explained.exit_code
+    Returns:
+        What is to be run, or the exit code.
 
-
-def run(arguments: list[str] | None = None) -> int:
-    """Run the command with ``arguments`` (default: those of the process) and return its code."""
-    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    open_standard_streams()
-    debug, as_json = "--debug" in arguments, "--json" in arguments
+    Raises:
+        WrongUsage: they cannot be read.
+        SystemExit, KeyboardInterrupt, NymError, OSError: as the commands do.
+    """
+    normalised = old_arguments.normalise(arguments)
     try:
-        code = app(old_arguments.normalise(arguments), prog_name="nymproxy", standalone_mode=False)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else outcome.EXIT_FAILED
-    except (KeyboardInterrupt, typer.Abort):
-        return outcome.EXIT_INTERRUPTED
-    except BrokenPipeError:
-        discard_output()
-        return outcome.EXIT_FAILED
-    except Exception as error:  # whatever is left is reported in one line; --debug shows it all
-        return _report(error, debug=debug, as_json=as_json)
-    return code if isinstance(code, int) else outcome.EXIT_OK
+        result = app(normalised, prog_name="nymproxy", standalone_mode=False)
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    except _USAGE as error:
+        raise WrongUsage(_explain_usage(error)) from error
+    return result if isinstance(result, (Job, int)) else EXIT_OK
+
+
+def _explain_usage(error: Any) -> str:  # noqa: ANN401  (the class has no public name)
+    """Return the parser's message in one line, in words that are no library's own."""
+    text = " ".join(error.format_message().replace("Value error, ", "").split())
+    context = getattr(error, "ctx", None)
+    return text if context is None else f"{text} See {context.command_path} --help"

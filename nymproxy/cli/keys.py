@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
+    from nymproxy.cli.flags import Flag
+
 S = TypeVar("S", bound="DataclassInstance")
 
 _PLACES: dict[str, tuple[str, str]] = {
@@ -97,17 +99,14 @@ class Setting:
         return self.field in _SECRETS
 
 
-def flags_of(field: str, option: Any) -> list[str]:  # noqa: ANN401  (typer's OptionInfo)
-    """Return the flags of a field, the short ones too."""
-    # Within Annotated, typer takes the first name for the default until it builds the app.
-    named = [each for each in (option.default, *(option.param_decls or ())) if each != ...]
-    return named or [f"--{field.replace('_', '-')}"]
+def names_of(field: str, flag: Flag) -> tuple[str, ...]:
+    """Return the flags of a field, the short ones too, the long one first."""
+    return flag.names or (f"--{field.replace('_', '-')}",)
 
 
-def variable_of(field: str, option: Any, role: str) -> str:  # noqa: ANN401
+def variable_of(field: str, flag: Flag, role: str) -> str:
     """Return the variable of the environment that sets a field of a role's command."""
-    flag = next(each for each in flags_of(field, option) if each.startswith("--"))
-    name = flag.removeprefix("--").replace("-", "_").upper()
+    name = names_of(field, flag)[0].removeprefix("--").replace("-", "_").upper()
     return f"NYMPROXY_{name}" if field in _PLACES else f"NYMPROXY_{role.upper()}_{name}"
 
 
@@ -115,21 +114,21 @@ def settings_of(cls: type[Any], role: str) -> Iterator[Setting]:
     """Yield all settings of a class."""
     hints = get_type_hints(cls, include_extras=True)
     for each in fields(cls):
-        kind, option = get_args(hints[each.name])
-        flag = next(one for one in flags_of(each.name, option) if one.startswith("--"))
-        usual = _KEYS.get(each.name, flag.removeprefix("--").replace("-", "_"))
+        kind, flag = get_args(hints[each.name])
+        long_name = names_of(each.name, flag)[0]
+        usual = _KEYS.get(each.name, long_name.removeprefix("--").replace("-", "_"))
         table, key = _PLACES.get(each.name, (role, usual))
         yield Setting(
             field=each.name,
-            flag=flag,
-            variable=variable_of(each.name, option, role),
+            flag=long_name,
+            variable=variable_of(each.name, flag, role),
             table=table,
             key=None if each.name in _FLAGS_ONLY else key,
             kind=kind,
             default=MISSING if each.name in _REQUIRED else each.default,
-            minimum=option.min,
-            maximum=option.max,
-            help=option.help,
+            minimum=flag.minimum,
+            maximum=flag.maximum,
+            help=flag.help,
         )
 
 

@@ -7,15 +7,10 @@ argument, setting or file (trying again will not), 130 interrupted.
 from __future__ import annotations
 
 import errno
-from typing import Any, Final, NamedTuple
-
-import typer
+from typing import NamedTuple
 
 from nymproxy._printable import printable
 from nymproxy.errors import ClientDisconnected, DeliveryError, NetworkError, NymError, PhaseTimeout
-
-WRONG_USAGE: Final[type[Exception]] = typer.BadParameter.__mro__[1]
-"""What the parser raises; the class moved between versions of typer, its subclass did not."""
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -23,6 +18,10 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 _TRANSIENT = (NetworkError, DeliveryError, ClientDisconnected, PhaseTimeout)
+
+
+class WrongUsage(Exception):
+    """The arguments cannot be read; the message says why, in one line."""
 
 
 def first_cause(error: BaseException) -> BaseException:
@@ -58,16 +57,9 @@ def explain(error: BaseException) -> Explained | None:
         return Explained(printable(f"{error} [{error.code}]"), error.code, exit_code)
     if isinstance(error, OSError):
         return Explained(printable(_explain_os_error(error)), "system", EXIT_USAGE)
-    if isinstance(error, WRONG_USAGE):
-        return Explained(printable(_explain_usage(error)), "usage", EXIT_USAGE)
+    if isinstance(error, WrongUsage):
+        return Explained(printable(str(error)), "usage", EXIT_USAGE)
     return None
-
-
-def _explain_usage(error: Any) -> str:  # noqa: ANN401  (the class has no public name)
-    """Return the parser's message in one line, in words that are no library's own."""
-    text = " ".join(error.format_message().replace("Value error, ", "").split())
-    context = getattr(error, "ctx", None)
-    return text if context is None else f"{text} See {context.command_path} --help"
 
 
 def _explain_os_error(error: OSError) -> str:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from nymproxy.cli.choices import Accept, IdentityMode, LogLevel, OnOff, Profile, Tls, Wire
+from nymproxy.cli.flags import Flag
 from nymproxy.legacy.limits import DEFAULT_LIMITS, MAX_CONNECTIONS
 
 _LIMITS = "Limits"
@@ -22,10 +21,9 @@ _PRIVACY = "Privacy"
 
 EnvPath = Annotated[
     Path | None,
-    typer.Option(
-        "--env-path",
-        "-e",
-        rich_help_panel=_NETWORK,
+    Flag(
+        names=("--env-path", "-e"),
+        panel=_NETWORK,
         help="Env file that describes the network. Without it: mainnet.",
     ),
 ]
@@ -37,8 +35,8 @@ class ProxySettings:
 
     profile: Annotated[
         Profile,
-        typer.Option(
-            rich_help_panel=_PRIVACY,
+        Flag(
+            panel=_PRIVACY,
             help="Traffic of each identity: 'default' sends 55 packets/s, always, 'fast' 250, with "
             "shorter mix delays; what comes back still shows uploads to who watches your line. "
             "'bare' hides nothing (no cover, no mix delays; for tests and local networks).",
@@ -46,120 +44,120 @@ class ProxySettings:
     ] = Profile.DEFAULT
     copies: Annotated[
         int,
-        typer.Option(
-            min=0,
-            max=2,
-            rich_help_panel=_PRIVACY,
+        Flag(
+            minimum=0,
+            maximum=2,
+            panel=_PRIVACY,
             help="Further packets of a small message that leave in place of cover, so that a lost "
             "one is not missed. They cost nothing.",
         ),
     ] = 1
     tls: Annotated[
         Tls,
-        typer.Option(
-            rich_help_panel=_NETWORK,
+        Flag(
+            panel=_NETWORK,
             help="TLS to the gateway, which else names your identity key in clear text: 'prefer' "
             "it where it is offered, 'always' or 'never' use it.",
         ),
     ] = Tls.PREFER
     proxy: Annotated[
         str | None,
-        typer.Option(
+        Flag(
             metavar="URL",
-            rich_help_panel=_NETWORK,
+            panel=_NETWORK,
             help="Reach directory and gateway through http://HOST:PORT or socks5://HOST:PORT "
             "(USER:PASSWORD@ before the host). Variables such as HTTPS_PROXY are not used.",
         ),
     ] = None
     ca_file: Annotated[
         Path | None,
-        typer.Option(
+        Flag(
             metavar="FILE",
-            rich_help_panel=_NETWORK,
+            panel=_NETWORK,
             help="Certificates (PEM) to trust in place of the public authorities. SSL_CERT_FILE "
             "is not used.",
         ),
     ] = None
     memory_limit_mib: Annotated[
         int | None,
-        typer.Option(
-            "--memory-limit",
+        Flag(
+            names=("--memory-limit",),
             metavar="MIB",
-            min=16,
+            minimum=16,
             help="MiB that peers may make this process hold; beyond it those that hold most lose. "
             "Without it: a quarter of what the process may use, at most 1024.",
         ),
     ] = None
     address_file: Annotated[
         Path | None,
-        typer.Option(
-            rich_help_panel=_OUTPUT,
+        Flag(
+            panel=_OUTPUT,
             help="Write the ready line (JSON, with the address) to this file when ready, and "
             "remove the file at the end.",
         ),
     ] = None
     grace_period_seconds: Annotated[
         float,
-        typer.Option(
-            "--grace-period",
-            min=0.0,
+        Flag(
+            names=("--grace-period",),
+            minimum=0.0,
             help="Seconds that sessions may go on after SIGTERM or SIGINT; then they are reset.",
         ),
     ] = 30.0
     idle_timeout_seconds: Annotated[
         float | None,
-        typer.Option(
-            "--idle-timeout",
-            min=1.0,
+        Flag(
+            names=("--idle-timeout",),
+            minimum=1.0,
             help="Seconds without a byte in either direction until a session is reset (none while "
             "a stream's peer answers that it is there; 1800 where it cannot be asked).",
         ),
     ] = None
     metrics: Annotated[
         str | None,
-        typer.Option(
+        Flag(
             metavar="WHERE",
-            rich_help_panel=_OUTPUT,
+            panel=_OUTPUT,
             help="Serve /healthz, /readyz and /metrics (Prometheus) there: HOST:PORT or unix:PATH.",
         ),
     ] = None
     control: Annotated[
         Path | None,
-        typer.Option(
+        Flag(
             metavar="PATH",
-            rich_help_panel=_OUTPUT,
+            panel=_OUTPUT,
             help="Socket for `nymproxy status`, `top` and `sessions`: for this user alone.",
         ),
     ] = None
     log_level: Annotated[
         LogLevel | None,
-        typer.Option(
-            rich_help_panel=_OUTPUT,
+        Flag(
+            panel=_OUTPUT,
             help="What is logged: this and what is worse. Without it what RUST_LOG says, or info.",
         ),
     ] = None
     log_file: Annotated[
         Path | None,
-        typer.Option(
+        Flag(
             metavar="FILE",
-            rich_help_panel=_OUTPUT,
+            panel=_OUTPUT,
             help="Append the log to this file, in place of stderr; it may be moved away.",
         ),
     ] = None
     log_sessions: Annotated[
         OnOff,
-        typer.Option(rich_help_panel=_OUTPUT, help="Whether single sessions show in the log."),
+        Flag(panel=_OUTPUT, help="Whether single sessions show in the log."),
     ] = OnOff.ON
     json_logs: Annotated[
         bool,
-        typer.Option(
-            "--json",
-            rich_help_panel=_OUTPUT,
+        Flag(
+            names=("--json",),
+            panel=_OUTPUT,
             help="Logs as JSON lines, with fields; the one line on stderr at a failed start, too.",
         ),
     ] = False
     debug: Annotated[
-        bool, typer.Option("--debug", rich_help_panel=_OUTPUT, help="Tracebacks of our own bugs.")
+        bool, Flag(names=("--debug",), panel=_OUTPUT, help="Tracebacks of our own bugs.")
     ] = False
 
 
@@ -169,30 +167,28 @@ class ClientSettings(ProxySettings):
 
     server_address: Annotated[
         list[str] | None,
-        typer.Option(
-            "--server-address",
-            "-s",
+        Flag(
+            names=("--server-address", "-s"),
             help="Nym address of the proxy server; give it several times, the best first, and new "
             "connections go to the first that works.",
         ),
     ] = None
     forward: Annotated[
         list[str] | None,
-        typer.Option(
-            "--forward",
-            "-L",
+        Flag(
+            names=("--forward", "-L"),
             metavar="[HOST:]PORT:ADDRESS",
             help="As ssh -L: listen there for the server at ADDRESS, in place of -s and "
             "--listen-port; several times for several in one process.",
         ),
     ] = None
-    listen_address: Annotated[str, typer.Option(help="Local address to listen on.")] = "127.0.0.1"
+    listen_address: Annotated[str, Flag(help="Local address to listen on.")] = "127.0.0.1"
     listen_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Local port; 0 lets the system choose.")
+        int, Flag(minimum=0, maximum=65535, help="Local port; 0 lets the system choose.")
     ] = 8080
     listen: Annotated[
         str | None,
-        typer.Option(
+        Flag(
             metavar="WHERE",
             help="Where to listen, in place of the two above: HOST:PORT, [ADDRESS]:PORT, "
             "unix:PATH, or fd:NAME for a socket that the service manager opened.",
@@ -200,18 +196,18 @@ class ClientSettings(ProxySettings):
     ] = None
     close_timeout_seconds: Annotated[
         float,
-        typer.Option(
-            "--close-timeout",
-            min=0.0,
+        Flag(
+            names=("--close-timeout",),
+            minimum=0.0,
             help="Seconds without an answer, after the app's end of data, until the connection "
             "is closed.",
         ),
     ] = 30.0
     connect_timeout_seconds: Annotated[
         float,
-        typer.Option(
-            "--connect-timeout",
-            min=0.0,
+        Flag(
+            names=("--connect-timeout",),
+            minimum=0.0,
             help="Seconds without an answer of any kind from the server, with nothing more to "
             "send, until a connection is reset.",
         ),
@@ -219,15 +215,15 @@ class ClientSettings(ProxySettings):
     env_path: EnvPath = None
     client_pool_reserve: Annotated[
         int,
-        typer.Option(
-            min=0,
-            rich_help_panel=_PRIVACY,
+        Flag(
+            minimum=0,
+            panel=_PRIVACY,
             help="Identities kept ready for new connections (or, in pool mode, in all).",
         ),
     ] = 2
     wire: Annotated[
         Wire,
-        typer.Option(
+        Flag(
             help="Protocol towards the server: 'legacy' works with old servers, 'stream' with "
             "those that accept streams; 'auto' begins with 'legacy', and goes on with 'stream' "
             "once the server has shown that it accepts them."
@@ -235,17 +231,17 @@ class ClientSettings(ProxySettings):
     ] = Wire.AUTO
     require_sealed: Annotated[
         bool,
-        typer.Option(
-            "--require-sealed",
-            rich_help_panel=_PRIVACY,
+        Flag(
+            names=("--require-sealed",),
+            panel=_PRIVACY,
             help="Speak with no server that cannot seal streams, as those of other programs "
             "cannot; needs '--wire stream'.",
         ),
     ] = False
     identity_mode: Annotated[
         IdentityMode,
-        typer.Option(
-            rich_help_panel=_PRIVACY,
+        Flag(
+            panel=_PRIVACY,
             help="'per-connection': the server cannot link connections, but your line shows how "
             "many are open; 'pool': reused identities; 'shared': one identity, so all "
             "connections are linkable.",
@@ -253,25 +249,25 @@ class ClientSettings(ProxySettings):
     ] = IdentityMode.PER_CONNECTION
     identity_group: Annotated[
         str | None,
-        typer.Option(
+        Flag(
             metavar="NAME",
-            rich_help_panel=_PRIVACY,
+            panel=_PRIVACY,
             help="With identity mode 'shared': use one identity together with all other clients "
             "of this process and this group. Their connections are linkable, at the cost of one.",
         ),
     ] = None
     upstream_header: Annotated[
         str | None,
-        typer.Option(
+        Flag(
             metavar="HOST:PORT",
             help="Ask the server for this one of its services, as nym-rpc does; it must allow it.",
         ),
     ] = None
     max_connections: Annotated[
         int,
-        typer.Option(
-            min=1,
-            rich_help_panel=_LIMITS,
+        Flag(
+            minimum=1,
+            panel=_LIMITS,
             help="Local connections at once. For one more, the longest silent one goes; if none "
             "is silent, it waits.",
         ),
@@ -284,18 +280,16 @@ class ServerSettings(ProxySettings):
 
     upstream_tcp_address: Annotated[
         str,
-        typer.Option(
-            "--upstream-tcp-address",
-            "-u",
+        Flag(
+            names=("--upstream-tcp-address", "-u"),
             metavar="HOST:PORT",
             help="TCP service that connections are carried to, or unix:PATH.",
         ),
     ]
     config_dir: Annotated[
         str | None,
-        typer.Option(
-            "--config-dir",
-            "-c",
+        Flag(
+            names=("--config-dir", "-c"),
             metavar="DIR",
             help="Keys and gateway registration, so that the Nym address stays. The path as "
             "given. Default: $HOME/tmp/nym-tcp-proxy-server, where the old binary kept it.",
@@ -303,7 +297,7 @@ class ServerSettings(ProxySettings):
     ] = None
     key_passphrase_file: Annotated[
         Path | None,
-        typer.Option(
+        Flag(
             metavar="FILE",
             help="The passphrase of the private keys, in a file; or in NYM_CLIENT_KEY_PASSPHRASE. "
             "Keys that are not encrypted yet are put under it.",
@@ -311,17 +305,17 @@ class ServerSettings(ProxySettings):
     ] = None
     compat_config_dir: Annotated[
         bool,
-        typer.Option(
-            "--compat-config-dir",
+        Flag(
+            names=("--compat-config-dir",),
             help="Glue --config-dir to $HOME as the old binary did (/srv/x is $HOME/srv/x), and "
             "refuse to start without the keys that it left there.",
         ),
     ] = False
     new_identity: Annotated[
         bool,
-        typer.Option(
-            "--new-identity",
-            envvar="NYMPROXY_NEW_IDENTITY",
+        Flag(
+            names=("--new-identity",),
+            variable="NYMPROXY_NEW_IDENTITY",
             help="With --compat-config-dir: make new keys, and so a new Nym address, where none "
             "are.",
         ),
@@ -329,31 +323,28 @@ class ServerSettings(ProxySettings):
     env_path: EnvPath = None
     gateway: Annotated[
         list[str] | None,
-        typer.Option(
-            "--gateway",
-            "-g",
-            rich_help_panel=_NETWORK,
+        Flag(
+            names=("--gateway", "-g"),
+            panel=_NETWORK,
             help="Identity (base58) of the gateway to register with; give it several times for an "
             "address at each. Default: chosen at random.",
         ),
     ] = None
     gateways: Annotated[
         int,
-        typer.Option(
-            min=1,
-            max=5,
-            rich_help_panel=_NETWORK,
+        Flag(
+            minimum=1,
+            maximum=5,
+            panel=_NETWORK,
             help="Gateways to have a Nym address at; those that -g does not name are chosen at "
             "random. Connections come in at any of them.",
         ),
     ] = 1
-    accept: Annotated[Accept, typer.Option(help="Protocols served at the one Nym address.")] = (
-        Accept.BOTH
-    )
+    accept: Annotated[Accept, Flag(help="Protocols served at the one Nym address.")] = Accept.BOTH
     allowed_upstreams: Annotated[
         list[str] | None,
-        typer.Option(
-            "--allow-upstream",
+        Flag(
+            names=("--allow-upstream",),
             metavar="HOST:PORT",
             help="A further service that clients may ask for (--upstream-header), HOST:* for all "
             "its ports; give it several times. Others are refused.",
@@ -361,28 +352,28 @@ class ServerSettings(ProxySettings):
     ] = None
     close_to_legacy_clients: Annotated[
         bool,
-        typer.Option(
-            "--close-to-legacy-clients",
+        Flag(
+            names=("--close-to-legacy-clients",),
             help="Tell old clients when the upstream ends, too (Rust clients ignore it).",
         ),
     ] = False
     max_sessions: Annotated[
         int,
-        typer.Option(
-            min=1,
-            rich_help_panel=_LIMITS,
+        Flag(
+            minimum=1,
+            panel=_LIMITS,
             help="Sessions at once. For one more, the longest idle one goes; if none is idle, it "
             "is refused.",
         ),
     ] = DEFAULT_LIMITS.sessions
     max_sessions_per_client: Annotated[
-        int, typer.Option(min=1, rich_help_panel=_LIMITS, help="The same for each sender tag.")
+        int, Flag(minimum=1, panel=_LIMITS, help="The same for each sender tag.")
     ] = DEFAULT_LIMITS.sessions_per_client
     connect_rate: Annotated[
         float,
-        typer.Option(
-            min=0.001,
-            rich_help_panel=_LIMITS,
+        Flag(
+            minimum=0.001,
+            panel=_LIMITS,
             help="New connections to the TCP service in a second; others wait.",
         ),
     ] = DEFAULT_LIMITS.connects_per_second

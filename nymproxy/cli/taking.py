@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from functools import wraps
 from pathlib import Path
@@ -10,46 +9,55 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_args, 
 
 import typer
 
-from nymproxy.cli.keys import flags_of, settings_of, variable_of
+from nymproxy.cli.keys import names_of, settings_of, variable_of
 from nymproxy.cli.settings import ClientSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nymproxy.cli.flags import Flag
+
 _S = TypeVar("_S")
+T = TypeVar("T")
 
 
 def switches(settings: type[object]) -> Iterator[str]:
     """Yield the flags of a command that take no value."""
     for name, hint in get_type_hints(settings, include_extras=True).items():
-        kind, option = get_args(hint)
+        kind, flag = get_args(hint)
         if kind is bool:
-            yield from flags_of(name, option)
+            yield from names_of(name, flag)
 
 
-def _with_variable(hint: Any, name: str, role: str) -> Any:  # noqa: ANN401  (type hints)
-    """Return a field's hint, whose option can be set by the environment, too."""
-    kind, option = get_args(hint)
-    option = copy.copy(option)
-    more = [option.envvar] if isinstance(option.envvar, str) else []
-    option.envvar = [variable_of(name, option, role), *more]
-    option.show_envvar = False
-    return Annotated[kind, option]
+def _option(flag: Flag, name: str, role: str) -> Any:  # noqa: ANN401  (what it is, typer hides)
+    """Return what the parser makes of a field's flag; it can be set by the environment, too."""
+    variables = [variable_of(name, flag, role), *([flag.variable] if flag.variable else [])]
+    return typer.Option(
+        *flag.names,
+        help=flag.help,
+        metavar=flag.metavar,
+        rich_help_panel=flag.panel,
+        envvar=variables,
+        show_envvar=False,
+        min=flag.minimum,
+        max=flag.maximum,
+    )
 
 
-def takes(settings: type[_S], role: str) -> Callable[[Callable[[_S], None]], Callable[..., None]]:
+def takes(settings: type[_S], role: str) -> Callable[[Callable[[_S], T]], Callable[..., T]]:
     """Make a command of a function: typer sees a parameter for each field of ``settings``."""
     hints = get_type_hints(settings, include_extras=True)
     signature = inspect.signature(settings)
-    parameters = [
-        parameter.replace(annotation=_with_variable(hints[name], name, role))
-        for name, parameter in signature.parameters.items()
-    ]
+    parameters = []
+    for name, parameter in signature.parameters.items():
+        kind, flag = get_args(hints[name])
+        annotation: Any = Annotated[kind, _option(flag, name, role)]
+        parameters.append(parameter.replace(annotation=annotation))
 
-    def decorate(function: Callable[[_S], None]) -> Callable[..., None]:
+    def decorate(function: Callable[[_S], T]) -> Callable[..., T]:
         @wraps(function)
-        def command(**flags: Any) -> None:  # noqa: ANN401  (typer has checked them)
-            function(settings(**flags))
+        def command(**flags: Any) -> T:  # noqa: ANN401  (typer has checked them)
+            return function(settings(**flags))
 
         # What inspect.signature() gives to typer; the annotations alone would say **flags.
         vars(command)["__signature__"] = signature.replace(parameters=parameters)
@@ -68,7 +76,7 @@ Given: TypeAlias = dict[str, tuple[Any, str]]
 """Values by field, and the flag or variable that gave each."""
 
 
-def takes_process(function: Callable[..., None]) -> Callable[..., None]:
+def takes_process(function: Callable[..., T]) -> Callable[..., T]:
     """Make a command of a function that is given ``config`` and ``given``: what the file says of
     the process as a whole can be said by flags, too. Its other parameters stay."""
     hints = get_type_hints(ClientSettings, include_extras=True)
@@ -85,12 +93,12 @@ def takes_process(function: Callable[..., None]) -> Callable[..., None]:
         *(each.replace(kind=keyword) for each in own),
     ]
     for name in shared:
-        kind, option = get_args(_with_variable(hints[name], name, ""))
-        annotation: Any = Annotated[kind | None, option]
+        kind, flag = get_args(hints[name])
+        annotation: Any = Annotated[kind | None, _option(flag, name, "")]
         parameters.append(inspect.Parameter(name, keyword, default=None, annotation=annotation))
 
     @wraps(function)
-    def command(context: typer.Context, config: Path, **flags: Any) -> None:  # noqa: ANN401
+    def command(context: typer.Context, config: Path, **flags: Any) -> T:  # noqa: ANN401
         given: Given = {}
         for name, setting in shared.items():
             value = flags.pop(name)
@@ -98,7 +106,7 @@ def takes_process(function: Callable[..., None]) -> Callable[..., None]:
                 source = context.get_parameter_source(name)
                 from_variable = source is not None and source.name == "ENVIRONMENT"
                 given[name] = value, setting.variable if from_variable else setting.flag
-        function(config=config, given=given, **flags)
+        return function(config=config, given=given, **flags)
 
     vars(command)["__signature__"] = inspect.Signature(parameters)
     return command

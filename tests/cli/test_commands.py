@@ -13,7 +13,7 @@ import anyio
 import pytest
 
 from nymproxy.address import NymAddress
-from nymproxy.cli.app import run
+from nymproxy.cli.program import run
 from nymproxy.cli.server import effective_config_dir, expect_keys, old_home
 from nymproxy.errors import ConfigurationError
 from nymproxy.localnet import Localnet, LocalnetConfig

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from nymproxy.cli.app import run
 from nymproxy.cli.config_file import schema
 from nymproxy.cli.configuration import Configuration, load
 from nymproxy.cli.keys import without_limits
+from nymproxy.cli.program import run
 from nymproxy.errors import ConfigurationError
 from tests.vectors.files import load as vectors
 

@@ -10,8 +10,8 @@ import pytest
 
 from nymproxy.cli import client as client_command
 from nymproxy.cli import server as server_command
-from nymproxy.cli.app import run
 from nymproxy.cli.connection import UNUSED_VARIABLES
+from nymproxy.cli.program import run
 from tests.vectors.files import load
 
 if TYPE_CHECKING:

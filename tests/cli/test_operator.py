@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from nymproxy.cli.app import run
 from nymproxy.cli.operator import mean_round_trip, status_text
+from nymproxy.cli.program import run
 from nymproxy.cli.top import View, sparkline
 
 if TYPE_CHECKING:

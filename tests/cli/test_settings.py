@@ -12,9 +12,10 @@ import typer.main
 import nymproxy
 from nymproxy.cli import client as client_command
 from nymproxy.cli import server as server_command
-from nymproxy.cli.app import app, run
+from nymproxy.cli.app import app
 from nymproxy.cli.choices import Accept, IdentityMode, LogLevel, OnOff, Profile, Tls, Wire
 from nymproxy.cli.old_flags import SHORT
+from nymproxy.cli.program import run
 from nymproxy.cli.settings import ClientSettings, ProxySettings, ServerSettings
 from nymproxy.cli.taking import switches
 

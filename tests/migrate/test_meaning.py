@@ -20,7 +20,7 @@ import pytest
 from nymproxy import nym_address_of
 from nymproxy.cli import client as client_command
 from nymproxy.cli import server as server_command
-from nymproxy.cli.app import run
+from nymproxy.cli.program import run
 from nymproxy.cli.server import effective_config_dir, expect_keys, old_home
 from nymproxy.cli.settings import ClientSettings, ServerSettings
 from nymproxy.errors import ConfigurationError
