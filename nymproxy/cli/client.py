@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy.cli.choices import IdentityMode
-from nymproxy.cli.connection import connection_options, traffic_profile
+from nymproxy.cli.connection import connection_options, probe_address, traffic_profile
 from nymproxy.cli.keys import without_limits
 from nymproxy.cli.running import run_all
 from nymproxy.errors import ConfigurationError
@@ -18,6 +18,7 @@ from nymproxy.operating.forward import Plan
 from nymproxy.stream import StreamOptions
 
 if TYPE_CHECKING:
+    from nymproxy.address import NymAddress
     from nymproxy.cli.settings import ClientSettings
     from nymproxy.legacy.connector import Connector
     from nymproxy.legacy.lasting import IdentityGroup
@@ -38,7 +39,9 @@ def plan_of(
         groups: of the process.
 
     Raises:
-        ConfigurationError: a group is named, but the identity is not to be shared.
+        ConfigurationError: a group is named, but the identity is not to be shared; or nobody is
+            there to ask what is to be probed.
+        AddressError: what is to be probed is no address.
     """
     group = _group_of(settings, memory, groups)
 
@@ -87,7 +90,18 @@ def plan_of(
         adjust=adjust,
         address_file=settings.address_file,
         roster=None if group is None else group.roster,
+        probe=_probe_of(settings),
     )
+
+
+def _probe_of(settings: ClientSettings) -> NymAddress | None:
+    address = probe_address(settings)
+    is_fresh = settings.identity_mode is IdentityMode.PER_CONNECTION
+    if address is not None and is_fresh and settings.client_pool_reserve == 0:
+        raise ConfigurationError(
+            "a probe needs an identity that asks: keep one in reserve (client_pool_reserve)"
+        )
+    return address
 
 
 def _group_of(

@@ -15,6 +15,7 @@ import msgspec
 
 from nymproxy.address import NymAddress
 from nymproxy.cli.config_file import forward_settings, process_settings, read_document
+from nymproxy.cli.connection import probe_address
 from nymproxy.cli.settings import ClientSettings, ServerSettings
 from nymproxy.errors import ConfigurationError, UsageError
 from nymproxy.forward.endpoint import parse_endpoint, parse_listen
@@ -183,11 +184,13 @@ def _check_values(configuration: Configuration) -> None:
     """Read what a forward would only read when it starts."""
     for client in configuration.clients:
         with _naming(configuration, f"[[client]] {client.name}"):
+            probe_address(client.settings)
             for address in client.settings.server_address or []:
                 NymAddress.parse(address)
             parse_listen(client.settings.listen or "127.0.0.1:8080")
     for server in configuration.servers:
         with _naming(configuration, f"[[server]] {server.name}"):
+            probe_address(server.settings)
             parse_endpoint(server.settings.upstream_tcp_address)
 
 

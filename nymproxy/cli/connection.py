@@ -7,6 +7,7 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nymproxy.address import NymAddress
 from nymproxy.connection_options import ConnectionOptions
 from nymproxy.errors import ConfigurationError
 from nymproxy.memory_account import MemoryAccount
@@ -43,6 +44,15 @@ def connection_options(settings: ProxySettings) -> ConnectionOptions:
 def traffic_profile(settings: ProxySettings) -> TrafficProfile:
     """Return the traffic profile that the flags say."""
     return replace(profile_of(settings.profile.value), copies=settings.copies)
+
+
+def probe_address(settings: ProxySettings) -> NymAddress | None:
+    """Return who is asked every minute, if anybody is.
+
+    Raises:
+        AddressError: it is no address.
+    """
+    return None if settings.probe is None else NymAddress.parse(settings.probe)
 
 
 def memory_account(settings: ProxySettings) -> MemoryAccount:

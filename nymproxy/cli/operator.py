@@ -94,7 +94,7 @@ def status_text(status: dict[str, Any]) -> str:
     """Return a status for people."""
     memory = status["memory"]
     lines = [
-        f"ready, for {_span(status['seconds'])}" if status["ready"] else "NOT READY",
+        f"{'ready' if status['ready'] else 'NOT READY'}; running for {_span(status['seconds'])}",
         f"memory held for peers: {memory['held_bytes'] >> 20} of {memory['limit_bytes'] >> 20} MiB",
     ]
     for each in status["forwards"]:
@@ -105,7 +105,8 @@ def status_text(status: dict[str, Any]) -> str:
         if each["blocked_by"]:
             lines.append(f"  blocked by: {each['blocked_by']}")
         ended = ", ".join(f"{count} {reason}" for reason, count in each["sessions_ended"].items())
-        lines.append(f"  sessions: {each['sessions']} now, {each['sessions_begun']} begun; {ended}")
+        count = f"  sessions: {each['sessions']} now, {each['sessions_begun']} begun"
+        lines.append(f"{count}; ended: {ended}" if ended else count)
         lines.append(
             f"  bytes: {each['bytes_to_peer']:,} to the peer, {each['bytes_from_peer']:,} from it"
         )
@@ -115,6 +116,10 @@ def status_text(status: dict[str, Any]) -> str:
         )
         if (seconds := mean_round_trip(each)) is not None:
             lines.append(f"  round trip: {seconds:.3f} s on average")
+        if (probe := each["probe"]) is not None:
+            last = "" if probe["last_seconds"] is None else f"; {probe['last_seconds']:.3f} s"
+            asked = probe["answered"] + probe["unanswered"]
+            lines.append(f"  probe: {probe['answered']} of {asked} answered{last}")
         lines += [
             f"  session {one['number']}: {one['protocol']}, {_span(one['seconds'])}, "
             f"{one['bytes_to_peer']:,} bytes to the peer, {one['bytes_from_peer']:,} from it"

@@ -8,7 +8,7 @@ import pwd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nymproxy.cli.connection import connection_options, traffic_profile
+from nymproxy.cli.connection import connection_options, probe_address, traffic_profile
 from nymproxy.cli.keys import without_limits
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy.cli.passphrase import asked_passphrase, key_passphrase
@@ -106,6 +106,9 @@ def plan_of(
         name: of the forward.
         memory: the account of the process.
         asked: the passphrase that somebody has typed.
+
+    Raises:
+        AddressError: what is to be probed is no address.
     """
 
     async def make(roster: ClientRoster) -> NymProxyServer:
@@ -160,6 +163,7 @@ def plan_of(
         describe=describe,
         adjust=adjust,
         address_file=settings.address_file,
+        probe=probe_address(settings),
     )
 
 

@@ -129,6 +129,15 @@ class ProxySettings:
             help="Socket for `nymproxy status`, `top` and `sessions`: for this user alone.",
         ),
     ] = None
+    probe: Annotated[
+        str | None,
+        Flag(
+            metavar="ADDRESS",
+            panel=_OUTPUT,
+            help="Ready only while the nymproxy server at this address answers through the "
+            "mixnet, which is tried every minute: a packet, and one back. Its own will do, too.",
+        ),
+    ] = None
     log_level: Annotated[
         LogLevel | None,
         Flag(

@@ -121,6 +121,15 @@ class ClientRoster:
             client is None or client.reaches(server) for client in clients for server in servers
         )
 
+    def client_for(self, address: NymAddress) -> MessageClient | None:
+        """Return a client that can send to an address now: the one that was begun last, which in
+        a reserve no connection has yet."""
+        for entry in reversed(self._entries):
+            client = entry.client
+            if entry.status.is_ready and client is not None and client.reaches(address):
+                return client
+        return None
+
     def changes(self, status: Callable[[], ClientStatus]) -> RosterChanges:
         """Iterate over what ``status`` returns now, and whenever it is another one, for ever."""
         return RosterChanges(self, status)

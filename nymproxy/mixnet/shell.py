@@ -163,6 +163,23 @@ class MachineShell:
         now = self._clock()
         return await self._submit(self._machine.submit_plain(to, payload, lane=lane, now=now))
 
+    async def ask(self, to: NymAddress, question: bytes, answer: bytes, *, surbs: int) -> None:
+        """Send a message and wait for its reply, which :meth:`receive` does not see.
+
+        Args:
+            to: the recipient.
+            question: the message.
+            answer: how its reply begins, and no other message.
+            surbs: for the reply, one a packet of it.
+
+        Raises:
+            NymError: as :meth:`send`. That no reply comes is for the caller to notice.
+        """
+        answered = anyio.Event()
+        with self._machine.inbox.expecting(answer, answered.set):
+            await self.send(to, question, surbs=surbs)
+            await answered.wait()
+
     def receive(self) -> AsyncIterator[Received]:
         """Iterate over arriving messages. See
         :class:`~nymproxy.mixnet.transport.MessageTransport`."""

@@ -12,6 +12,7 @@ from nymproxy._log_fields import fields
 from nymproxy._signal import Signal
 from nymproxy.legacy.roster import ClientRoster
 from nymproxy.mixnet.machine import ClientStatus
+from nymproxy.operating.probe import Probe
 from nymproxy.operating.readiness import Readiness
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskStatus
 
+    from nymproxy.address import NymAddress
     from nymproxy.errors import NymError
     from nymproxy.legacy.session import SessionSnapshot
     from nymproxy.legacy.session_totals import SessionTotals
@@ -72,6 +74,7 @@ class Plan:
         adjust: gives a running proxy the settings that are not fixed.
         address_file: where the ready line is while it is ready.
         roster: of the group whose identity it uses; ``None``: it has clients of its own.
+        probe: who is asked every minute; without an answer it is not ready. ``None``: nobody.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Plan:
     adjust: Callable[[Any], None]
     address_file: Path | None = None
     roster: ClientRoster | None = None
+    probe: NymAddress | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -98,6 +102,7 @@ class Forward:
         readiness: what others are told.
         changed: set whenever :attr:`status` may be another one.
         scope: around all that it does.
+        probe: asks whom the plan names.
     """
 
     plan: Plan
@@ -109,15 +114,23 @@ class Forward:
     changed: Signal = field(default_factory=Signal)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     roster: ClientRoster = field(init=False)
+    probe: Probe | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.roster = ClientRoster() if self.plan.roster is None else self.plan.roster
+        plan = self.plan
+        self.roster = ClientRoster() if plan.roster is None else plan.roster
+        if plan.probe is None:
+            self.probe = None
+        else:
+            self.probe = Probe(plan.probe, self.roster, self.changed, forward=plan.name)
 
     async def run(self, *, on_started: Callable[[], None]) -> None:
         """Make the proxy and serve until it is disconnected. Raises what the proxy raises."""
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._follow_roster)
+                if self.probe is not None:
+                    tasks.start_soon(self.probe.run)
                 plan = self.plan
                 self.proxy = await plan.make(self.roster)
                 if self.plan is not plan:  # the limits have changed meanwhile
@@ -179,6 +192,8 @@ class Forward:
         status = self.roster.status_for() if self.proxy is None else self.proxy.status
         if status.is_ready and self.state != "running":
             return ClientStatus(0.95, False, False, "starting to serve")
+        if status.is_ready and self.probe is not None:
+            return self.probe.trouble or status
         return status
 
 

@@ -50,6 +50,7 @@ class _Forwards(Collector):
         yield from _counters(statistics)
         yield from _packet_counters(rosters)
         yield _round_trips(rosters)
+        yield from _probes(forwards)
 
 
 def _rosters(forwards: Sequence[Forward]) -> dict[ClientRoster, tuple[Forward, str]]:
@@ -174,14 +175,36 @@ def _round_trips(rosters: Mapping[ClientRoster, tuple[Forward, str]]) -> Metric:
     )
     for roster, (forward, name) in rosters.items():
         counters = roster.counters
-        classes = sorted((float(bound), count) for bound, count in counters.round_trips.items())
-        total, buckets = 0, []
-        for bound, count in classes:
-            total += count
-            buckets.append(("+Inf" if math.isinf(bound) else f"{bound:g}", float(total)))
-        if buckets:
+        if buckets := _buckets(counters.round_trips):
             family.add_metric([name, forward.plan.role], buckets, counters.round_trip_seconds)
     return family
+
+
+def _buckets(by_bound: Mapping[str, int]) -> list[tuple[str, float]]:
+    """Return the classes of a histogram as Prometheus counts them: with those below."""
+    total, buckets = 0, []
+    for bound, count in sorted((float(bound), count) for bound, count in by_bound.items()):
+        total += count
+        buckets.append(("+Inf" if math.isinf(bound) else f"{bound:g}", float(total)))
+    return buckets
+
+
+def _probes(forwards: Sequence[Forward]) -> Iterable[Metric]:
+    answers = HistogramMetricFamily(
+        "nymproxy_probe_round_trip_seconds",
+        "From a probe to the answer of its server.",
+        labels=_FORWARD,
+    )
+    silences = CounterMetricFamily(
+        "nymproxy_probes_unanswered", "Probes without an answer.", labels=_FORWARD
+    )
+    for forward in forwards:
+        if (probe := forward.probe) is not None:
+            labels = [forward.plan.name, forward.plan.role]
+            trips = probe.trips
+            answers.add_metric(labels, _buckets(trips.by_bound()), trips.total_seconds)
+            silences.add_metric(labels, probe.unanswered)
+    return answers, silences
 
 
 class _Memory(Collector):

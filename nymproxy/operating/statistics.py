@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nymproxy.operating.forward import Forward
+    from nymproxy.operating.probe import Probe
 
 logger = logging.getLogger("nymproxy.operating")
 
@@ -43,10 +44,23 @@ def statistics_of(forward: Forward) -> dict[str, object]:
         "mixnet_clients": roster.client_count,
         "mixnet_clients_ready": roster.ready_count,
         "gateways_lost": roster.gateways_lost,
+        "probe": _probed(forward.probe),
         "packets_sent": counters.sent,
         "retransmissions": counters.retransmissions,
         "messages_given_up": counters.given_up,
         **asdict(roster.gauges),
+    }
+
+
+def _probed(probe: Probe | None) -> dict[str, object] | None:
+    if probe is None:
+        return None
+    return {
+        "answered": probe.answered,
+        "unanswered": probe.unanswered,
+        "last_seconds": probe.last_seconds,
+        "round_trips": probe.trips.by_bound(),
+        "round_trip_seconds": probe.trips.total_seconds,
     }
 
 

@@ -176,6 +176,8 @@ class MemoryEndpoint(MachineShell):
         assert isinstance(note, MemoryMessage)
         received = self._machine.inbox.newest
         note.delivered_at.append(anyio.current_time())
+        if received is None:
+            return
         if received.sender_tag is not None:
             self._network.learn_tag(received.sender_tag, note.sender)
         faults, source = self._network.faults, self._network.random

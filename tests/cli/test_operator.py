@@ -40,6 +40,7 @@ def status_of(*, ready: bool = True, carried: int = 1000, trips: int = 4) -> dic
                 "mixnet_clients_ready": 2,
                 "gateways_lost": 0,
                 "retransmissions": 3,
+                "probe": {"answered": 2, "unanswered": 1, "last_seconds": 0.5},
                 "round_trips": {"0.2": trips, "inf": 0},
                 "round_trip_seconds": trips * 0.125,
                 "running_sessions": [
@@ -58,8 +59,10 @@ def status_of(*, ready: bool = True, carried: int = 1000, trips: int = 4) -> dic
 
 def test_a_status_for_people() -> None:
     text = status_text(status_of())
-    assert text.startswith("ready, for 1:02:05\n")
+    assert text.startswith("ready; running for 1:02:05\n")
     assert "client ssh: ready" in text
+    assert "5 begun; ended: 4 finished\n" in text
+    assert "probe: 2 of 3 answered; 0.500 s\n" in text
     assert "session 5: stream, 0:01:01, 10 bytes to the peer" in text
     assert "round trip: 0.125 s on average" in text
 

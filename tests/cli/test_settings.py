@@ -33,6 +33,7 @@ SHARED: list[tuple[list[str], str, object]] = [
     (["--idle-timeout", "90"], "idle_timeout_seconds", 90.0),
     (["--json"], "json_logs", True),
     (["--metrics", "127.0.0.1:0"], "metrics", "127.0.0.1:0"),
+    (["--probe", "a"], "probe", "a"),
     (["--control", "x.sock"], "control", Path("x.sock")),
     (["--log-level", "warn"], "log_level", LogLevel.WARN),
     (["--log-file", "x.log"], "log_file", Path("x.log")),

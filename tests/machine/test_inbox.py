@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nymproxy.address import SenderTag
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine import inbox as module
 from nymproxy.mixnet.machine.inbox import MAXIMUM_BYTES, MAXIMUM_MESSAGES, Inbox, ReadingStall
@@ -26,6 +27,26 @@ class TestInbox:
         assert [inbox.take() for _ in range(4)] == [*messages, None]
         with pytest.raises(IndexError):
             _ = inbox.newest
+
+    def test_an_expected_reply_is_for_who_expects_it(self) -> None:
+        inbox, answers = Inbox(), 0
+
+        def answered() -> None:
+            nonlocal answers
+            answers += 1
+
+        reply, question = (
+            Received(b"\x03answer", None),
+            Received(b"\x03answer", SenderTag(bytes(16))),
+        )
+        with inbox.expecting(b"\x03a", answered):
+            inbox.put(reply)
+            assert (answers, len(inbox), inbox.newest) == (1, 0, None)
+            for each in (question, Received(b"\x03", None)):
+                inbox.put(each)
+                assert inbox.newest is each
+        inbox.put(reply)
+        assert (answers, len(inbox)) == (1, 3)
 
     def test_what_waits_is_charged(self) -> None:
         account = MemoryAccount()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from nymproxy.memory_account import MemoryShare
     from nymproxy.mixnet.records import Received
 
@@ -21,32 +24,53 @@ class Inbox:
         share: where the messages are charged.
     """
 
-    __slots__ = ("_bytes", "_messages", "_share")
+    __slots__ = ("_answers", "_bytes", "_messages", "_share", "_was_expected")
 
     def __init__(self, share: MemoryShare | None = None) -> None:
         self._share = share
         self._messages: deque[Received] = deque()
+        self._answers: dict[bytes, Callable[[], None]] = {}
         self._bytes = 0
+        self._was_expected = False
 
     def __len__(self) -> int:
         return len(self._messages)
 
     @property
-    def newest(self) -> Received:
-        """The message that was put last.
-
-        Raises:
-            IndexError: there is none.
-        """
-        return self._messages[-1]
+    def newest(self) -> Received | None:
+        """The message that was put last; ``None``: it was expected by somebody else."""
+        return None if self._was_expected else self._messages[-1]
 
     @property
     def is_full(self) -> bool:
         """True while nothing more should be read."""
         return len(self._messages) >= MAXIMUM_MESSAGES or self._bytes >= MAXIMUM_BYTES
 
+    @contextmanager
+    def expecting(self, beginning: bytes, on_answer: Callable[[], None]) -> Iterator[None]:
+        """For the time of the block, hand replies to somebody else than the application.
+
+        Args:
+            beginning: the first bytes of the replies that are meant.
+            on_answer: called with each of them.
+        """
+        self._answers[beginning] = on_answer
+        try:
+            yield
+        finally:
+            del self._answers[beginning]
+
     def put(self, message: Received) -> None:
-        """Add a message."""
+        """Add a message, unless it is a reply that somebody else expects."""
+        expecting = [
+            on_answer
+            for beginning, on_answer in self._answers.items()
+            if message.sender_tag is None and message.payload.startswith(beginning)
+        ]
+        self._was_expected = bool(expecting)
+        if expecting:
+            expecting[0]()
+            return
         self._messages.append(message)
         self._bytes += len(message.payload)
         self._charge()
