@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from nymproxy.mixnet.traffic import BARE
+from nymproxy.mixnet.traffic import BARE, DEFAULT
 from nymproxy.testing._pretended_client import PretendedClient, pretended_profile
 from nymproxy.testing._pretended_mixnet import PacketFaults
 from nymproxy.testing._simulated_plan import SimulatedFaults
@@ -52,3 +52,34 @@ def test_a_megabyte_passes_losses_in_half_a_second_where_nothing_is_measured_bef
     counters = transfer.dialer.client.machine.counters
     assert counters.retransmissions > 40
     assert counters.unknown_acks <= 10
+
+
+@pytest.mark.parametrize(
+    ("loss", "direction", "least"),
+    [(0.0, "down", 76), (0.01, "down", 73), (0.05, "down", 66), (0.05, "up", 68)],
+)
+def test_what_losses_leave_of_a_transfer_in_the_default_profile(
+    loss: float, direction: str, least: float
+) -> None:
+    """kB/s at one packet every 20 ms, whose most is 79: the slots are counted, for the moments of
+    the schedule are dice. Payload of 500 kB, of a stream that runs already."""
+    total, warm = 600_000, 100_000
+    way = (0.002, 0.006)
+    transfer = Transfer(
+        DEFAULT,
+        uploads=total if direction == "up" else 0,
+        downloads=total if direction == "down" else 0,
+        faults=SimulatedFaults(delay=way, ack_delay=way, loss=loss),
+    )
+    ends = (transfer.dialer, transfer.acceptor)
+    sender, recipient = ends if direction == "up" else reversed(ends)
+
+    def slots_until(received: int) -> int:
+        while len(recipient.received) < received:
+            transfer.run(transfer.agenda.next_time)
+        sent = sender.client.machine.counters.sent
+        return sum(number for kind, number in sent.items() if kind != "loop-cover")
+
+    before = slots_until(warm)
+    seconds = (slots_until(total) - before) * 0.020
+    assert (total - warm) / 1000 / seconds >= least
