@@ -23,15 +23,41 @@ from benchmarks.table import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_COLORS = (
+    *(
+        ("#1b6ca8", "#6cb6ea"),
+        ("#c2410c", "#fb923c"),
+        ("#15803d", "#4ade80"),
+        ("#7e22ce", "#c4a1f7"),
+    ),
+    *(
+        ("#a16207", "#facc15"),
+        ("#be185d", "#f472b6"),
+        ("#0f766e", "#2dd4bf"),
+        ("#475569", "#a8b3c4"),
+    ),
+    *(
+        ("#7f1d1d", "#fca5a5"),
+        ("#3f6212", "#bef264"),
+        ("#6b7280", "#9ca3af"),
+        ("#312e81", "#a5b4fc"),
+    ),
+)
+"""Of the series, for light and for dark."""
 _STYLE = """
+:root{color-scheme:light dark}
 body{font:15px/1.45 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;
 color:#111;background:#fff}
-svg{width:100%;max-width:46rem;font-size:12px}.grid{stroke:#ddd;fill:none}
-table{border-collapse:collapse;font-size:13px;display:block;overflow-x:auto}
+figure{margin:1.5rem 0;max-width:46rem}figure>svg{width:100%;font-size:13px}
+text{fill:currentColor}.grid{stroke:#ddd;fill:none}.line{fill:none;stroke-width:2}
+.bound{stroke:currentColor;stroke-dasharray:5 4}
+.legend{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1rem;padding:0;margin:.3rem 0;
+font-size:13px}.key{width:14px;height:10px;margin-right:.4rem}
+.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:13px}
 td,th{border-bottom:1px solid #ddd;padding:.2rem .5rem;text-align:left;white-space:nowrap}
-figure{margin:1.5rem 0}figcaption{color:#444}
-@media(prefers-color-scheme:dark){body{color:#eee;background:#16181c}text{fill:#eee}
-.grid{stroke:#333}td,th{border-color:#333}figcaption{color:#bbb}}
+@media(max-width:500px){figure>svg{font-size:20px}}
+@media(prefers-color-scheme:dark){body{color:#eee;background:#16181c}.grid{stroke:#333}
+td,th{border-color:#333}}
 """
 _POINTS = 200
 """Of a curve: more are not seen."""
@@ -107,18 +133,29 @@ def area_pictures(listed: Sequence[Figure]) -> str:
     return "".join(drawn)
 
 
-def _figure(title: str, svg: str) -> str:
-    return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
+def _figure(title: str, drawing: str) -> str:
+    return f"<h2>{escape(title)}</h2><figure>{drawing}</figure>"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _style() -> str:
+    def rules(scheme: int) -> str:
+        return "".join(
+            f"rect.c{number}{{fill:{pair[scheme]}}}path.c{number}{{stroke:{pair[scheme]}}}"
+            for number, pair in enumerate(_COLORS)
+        )
+
+    return f"{_STYLE}{rules(0)}@media(prefers-color-scheme:dark){{{rules(1)}}}"
+
+
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return ""
     head = "".join(f"<th>{escape(name)}</th>" for name in headings)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<h2>{escape(title)}</h2><div class="scroll">{table}</div>'
 
 
 def page(records: Sequence[Record]) -> str:
@@ -127,16 +164,16 @@ def page(records: Sequence[Record]) -> str:
     stated = [conditions(record) for record in records if record.workload == ENVIRONMENT]
     parts = [
         *(f"<p>{escape(text)}</p>" for text in stated),
+        _table("Promises", ("target", "limit", "measured", ""), targets_rows(listed)),
+        _table("Beside the Rust programs", BESIDE_HEADINGS, beside_rows(listed)),
         echo_picture(listed),
         loss_pictures(listed),
         area_pictures(listed),
-        _table(("target", "limit", "measured", ""), targets_rows(listed)),
-        _table(BESIDE_HEADINGS, beside_rows(listed)),
-        _table(MAIN_HEADINGS, main_rows(listed)),
+        _table("All figures", MAIN_HEADINGS, main_rows(listed)),
     ]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>nymproxy benchmarks</title>'
-        f"<style>{_STYLE}</style></head><body><h1>nymproxy benchmarks</h1>"
+        f"<style>{_style()}</style></head><body><h1>nymproxy benchmarks</h1>"
         f"{''.join(parts)}</body></html>\n"
     )

@@ -1,4 +1,6 @@
-"""Pictures as SVG text: lines over two axes, and stacked bars. No library, no script, no font."""
+"""Pictures as SVG text: lines over two axes, and stacked bars. No library, no script, no font.
+
+The legend is text beside the SVG, so that it wraps where there is little room."""
 
 from __future__ import annotations
 
@@ -9,10 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WIDTH, HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 60, 150, 16, 44
-COLORS = ("#1b6ca8", "#c2410c", "#15803d", "#7e22ce", "#a16207", "#be185d", "#0f766e", "#475569")
-BAR_LEFT, BAR_HEIGHT = 130, 26
+WIDTH, HEIGHT = 640, 340
+LEFT, RIGHT, TOP, BOTTOM = 64, 34, 40, 60
+COLORS = 12
+"""Classes ``c0`` to ``c11``, which the page gives colours for light and for dark."""
+BAR_HEIGHT, BAR_LABEL = 22, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,13 @@ def _picture(title: str, height: int, parts: Sequence[str]) -> str:
     )
 
 
-def _legend(names: Sequence[tuple[str, str]]) -> list[str]:
-    parts = []
-    for row, (name, color) in enumerate(names):
-        y = TOP + 10 + row * 18
-        x = WIDTH - RIGHT + 12
-        parts.append(f'<rect x="{x}" y="{y - 8}" width="10" height="10" fill="{color}"/>')
-        parts.append(_text(x + 16, y + 1, name))
-    return parts
+def _legend(names: Sequence[tuple[str, str]]) -> str:
+    entries = "".join(
+        f'<li><svg class="key" viewBox="0 0 14 10"><path class="{kind}" d="M0 5h14"/></svg>'
+        f"{escape(name)}</li>"
+        for name, kind in names
+    )
+    return f'<ul class="legend">{entries}</ul>'
 
 
 def lines(title: str, series: Sequence[Series], x_label: str, y_label: str) -> str:
@@ -76,41 +78,47 @@ def lines(title: str, series: Sequence[Series], x_label: str, y_label: str) -> s
         x, floor = at(x_end * share, 0)
         _, y = at(0, y_end * share)
         parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}h{across}M{x:.1f} {TOP}v{down}"/>')
-        parts.append(_text(x, floor + 16, f"{x_end * share:g}", "middle"))
+        parts.append(_text(x, floor + 20, f"{x_end * share:g}", "middle"))
         parts.append(_text(LEFT - 6, y + 4, f"{y_end * share:g}", "end"))
-    for one, color in zip(series, COLORS, strict=False):
+    kinds = [_kind(number, one.is_bound) for number, one in enumerate(series)]
+    for one, kind in zip(series, kinds, strict=True):
         path = "L".join("{:.1f} {:.1f}".format(*at(x, y)) for x, y in one.points)
-        dash = ' stroke-dasharray="5 4"' if one.is_bound else ""
-        parts.append(f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"{dash}/>')
-    parts += _legend([(one.name, color) for one, color in zip(series, COLORS, strict=False)])
-    parts.append(_text(LEFT + across / 2, HEIGHT - 6, x_label, "middle"))
-    parts.append(_text(6, TOP - 4, y_label))
-    return _picture(title, HEIGHT, parts)
+        parts.append(f'<path class="{kind}" d="M{path}"/>')
+    parts.append(_text(LEFT + across / 2, HEIGHT - 8, x_label, "middle"))
+    parts.append(_text(0, 16, y_label))
+    names = [(one.name, kind) for one, kind in zip(series, kinds, strict=True)]
+    return _picture(title, HEIGHT, parts) + _legend(names)
+
+
+def _kind(number: int, is_bound: bool = False) -> str:
+    return "line bound" if is_bound else f"line c{number % COLORS}"
 
 
 def bars(title: str, rows: Sequence[tuple[str, dict[str, float]]], x_label: str) -> str:
     """Return a picture of stacked bars: of each row its name and its parts."""
-    names = list(dict.fromkeys(name for _, parts in rows for name in parts))[: len(COLORS)]
-    color_of = dict(zip(names, COLORS, strict=False))
+    names = list(dict.fromkeys(name for _, parts in rows for name in parts))
+    number_of = {name: number for number, name in enumerate(names)}
     end = _nice_end(max(sum(parts.values()) for _, parts in rows) or 1.0)
-    across = WIDTH - BAR_LEFT - RIGHT
-    height = TOP + max(len(rows) * (BAR_HEIGHT + 12), len(names) * 18) + BOTTOM
+    across = WIDTH - 2 * RIGHT
+    height = TOP + len(rows) * (BAR_HEIGHT + BAR_LABEL) + BOTTOM
     drawn = []
     for index, (row, parts) in enumerate(rows):
-        x, y = float(BAR_LEFT), TOP + index * (BAR_HEIGHT + 12)
-        drawn.append(_text(BAR_LEFT - 6, y + BAR_HEIGHT / 2 + 4, row, "end"))
+        x, y = float(RIGHT), TOP - 12 + index * (BAR_HEIGHT + BAR_LABEL)
+        drawn.append(_text(RIGHT, y - 6, f"{row}: {sum(parts.values()):.2f} {x_label}"))
         for name, value in parts.items():
             width = across * value / end
             drawn.append(
-                f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{BAR_HEIGHT}"'
-                f' fill="{color_of.get(name, "#94a3b8")}">'
+                f'<rect class="c{number_of[name] % COLORS}" x="{x:.1f}" y="{y}"'
+                f' width="{width:.1f}" height="{BAR_HEIGHT}">'
                 f"<title>{escape(name)} {value:.3f}</title></rect>"
             )
             x += width
-    floor = height - BOTTOM + 14
+    floor = height - BOTTOM + 8
     drawn += [
-        _text(BAR_LEFT + across * tick / 5, floor, f"{end * tick / 5:g}", "middle")
+        _text(RIGHT + across * tick / 5, floor, f"{end * tick / 5:g}", "middle")
         for tick in range(6)
     ]
-    drawn.append(_text(BAR_LEFT + across / 2, height - 8, x_label, "middle"))
-    return _picture(title, height, drawn + _legend(list(color_of.items())))
+    drawn.append(_text(RIGHT + across / 2, height - 8, x_label, "middle"))
+    return _picture(title, height, drawn) + _legend(
+        [(name, _kind(number)) for name, number in number_of.items()]
+    )
