@@ -115,6 +115,8 @@ def stream_vectors(source: random.Random) -> dict[str, Any]:
     ranges = [(sealed_from + 1, sealed_from + 1), (sealed_from + 3, sealed_from + 9)]
     counter, limit, new_tag = source.getrandbits(31), source.getrandbits(40), source.randbytes(16)
     fields = ack_fields(counter, 3, limit, ranges)
+    answer = bytes.fromhex(stream.sealed("a2d", DATA, 0, data, 0, 0)["frame"])
+    question = bytes.fromhex(stream.sealed("d2a", DATA, sealed_from, data, 0, 0)["frame"])
     reset = u32(1) + b"refused"
     offers = [
         {
@@ -137,6 +139,7 @@ def stream_vectors(source: random.Random) -> dict[str, Any]:
             "refused": refused,
             "ask_seconds": seconds,
             "alternates": [ADDRESS.hex()] * count,
+            "first": first.hex(),
             **stream.own(
                 "accept",
                 ACCEPT,
@@ -146,14 +149,17 @@ def stream_vectors(source: random.Random) -> dict[str, Any]:
                 + u8(seconds)
                 + stream.r_a
                 + u8(count)
-                + ADDRESS * count,
+                + ADDRESS * count
+                + first,
                 *context,
             ),
         }
-        for confirm, refused, seconds, count in (
-            (False, False, 20, 0),
-            (True, False, 100, 4),
-            (False, True, 20, 0),
+        for confirm, refused, seconds, count, first in (
+            (False, False, 20, 0, b""),
+            (True, False, 100, 4, b""),
+            (False, True, 20, 0, b""),
+            (False, False, 20, 0, answer),
+            (False, False, 50, 2, answer),
         )
     ]
     return {
@@ -165,12 +171,26 @@ def stream_vectors(source: random.Random) -> dict[str, Any]:
         "keys": {name: value.hex() for name, value in stream.keys.items()},
         "offers": offers,
         "accepts": accepts,
-        "seal": {
-            "items": [[kind, sequence, payload.hex()] for kind, sequence, payload in items],
-            "counter": counter,
-            "sequence": sealed_from,
-            **stream.own("d2a", SEAL, sealed_from, u32(counter) + digest(items), stream.tag),
-        },
+        "seals": [
+            {
+                "items": [[kind, sequence, payload.hex()] for kind, sequence, payload in items],
+                "sequence": sealed_from,
+                "next_expected": sealed_from,
+                "counter": counter,
+                "echo": 3,
+                "limit": limit,
+                "ranges": ranges,
+                "first": first.hex(),
+                **stream.own(
+                    "d2a",
+                    SEAL,
+                    sealed_from,
+                    digest(items) + u32(sealed_from) + fields + first,
+                    stream.tag,
+                ),
+            }
+            for first in (b"", question)
+        ],
         "acks": [
             {
                 "next_expected": sealed_from,

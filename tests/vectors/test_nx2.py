@@ -12,6 +12,7 @@ from nymproxy.stream.codec import MessageType
 from nymproxy.stream.nx2 import keys
 from nymproxy.stream.nx2.envelopes import read_own, seal, unseal, write_own
 from nymproxy.stream.nx2.frames import Accept, Ack, Alive, Ask, Offer, Resume, Seal
+from nymproxy.stream.nx2.prefix import PrefixDigest
 from tests.vectors import make_nx2
 
 VECTORS: dict[str, Any] = json.loads(make_nx2.FILE.read_text())
@@ -77,22 +78,22 @@ def test_opening(stream: dict[str, Any]) -> None:
             case["ask_seconds"],
             alternates,
             case["refused"],
+            bytes.fromhex(case["first"]),
         )
         _check(stream, case, accept.encode(), context)
         assert Accept.decode(bytes.fromhex(case["fields"])) == accept
+
+
+def _ack(case: dict[str, Any]) -> Ack:
+    ranges = tuple((first, last) for first, last in case["ranges"])
+    return Ack(case["next_expected"], case["counter"], case["echo"], case["limit"], ranges)
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_acknowledging(stream: dict[str, Any]) -> None:
     tag = bytes.fromhex(stream["tag"])
     for case in stream["acks"]:
-        ack = Ack(
-            case["next_expected"],
-            case["counter"],
-            case["echo"],
-            case["limit"],
-            tuple((first, last) for first, last in case["ranges"]),
-        )
+        ack = _ack(case)
         _check(stream, case, ack.encode(), tag)
         assert Ack.decode(case["next_expected"], bytes.fromhex(case["fields"])) == ack
     case = stream["resume"]
@@ -138,8 +139,14 @@ def test_liveness(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_seal(stream: dict[str, Any]) -> None:
-    case = stream["seal"]
-    fields = bytes.fromhex(case["fields"])
-    seal_fields = Seal.decode(fields)
-    assert seal_fields.counter == case["counter"]
-    _check(stream, case, seal_fields.encode(), bytes.fromhex(stream["tag"]))
+    for case in stream["seals"]:
+        prefix = PrefixDigest()
+        opening, *items = case["items"]
+        assert opening == [MessageType.OPEN, 0, ""]
+        for kind, sequence, payload in items:
+            assert prefix.next_sequence == sequence
+            prefix.add(MessageType(kind), bytes.fromhex(payload))
+        assert prefix.next_sequence == case["sequence"]
+        seal_fields = Seal(prefix.value(), _ack(case), bytes.fromhex(case["first"]))
+        _check(stream, case, seal_fields.encode(), bytes.fromhex(stream["tag"]))
+        assert Seal.decode(bytes.fromhex(case["fields"])) == seal_fields

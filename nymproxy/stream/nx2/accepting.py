@@ -13,15 +13,17 @@ sealed waits until the SEAL has confirmed them.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.link import ChannelLink, Message
 from nymproxy.channel.segment import Capability, Segment, SegmentKind
 from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost
-from nymproxy.stream.codec import TYPE_OFFSET, MessageType, StreamFrame
+from nymproxy.stream.codec import HEADER_LENGTH, TYPE_OFFSET, MessageType, StreamFrame
 from nymproxy.stream.nx2.early import MAX_EARLY_BYTES
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
-from nymproxy.stream.nx2.link import OPENING_SECONDS, SealedLink
+from nymproxy.stream.nx2.keys import MAC_LENGTH
+from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, OPENING_SECONDS, SealedLink
 from nymproxy.stream.nx2.moving import Binding, Bound
 from nymproxy.stream.nx2.prefix import PrefixGate, PrefixState
 
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 
 HELLO_SECONDS = 1.0
 ACCEPT_PAUSE_SECONDS = 1.0
+HOLD_SECONDS = 0.02
+SEALED_BYTES = HEADER_LENGTH + 4 + MAC_LENGTH
 MAX_HELD_FRAMES = 512
 _UNSEALED_KINDS = {SegmentKind.DATA: MessageType.DATA, SegmentKind.FIN: MessageType.FIN}
 
@@ -86,7 +90,8 @@ class AcceptorLink(SealedLink):
         self._opened_at = now
         self._accept_is_due = False
         self._accepted_at = -math.inf
-        self._is_accept_in_hand = False  # not handed over yet: an abort may take it back
+        self._held_until = -math.inf
+        self._accept_in_hand: Message | None = None  # until it is handed over: an abort takes it
         self._has_greeted = False
 
     @property
@@ -119,6 +124,8 @@ class AcceptorLink(SealedLink):
         self._sealer = sealer
         self._confirms = confirms
         self._accept_is_due = True
+        if not confirms:
+            self._held_until = now + HOLD_SECONDS
         self._become_sealed()
         is_started = self._gate is not None and self._gate.next_sequence > 0
         if not offer.seal_follows:
@@ -180,11 +187,14 @@ class AcceptorLink(SealedLink):
         if frame[TYPE_OFFSET] != MessageType.SEAL or self._sealer is None:
             super()._open(frame, now)
             return
-        first_sealed, seal = self._sealer.open_seal(frame)
+        first_sealed, seal, is_news = self._sealer.open_seal(frame)
         self.verified(now)
-        self.receipts.asked(seal.counter)
+        self.receipts.asked(seal.ack.counter)
+        if is_news:
+            self._take_ack(seal.ack, now)
         if self._gate is not None:
             self._hand_out(self._gate.seal(first_sealed, seal.digest), now)
+        self._open_first(seal.first, frame, now)
 
     def _hand_out(self, frames: list[StreamFrame], now: float) -> None:
         gate = self._gate
@@ -226,7 +236,7 @@ class AcceptorLink(SealedLink):
         if segment.kind is SegmentKind.OFFER and self._sealer is not None:
             self._accept_is_due = False
             self.offer_received(segment.payload, now)
-            return self._sealer.accept if self._accept_is_due else None
+            return self._sealer.accept() if self._accept_is_due else None
         is_before_seal = self._gate is not None and segment.kind in _UNSEALED_KINDS
         if is_before_seal and segment.payload and not self.receipts.has(segment.sequence):
             return self._write_unknown()
@@ -234,29 +244,57 @@ class AcceptorLink(SealedLink):
         is_seal = segment.kind is SegmentKind.PROTECTED and frame[TYPE_OFFSET] == MessageType.SEAL
         if not is_seal or self._sealer is None:
             return super().answer_late(segment, now)
-        _, seal = self._sealer.open_seal(frame)
-        self.receipts.asked(seal.counter)
+        _, seal, _ = self._sealer.open_seal(frame)
+        self.receipts.asked(seal.ack.counter)
+        if seal.first:
+            return super().answer_late(replace(segment, payload=seal.first), now)
         return self.write_ack()
 
     # What to send.
 
     def next_message(self, now: float) -> Message | None:
-        """See :meth:`ChannelLink.next_message`; the ACCEPT goes first, also before a refusal."""
+        """See :meth:`ChannelLink.next_message`; the ACCEPT goes first, and with what follows it
+        soon. The first numbered frame brings it along until the dialer is known to have it, so
+        that neither waits for the other on its way."""
+        if self._sealer is None:
+            return super().next_message(now)
         is_due = self._accept_is_due and now >= self._accepted_at + ACCEPT_PAUSE_SECONDS
-        was_taken_back = self._is_accept_in_hand and self.machine.error is not None
-        if is_due or was_taken_back:
-            assert self._sealer is not None
-            self._accept_is_due = False
-            self._accepted_at = now
-            self._is_accept_in_hand = is_due
-            return Message(self._sealer.accept, any_surb=True)
-        return super().next_message(now)
+        was_taken_back = self._accept_in_hand is not None and self.machine.error is not None
+        if not (is_due or was_taken_back):
+            message = super().next_message(now)
+            return message if message is None else self._with_accept(message, self._sealer)
+        return self._next_accept(self._sealer, now)
+
+    def _next_accept(self, sealer: AcceptorSealer, now: float) -> Message | None:
+        is_first = self._accepted_at == -math.inf and (
+            self.machine.outbound.queued_bytes <= MAX_FIRST_BYTES
+        )
+        follows = None
+        if is_first or self.machine.error is not None:
+            follows = super().next_message(now)
+            if follows is None and now < self._held_until and self.machine.error is None:
+                return None
+        accept = Message(sealer.accept(), any_surb=True)
+        if follows is not None:
+            accept = replace(follows, payload=sealer.accept(follows.payload), any_surb=True)
+        self._accept_in_hand = accept if self._accept_is_due else None
+        self._accept_is_due = False
+        self._accepted_at = now
+        return accept
+
+    def _with_accept(self, message: Message, sealer: AcceptorSealer) -> Message:
+        """Return the first numbered frame with the ACCEPT, as long as the dialer may lack it."""
+        is_first = message.sequence == 0 and message.outgoing is not None
+        is_short = len(message.payload) <= MAX_FIRST_BYTES + SEALED_BYTES
+        if not is_first or not is_short or sealer.is_confirmed:
+            return message
+        return replace(message, payload=sealer.accept(message.payload), any_surb=True)
 
     def handed_over(self, message: Message, packet_count: int, now: float) -> None:
         """See :meth:`ChannelLink.handed_over`."""
         super().handed_over(message, packet_count, now)
-        if self._sealer is not None and message.payload is self._sealer.accept:
-            self._is_accept_in_hand = False
+        if message is self._accept_in_hand:
+            self._accept_in_hand = None
 
     @property
     def _echoes(self) -> bool:
@@ -287,7 +325,9 @@ class AcceptorLink(SealedLink):
     def _own_times(self) -> tuple[float, ...]:
         if self._sealer is None:
             return (self._opened_at + HELLO_SECONDS,)
-        accept_at = self._accepted_at + ACCEPT_PAUSE_SECONDS if self._accept_is_due else math.inf
+        accept_at = max(self._accepted_at + ACCEPT_PAUSE_SECONDS, self._held_until)
+        if not self._accept_is_due:
+            accept_at = math.inf
         return (accept_at, *super()._own_times())
 
     def waited(self, seconds: float, now: float) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.link import Message
@@ -26,7 +27,12 @@ from nymproxy.errors import (
 )
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
-from nymproxy.stream.nx2.link import CONTROL_SURBS, OPENING_SECONDS, VERDICT_SECONDS
+from nymproxy.stream.nx2.link import (
+    CONTROL_SURBS,
+    MAX_FIRST_BYTES,
+    OPENING_SECONDS,
+    VERDICT_SECONDS,
+)
 from nymproxy.stream.nx2.movable import MovableLink
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES, PrefixDigest
 
@@ -210,8 +216,11 @@ class DialerLink(MovableLink):
             super()._open(frame, now)
             return
         accept = self._sealer.open_accept(frame)
-        if self.state is Dialing.SEALED:
-            return
+        if self.state is not Dialing.SEALED:
+            self._take_accept(accept, now)
+        self._open_first(accept.first, frame, now)
+
+    def _take_accept(self, accept: Accept, now: float) -> None:
         is_prefix_sent = self.state is Dialing.UNKNOWN
         self.state = Dialing.SEALED
         self._offers.stop()
@@ -260,7 +269,9 @@ class DialerLink(MovableLink):
             self._is_plain_now(now)
         if self.is_plain and self._offers.at <= now and self.machine.error is None:
             return self._write_offer(now)
-        return super().next_message(now)
+        message = super().next_message(now)
+        is_new = message is not None and message.sequence is not None and message.outgoing
+        return self._seal(now, message) if is_new and self._awaits_first_seal else message
 
     def _write_offer(self, now: float) -> Message:
         # The first one brings no SURBs: it overtakes the Open, and the acceptor would ask for more.
@@ -272,24 +283,42 @@ class DialerLink(MovableLink):
         return Message(self._offer, surbs)
 
     def _next_own(self, now: float) -> Message | None:
-        question_seconds = self.kept.round_trip.question_seconds
         if self._offers.at <= now:
             return self._write_offer(now)
         if self.resume_is_due(now):
             return self.resume(now)
-        if self._seals.at <= now:
-            return self._seal(now, question_seconds)
+        if self._seal_is_due(now):
+            return self._seal(now)
         return super()._next_own(now)
 
-    def _seal(self, now: float, question_seconds: float) -> Message:
-        self._seals.sent(now, question_seconds)
-        seal = self._sealer.write_seal(self._prefix.next_sequence, self._prefix.value())
+    @property
+    def _awaits_first_seal(self) -> bool:
+        return self._awaits_seal and not self._seal_counter
+
+    def _seal_is_due(self, now: float) -> bool:
+        """Tell whether a SEAL goes by itself: it is time, or an ACK, or much, waits for it."""
+        if self._seals.at <= now or not self._awaits_first_seal:
+            return self._seals.at <= now
+        return self.receipts.due_at <= now or self._has_much
+
+    @property
+    def _has_much(self) -> bool:
+        return self.machine.outbound.queued_bytes > MAX_FIRST_BYTES
+
+    def _seal(self, now: float, follows: Message | None = None) -> Message:
+        """Return a SEAL, around what is sealed first."""
+        message = follows or Message(b"", CONTROL_SURBS)
+        self._seals.sent(now, self.kept.round_trip.question_seconds)
+        payload = self._sealer.write_seal(
+            self._prefix.next_sequence, self._prefix.value(), self._ack(), message.payload
+        )
+        self.receipts.ack_sent(now)
         self._seal_counter = self._sealer.last_counter
-        return Message(seal, CONTROL_SURBS)
+        return replace(message, payload=payload)
 
     def _is_holding(self) -> bool:
-        # The SEAL goes before the first sealed frame.
-        return super()._is_holding() or (self._awaits_seal and not self._seal_counter)
+        # What is short goes in the SEAL, what is not behind it.
+        return super()._is_holding() or (self._awaits_first_seal and self._has_much)
 
     def _write(self, outgoing: OutgoingSegment, now: float) -> Message | None:
         segment = outgoing.segment

@@ -2,7 +2,7 @@
 
 Each class is what stands between the 16-byte header of a frame and the MAC at its end. Integers
 are big endian. Bytes behind the last field are ignored, so that a later version may add some;
-OFFER has none, its data goes to the end.
+in OFFER, ACCEPT and SEAL the last field goes to the end.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from nymproxy.address import NymAddress
 from nymproxy.errors import AddressError, ChannelFormatError
+from nymproxy.stream.codec import HEADER_LENGTH
 
 VERSION = 1
 RANDOM_LENGTH = 32
@@ -27,7 +28,7 @@ _CONFIRM = 1
 _REFUSED = 2
 _OFFER = struct.Struct(">BBI32s")
 _ACCEPT = struct.Struct(">BBB32sB")
-_SEAL = struct.Struct(">I32s")
+_SEAL = struct.Struct(">32sI")
 _ACK = struct.Struct(">IIQB")
 _RANGE = struct.Struct(">II")
 
@@ -35,6 +36,12 @@ _RANGE = struct.Struct(">II")
 def _check_length(data: bytes, length: int, name: str) -> None:
     if len(data) < length:
         raise ChannelFormatError(f"the fields of {name} take {length} bytes, not {len(data)}")
+
+
+def _read_first(fields: bytes, start: int, name: str) -> bytes:
+    if len(fields) > start:
+        _check_length(fields, start + HEADER_LENGTH, f"{name} with a frame")
+    return fields[start:]
 
 
 def _check_version(version: int, name: str) -> None:
@@ -87,6 +94,7 @@ class Accept:
         ask_seconds: longest pause between two ASKs that it wants, 20 to 100.
         alternates: other addresses of the acceptor, for this stream alone; at most 4.
         is_refused: the acceptor does not want the stream; nothing follows.
+        first: a sealed frame of the acceptor, whole, which the dialer takes next; or nothing.
     """
 
     acceptor_random: bytes
@@ -94,6 +102,7 @@ class Accept:
     ask_seconds: int = MIN_ASK_SECONDS
     alternates: tuple[NymAddress, ...] = ()
     is_refused: bool = False
+    first: bytes = b""
 
     def encode(self) -> bytes:
         """Return the fields."""
@@ -104,7 +113,7 @@ class Accept:
             self.acceptor_random,
             len(self.alternates),
         )
-        return head + b"".join(address.to_bytes() for address in self.alternates)
+        return head + b"".join(address.to_bytes() for address in self.alternates) + self.first
 
     @classmethod
     def decode(cls, fields: bytes) -> Accept:
@@ -112,14 +121,15 @@ class Accept:
 
         Raises:
             ChannelFormatError: too short, of another version, more than 4 addresses, or one that
-                is none.
+                is none; or a frame behind them that is too short for one.
         """
         _check_length(fields, _ACCEPT.size, "ACCEPT")
         version, flags, ask_seconds, acceptor_random, count = _ACCEPT.unpack_from(fields)
         _check_version(version, "ACCEPT")
         if count > MAX_ALTERNATES:
             raise ChannelFormatError(f"ACCEPT names {count} addresses, more than {MAX_ALTERNATES}")
-        _check_length(fields, _ACCEPT.size + count * _ADDRESS_LENGTH, "ACCEPT")
+        end = _ACCEPT.size + count * _ADDRESS_LENGTH
+        _check_length(fields, end, "ACCEPT")
         starts = (_ACCEPT.size + index * _ADDRESS_LENGTH for index in range(count))
         try:
             alternates = tuple(
@@ -133,36 +143,8 @@ class Accept:
             min(max(ask_seconds, MIN_ASK_SECONDS), MAX_ASK_SECONDS),
             alternates,
             bool(flags & _REFUSED),
+            _read_first(fields, end, "ACCEPT"),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """SEAL: covers what the dialer sent before it had the keys.
-
-    The header's sequence is the first sealed one.
-
-    Attributes:
-        counter: of the dialer's unnumbered sealed frames.
-        digest: 32 bytes, of everything below the first sealed sequence.
-    """
-
-    counter: int
-    digest: bytes
-
-    def encode(self) -> bytes:
-        """Return the fields."""
-        return _SEAL.pack(self.counter, self.digest)
-
-    @classmethod
-    def decode(cls, fields: bytes) -> Seal:
-        """Read the fields.
-
-        Raises:
-            ChannelFormatError: too short.
-        """
-        _check_length(fields, _SEAL.size, "SEAL")
-        return cls(*_SEAL.unpack_from(fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +193,41 @@ class Ack:
         ):
             raise ChannelFormatError("ACK with ranges that do not ascend")
         return cls(next_expected, counter, echo, limit, ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """SEAL: covers what the dialer sent before it had the keys, and acknowledges as an ACK.
+
+    The header's sequence is the first sealed one.
+
+    Attributes:
+        digest: 32 bytes, of everything below the first sealed sequence.
+        ack: as in an ACK.
+        first: a sealed frame of the dialer, whole, which the acceptor takes next; or nothing.
+    """
+
+    digest: bytes
+    ack: Ack
+    first: bytes = b""
+
+    def encode(self) -> bytes:
+        """Return the fields."""
+        head = _SEAL.pack(self.digest, self.ack.next_expected)
+        return head + self.ack.encode() + self.first
+
+    @classmethod
+    def decode(cls, fields: bytes) -> Seal:
+        """Read the fields.
+
+        Raises:
+            ChannelFormatError: too short, or as of an ACK; or a frame behind it that is too short
+                for one.
+        """
+        _check_length(fields, _SEAL.size, "SEAL")
+        digest, next_expected = _SEAL.unpack_from(fields)
+        ack = Ack.decode(next_expected, fields[_SEAL.size :])
+        return cls(digest, ack, _read_first(fields, _SEAL.size + len(ack.encode()), "SEAL"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nymproxy.stream")
 
 CONTROL_SURBS = 3
+MAX_FIRST_BYTES = 1024
+"""Payload that an ACCEPT or a SEAL brings along: so much takes no second packet."""
 VERDICT_SECONDS = 20.0
 OPENING_SECONDS = 100.0
 _SEALED_KINDS = NUMBERED_KINDS | {SegmentKind.RESET, SegmentKind.WINDOW, SegmentKind.PROBE}
@@ -154,6 +156,14 @@ class SealedLink(ChannelLink, ABC):
     def _open_early(self, now: float) -> None:
         for frame in self._early.take(now):
             self._frame_received(frame, now)
+
+    def _open_first(self, first: bytes, frame: bytes, now: float) -> None:
+        """Take what a frame of NX2's own brings along, if it does, as if it had come alone."""
+        if not first:
+            return
+        if first[:TYPE_OFFSET] != frame[:TYPE_OFFSET]:
+            raise ChannelFormatError("a frame that brings along one of another stream")
+        SealedLink._open(self, first, now)
 
     def _take_ack(self, ack: Ack, now: float) -> None:
         for sequence in self.kept.take_ack(ack, now):

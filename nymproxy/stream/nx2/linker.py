@@ -236,7 +236,7 @@ class Nx2Linker(Linker):
         except ChannelFormatError:
             return []
         sealer = self._sealer(int(segment.channel_id), tag, admitted, is_refused=True)
-        return [sealer.accept]
+        return [sealer.accept()]
 
     # What peers share.
 

@@ -162,7 +162,7 @@ class Moves:
         return None
 
     def _open(self, link: AcceptorLink, frame: bytes, tag: SenderTag) -> Resume | None:
-        if link.sealer is None or not link.sealer.has_verified:
+        if link.sealer is None:
             return None
         try:
             return link.sealer.open_resume(frame, tag, self._context.address_for(tag))

@@ -16,6 +16,7 @@ UNTOLD_BYTES = 256 * 1024
 UNTOLD_FRAMES = 128
 UNTOLD_SECONDS = 2.5
 DIALER_QUIET_SECONDS = 1.0
+END_SECONDS = 0.1
 GAP_SECONDS = 1.5
 LEAST_LIMITED_SECONDS = 1.0
 MAX_FRAMES_BEYOND = 2 * MAX_FRAMES_AHEAD
@@ -90,6 +91,7 @@ class Receipts:
         self._gap_pause = GAP_SECONDS
         self._is_asked = False
         self._end: int | None = None  # the sequence of a FIN, while something before it is missing
+        self._end_at = math.inf  # when its ACK is due, which an answer may spare
         self._wants_limited = False
         self._last_ack_at = -math.inf
 
@@ -115,7 +117,7 @@ class Receipts:
         self._untold_frames += 1
         self._end = sequence if is_end else self._end
         if self._end is not None and self.received.next_expected > self._end:
-            self._end, self._is_asked = None, True
+            self._end, self._end_at = None, now + END_SECONDS
         if not self.received.has_gap:
             self._gap_ack_at, self._gap_pause = math.inf, GAP_SECONDS
         elif self._gap_ack_at == math.inf:
@@ -132,12 +134,12 @@ class Receipts:
     @property
     def owes_answer(self) -> bool:
         """True when the peer waits for an ACK: it asked, or has ended."""
-        return self._is_asked
+        return self._is_asked or self._end_at < math.inf
 
     def frame_sent(self) -> None:
         """Note that a sealed frame of ours carried what is expected next."""
         self._untold_bytes = self._untold_frames = 0
-        self._untold_since = self._last_at = math.inf
+        self._untold_since = self._last_at = self._end_at = math.inf
 
     def ack_sent(self, now: float) -> None:
         """Note that an ACK was made."""
@@ -157,4 +159,4 @@ class Receipts:
         quiet = min(self._last_at + self._quiet_seconds, self._untold_since + UNTOLD_SECONDS)
         limited = self._last_ack_at + max(LEAST_LIMITED_SECONDS, self._round_trip.seconds)
         gap = max(self._gap_ack_at, limited)
-        return min(quiet, gap, limited if self._wants_limited else math.inf)
+        return min(quiet, gap, self._end_at, limited if self._wants_limited else math.inf)

@@ -31,8 +31,6 @@ class Sealer:
 
     def __init__(self, stream_id: int, tag: SenderTag, address: NymAddress) -> None:
         self.stream_id = stream_id
-        self.has_verified = False
-        """A sealed frame of the peer has verified: it has the keys."""
         self._tag = tag.value
         self._address = address.to_bytes()
         self._channel: keys.ChannelKeys | None = None
@@ -121,7 +119,6 @@ class Sealer:
 
     def _verified(self, key_index: int) -> None:
         """Note that a frame opened; key 0 is the final one."""
-        self.has_verified = True
 
 
 class DialerSealer(Sealer):
@@ -175,10 +172,10 @@ class DialerSealer(Sealer):
             self._receive_keys = (channel.acceptor,)
         return accept
 
-    def write_seal(self, first_sealed: int, digest: bytes) -> bytes:
-        """Return a SEAL, with the next counter."""
-        fields = Seal(self._next_counter(), digest).encode()
-        return self._write(MessageType.SEAL, first_sealed, fields)
+    def write_seal(self, first_sealed: int, digest: bytes, ack: Ack, first: bytes = b"") -> bytes:
+        """Return a SEAL, around a sealed frame that follows it; the ACK's counter is set here."""
+        seal = Seal(digest, replace(ack, counter=self._next_counter()), first)
+        return self._write(MessageType.SEAL, first_sealed, seal.encode())
 
     def seal_early(self, frame: bytes, next_expected: int) -> bytes:
         """Return the sealed form of a RESET that does not wait for an ACCEPT."""
@@ -228,27 +225,33 @@ class AcceptorSealer(Sealer):
         self._dialer_random = offer.dialer_random
         self.is_confirmed = False
         """A frame under the final keys has come: the dialer is there, now."""
-        self.accept = envelopes.write_own(
+        self._accept = accept
+        self._accept_key = keys.accept_key(offer.dialer_random, accept.acceptor_random)
+
+    def accept(self, first: bytes = b"") -> bytes:
+        """Return the ACCEPT, for each copy of the OFFER the same but for a sealed frame of ours
+        that it brings along."""
+        return envelopes.write_own(
             MessageType.ACCEPT,
-            stream_id,
+            self.stream_id,
             0,
-            accept.encode(),
-            key=keys.accept_key(offer.dialer_random, accept.acceptor_random),
+            replace(self._accept, first=first).encode(),
+            key=self._accept_key,
             context=self._tag + self._address,
         )
-        """The ACCEPT, for each copy of the OFFER the same."""
 
     def is_same(self, offer: Offer) -> bool:
         """Tell whether an OFFER that verified is a copy of the one that opened the stream."""
         return offer.dialer_random == self._dialer_random
 
-    def open_seal(self, frame: bytes) -> tuple[int, Seal]:
-        """Open a SEAL: the first sealed sequence, and its fields. All copies say the same, so that
-        one that was overtaken counts, too."""
+    def open_seal(self, frame: bytes) -> tuple[int, Seal, bool]:
+        """Open a SEAL: the first sealed sequence, its fields, and whether its ACK is news. All
+        copies say the same of what they cover, so that one that was overtaken counts, too."""
         own = self._open_own(MessageType.SEAL, frame)
         seal = Seal.decode(own.payload)
-        self._largest = max(self._largest, seal.counter)
-        return own.sequence, seal
+        is_news = seal.ack.counter > self._largest
+        self._largest = max(self._largest, seal.ack.counter)
+        return own.sequence, seal, is_news
 
     def open_resume(self, frame: bytes, tag: SenderTag, address: NymAddress) -> Resume:
         """Open a RESUME that came under ``tag`` at our ``address``.
@@ -259,11 +262,11 @@ class AcceptorSealer(Sealer):
         context = tag.value + address.to_bytes()
         own = _read(MessageType.RESUME, frame, self._channel.resume, context)
         resume = Resume.decode(own.sequence, own.payload)
+        self.is_confirmed = True
         self._largest = max(self._largest, resume.ack.counter)
         return resume
 
     def _verified(self, key_index: int) -> None:
-        super()._verified(key_index)
         if key_index == 0:
             self.is_confirmed = True
 

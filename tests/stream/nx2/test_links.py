@@ -30,6 +30,7 @@ from nymproxy.stream.codec import (
     MessageType,
     StreamFrame,
 )
+from nymproxy.stream.nx2.accepting import HOLD_SECONDS
 from nymproxy.stream.nx2.early import EARLY_SECONDS, MAX_EARLY_FRAMES, EarlyFrames
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.protocol import StreamProtocol
@@ -91,7 +92,16 @@ class End:
         return self.link.machine
 
     def send(self) -> list[Message]:
-        """Return what leaves now; it counts as handed over, and as delivered."""
+        """Return what leaves now; it counts as handed over, and as delivered. What waits a moment
+        for more has waited."""
+        messages = self.send_at_once()
+        if not messages:
+            self.pass_time(HOLD_SECONDS)
+            messages = self.send_at_once()
+        return messages
+
+    def send_at_once(self) -> list[Message]:
+        """As :meth:`send`, without waiting."""
         messages = []
         for link in list(self.table.links.values()):
             while (message := link.next_message(self.now)) is not None:
@@ -337,6 +347,17 @@ def test_an_end_that_comes_after_closing_is_acknowledged() -> None:
     pair, acceptor = closed_pair()
     acceptor.app_finished()
     pair.settle()
+    assert pair.acceptor.link.is_over
+    assert acceptor.error is None
+
+
+def test_a_question_that_comes_after_closing_is_answered() -> None:
+    pair, acceptor = closed_pair()
+    acceptor.app_finished()
+    assert pair.acceptor.send()  # an end that is lost
+    pair.acceptor.pass_time(4.0)
+    assert [type_of(each) for each in pair.acceptor.send()] == [MessageType.PROBE]  # lost, too
+    pair.settle(4.0)
     assert pair.acceptor.link.is_over
     assert acceptor.error is None
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import pytest
 
 from nymproxy.address import NodeIdentity, NymAddress, SenderTag
 from nymproxy.channel import PeerMemory
@@ -16,16 +17,14 @@ from nymproxy.errors import (
     TopologyUnavailable,
     UnknownGateway,
 )
-from nymproxy.stream.codec import TYPE_OFFSET, MessageType
+from nymproxy.stream.codec import TYPE_OFFSET, MessageType, StreamFrame
 from nymproxy.stream.nx2 import moves
 from nymproxy.stream.nx2.accepting import AcceptorLink
 from nymproxy.stream.nx2.dialing import DialerLink
 from nymproxy.stream.nx2.linker import Nx2Linker
+from nymproxy.stream.nx2.receipts import END_SECONDS
 from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import SENDER, End, type_of
-
-if TYPE_CHECKING:
-    import pytest
 
 OTHER = replace(ADDRESS, gateway=NodeIdentity(b"2" * 32))
 
@@ -216,7 +215,8 @@ def test_a_stream_that_the_acceptor_has_forgotten_since_it_is_over_ends_in_order
     pair.dialer.machine.app_finished()
     for message in pair.dialer_sends():
         pair.carry(message)
-    pair.acceptor.send()  # that tells that the end has come, and is lost
+    pair.acceptor.pass_time(END_SECONDS)
+    assert pair.acceptor.send()  # that tells that the end has come, and is lost
     (key,) = pair.acceptor.table.links
     assert pair.accepted.is_over
     pair.acceptor.table.remove(key, SENDER, pair.acceptor.now)
@@ -247,19 +247,35 @@ def test_a_stream_without_keys_fails_with_its_client() -> None:
     assert isinstance(pair.dialer.machine.error, ClientDisconnected)
 
 
-def test_a_stream_of_which_no_sealed_frame_has_come_cannot_move() -> None:
-    pair = Moving(is_known=False)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_stream_moves_as_soon_as_its_dialer_has_the_keys(is_known: bool) -> None:
+    """Nothing of the dialer has come under the final keys but the RESUME itself."""
+    pair = Moving(is_known=is_known)
+    pair.dialer.machine.app_wrote(b"first ")
     for message in pair.dialer_sends():
         pair.carry(message)
     for message in pair.acceptor.send():
         pair.dialer.take(message.payload, None)
     assert pair.dialed.can_move
     pair.new_client()
-    (resume,) = pair.dialer_sends()
+    resume, *_ = pair.dialer_sends()
     pair.carry(resume)
+    assert pair.accepted.moves == 1
+    pair.say("second")
+    assert pair.heard() == b"first second"
+    pair.acceptor.machine.app_wrote(b"heard")
+    pair.pass_time(3)
+    assert pair.dialer.machine.inbound.read(100) == b"heard"
+
+
+def test_a_resume_of_a_stream_whose_offer_has_not_come_moves_nothing() -> None:
+    pair = Moving(is_known=False)
+    opening, *_ = pair.dialer_sends()
+    pair.carry(opening)
+    stream_id = int(pair.accepted.machine.channel_id)
+    forged = StreamFrame(stream_id, MessageType.RESUME, 0, bytes(60), 0xAF).encode()
+    pair.acceptor.take(forged, SenderTag(bytes(16)))
     assert pair.accepted.moves == 0
-    pair.pass_time(5)
-    assert isinstance(pair.dialer.machine.error, StreamPeerLost)
 
 
 def test_a_client_with_a_stream_that_can_move_may_move() -> None:

@@ -9,12 +9,13 @@ import pytest
 from nymproxy.channel import Segment, SegmentKind
 from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost, StreamReset
 from nymproxy.stream.codec import MessageType, StreamFrame
-from nymproxy.stream.nx2.accepting import MAX_HELD_FRAMES, AcceptorLink
-from nymproxy.stream.nx2.dialing import DialerLink
+from nymproxy.stream.nx2.accepting import HOLD_SECONDS, MAX_HELD_FRAMES, AcceptorLink
+from nymproxy.stream.nx2.dialing import SEAL_SECONDS, DialerLink
 from nymproxy.stream.nx2.early import MAX_EARLY_FRAMES
-from nymproxy.stream.nx2.link import VERDICT_SECONDS, SealedLink
+from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, VERDICT_SECONDS, SealedLink
 from nymproxy.stream.nx2.linker import Nx2Linker
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
+from nymproxy.stream.nx2.receipts import END_SECONDS
 from nymproxy.stream.nx2.sealer import DialerSealer
 from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import SENDER, UNIX, End, Pair, type_of
@@ -86,9 +87,86 @@ def test_each_copy_of_an_offer_gets_the_same_accept_once_a_second() -> None:
     pair.acceptor.take(offer.payload, SENDER)
     pair.acceptor.take(offer.payload, SENDER)
     assert pair.acceptor.send() == []
-    assert pair.acceptor.link.next_deadline(0.0) == 1.0
+    assert pair.acceptor.link.next_deadline(0.0) == HOLD_SECONDS + 1.0
     pair.acceptor.pass_time(1.0)
     assert pair.acceptor.send() == [accept]
+
+
+def test_an_accept_waits_a_moment_for_what_it_can_bring_along() -> None:
+    pair = Pair()
+    deliver(pair.dialer.send(), pair.acceptor)
+    assert pair.acceptor.send_at_once() == []
+    assert pair.acceptor.link.next_deadline(0.0) == HOLD_SECONDS
+    pair.acceptor.machine.app_wrote(b"an answer")
+    (both,) = pair.acceptor.send_at_once()
+    assert (type_of(both), both.any_surb, both.sequence) == (MessageType.ACCEPT, True, 0)
+    deliver([both], pair.dialer)
+    assert text(pair.dialer) == b"an answer"
+
+
+def test_an_accept_waits_for_nothing_where_much_follows() -> None:
+    pair = Pair()
+    deliver(pair.dialer.send(), pair.acceptor)
+    pair.acceptor.machine.app_wrote(bytes(MAX_FIRST_BYTES + 1))
+    accept, data = pair.acceptor.send_at_once()
+    assert (type_of(accept), type_of(data)) == (MessageType.ACCEPT, MessageType.DATA)
+
+
+@pytest.mark.parametrize(("is_known", "counts"), [(False, [4, 2, 1, 1]), (True, [3, 2, 1, 0])])
+def test_a_question_and_its_answer_take_few_messages(is_known: bool, counts: list[int]) -> None:
+    """Property P5. A known dialer's OFFER, data and end; the ACCEPT with data, and the end, which
+    acknowledges; an ACK. A stranger sends an Open, too; his SEAL is that ACK, and gets one."""
+    pair, sent = Pair(is_known=is_known), list[int]()
+    for end, other in 2 * ((pair.dialer, pair.acceptor), (pair.acceptor, pair.dialer)):
+        if len(sent) < 2:
+            end.machine.app_wrote(b"a few words")
+            end.machine.app_finished()
+        elif len(sent) == 2:
+            end.pass_time(END_SECONDS)
+        messages = end.send_at_once()
+        deliver(messages, other)
+        sent.append(len(messages))
+    assert sent == counts
+    pair.settle(10.0)
+    assert (pair.dialer.link.is_over, pair.acceptor.link.is_over) == (True, True)
+
+
+def test_a_first_answer_opens_by_itself_though_the_accept_before_it_is_lost() -> None:
+    pair = Pair(is_known=False)
+    deliver(pair.dialer.send(), pair.acceptor)
+    assert pair.acceptor.send() != []  # the ACCEPT alone
+    pair.acceptor.machine.app_wrote(b"an answer")
+    (first,) = pair.acceptor.send()
+    pair.acceptor.machine.app_wrote(b", and more")
+    (second,) = pair.acceptor.send()
+    assert (type_of(first), type_of(second)) == (MessageType.ACCEPT, MessageType.DATA)
+    deliver([second, first, first], pair.dialer)
+    assert text(pair.dialer) == b"an answer, and more"
+    assert sealed_link(pair.dialer).is_sealed
+
+
+def test_an_answer_to_a_dialer_that_has_the_keys_goes_without_the_accept() -> None:
+    pair = Pair()
+    pair.settle()
+    pair.dialer.machine.app_wrote(b"a question")  # under the final keys
+    deliver(pair.dialer.send(), pair.acceptor)
+    pair.acceptor.machine.app_wrote(b"an answer")
+    (first,) = pair.acceptor.send()
+    assert type_of(first) is MessageType.DATA
+
+
+def test_what_an_accept_brings_along_is_checked_like_what_comes_alone() -> None:
+    pair = Pair()
+    deliver(pair.dialer.send(), pair.acceptor)
+    sealer = acceptor_link(pair).sealer
+    assert sealer is not None
+    own = StreamFrame(int(pair.dialer.machine.channel_id), MessageType.DATA, 0, b"").encode()
+    of_another_stream = sealer.seal(own[:2] + bytes(8) + own[10:], 0)
+    for first in (own, own[:-1] + b"x", own + bytes(40), of_another_stream):
+        pair.dialer.take(sealer.accept(first), None)
+    assert sealed_link(pair.dialer).is_sealed
+    assert dialer_link(pair).counters["unverified"] == 4
+    assert (text(pair.dialer), pair.dialer.machine.error) == (b"", None)
 
 
 def test_another_offer_for_the_same_stream_gets_no_answer() -> None:
@@ -349,6 +427,66 @@ def test_sealed_data_waits_for_the_seal_of_which_each_copy_is_answered() -> None
     assert MessageType.SEAL not in map(type_of, pair.dialer.send())
 
 
+def with_keys(opening: bytes = b"prefix") -> Pair:
+    """A stranger whose ACCEPT has come, and whose SEAL is due."""
+    pair = Pair(is_known=False)
+    pair.dialer.machine.app_wrote(opening)
+    deliver(pair.dialer.send_at_once(), pair.acceptor)
+    deliver(pair.acceptor.send(), pair.dialer)
+    return pair
+
+
+def test_a_seal_brings_along_what_waits_for_it_and_at_once() -> None:
+    pair = with_keys()
+    pair.dialer.pass_time(0.1)
+    pair.dialer.machine.app_wrote(b", and a question")
+    (seal,) = pair.dialer.send_at_once()
+    assert (type_of(seal), seal.sequence) == (MessageType.SEAL, 1)
+    deliver([seal], pair.acceptor)
+    assert text(pair.acceptor) == b"prefix, and a question"
+
+
+def test_a_seal_brings_along_the_end_that_waits_for_it() -> None:
+    pair = with_keys()
+    pair.dialer.machine.app_finished()
+    (seal,) = pair.dialer.send_at_once()
+    deliver([seal], pair.acceptor)
+    assert text(pair.acceptor) == b"prefix"
+    assert pair.acceptor.machine.is_at_end
+
+
+def test_a_seal_goes_in_front_of_much() -> None:
+    pair = with_keys()
+    pair.dialer.pass_time(0.1)
+    pair.dialer.machine.app_wrote(bytes(MAX_FIRST_BYTES + 1))
+    seal, data = pair.dialer.send_at_once()
+    assert (type_of(seal), type_of(data)) == (MessageType.SEAL, MessageType.DATA)
+
+
+def test_a_seal_is_an_acknowledgement() -> None:
+    pair = with_keys()
+    pair.acceptor.machine.app_wrote(b"an answer")
+    pair.acceptor.machine.app_finished()
+    deliver(pair.acceptor.send(), pair.dialer)
+    pair.dialer.pass_time(END_SECONDS)
+    assert text(pair.dialer) == b"an answer"
+    (seal,) = pair.dialer.send_at_once()
+    assert type_of(seal) is MessageType.SEAL
+    deliver([seal], pair.acceptor)
+    assert pair.acceptor.machine.outbound.is_drained
+
+
+def test_an_old_copy_of_a_seal_acknowledges_nothing() -> None:
+    pair = with_keys()
+    pair.dialer.pass_time(SEAL_SECONDS)
+    (seal,) = pair.dialer.send_at_once()
+    pair.dialer.pass_time(4.0)
+    (_, again) = (each for each in pair.dialer.send_at_once())
+    before = acceptor_link(pair).receipts.echo
+    deliver([again, seal], pair.acceptor)
+    assert acceptor_link(pair).receipts.echo > before
+
+
 def test_copies_that_fill_the_place_before_the_seal_cost_no_byte() -> None:
     pair, (seal, first) = until_the_seal()
     for _ in range(MAX_HELD_FRAMES + 100):
@@ -366,14 +504,15 @@ def test_copies_that_fill_the_place_before_the_seal_cost_no_byte() -> None:
 def test_what_is_sealed_before_the_keys_is_kept_and_no_more_than_that() -> None:
     pair = Pair()
     deliver(pair.dialer.send(), pair.acceptor)
-    pair.acceptor.machine.app_wrote(b"overtook")
+    overtook = bytes(MAX_FIRST_BYTES + 1)
+    pair.acceptor.machine.app_wrote(overtook)
     accept, data = pair.acceptor.send()
     for _ in range(MAX_EARLY_FRAMES + 5):
         pair.dialer.take(data.payload, None)
     assert dialer_link(pair).counters["early"] == 5
     assert text(pair.dialer) == b""
     pair.dialer.take(accept.payload, None)
-    assert text(pair.dialer) == b"overtook"
+    assert text(pair.dialer) == overtook
 
 
 # Sealed from both sides.
@@ -407,13 +546,13 @@ def test_an_abort_does_not_take_the_accept_back() -> None:
     (offer,) = pair.dialer.send()
     pair.acceptor.take(offer.payload, SENDER)
     link = pair.acceptor.link
-    accept = link.next_message(pair.acceptor.now)  # and is not handed over
+    pair.acceptor.pass_time(HOLD_SECONDS)
+    assert link.next_message(pair.acceptor.now) is not None  # and is not handed over
     link.machine.abort(ResetCode.CANCELLED, "")
-    again, reset = pair.acceptor.send()
-    assert again == accept
-    assert type_of(reset) is MessageType.RESET
+    (both,) = pair.acceptor.send()
+    assert type_of(both) is MessageType.ACCEPT
     assert link.is_over
-    deliver([again, reset], pair.dialer)
+    deliver([both], pair.dialer)
     assert isinstance(pair.dialer.machine.error, StreamReset)
 
 

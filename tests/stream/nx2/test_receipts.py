@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nymproxy.stream.nx2.frames import MAX_RANGES
 from nymproxy.stream.nx2.receipts import (
+    END_SECONDS,
     MAX_FRAMES_BEYOND,
     UNTOLD_BYTES,
     UNTOLD_FRAMES,
@@ -76,7 +77,7 @@ def test_at_once_after_much() -> None:
     assert by_frames.due_at == math.inf
 
 
-def test_at_once_when_asked_and_after_an_end() -> None:
+def test_at_once_when_asked_and_soon_after_an_end() -> None:
     asked, ended = receipts(), receipts()
     asked.asked(9)
     asked.asked(4)
@@ -84,9 +85,19 @@ def test_at_once_when_asked_and_after_an_end() -> None:
     asked.ack_sent(1.0)
     assert (asked.echo, asked.due_at) == (9, math.inf)
     ended.numbered(0, 0, 1.0, is_end=True)
-    assert ended.due_at == -math.inf
+    assert (ended.due_at, ended.owes_answer) == (1.0 + END_SECONDS, True)
+    ended.asked(1)
     ended.frame_sent()  # Data carries the number, but not the answer to a question
     assert ended.due_at == -math.inf
+    ended.ack_sent(1.0)
+    assert (ended.due_at, ended.owes_answer) == (math.inf, False)
+
+
+def test_an_end_is_acknowledged_by_what_is_sent_soon_after_it() -> None:
+    each = receipts()
+    each.numbered(0, 0, 1.0, is_end=True)
+    each.frame_sent()
+    assert (each.due_at, each.owes_answer) == (math.inf, False)
 
 
 def test_a_gap_is_told_after_a_while_and_then_less_and_less_often() -> None:

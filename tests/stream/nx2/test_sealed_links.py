@@ -156,17 +156,44 @@ def test_who_writes_what_nobody_reads_any_more_is_told_at_once(waits: bool) -> N
     pair.dialer.machine.app_wrote(b"413?")
     late = pair.dialer.send()
     pair.acceptor.machine.app_closed()
-    deliver(pair.acceptor.send(), pair.dialer)
+    ended = pair.acceptor.send()
+    deliver(ended, pair.dialer)
     pair.dialer.pass_time(0.25)
-    *acknowledgement, seal = sorted(pair.dialer.send(), key=lambda each: type_of(each) == 0xE7)
-    deliver(acknowledgement, pair.acceptor)
+    assert [type_of(each) for each in pair.dialer.send()] == [MessageType.SEAL]  # and is lost
+    deliver(ended, pair.dialer)
+    pair.dialer.pass_time(1.0)
+    deliver(pair.dialer.send(), pair.acceptor)  # that the end has come
     assert pair.acceptor.link.is_over
+    pair.dialer.pass_time(3.0)
+    (seal,) = (each for each in pair.dialer.send() if type_of(each) is MessageType.SEAL)
     (key,) = pair.acceptor.table.links
     pair.acceptor.table.remove(key, SENDER, pair.acceptor.now)
     deliver([seal, *late] if waits else [*late, seal], pair.acceptor)
     answers = sorted(pair.acceptor.send(), key=type_of)
     assert [type_of(each) for each in answers] == [MessageType.RESET, MessageType.ACK]
     deliver(answers, pair.dialer)
+    error = pair.dialer.machine.error
+    assert isinstance(error, StreamReset)
+    assert error.reset_code is ResetCode.UNKNOWN_STREAM
+
+
+def test_data_in_a_seal_that_comes_when_nobody_reads_any_more_is_answered_by_a_reset() -> None:
+    pair = Pair(is_known=False)
+    deliver(pair.dialer.send(), pair.acceptor)
+    pair.acceptor.machine.app_closed()
+    ended = pair.acceptor.send()
+    deliver(ended, pair.dialer)
+    pair.dialer.machine.app_wrote(b"nobody reads this")
+    (seal,) = pair.dialer.send_at_once()
+    deliver(ended, pair.dialer)
+    pair.dialer.pass_time(1.0)
+    deliver(pair.dialer.send(), pair.acceptor)  # an ACK, which overtakes the SEAL
+    assert pair.acceptor.link.is_over
+    (key,) = pair.acceptor.table.links
+    pair.acceptor.table.remove(key, SENDER, pair.acceptor.now)
+    deliver([seal], pair.acceptor)
+    (answer,) = pair.acceptor.send()
+    deliver([answer], pair.dialer)
     error = pair.dialer.machine.error
     assert isinstance(error, StreamReset)
     assert error.reset_code is ResetCode.UNKNOWN_STREAM

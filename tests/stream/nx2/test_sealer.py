@@ -12,7 +12,7 @@ from nymproxy.address import SenderTag
 from nymproxy.errors import ChannelFormatError
 from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
-from nymproxy.stream.nx2.frames import Accept, Ack
+from nymproxy.stream.nx2.frames import Accept, Ack, Seal
 from nymproxy.stream.nx2.sealer import AcceptorSealer, DialerSealer, read_offer
 from tests.stream.nx2.builders import ADDRESS, TAG
 
@@ -41,7 +41,7 @@ def acceptor(offer: bytes) -> AcceptorSealer:
 def pair() -> tuple[DialerSealer, AcceptorSealer]:
     first = dialer()
     second = acceptor(first.offer(1))
-    first.open_accept(second.accept)
+    first.open_accept(second.accept())
     return first, second
 
 
@@ -66,7 +66,7 @@ def test_no_flipped_bit_of_the_opening_counts(position: int, payload: bytes) -> 
     second = acceptor(first.offer(1, payload))
     for whole, read in (
         (first.offer(1, payload), lambda each: read_offer(each, SENDER, ADDRESS)),
-        (second.accept, first.open_accept),
+        (second.accept(), first.open_accept),
     ):
         altered = bytearray(whole)
         altered[position % len(whole)] ^= 1 << position % 8
@@ -105,9 +105,8 @@ def test_a_known_peer_is_sealed_early_and_confirmed_by_the_final_keys() -> None:
     assert first.can_seal
     assert not first.can_open
     second.open(first.seal(DATA, 0))
-    assert second.has_verified
     assert not second.is_confirmed
-    first.open_accept(second.accept)
+    first.open_accept(second.accept())
     second.open(first.seal(DATA, 0))
     assert second.is_confirmed
 
@@ -124,9 +123,11 @@ def test_an_unknown_peer_is_not_sealed_before_its_accept() -> None:
     second = acceptor(first.offer(1))
     reset = first.seal_early(frame(MessageType.RESET, 0, bytes(4)), 0)
     assert second.open(reset).message_type is MessageType.RESET
-    first.open_accept(second.accept)
-    sequence, seal = second.open_seal(first.write_seal(4, b"h" * 32))
-    assert (sequence, seal.digest) == (4, b"h" * 32)
+    first.open_accept(second.accept())
+    sealed = first.write_seal(4, b"h" * 32, Ack(7, 0))
+    seal = Seal(b"h" * 32, Ack(7, 2))
+    assert second.open_seal(sealed) == (4, seal, True)
+    assert second.open_seal(sealed) == (4, seal, False)
     assert second.open(first.seal_early(frame(MessageType.RESET), 0)).counter == 3
 
 
@@ -135,7 +136,7 @@ def test_another_accept_changes_no_keys() -> None:
     other = AcceptorSealer(
         ID, SENDER, ADDRESS, read_offer(first.offer(1), SENDER, ADDRESS), Accept(b"b" * 32)
     )
-    first.open_accept(other.accept)
+    first.open_accept(other.accept())
     assert second.open(first.seal(DATA, 0)).frame == DATA
 
 
@@ -160,8 +161,8 @@ def test_a_resume_holds_for_its_tag_and_address() -> None:
 def test_frames_of_another_type_are_refused_where_they_do_not_belong() -> None:
     first, second = pair()
     refuses(second.open, first.ack(Ack(0, 0)))
-    refuses(second.open_ack, first.write_seal(0, bytes(32)))
+    refuses(second.open_ack, first.write_seal(0, bytes(32), Ack(0, 0)))
     refuses(second.open_seal, first.ack(Ack(0, 0)))
     refuses(first.open_accept, first.offer(1))
-    refuses(lambda each: read_offer(each, SENDER, ADDRESS), second.accept)
+    refuses(lambda each: read_offer(each, SENDER, ADDRESS), second.accept())
     refuses(dialer().open_ack, second.ack(Ack(0, 0)))
