@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from nymproxy.legacy.message import ProxiedMessage as ProxiedMessage
     from nymproxy.legacy.server import NymProxyServer as NymProxyServer
     from nymproxy.legacy.session import SessionSnapshot as SessionSnapshot
+    from nymproxy.legacy.session_totals import ProxyStatistics as ProxyStatistics
     from nymproxy.legacy.traits import LegacySettings as LegacySettings
     from nymproxy.legacy.wire import WireSettings as WireSettings
     from nymproxy.memory_account import MemoryAccount as MemoryAccount
@@ -80,6 +81,8 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.directory.details import NetworkDetails as NetworkDetails
     from nymproxy.mixnet.group import ClientGroup as ClientGroup
     from nymproxy.mixnet.machine.status import ClientCounters as ClientCounters
+    from nymproxy.mixnet.machine.status import ClientGauges as ClientGauges
+    from nymproxy.mixnet.machine.status import ClientStatistics as ClientStatistics
     from nymproxy.mixnet.machine.status import ClientStatus as ClientStatus
     from nymproxy.mixnet.storage.directory import nym_address_of as nym_address_of
     from nymproxy.mixnet.storage.start import StartPreview as StartPreview
@@ -99,6 +102,8 @@ if TYPE_CHECKING:
     from nymproxy.stream.stream import MixnetStream as MixnetStream
     from nymproxy.stream.stream import StreamAttribute as StreamAttribute
     from nymproxy.stream.traits import StreamOptions as StreamOptions
+    from nymproxy.tracing import Trace as Trace
+    from nymproxy.tracing import TraceEvent as TraceEvent
 
 __version__ = "0.1.0"
 
@@ -112,9 +117,11 @@ __all__ = (
     "ChannelRules",
     "ClientCounters",
     "ClientDisconnected",
+    "ClientGauges",
     "ClientGroup",
     "ClientNotRegistered",
     "ClientPool",
+    "ClientStatistics",
     "ClientStatus",
     "ClockSkew",
     "ConfigurationError",
@@ -152,6 +159,7 @@ __all__ = (
     "OutOfBandwidth",
     "PhaseTimeout",
     "ProxiedMessage",
+    "ProxyStatistics",
     "QuietRules",
     "Received",
     "ResetCode",
@@ -181,6 +189,8 @@ __all__ = (
     "StreamRefused",
     "StreamReset",
     "TopologyUnavailable",
+    "Trace",
+    "TraceEvent",
     "TrafficProfile",
     "UnknownGateway",
     "UnsafePermissions",
@@ -205,13 +215,14 @@ _NAMES_OF_MODULE = {
     "nymproxy.legacy.message": "ProxiedMessage",
     "nymproxy.legacy.server": "NymProxyServer",
     "nymproxy.legacy.session": "SessionSnapshot",
+    "nymproxy.legacy.session_totals": "ProxyStatistics",
     "nymproxy.legacy.traits": "LegacySettings",
     "nymproxy.legacy.wire": "WireSettings",
     "nymproxy.memory_account": "MemoryAccount",
     "nymproxy.mixnet.directory.client": "DirectoryClient",
     "nymproxy.mixnet.directory.details": "NetworkDetails",
     "nymproxy.mixnet.group": "ClientGroup",
-    "nymproxy.mixnet.machine.status": "ClientCounters ClientStatus",
+    "nymproxy.mixnet.machine.status": "ClientCounters ClientGauges ClientStatistics ClientStatus",
     "nymproxy.mixnet.storage.directory": "nym_address_of",
     "nymproxy.mixnet.storage.start": "StartPreview preview_start",
     "nymproxy.mixnet.traffic.profile": "PROFILES TrafficProfile",
@@ -224,6 +235,7 @@ _NAMES_OF_MODULE = {
     "nymproxy.stream.listener": "MixnetListener",
     "nymproxy.stream.stream": "MixnetStream StreamAttribute",
     "nymproxy.stream.traits": "StreamOptions",
+    "nymproxy.tracing": "Trace TraceEvent",
 }
 _KNOWN = {name for names in _NAMES_OF_MODULE.values() for name in names.split()}
 _NAMES_OF_MODULE["nymproxy.errors"] = " ".join(

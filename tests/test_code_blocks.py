@@ -18,11 +18,12 @@ import trustme
 
 from nymproxy.legacy.client import NymProxyClient
 from nymproxy.stream.background import in_background
+from nymproxy.stream.client import MixnetClient
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.stream.tls import accept_tls
 from nymproxy.testing import MemoryNetwork
 from tests.legacy.memory_clients import MemoryConnector
-from tests.legacy.proxies import running_server
+from tests.legacy.proxies import running_server, until
 from tests.pages import ROOT, blocks
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from nymproxy.stream.stream import MixnetStream
     from nymproxy.testing.localnet import BackgroundLocalnet
+    from nymproxy.tracing import Trace, TraceEvent
 
 EXAMPLES = ROOT / "examples"
 FILES = {path.read_text(): path.name for path in EXAMPLES.glob("*.py")}
@@ -51,8 +53,13 @@ def block_with(text: str) -> dict[str, Any]:
 
 def test_each_block_is_a_file_or_is_run_below() -> None:
     rest = [block for _, block in blocks("python") if block not in FILES]
-    assert {re.findall(r"def (test_\w+|first_line|ask_all)", block)[-1] for block in rest} == {
+    assert {
+        re.findall(r"def (test_\w+|first_line|ask_all|events_of_a_stream|one_line)", block)[-1]
+        for block in rest
+    } == {
+        "events_of_a_stream",
         "first_line",
+        "one_line",
         "ask_all",
         "test_the_answer_is_loud",
         "test_a_client_connects",
@@ -67,18 +74,19 @@ def test_each_block_is_a_file_or_is_run_below() -> None:
         "stream_echo_client.py",
         "stream_echo_server.py",
         "tls_over_stream.py",
+        "tracing_with_opentelemetry.py",
     }
 
 
 @asynccontextmanager
 async def served(
-    handler: Callable[[MixnetStream], Awaitable[None]],
+    handler: Callable[[MixnetStream], Awaitable[None]], trace: Trace | None = None
 ) -> AsyncIterator[tuple[StreamEndpoint, str]]:
     """A client of a network in memory, and the address of a server there."""
     async with (
         MemoryNetwork() as network,
         StreamEndpoint(network.endpoint("server"), grace_seconds=0) as server,
-        StreamEndpoint(network.endpoint("client"), grace_seconds=0) as client,
+        StreamEndpoint(network.endpoint("client"), grace_seconds=0, trace=trace) as client,
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(server.listener().serve, handler)
@@ -182,6 +190,33 @@ async def test_grpc(tmp_path: Path) -> None:
     await service.stop(None)
 
 
+async def test_events() -> None:
+    assert await block_with("events_of_a_stream")["events_of_a_stream"]() == [
+        "open_stream started",
+        "open_stream complete",
+        "stream started",
+        "stream failed",  # nobody listens there
+    ]
+
+
+async def test_opentelemetry() -> None:
+    sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="opentelemetry-sdk is not here")
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter, provider = InMemorySpanExporter(), sdk.TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    names = example("tracing_with_opentelemetry.py")
+    hook = names["spans_of"](provider.get_tracer("test"))
+    async with served(example("stream_echo_server.py")["echo"], trace=hook) as (client, address):
+        answer = await names["ask"](client, address)
+        await until(lambda: len(exporter.get_finished_spans()) == 2)
+    opened, stream = exporter.get_finished_spans()
+    assert (opened.name, stream.name) == ("nymproxy.open_stream", "nymproxy.stream")
+    assert stream.status.is_unset
+    assert (stream.attributes or {})["nymproxy.received_bytes"] == len(answer) == 24
+
+
 async def test_the_test_in_memory() -> None:
     await block_with("test_the_answer_is_loud")["test_the_answer_is_loud"]()
 
@@ -232,6 +267,22 @@ def test_server_and_client_on_the_localnet(
         server.kill()
         server.communicate()
     assert client.stdout == "hello through the mixnet\n"
+
+
+def test_statistics(nymproxy_localnet: BackgroundLocalnet) -> None:
+    one_line = block_with("def one_line")["one_line"]
+
+    async def connected() -> str:
+        env = nymproxy_localnet.env_file
+        async with await MixnetClient.connect(env, profile="bare", trace=seen.append) as client:
+            return str(one_line(client))
+
+    seen: list[TraceEvent] = []
+    assert anyio.run(connected).startswith("ready: ")
+    operations = ["connect", "connect.directory", "connect.directory"]
+    operations += ["connect.gateway", "connect.gateway", "connect"]
+    assert [event.operation for event in seen] == operations
+    assert {event.phase for event in seen} == {"started", "complete"}
 
 
 def test_the_test_on_the_localnet(nymproxy_localnet: BackgroundLocalnet) -> None:

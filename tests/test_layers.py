@@ -41,6 +41,7 @@ BASE = {
     "nymproxy._strict_json",
     "nymproxy._tcp_stream",
     "nymproxy._timers",
+    "nymproxy.tracing",
 }
 SEAM = {"nymproxy.mixnet.transport", "nymproxy.mixnet.randomness"}
 ALLOWED: dict[str, set[str]] = {

@@ -90,6 +90,13 @@ class Channel:
         """Why the channel failed, if it did."""
         return self._machine.error
 
+    def when_over(self, listener: Callable[[], None]) -> None:
+        """Have one listener called once, when nothing more happens; at once where that is so."""
+        if self._driver.is_done:
+            listener()
+        else:
+            self._driver.on_over = listener
+
     @property
     def has_received_data(self) -> bool:
         """True once a payload that is not empty came in order."""

@@ -103,6 +103,8 @@ class ChannelDriver:
         """Woken by every change."""
         self.is_done = False
         """The sending task has ended; nothing more happens."""
+        self.on_over: Callable[[], None] | None = None
+        """Called once when that is so, whatever has ended it. It does not raise."""
         self._new_lane = new_lane
         self._lane = new_lane()
         self._moves = 0

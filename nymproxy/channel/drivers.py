@@ -108,6 +108,8 @@ class Drivers:
             now = anyio.current_time()
             self._table.remove(driver.key, driver.peer, now, is_held=driver.is_held)
             self._strays.wake()
+            if driver.on_over is not None:
+                driver.on_over()
 
     def fault(self, driver: ChannelDriver | None, error: Exception) -> None:
         """Let what should not have happened end the channel that it happened to."""

@@ -10,6 +10,7 @@ import anyio
 import anyio.abc
 
 from nymproxy._background_task import BackgroundTask, without_group
+from nymproxy.legacy.session_totals import ProxyStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from nymproxy._background_loop import BackgroundLoop
     from nymproxy._home_loop import HomeLoop
     from nymproxy.address import NymAddress
+    from nymproxy.legacy.roster import ClientRoster
     from nymproxy.legacy.session import SessionSnapshot
+    from nymproxy.legacy.session_totals import SessionTotals
+    from nymproxy.mixnet.machine import ClientStatus
 
 
 class Runnable(ABC):
@@ -27,6 +31,23 @@ class Runnable(ABC):
 
     _task: BackgroundTask | None = None
     _run_in: HomeLoop | None = None
+    _roster: ClientRoster
+    totals: SessionTotals
+    """What was carried so far."""
+
+    @property
+    @abstractmethod
+    def status(self) -> ClientStatus:
+        """How far it is from carrying traffic, what it waits for, and what keeps it."""
+
+    @abstractmethod
+    def session_map(self) -> Mapping[int, SessionSnapshot]:
+        """Return the sessions that are running now, by the number that names them in the log."""
+
+    def statistics(self) -> ProxyStatistics:
+        """Return what it has done so far, and what it and its mixnet clients are now."""
+        running = self.session_map().values()
+        return ProxyStatistics.of(self.status, self.totals, running, self._roster)
 
     @abstractmethod
     async def run(
@@ -90,8 +111,19 @@ class RunningClient:
         local_address: host and port where it listens, fit for :func:`socket.create_connection`.
     """
 
-    def __init__(self, local_address: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        loop: BackgroundLoop,
+        local_address: tuple[str, int],
+        statistics: Callable[[], ProxyStatistics],
+    ) -> None:
+        self._loop = loop
+        self._statistics = statistics
         self.local_address = local_address
+
+    def statistics(self) -> ProxyStatistics:
+        """Return what it has done so far, and what it and its mixnet clients are now."""
+        return self._loop.call_now(self._statistics)
 
 
 class RunningServer:
@@ -106,11 +138,17 @@ class RunningServer:
         loop: BackgroundLoop,
         nym_address: NymAddress,
         session_map: Callable[[], Mapping[Any, SessionSnapshot]],
+        statistics: Callable[[], ProxyStatistics],
     ) -> None:
         self._loop = loop
         self._session_map = session_map
+        self._statistics = statistics
         self.nym_address = nym_address
 
     def session_map(self) -> Mapping[Any, SessionSnapshot]:
         """Return the sessions that are running now."""
         return self._loop.call_now(self._session_map)
+
+    def statistics(self) -> ProxyStatistics:
+        """Return what it has done so far, and what it and its mixnet clients are now."""
+        return self._loop.call_now(self._statistics)

@@ -142,8 +142,7 @@ class NymProxyClient(Runnable):
         self._header = None if upstream_header is None else make_header(upstream_header)
         self._roster = group.roster if group is not None else roster or ClientRoster()
         self._is_serving = False
-        self.totals: SessionTotals = SessionTotals()
-        """What was carried so far."""
+        self.totals = SessionTotals()
         timed = (settings or WireSettings()).with_timeouts(
             close=close_timeout, connect=connect_timeout
         )
@@ -222,7 +221,7 @@ class NymProxyClient(Runnable):
         @asynccontextmanager
         async def serve(loop: BackgroundLoop) -> AsyncIterator[RunningClient]:
             async with self:
-                yield RunningClient(self.local_address)
+                yield RunningClient(loop, self.local_address, self.statistics)
 
         return InBackground(serve, backend=backend)
 

@@ -95,7 +95,7 @@ class NymProxyServer(Runnable):
         self._settings = settings
         self._limits = limits
         self._roster = roster
-        self.totals: SessionTotals = SessionTotals()
+        self.totals = SessionTotals()
         """What was carried so far."""
         self._numbers = itertools.count(1)
         self._dialer = UpstreamDialer(
@@ -221,7 +221,9 @@ class NymProxyServer(Runnable):
         async def serve(loop: BackgroundLoop) -> AsyncIterator[RunningServer]:
             server = await cls.create(upstream_address, config_dir, *arguments, **options)
             async with server:
-                yield RunningServer(loop, server.nym_address(), server.session_map)
+                yield RunningServer(
+                    loop, server.nym_address(), server.session_map, server.statistics
+                )
 
         return InBackground(serve, backend=backend)
 

@@ -43,6 +43,7 @@ from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.shell import MachineShell, StatusBoard, ignore_status
 from nymproxy.mixnet.traffic import DEFAULT, profile_of
 from nymproxy.mixnet.watching import Unwatched
+from nymproxy.tracing import traced
 
 if TYPE_CHECKING:
     import os
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.storage import ClientKeys, ClientStorage
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.watching import ClientWatcher
+    from nymproxy.tracing import Trace
 
 _logger = logging.getLogger("nymproxy.client")
 
@@ -134,6 +136,7 @@ class MessageClient(MachineShell):
         options: ConnectionOptions = DEFAULT_OPTIONS,
         memory: MemoryAccount | None = None,
         watcher: ClientWatcher | None = None,
+        trace: Trace | None = None,
     ) -> Self:
         """Fetch the topology, choose a gateway, and register or authenticate with it.
 
@@ -152,6 +155,7 @@ class MessageClient(MachineShell):
             memory: where everything is charged that others make the client keep. Clients of one
                 event loop may share one; by default it has an account of its own.
             watcher: is told how the client fares.
+            trace: is told of the steps.
 
         Raises:
             DirectoryUnavailable, TopologyUnavailable: no usable answer from the directory.
@@ -173,7 +177,8 @@ class MessageClient(MachineShell):
             watcher.show(ClientStatus(0.1, False, False, "asking the directory for the topology"))
             directory = DirectoryClient(network, options=options)
             keeper = TopologyKeeper(directory, unix_time=unix_time, random_bytes=random_bytes)
-            topology = await keeper.refresh()
+            with traced(trace, "connect.directory"):
+                topology = await keeper.refresh()
             watcher.show(ClientStatus(0.4, False, False, "choosing a gateway"))
             registration = await find_gateway(
                 stored, gateway, topology, directory, environment, avoided=avoided
@@ -183,7 +188,8 @@ class MessageClient(MachineShell):
                 await place.save_registration(registration)
             link = make_link(stored, registration, place, environment)
             watcher.show(ClientStatus(0.6, False, False, "connecting to the gateway"))
-            await link.connect()
+            with traced(trace, "connect.gateway"):
+                await link.connect()
             is_restored = stored.registration is not None
             client = cls(
                 *(stored.keys, link, keeper, place, profile, environment),

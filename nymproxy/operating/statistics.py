@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from nymproxy._log_fields import fields
+from nymproxy.legacy.session_totals import ProxyStatistics, SessionTotals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,37 +19,32 @@ logger = logging.getLogger("nymproxy.operating")
 
 
 def statistics_of(forward: Forward) -> dict[str, object]:
-    """Return what a forward has done; names and values without addresses.
-
-    The bytes are those of the sessions that are over and of those that are running.
-    """
-    status, proxy, roster = forward.status, forward.proxy, forward.roster
-    sessions = [] if proxy is None else list(proxy.session_map().values())
-    totals = None if proxy is None else proxy.totals
-    counters = roster.counters
+    """Return what a forward has done; names and values without addresses."""
+    proxy, roster = forward.proxy, forward.roster
+    running = () if proxy is None else proxy.session_map().values()
+    totals = SessionTotals() if proxy is None else proxy.totals
+    now = ProxyStatistics.of(forward.status, totals, running, roster)
     return {
         "forward": forward.plan.name,
         "role": forward.plan.role,
         "ready": forward.readiness.is_told,
-        "fraction": status.fraction,
-        "status": status.reason,
-        "blocked_by": status.blocked_by,
-        "sessions": len(sessions),
-        "sessions_begun": 0 if totals is None else totals.began,
-        "sessions_ended": {} if totals is None else dict(totals.ended),
-        "bytes_to_peer": sum(each.bytes_to_peer for each in sessions)
-        + (0 if totals is None else totals.bytes_to_peer),
-        "bytes_from_peer": sum(each.bytes_from_peer for each in sessions)
-        + (0 if totals is None else totals.bytes_from_peer),
+        "fraction": now.status.fraction,
+        "status": now.status.reason,
+        "blocked_by": now.status.blocked_by,
+        "sessions": now.sessions,
+        "sessions_begun": now.sessions_begun,
+        "sessions_ended": now.sessions_ended,
+        "bytes_to_peer": now.bytes_to_peer,
+        "bytes_from_peer": now.bytes_from_peer,
         "identity_group": roster.group,
-        "mixnet_clients": roster.client_count,
-        "mixnet_clients_ready": roster.ready_count,
-        "gateways_lost": roster.gateways_lost,
+        "mixnet_clients": now.mixnet_clients,
+        "mixnet_clients_ready": now.mixnet_clients_ready,
+        "gateways_lost": now.gateways_lost,
         "probe": _probed(forward.probe),
-        "packets_sent": counters.sent,
-        "retransmissions": counters.retransmissions,
-        "messages_given_up": counters.given_up,
-        **asdict(roster.gauges),
+        "packets_sent": now.counters.sent,
+        "retransmissions": now.counters.retransmissions,
+        "messages_given_up": now.counters.given_up,
+        **asdict(now.gauges),
     }
 
 

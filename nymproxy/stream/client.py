@@ -16,9 +16,11 @@ from nymproxy.address import NymAddress, SenderTag
 from nymproxy.channel import PeerMemory
 from nymproxy.errors import ClientDisconnected, StreamModeActive, UsageError
 from nymproxy.mixnet.client import MessageClient
+from nymproxy.mixnet.machine import ClientStatistics
 from nymproxy.mixnet.transport import DEFAULT_LANE
 from nymproxy.stream.background import in_background
 from nymproxy.stream.endpoint import StreamEndpoint
+from nymproxy.tracing import traced
 
 if TYPE_CHECKING:
     import os
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails
-    from nymproxy.mixnet.machine import ClientCounters, ClientStatus
+    from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.shell import StatusChanges
     from nymproxy.mixnet.storage import ClientStorage
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from nymproxy.stream.listener import MixnetListener
     from nymproxy.stream.stream import MixnetStream
     from nymproxy.stream.traits import StreamOptions
+    from nymproxy.tracing import Trace
 
 CLOSE_SECONDS = 10.0
 """How long leaving the client may flush its streams."""
@@ -62,6 +65,7 @@ class ConnectArguments(TypedDict, total=False):
     random_bytes: RandomBytes
     options: ConnectionOptions
     memory: MemoryAccount | None
+    trace: Trace | None
 
 
 class MixnetClient:
@@ -79,15 +83,24 @@ class MixnetClient:
     Args:
         client: connected, and not entered. Use :meth:`connect` instead.
         stream_options: settings of the streams.
+        trace: is told of the streams.
     """
 
     def __init__(
-        self, client: MessageClient, *, stream_options: StreamOptions | None = None
+        self,
+        client: MessageClient,
+        *,
+        stream_options: StreamOptions | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self._client = client
         self.stream_options = stream_options
         self._streams = StreamEndpoint(
-            client, options=stream_options, memory=_PEERS, grace_seconds=CLOSE_SECONDS
+            client,
+            options=stream_options,
+            memory=_PEERS,
+            grace_seconds=CLOSE_SECONDS,
+            trace=trace,
         )
         self._background = BackgroundTask(self._run_streams)
         self._is_started = False
@@ -111,8 +124,10 @@ class MixnetClient:
             stream_options: settings of the streams.
             arguments: see :meth:`MessageClient.connect`.
         """
-        client = await MessageClient.connect(network, **arguments)
-        return cls(client, stream_options=stream_options)
+        trace = arguments.get("trace")
+        with traced(trace, "connect"):
+            client = await MessageClient.connect(network, **arguments)
+        return cls(client, stream_options=stream_options, trace=trace)
 
     @classmethod
     def in_background(
@@ -157,10 +172,17 @@ class MixnetClient:
         """Iterate over the present status and each later one, until the client is closed."""
         return self._client.status_changes()
 
-    @property
-    def counters(self) -> ClientCounters:
-        """What the client has done so far."""
-        return self._client.counters
+    def statistics(self) -> ClientStatistics:
+        """Return what the client has done so far and what it holds now; no later change shows."""
+        return ClientStatistics(
+            status=self.status,
+            counters=self._client.counters,
+            gauges=self._client.gauges,
+            memory_bytes=self._client.memory.used_bytes,
+            outage_seconds=self._client.outage_seconds,
+            open_streams=len(self._streams.mux.channels),
+            dropped=dict(self._streams.mux.counters),
+        )
 
     # Streams.
 

@@ -14,6 +14,7 @@ from nymproxy.stream.listener import MixnetListener
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.stream import MixnetStream
 from nymproxy.stream.traits import StreamOptions
+from nymproxy.tracing import traced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.channel import ChannelProtocol, PeerMemory
+    from nymproxy.channel.channel import Channel
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.transport import MessageTransport
+    from nymproxy.tracing import Trace
 
 _MAX_SERVERS = 64
 """Lists of recipients of which it is remembered who did not answer."""
@@ -40,6 +43,7 @@ class StreamEndpoint:
             :attr:`mux`.
         random_bytes: for stream ids.
         grace_seconds: how long leaving the block may flush.
+        trace: is told what happens.
     """
 
     def __init__(
@@ -51,7 +55,9 @@ class StreamEndpoint:
         more_protocols: tuple[ChannelProtocol, ...] = (),
         random_bytes: RandomBytes = system_random_bytes,
         grace_seconds: float = 10.0,
+        trace: Trace | None = None,
     ) -> None:
+        self._trace = trace
         options = options or StreamOptions()
         self._protocol = (
             StreamProtocol(options) if memory is None else StreamProtocol(options, memory)
@@ -116,19 +122,28 @@ class StreamEndpoint:
             StreamReset: the peer aborted; only with ``wait``.
             PhaseTimeout: no sign in time; only with ``wait``.
         """
-        addresses = addresses_of(recipient)
+        with traced(self._trace, "open_stream"):
+            channel = await self._open(addresses_of(recipient), reply_surbs, wait, timeout)
+        return MixnetStream(channel, self._trace)
+
+    async def _open(
+        self,
+        addresses: tuple[NymAddress, ...],
+        reply_surbs: int | None,
+        wait: bool,
+        timeout: float | None,
+    ) -> Channel:
         protocol = self._protocol
         if reply_surbs is not None:
             options = replace(protocol.options, open_surbs=reply_surbs)
             protocol = replace(protocol, options=options)
         if len(addresses) == 1:
-            channel = await self.mux.open(protocol, addresses[0], wait=wait, timeout=timeout)
-        else:
-            servers = self._servers_at(addresses)
-            channel, _ = await open_to_first(
-                self.mux, lambda _: protocol, servers, wait=True, timeout=timeout
-            )
-        return MixnetStream(channel)
+            return await self.mux.open(protocol, addresses[0], wait=wait, timeout=timeout)
+        servers = self._servers_at(addresses)
+        channel, _ = await open_to_first(
+            self.mux, lambda _: protocol, servers, wait=True, timeout=timeout
+        )
+        return channel
 
     def _servers_at(self, addresses: tuple[NymAddress, ...]) -> Servers:
         """Return what is known of several servers."""
@@ -155,4 +170,5 @@ class StreamEndpoint:
 
     def listen_early(self, *, backlog: int = 128) -> MixnetListener:
         """As :meth:`listener`, also before the endpoint is entered; it accepts none until then."""
-        return MixnetListener(self.mux.listen(self._protocol, backlog=backlog), self.address)
+        acceptor = self.mux.listen(self._protocol, backlog=backlog)
+        return MixnetListener(acceptor, self.address, self._trace)

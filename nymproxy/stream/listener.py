@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.channel.acceptor import ChannelAcceptor
+    from nymproxy.tracing import Trace
 
 
 class MixnetListener(Listener[MixnetStream]):
@@ -24,11 +25,15 @@ class MixnetListener(Listener[MixnetStream]):
     Args:
         acceptor: where the channels come from.
         address: the address that peers dial.
+        trace: is told of the streams.
     """
 
-    def __init__(self, acceptor: ChannelAcceptor, address: NymAddress) -> None:
+    def __init__(
+        self, acceptor: ChannelAcceptor, address: NymAddress, trace: Trace | None = None
+    ) -> None:
         self._acceptor = acceptor
         self._address = address
+        self._trace = trace
 
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
@@ -42,7 +47,7 @@ class MixnetListener(Listener[MixnetStream]):
             anyio.ClosedResourceError: the listener was closed, also by another task.
             anyio.BrokenResourceError: the client has ended (from ``ClientDisconnected``).
         """
-        return MixnetStream(await self._acceptor.accept())
+        return MixnetStream(await self._acceptor.accept(), self._trace)
 
     async def serve(
         self,

@@ -7,6 +7,7 @@ end of stream that arrives, flow control, and errors that an application sees.
 from __future__ import annotations
 
 import operator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from anyio import TypedAttributeSet, typed_attribute
@@ -14,6 +15,7 @@ from anyio.abc import ByteStream
 
 from nymproxy.errors import ResetCode
 from nymproxy.stream.codec import display_stream_id
+from nymproxy.tracing import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel.channel import Channel
     from nymproxy.errors import NymError
+    from nymproxy.tracing import Trace
 
 DEFAULT_RECEIVE_BYTES = 65536
 
@@ -51,8 +54,18 @@ class MixnetStream(ByteStream):
     from the ``NymError`` that says why; :attr:`error` has it too.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, trace: Trace | None = None) -> None:
         self._channel = channel
+        self._sent_bytes = 0
+        self._received_bytes = 0
+        if trace is not None:
+            side = "dialer" if channel.is_dialer else "acceptor"
+            facts = {"stream_id": display_stream_id(self.stream_id), "side": side}
+            channel.when_over(partial(self._tell_end, Operation(trace, "stream", facts), facts))
+
+    def _tell_end(self, operation: Operation, facts: Mapping[str, str]) -> None:
+        carried = {"sent_bytes": self._sent_bytes, "received_bytes": self._received_bytes}
+        operation.end({**facts, **carried}, self.error)
 
     def __repr__(self) -> str:
         return f"<MixnetStream {display_stream_id(self.stream_id)}>"
@@ -103,6 +116,7 @@ class MixnetStream(ByteStream):
             anyio.BusyResourceError: another task is sending.
         """
         await self._channel.send(item)
+        self._sent_bytes += item.nbytes if isinstance(item, memoryview) else len(item)
 
     async def receive(self, max_bytes: int = DEFAULT_RECEIVE_BYTES) -> bytes:
         """Return at least one byte and at most ``max_bytes``, in order.
@@ -117,7 +131,9 @@ class MixnetStream(ByteStream):
         """
         if operator.index(max_bytes) < 1:
             raise ValueError(f"max_bytes is {max_bytes}, expected 1 or more")
-        return await self._channel.receive(max_bytes)
+        data = await self._channel.receive(max_bytes)
+        self._received_bytes += len(data)
+        return data
 
     async def receive_frame(self) -> bytes:
         """Return the payload of one frame of the peer whole (Rust's ``recv``).
@@ -125,7 +141,9 @@ class MixnetStream(ByteStream):
         After a :meth:`receive` that took a part of a frame, this is its rest. Raises as
         :meth:`receive`.
         """
-        return await self._channel.receive_frame()
+        data = await self._channel.receive_frame()
+        self._received_bytes += len(data)
+        return data
 
     async def drain(self) -> None:
         """Wait until everything that was sent has been acknowledged by the peer's gateway.

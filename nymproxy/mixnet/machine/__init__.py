@@ -19,5 +19,6 @@ from nymproxy.mixnet.machine.ports import BuiltPacket as BuiltPacket
 from nymproxy.mixnet.machine.ports import PacketMaker as PacketMaker
 from nymproxy.mixnet.machine.status import ClientCounters as ClientCounters
 from nymproxy.mixnet.machine.status import ClientGauges as ClientGauges
+from nymproxy.mixnet.machine.status import ClientStatistics as ClientStatistics
 from nymproxy.mixnet.machine.status import ClientStatus as ClientStatus
 from nymproxy.mixnet.machine.submission import Submission as Submission

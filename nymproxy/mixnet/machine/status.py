@@ -109,6 +109,29 @@ class ClientGauges:
 NOTHING_HELD = ClientGauges(0, 0, 0, None)
 
 
+@dataclass(frozen=True, slots=True)
+class ClientStatistics:
+    """A client at one moment.
+
+    Attributes:
+        status: what it is doing.
+        counters: what it has done so far.
+        gauges: what it holds now.
+        memory_bytes: what others make it keep, as its account has it.
+        outage_seconds: how long it had no gateway, in all.
+        open_streams: streams that are not over, accepted or not.
+        dropped: messages that were dropped and streams that were refused, by reason.
+    """
+
+    status: ClientStatus
+    counters: ClientCounters
+    gauges: ClientGauges
+    memory_bytes: int
+    outage_seconds: float
+    open_streams: int
+    dropped: dict[str, int]
+
+
 def _sum(one: Any, other: Any) -> Any:  # noqa: ANN401  (numbers, or counts by kind)
     return dict(Counter(one) + Counter(other)) if isinstance(one, dict) else one + other
 
