@@ -84,6 +84,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "nymproxy_migrate": {
         "nymproxy",
+        "nymproxy.localnet",
         "nymproxy.testing",
         "nymproxy.cli.old_flags",
         "nymproxy.cli.root",

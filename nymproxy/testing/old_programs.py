@@ -49,7 +49,11 @@ class OldClient:
 
 @asynccontextmanager
 async def old_server(
-    program: Path, env_file: str | Path, upstream: str, directory: Path
+    program: Path,
+    env_file: str | Path,
+    upstream: str,
+    directory: Path,
+    flags: Sequence[str] = (),
 ) -> AsyncIterator[OldServer]:
     """Run a published server with its keys in a directory, which need not be there.
 
@@ -58,7 +62,7 @@ async def old_server(
         ChildFailed: it ends before it is ready; its log is beside the directory.
     """
     # The old server glues -c to $HOME as text.
-    arguments = ["-u", upstream, "-c", f"/{directory.name}", "-e", str(env_file)]
+    arguments = ["-u", upstream, "-c", f"/{directory.name}", "-e", str(env_file), *flags]
     log = directory.with_name(f"{directory.name}.log")
     async with _started(program, arguments, directory.parent, log, _SERVER_STARTED) as started:
         process, address = started

@@ -64,7 +64,7 @@ async def test_how_the_old_programs_are_started(old: OldPrograms, tmp_path: Path
         home, *given = recorded(old.client)
         wanted = f"-s A.B@C -e /env --listen-port {client.target.port} --close-timeout=9"
         assert (home, given) == (str(tmp_path / "one"), wanted.split())
-    assert not psutil.pid_exists(client.process_id)
+    assert not psutil.pid_exists(client.process.pid)
 
 
 @pytest.mark.exhaustive

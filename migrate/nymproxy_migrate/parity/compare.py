@@ -15,10 +15,14 @@ from nymproxy_migrate.parity.measure import (
     Measured,
     SideMeasurements,
 )
-from nymproxy_migrate.parity.model import MIXED_ECHO, WORKLOADS, Row, Verdict
+from nymproxy_migrate.parity.model import FAILURES, MIXED_ECHO, WORKLOADS, Row, Verdict
+from nymproxy_migrate.parity.truths import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nymproxy_migrate.parity.measure import Refusal
+    from nymproxy_migrate.parity.truths import Seen
     from nymproxy_migrate.parity.verdicts import Allowance
 
 ECHOES = ("echo", MIXED_ECHO)
@@ -43,6 +47,7 @@ def compare(legacy: SideMeasurements, stream: SideMeasurements) -> tuple[Row, ..
             continue
         rows += _workload(name, title, pair[0], pair[1])
     rows += _refusal(legacy.refusal, stream.refusal)
+    rows += _truths(legacy.truths, stream.truths)
     rows += _linkability(legacy.linkability, stream.linkability)
     rows += _memory(legacy, stream)
     return tuple(rows)
@@ -225,6 +230,18 @@ def _refusal(legacy: Refusal | None, stream: Refusal | None) -> Iterator[Row]:
     yield _figures(
         f"{group}.seen_after_ms", title, group, "ms", (pair[0], pair[1]), verdicts.FIRST_BYTE
     )
+
+
+def _truths(legacy: Mapping[str, Seen], stream: Mapping[str, Seen]) -> Iterator[Row]:
+    """What was seen of each failure; the stream side has to be right, whatever the other does."""
+    for failure, title in FAILURES.items():
+        old, new = legacy.get(failure), stream.get(failure)
+        if old is None or new is None:
+            continue
+        verdict = verdicts.higher_is_better(old.outcome, new.outcome)
+        if new.outcome < Outcome.TOLD:
+            verdict = Verdict.WORSE
+        yield Row(f"failures.{failure}", title, "failures", "", str(old), str(new), verdict)
 
 
 def _linkability(legacy: Linkability | None, stream: Linkability | None) -> Iterator[Row]:

@@ -15,6 +15,7 @@ import anyio
 
 from nymproxy.testing import workloads
 from nymproxy_migrate.parity.sides import FULL, Sizes, Ways, peak_memory_bytes
+from nymproxy_migrate.parity.truths import Patience
 from nymproxy_migrate.refused import Refused
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from nymproxy.testing.workloads import Target, WorkloadResult
     from nymproxy_migrate.parity.model import Side
     from nymproxy_migrate.parity.relay import RelayTotals
+    from nymproxy_migrate.parity.truths import Seen
 
 ASKED = ("half_close", "at_once")
 """Those for which an upstream that is not ours is asked, too: each question is a connection."""
@@ -81,6 +83,7 @@ class SideMeasurements:
     refusal: Refusal | None = None
     linkability: Linkability | None = None
     peak_memory: dict[str, int] = field(default_factory=dict)
+    truths: Mapping[str, Seen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Settings:
         timeout_seconds: for one workload.
         end_of_data_seconds: how long an end of data may be late, on both ends.
         refusal_seconds: how long to wait for a refusal to be seen.
+        patience: for what is broken on purpose.
     """
 
     sizes: Sizes = FULL
@@ -100,6 +104,7 @@ class Settings:
     timeout_seconds: float = 60.0
     end_of_data_seconds: float = 4.0
     refusal_seconds: float = 8.0
+    patience: Patience = field(default_factory=Patience)
 
 
 Work = Callable[["Target"], Awaitable["WorkloadResult"]]

@@ -36,6 +36,14 @@ WORKLOADS = {
     "at_once": "Connections at once",
 }
 """The workloads in their order, with titles for people."""
+FAILURES = {
+    "upstream_aborts": "Upstream breaks off: app sees",
+    "app_aborts": "App breaks off: upstream sees",
+    "altered": "Gateway alters packets: app sees",
+    "restart": "Server killed and restarted: app sees",
+    "gateway": "Server's gateway gone for good: app sees",
+}
+"""What is broken on purpose, in this order, with titles for people."""
 
 
 def title_of(group: str) -> str:

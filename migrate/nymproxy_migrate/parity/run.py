@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
+
+import anyio
 
 from nymproxy import PROFILES, __version__
 from nymproxy_migrate.parity.compare import compare
@@ -33,14 +36,18 @@ from nymproxy_migrate.parity.model import (
 )
 from nymproxy_migrate.parity.planned import DEFAULT_FLAGS, flags_of, rows_of
 from nymproxy_migrate.parity.stage import Servers, Stage, localnet_stage, servers_stage
+from nymproxy_migrate.parity.truth_stage import see_truths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
+
+    from anyio.abc import TaskStatus
 
     from nymproxy.testing.workloads import WorkloadResult
     from nymproxy_migrate.parity.compared import OldPrograms
     from nymproxy_migrate.parity.planned import PlannedCommand
+    from nymproxy_migrate.parity.truths import Seen
 
 MIX_LAYERS = 3
 _WANDERING = ("_ms", ".goodput", ".packets_per_kb", ".wire_bytes_per_byte")
@@ -88,7 +95,7 @@ async def run(parity: Parity) -> ParityReport:
     started_at, started = datetime.now(UTC), time.perf_counter()
     for side, what in in_words(parity.old, are_servers=parity.servers is not None).items():
         parity.say(f"{side.value} side: {what}")
-    async with _stage(parity) as stage:
+    async with _stage(parity) as stage, _truths(parity, stage) as truths:
         linkability = await _linkability(stage, parity.say)
         say_result = partial(_say_result, parity.say)
         mixed: dict[Side, Measured] = {}
@@ -101,6 +108,8 @@ async def run(parity: Parity) -> ParityReport:
             found[side].workloads[MIXED_ECHO] = measured
         for side, value in linkability.items():
             found[side].linkability = value
+        for side, seen in (await truths()).items():
+            found[side].truths = seen
         parity.say("stopping everything")
         profile = MIXED if mixed else PROFILES[stage.profile]
     rows = compare(found[Side.LEGACY], found[Side.STREAM])
@@ -130,6 +139,46 @@ def _stage(parity: Parity) -> AbstractAsyncContextManager[Stage]:
         return localnet_stage(profile, flags, parity.old)
     parity.say("starting a client for each server")
     return servers_stage(parity.servers)
+
+
+@asynccontextmanager
+async def _truths(
+    parity: Parity, stage: Stage
+) -> AsyncIterator[Callable[[], Awaitable[Mapping[Side, Mapping[str, Seen]]]]]:
+    """Break things on purpose, and wait for what applications see of it during the block.
+
+    Gives what waits for the result. Beside the old programs, whose cover traffic takes a core, that
+    begins only then.
+    """
+    if stage.network is None or not parity.settings.sizes.failures:
+        yield _nothing
+        return
+    patience, say = parity.settings.patience, parity.say
+    is_seen = anyio.Event()
+    found: dict[Side, Mapping[str, Seen]] = {}
+
+    async def see(*, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        say("breaking connections of other pairs, to see what applications are told")
+        found.update(await see_truths(stage, patience, task_status=task_status))
+        for side, seen in found.items():
+            for failure, what in seen.items():
+                say(f"  {failure}, {side.value}: {what}")
+        is_seen.set()
+
+    async def result() -> Mapping[Side, Mapping[str, Seen]]:
+        if stage.old is not None:
+            await see()
+        await is_seen.wait()
+        return found
+
+    async with anyio.create_task_group() as tasks:
+        if stage.old is None:
+            await tasks.start(see)
+        yield result
+
+
+async def _nothing() -> Mapping[Side, Mapping[str, Seen]]:
+    return {}
 
 
 async def _linkability(stage: Stage, say: Callable[[str], None]) -> dict[Side, Linkability]:

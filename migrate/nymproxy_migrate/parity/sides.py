@@ -27,6 +27,7 @@ class Sizes:
         connections: at once.
         connection_bytes: downloaded by each of these.
         mixed_round_trips: with the delays of mix nodes; 0 leaves these out.
+        failures: whether things are broken on purpose.
     """
 
     first_bytes: int = 5
@@ -36,10 +37,11 @@ class Sizes:
     connections: int = 10
     connection_bytes: int = 20_000
     mixed_round_trips: int = 40
+    failures: bool = True
 
 
 FULL = Sizes()
-QUICK = Sizes(3, 30, 300_000, 100_000, 5, 10_000, mixed_round_trips=0)
+QUICK = Sizes(3, 30, 300_000, 100_000, 5, 10_000, mixed_round_trips=0, failures=False)
 
 
 @dataclass(frozen=True, slots=True)

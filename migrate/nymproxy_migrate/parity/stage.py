@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     import httpx
+    from anyio.abc import Process
 
     from nymproxy.testing.upstream import Upstream
     from nymproxy.testing.workloads import Target
@@ -53,12 +54,12 @@ class Started:
     """A proxy of either kind.
 
     Attributes:
-        process_id: of its process.
+        process: which it is.
         target: where applications connect to, of a client.
         address: the Nym address, of a server.
     """
 
-    process_id: int
+    process: Process
     target: Target | None = None
     address: str = ""
 
@@ -73,6 +74,7 @@ class Stage:
         folder: for logs and configuration.
         flags: for the commands of each side.
         old: the programs of the legacy side; None for ours.
+        gateways: where servers are; an old one is at the first. None: at any.
         ways: the sides, ready to be measured.
         network: the localnet's counters; ``None`` for other networks.
     """
@@ -82,6 +84,7 @@ class Stage:
     folder: Path
     flags: Flags = DEFAULT_FLAGS
     old: OldPrograms | None = None
+    gateways: tuple[str, ...] = ()
     ways: list[Ways] = field(default_factory=list)
     network: Callable[[], Awaitable[NetworkTotals]] | None = None
 
@@ -93,23 +96,24 @@ class Stage:
             home = self.folder / name
             home.mkdir()
             async with old_client(self.old.client, self.env_file, address, home, given) as old:
-                yield Started(old.process.pid, old.target)
+                yield Started(old.process, old.target)
             return
         flags = ("--wire", side.value, *given)
         async with self.processes.client(self.env_file, address, *flags, name=name) as client:
-            yield Started(client.child.process.pid, client.target())
+            yield Started(client.child.process, client.target())
 
     @asynccontextmanager
     async def server(self, side: Side, upstream: str) -> AsyncIterator[Started]:
         """Run a proxy server; ours are by default for both wires."""
-        flags, name = self.flags.servers[side], f"{side.value}-server"
+        at = [word for gateway in self.gateways for word in ("-g", gateway)]
+        flags, name = (*self.flags.servers[side], *at), f"{side.value}-server"
         if self.old is not None and side is Side.LEGACY:
             keys = self.folder / f"{name}.config"
-            async with old_server(self.old.server, self.env_file, upstream, keys) as old:
-                yield Started(old.process.pid, address=old.address)
+            async with old_server(self.old.server, self.env_file, upstream, keys, at[:2]) as old:
+                yield Started(old.process, address=old.address)
             return
         async with self.processes.server(self.env_file, upstream, *flags, name=name) as server:
-            yield Started(server.child.process.pid, address=server.address)
+            yield Started(server.child.process, address=server.address)
 
     @property
     def processes(self) -> Processes:
@@ -148,7 +152,7 @@ async def localnet_stage(
     import httpx
 
     async with (
-        _folder() as folder,
+        temporary_folder() as folder,
         httpx.AsyncClient(timeout=10) as http,
         serve_upstream() as upstream,
         Processes(folder=folder).localnet() as localnet,
@@ -190,7 +194,7 @@ async def _start_pair(
         upstream.http,
         upstream.greeter,
         stage.network,
-        processes={"client": client.process_id, "server": server.process_id},
+        processes={"client": client.process.pid, "server": server.process.pid},
     )
 
 
@@ -200,7 +204,7 @@ async def servers_stage(servers: Servers) -> AsyncIterator[Stage]:
     import httpx
 
     async with (
-        _folder() as folder,
+        temporary_folder() as folder,
         httpx.AsyncClient(timeout=20) as http,
         AsyncExitStack() as stack,
     ):
@@ -211,7 +215,7 @@ async def servers_stage(servers: Servers) -> AsyncIterator[Stage]:
             client = await stack.enter_async_context(
                 stage.client(f"{side.value}-client", side, servers.addresses[side])
             )
-            processes = {"client": client.process_id}
+            processes = {"client": client.process.pid}
             target = _target_of(client)
             pairs[side] = Ways(
                 side, target, statistics=_statistics(http, target), processes=processes
@@ -230,7 +234,8 @@ def _target_of(client: Started) -> Target:
 
 
 @asynccontextmanager
-async def _folder() -> AsyncIterator[Path]:
+async def temporary_folder() -> AsyncIterator[Path]:
+    """Make a folder for logs and keys, and remove it at the end."""
     with tempfile.TemporaryDirectory(prefix="nymproxy-parity-") as name:
         yield Path(name)
 

@@ -1,0 +1,123 @@
+"""Where things are broken on purpose: a localnet and pairs of their own, so that nothing else is.
+
+Gateways that are gone do not come back, and servers are killed; the pairs whose work is measured
+stand on another network.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from nymproxy.localnet import FaultPlan, Localnet, LocalnetConfig, PushAction, PushFault
+from nymproxy_migrate.parity.model import Side
+from nymproxy_migrate.parity.stage import Stage, Started, temporary_folder
+from nymproxy_migrate.parity.truths import Breakable, Troubles, measure, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anyio.abc import TaskStatus
+
+    from nymproxy_migrate.parity.truths import Patience, Seen, Upstream
+
+GATEWAYS = 3
+"""Servers are at the first two of them, the old one at the first."""
+_PACKETS_OF_AN_OPENING = 12
+ALTERING = FaultPlan(
+    pushes=(
+        PushFault(
+            action=PushAction.ALTER,
+            packet="regular",
+            skip=_PACKETS_OF_AN_OPENING,
+            count=2,
+            offsets=(1200,),
+            mask=0x10,
+        ),
+    ),
+)
+"""One bit of two packets at each gateway, where those of a download have application bytes."""
+
+
+@dataclass(slots=True)
+class _Pair:
+    """One side's processes.
+
+    Attributes:
+        stage: starts them.
+        stack: ends them.
+        upstream: where the server leads.
+        side: which one.
+        server: the one that runs now.
+        client: of it.
+    """
+
+    stage: Stage
+    stack: AsyncExitStack
+    upstream: Upstream
+    side: Side
+    server: Started | None = None
+    client: Started | None = None
+
+    async def start(self) -> None:
+        self.server = await self._started_server()
+        self.client = await self.stack.enter_async_context(
+            self.stage.client(f"{self.side.value}-client", self.side, self.server.address)
+        )
+
+    async def _started_server(self) -> Started:
+        return await self.stack.enter_async_context(
+            self.stage.server(self.side, self.upstream.address)
+        )
+
+    async def restart_server(self) -> None:
+        assert self.server is not None
+        self.server.process.kill()
+        await self.server.process.wait()
+        self.server = await self._started_server()
+
+    def breakable(self) -> Breakable:
+        assert self.client is not None
+        assert self.client.target is not None
+        return Breakable(self.side, self.client.target, self.upstream, self.restart_server)
+
+
+async def see_truths(
+    like: Stage, patience: Patience, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> Mapping[Side, Mapping[str, Seen]]:
+    """Run pairs as those of another stage, break them, and return what applications saw.
+
+    Args:
+        like: whose flags, programs and profile they have.
+        patience: how long each failure is watched.
+        task_status: is told when nothing is left to do but wait.
+    """
+    async with (
+        temporary_folder() as folder,
+        serve(patience) as upstream,
+        Localnet(LocalnetConfig(gateways=GATEWAYS)) as localnet,
+        AsyncExitStack() as stack,
+    ):
+        first, second, *_ = localnet.gateways
+        at = (str(first.identity), str(second.identity))
+        stage = replace(like, env_file=localnet.env_file, folder=folder, gateways=at)
+        pairs = [_Pair(stage, stack, upstream, side) for side in Side]
+        if like.old is None:
+            async with anyio.create_task_group() as tasks:
+                for pair in pairs:
+                    tasks.start_soon(pair.start)
+        else:  # whose logs are followed by task groups, which end where they have begun
+            for pair in pairs:
+                await pair.start()
+
+        troubles = Troubles(
+            partial(localnet.set_faults, ALTERING),
+            partial(localnet.set_faults, FaultPlan()),
+            partial(localnet.remove_node, first.name),
+        )
+        ways = [pair.breakable() for pair in pairs]
+        return await measure(ways, troubles, patience, task_status=task_status)

@@ -1,0 +1,171 @@
+"""Parity: what applications are told when something breaks, and a lie turns the run red."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from anyio.abc import SocketAttribute
+
+from nymproxy_migrate.parity.compare import compare
+from nymproxy_migrate.parity.measure import SideMeasurements
+from nymproxy_migrate.parity.model import FAILURES, Row, Side, Verdict
+from nymproxy_migrate.parity.relay import relay, unaltered
+from nymproxy_migrate.parity.stage import Stage
+from nymproxy_migrate.parity.truth_stage import see_truths
+from nymproxy_migrate.parity.truths import (
+    Breakable,
+    Outcome,
+    Patience,
+    Seen,
+    Troubles,
+    Upstream,
+    measure,
+    serve,
+)
+from nymproxy_migrate.report import parity_text
+from tests.migrate.parity_faults import lost_end, target
+from tests.migrate.parity_reports import empty
+from tests.survival.scene import reset
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+
+    from anyio.abc import SocketStream
+
+    from nymproxy_migrate.parity.relay import Alteration
+
+LONG = Patience(20.0, 40.0, 40.0, 40.0)
+SHORT = Patience(0.3, 0.3, 0.3, 0.3)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"  # the tool's own
+
+
+async def flipped(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """Alter the last byte of everything that is longer than a mark."""
+    async for piece in pieces:
+        yield piece if len(piece) < 1000 else piece[:-1] + bytes([piece[-1] ^ 1])
+
+
+async def shortened(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    """End in order after a part of it."""
+    async for piece in pieces:
+        yield piece[:1000]
+        if len(piece) > 1000:
+            return
+
+
+@asynccontextmanager
+async def server_of(upstream: Upstream) -> AsyncIterator[tuple[str, Callable[[], Awaitable[None]]]]:
+    """A way to the upstream, and what resets its connections, as a restarted server's client."""
+    carried: list[SocketStream] = []
+
+    async def handle(stream: SocketStream) -> None:
+        carried.append(stream)
+        await upstream.handle(stream)
+
+    async def restart() -> None:
+        for stream in carried:
+            with suppress(OSError, anyio.ClosedResourceError):
+                await reset(stream)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, handle)
+        yield f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}", restart
+        tasks.cancel_scope.cancel()
+
+
+async def rows_of(patience: Patience, down: Alteration | None = None) -> dict[str, Row]:
+    """Break both sides over loopback; a relay, if there is one, makes orderly ends of resets."""
+    async with (
+        serve(patience) as upstream,
+        server_of(upstream) as (address, restart),
+        relay(address, down=down or unaltered) as lies,
+    ):
+        legacy = Breakable(Side.LEGACY, target(address), upstream, restart)
+        way = target(address if down is None else lies.address)
+        stream = Breakable(Side.STREAM, way, upstream, restart)
+        found = await measure([legacy, stream], Troubles(), patience)
+    return rows(found[Side.LEGACY], found[Side.STREAM])
+
+
+def rows(legacy: Mapping[str, Seen], stream: Mapping[str, Seen]) -> dict[str, Row]:
+    sides = (
+        SideMeasurements(Side.LEGACY, truths=legacy),
+        SideMeasurements(Side.STREAM, truths=stream),
+    )
+    return {
+        row.name.removeprefix("failures."): row
+        for row in compare(*sides)
+        if row.group == "failures"
+    }
+
+
+def values(found: dict[str, Row], verdict: Verdict) -> dict[str, object]:
+    return {name: row.stream for name, row in found.items() if row.verdict is verdict}
+
+
+async def test_what_is_told_is_not_worse() -> None:
+    found = await rows_of(LONG)
+    assert list(found) == list(FAILURES)
+    assert {row.verdict for row in found.values()} == {Verdict.SAME}
+    assert (found["altered"].stream, found["gateway"].stream) == ("complete", "complete")
+
+
+async def test_an_orderly_end_in_place_of_an_error_is_named() -> None:
+    found = values(await rows_of(LONG, unaltered), Verdict.WORSE)
+    assert found == dict.fromkeys(("upstream_aborts", "app_aborts", "restart"), "cut silently")
+
+
+async def test_wrong_bytes_are_named() -> None:
+    found = values(await rows_of(LONG, flipped), Verdict.WORSE)
+    assert (found["altered"], found["gateway"]) == ("wrong bytes", "wrong bytes")
+
+
+async def test_an_answer_that_ends_too_early_is_named() -> None:
+    found = values(await rows_of(LONG, shortened), Verdict.WORSE)
+    assert (found["altered"], found["gateway"]) == ("cut silently", "cut silently")
+
+
+async def test_an_end_that_is_never_told_is_named() -> None:
+    found = values(await rows_of(SHORT, lost_end), Verdict.WORSE)
+    assert (found["altered"], found["gateway"]) == ("hangs (0 s)", "hangs (0 s)")
+
+
+@pytest.mark.parametrize("stream", Outcome)
+@pytest.mark.parametrize("legacy", Outcome)
+def test_the_stream_side_has_to_be_right_whatever_the_other_does(
+    legacy: Outcome, stream: Outcome
+) -> None:
+    (row,) = rows({"restart": Seen(legacy, 31.4)}, {"restart": Seen(stream, 31.4)}).values()
+    is_right = stream in {Outcome.TOLD, Outcome.COMPLETE}
+    assert (row.verdict is Verdict.WORSE) == (not is_right or stream < legacy)
+    assert (row.verdict is Verdict.BETTER) == (is_right and stream > legacy)
+    shown = parity_text.render(replace(empty(), rows=(row,)), 80)
+    assert max(map(len, shown.splitlines())) <= 80
+    if row.verdict is not Verdict.SAME:
+        assert f"{FAILURES['restart']}  " in shown
+        assert str(row.stream) in shown
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(300)
+async def test_what_applications_are_told_on_the_real_stack(tmp_path: Path) -> None:
+    found = await see_truths(Stage(Path(), "bare", tmp_path), LONG)
+    assert found[Side.LEGACY]["altered"].outcome is not Outcome.COMPLETE
+    outcomes = {failure: seen.outcome for failure, seen in found[Side.STREAM].items()}
+    assert outcomes == {
+        "upstream_aborts": Outcome.TOLD,
+        "app_aborts": Outcome.TOLD,
+        "altered": Outcome.COMPLETE,
+        "restart": Outcome.TOLD,
+        "gateway": Outcome.COMPLETE,
+    }
