@@ -19,11 +19,15 @@ from nymproxy.mixnet.directory import choose_gateway, gateway_urls
 from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayListener
 from nymproxy.mixnet.gateway.link import GatewayLink
 from nymproxy.mixnet.machine import ClientMachine, PacketBuilder
-from nymproxy.mixnet.messages import AckKey, InboundDecoder, PacketOpener, ReplyKeyStore
+from nymproxy.mixnet.messages import (
+    AckKey,
+    CoverKeys,
+    InboundDecoder,
+    PacketOpener,
+    ReplyKeyStore,
+)
 from nymproxy.mixnet.storage import ClientKeys, ClientStorage, GatewayRegistration, StoredClient
-from nymproxy.mixnet.storage.directory import DirectoryStorage
 from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
-from nymproxy.mixnet.storage.identities import KeyDirectory
 from nymproxy.mixnet.traffic import DEFAULT
 
 if TYPE_CHECKING:
@@ -46,6 +50,10 @@ def open_storage(storage: str | os.PathLike[str] | ClientStorage | None) -> Clie
     """Return the storage that an argument means: a path, an object, or nothing (in memory)."""
     if storage is None:
         return EphemeralStorage()
+    # With these come a database and locks, two of the fifty MiB of a client that keeps nothing.
+    from nymproxy.mixnet.storage.directory import DirectoryStorage
+    from nymproxy.mixnet.storage.identities import KeyDirectory
+
     if isinstance(storage, KeyDirectory):
         return DirectoryStorage(storage.path, storage.passphrase)
     if isinstance(storage, (str, os.PathLike)):
@@ -225,9 +233,10 @@ def make_machine(
     address = address_of(keys, link.listener.identity)
     memory = MemoryAccount() if environment.memory is None else environment.memory
     ack_key, reply_keys = AckKey(keys.ack_key), ReplyKeyStore(memory=memory)
-    builder = PacketBuilder(address, ack_key, profile, random_bytes)
+    cover_keys = CoverKeys()
+    builder = PacketBuilder(address, ack_key, profile, random_bytes, cover_keys)
     builder.use_topology(keeper.require())
-    opener = PacketOpener(keys.encryption_private, ack_key, reply_keys)
+    opener = PacketOpener(keys.encryption_private, ack_key, reply_keys, cover_keys)
     return ClientMachine(
         address,
         builder,
