@@ -16,6 +16,7 @@ from nymproxy.mixnet.machine.ports import BuiltPacket
 from nymproxy.mixnet.messages import (
     COVER_FRAGMENT_ID,
     AckKey,
+    CoverKeys,
     FragmentId,
     FragmentKey,
     MixPacket,
@@ -76,6 +77,7 @@ class PacketBuilder:
         ack_key: the key of our acks.
         profile: mean delays, packet sizes and the size of the pool.
         random_bytes: source of routes, delays and keys.
+        cover_keys: keeps the keys of covers to ourselves.
     """
 
     def __init__(
@@ -84,9 +86,11 @@ class PacketBuilder:
         ack_key: AckKey,
         profile: TrafficProfile,
         random_bytes: RandomBytes,
+        cover_keys: CoverKeys | None = None,
     ) -> None:
         self._address = address
         self._ack_key = ack_key
+        self._cover_keys = cover_keys or CoverKeys()
         self._profile = profile
         self._random = random_bytes
         self._topology: Topology | None = None
@@ -179,9 +183,10 @@ class PacketBuilder:
         Raises:
             TopologyUnavailable, UnknownGateway, SphinxError, AddressError: as :meth:`build`.
         """
-        to = to or self._address
         size = self._cover_size()
-        way, key = self._start_to(to)
+        way, key = self._start_to(to or self._address)
+        if to is None:
+            self._cover_keys.keep(key)
         header = way.header
         ack = build_ack(self._ack_way().header, self._ack_key, COVER_FRAGMENT_ID, self._random)
         plaintext = build_cover_plaintext(size, ack, key)

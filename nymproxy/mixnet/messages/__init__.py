@@ -19,7 +19,7 @@ from nymproxy.mixnet.messages.codec import (
     decode_message,
     encode_message,
 )
-from nymproxy.mixnet.messages.cover import build_cover_plaintext
+from nymproxy.mixnet.messages.cover import CoverKeys, build_cover_plaintext
 from nymproxy.mixnet.messages.fragments import (
     COVER_FRAGMENT_ID,
     Fragment,
@@ -56,6 +56,7 @@ __all__ = [
     "COVER_FRAGMENT_ID",
     "AckKey",
     "AckReceived",
+    "CoverKeys",
     "CoverReceived",
     "DetachedAck",
     "Fragment",

@@ -6,7 +6,7 @@ Vectors: tests/vectors/pipeline.json, ``cover``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nymproxy.mixnet.messages._layout import fragment_length
 from nymproxy.mixnet.messages.payload import seal_fragment
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 COVER_MARKER = b"The cake is a lie!"
 """How the decrypted content of a cover packet starts. No fragment does: its top bit is set."""
+
+KEYS_KEPT: Final = 256
+"""Of covers on their way: those of five seconds of the usual schedule."""
 
 _MARKER_AND_PADDING = COVER_MARKER + b"\x01"
 
@@ -37,3 +40,25 @@ def build_cover_plaintext(size: PacketSize, surb_ack: SurbAck, key: FragmentKey)
 def is_cover(content: bytes) -> bool:
     """Tell whether the decrypted content of a packet is that of a cover packet."""
     return content.startswith(COVER_MARKER)
+
+
+class CoverKeys:
+    """The keys of our own covers on their way: one that comes home costs no key exchange.
+
+    The bound: the latest :data:`KEYS_KEPT`. An older one is opened as any other packet is.
+    """
+
+    __slots__ = ("_secrets",)
+
+    def __init__(self) -> None:
+        self._secrets: dict[bytes, bytes] = {}
+
+    def keep(self, key: FragmentKey) -> None:
+        """Keep the key of a cover that is about to leave."""
+        if len(self._secrets) >= KEYS_KEPT:
+            del self._secrets[next(iter(self._secrets))]
+        self._secrets[key.public] = key.secret
+
+    def take(self, public: bytes) -> bytes | None:
+        """Return the secret key that belongs to a public one, and forget it."""
+        return self._secrets.pop(public, None)

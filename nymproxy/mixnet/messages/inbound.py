@@ -23,7 +23,7 @@ from nymproxy.mixnet.messages.codec import (
     SurbRequest,
     decode_message,
 )
-from nymproxy.mixnet.messages.cover import is_cover
+from nymproxy.mixnet.messages.cover import CoverKeys, is_cover
 from nymproxy.mixnet.messages.fragments import Fragment
 from nymproxy.mixnet.messages.payload import apply_payload_key, open_fragment
 from nymproxy.mixnet.messages.reassembly import Reassembler, ReassemblyLimits
@@ -176,24 +176,34 @@ class PacketOpener:
         encryption_private_key: the X25519 key of our address, 32 bytes.
         ack_key: the key of our acks.
         reply_keys: the keys of the reply SURBs we gave out.
+        cover_keys: the keys of our covers on their way.
     """
 
-    __slots__ = ("_ack_key", "_encryption_private_key", "_reply_keys")
+    __slots__ = ("_ack_key", "_cover_keys", "_encryption_private_key", "_reply_keys")
 
     def __init__(
-        self, encryption_private_key: bytes, ack_key: AckKey, reply_keys: ReplyKeyStore
+        self,
+        encryption_private_key: bytes,
+        ack_key: AckKey,
+        reply_keys: ReplyKeyStore,
+        cover_keys: CoverKeys | None = None,
     ) -> None:
         self._encryption_private_key = encryption_private_key
         self._ack_key = ack_key
         self._reply_keys = reply_keys
+        self._cover_keys = cover_keys or CoverKeys()
 
     def open_ack(self, pushed: bytes) -> FragmentId | None:
         """See :class:`Opener`, as for the other method."""
         return self._ack_key.open(pushed)
 
     def open_packet(self, pushed: bytes, now: float) -> OpenedPacket:
-        """Decrypt with the key of a reply SURB of ours, or with that of our address."""
-        given = self._reply_keys.take(pushed[:KEY_MATERIAL_LENGTH], now)
+        """Decrypt with the key of a cover or a reply SURB of ours, or with that of our address."""
+        material = pushed[:KEY_MATERIAL_LENGTH]
+        cover_key = self._cover_keys.take(material)
+        if cover_key is not None:
+            return OpenedPacket(apply_payload_key(cover_key, pushed[KEY_MATERIAL_LENGTH:]), None)
+        given = self._reply_keys.take(material, now)
         if given is not None:
             content = apply_payload_key(given.key, pushed[KEY_MATERIAL_LENGTH:])
             return OpenedPacket(content, given.given_to)
