@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("nymproxy.channel")
 
 CLOSE_SECONDS = 10.0
-"""How long ``aclose`` may flush."""
+"""How long ``aclose`` of a channel that is not sealed may flush."""
 
 
 def _closed() -> anyio.ClosedResourceError:
@@ -275,7 +275,8 @@ class Channel:
         """End both directions: flush (at most 10 s), tell the end, drop what still comes.
 
         Cancelled, or after 10 s with data left, the channel is aborted instead. A sealed channel
-        is flushed for as long as the peer is there. Idempotent.
+        is flushed for as long as the peer acknowledges more within each
+        ``QuietRules.close_timeout_seconds``. Idempotent.
         """
         self._home.check()
         machine = self._machine
@@ -287,13 +288,25 @@ class Channel:
         self._changed()
         is_flushed = False
         try:
-            with anyio.move_on_after(None if self._driver.link.hears_the_peer else CLOSE_SECONDS):
-                await self._wait_until(lambda: machine.outbound.is_drained)
-                is_flushed = True
+            is_flushed = await self._flush()
         finally:
             if not is_flushed:
                 logger.info("a channel was closed before everything sent was acknowledged")
                 self.abort(ResetCode.CANCELLED, "closed before everything was acknowledged")
+
+    async def _flush(self) -> bool:
+        """Wait until all is acknowledged, or the channel has failed; False: that takes too long."""
+        outbound, is_sealed = self._machine.outbound, self._driver.link.hears_the_peer
+        limit = (
+            self._machine.traits.rules.quiet.close_timeout_seconds if is_sealed else CLOSE_SECONDS
+        )
+        while True:
+            before = outbound.flight.acknowledged_bytes
+            with anyio.move_on_after(limit):
+                await self._wait_until(lambda: outbound.is_drained)
+                return True
+            if not is_sealed or outbound.flight.acknowledged_bytes == before:
+                return False
 
     def abort(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:
         """End both directions at once; the peer is told so where the protocol can. Idempotent."""

@@ -188,6 +188,16 @@ class ChannelDriver:
         if self.machine.error is not None:
             raise self.machine.error
 
+    @property
+    def goes_on(self) -> bool:
+        """True when neither an abort nor a last answer is all that is left to be sent."""
+        return self.machine.error is None and not self.machine.is_over
+
+    @property
+    def has_told(self) -> bool:
+        """True when the peer waits for nothing that only this channel can tell it."""
+        return self._sending is None and not self.link.owes_answer
+
     def release(self) -> None:
         """Note that the application has closed or aborted the channel. Idempotent."""
         if self.is_held:

@@ -157,22 +157,24 @@ class Drivers:
             action(driver.machine)
             driver.changed(now)
 
-    async def wait_for_all(self, is_so: Callable[[ChannelMachine], bool]) -> None:
+    async def wait_for_all(self, is_so: Callable[[ChannelDriver], bool]) -> None:
         """Wait until every channel that is left fulfils a condition."""
         for driver in list(self._by_key.values()):
-            while not driver.is_done and not is_so(driver.machine):
+            while not driver.is_done and not is_so(driver):
                 await driver.state.wait()
 
     def shut_down(self, *, flushed: bool) -> None:
-        """Abort what was not flushed, or everything."""
-
-        def cut_off(machine: ChannelMachine) -> None:
+        """Abort what was not flushed, or everything; and tell peers that may be sending that
+        nobody reads any more, where what we have said stays whole."""
+        for driver in list(self._by_key.values()):
+            machine = driver.machine
             is_complete = machine.write_error is None and machine.outbound.is_drained
             if not (flushed and is_complete):
                 reason = "the client is shutting down"
                 machine.abort(ResetCode.SHUTTING_DOWN, reason, self._closed)
-
-        self.for_each(cut_off)
+            elif driver.link.hears_the_peer and not machine.inbound.has_ended:
+                machine.abort(ResetCode.UNKNOWN_STREAM, "", self._closed)
+        self.for_each(lambda machine: None)
 
     # Timers.
 

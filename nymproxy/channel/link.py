@@ -85,6 +85,11 @@ class ChannelLink:
         return False
 
     @property
+    def owes_answer(self) -> bool:
+        """True when the peer waits for what only this link can tell it."""
+        return False
+
+    @property
     def is_over(self) -> bool:
         """True when nothing more is sent, or expected."""
         return self.machine.is_over
@@ -160,6 +165,10 @@ class LastWords(Protocol):
 
     def answer(self, segment: Segment, now: float) -> Iterable[bytes]:
         """Return messages that answer what came for the channel after its end."""
+        ...
+
+    def farewell(self) -> bytes | None:
+        """Return what tells the peer that nobody will answer any more, if it may wait for that."""
         ...
 
 

@@ -81,6 +81,10 @@ class QuietRules:
     dead_seconds: float | None = None
     """Nothing at all from a peer that says something by itself more often: StreamIdleTimeout. Off:
     ``None``."""
+    close_timeout_seconds: float = 60.0
+    """``aclose`` of a sealed channel, whose peer would be known to be gone: so long without an
+    acknowledgement, our own gateway's outages included, and it aborts. Of others: ten seconds in
+    all."""
     keepalive_seconds: float | None = None
     """Send PING this often, once the peer has shown that it answers; fail after three."""
 

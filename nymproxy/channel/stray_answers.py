@@ -79,6 +79,11 @@ class StrayAnswers:
         for payload in payloads:
             self.send(Stray(to, payload))
 
+    def say_farewell(self) -> None:
+        """Tell peers of channels that are over here, and may not be there, that we leave."""
+        for to, payload in self.tombstones.farewells():
+            self.send(Stray(to, payload))
+
     def drop_unknown(self, key: ChannelKey, segment: Segment, now: float) -> None:
         """Drop what came for no channel, and answer it if its channel is over."""
         stone = self.tombstones.get(key, now)

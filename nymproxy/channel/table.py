@@ -169,6 +169,10 @@ class ChannelTable:
             if machine.error is None and machine.inbound.has_dropped_payload:
                 self._answers.answer_dropped(key, peer, machine, now)
 
+    def say_farewell(self) -> None:
+        """Tell peers that may wait for an answer that there will be none: the client leaves."""
+        self._answers.say_farewell()
+
     def release(self, key: ChannelKey, now: float) -> None:
         """Note that the application has let go of a channel that was over before."""
         self._answers.tombstones.release(key, now)

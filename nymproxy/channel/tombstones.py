@@ -20,6 +20,7 @@ K = TypeVar("K", bound="Hashable")
 
 RESET_INTERVAL_SECONDS = 60.0
 OFFER_INTERVAL_SECONDS = 1.0
+MAX_FAREWELLS = 64
 MAX_WORDS = 2048
 """Stones that keep what answers for them, some 12 KiB each; the oldest lose it first."""
 
@@ -133,6 +134,12 @@ class Tombstones(Generic[K]):
         """Return the tombstone of a key, if it has one."""
         self._expire(now)
         return self._stones.get(key) or self._held.get(key)
+
+    def farewells(self) -> list[tuple[NymAddress | SenderTag, bytes]]:
+        """Return what tells the peers of the last channels that nobody answers any more."""
+        last = list(reversed(self._worded.values()))[:MAX_FAREWELLS]
+        said = ((stone.peer, stone.words.farewell()) for stone in last if stone.words is not None)
+        return [(peer, frame) for peer, frame in said if frame is not None]
 
     def covers(self, key: K, now: float) -> bool:
         """Tell whether a key was used up: it has a tombstone, or had one."""

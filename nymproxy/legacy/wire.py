@@ -67,7 +67,7 @@ class WireSettings:
         rules = self.stream.rules
         quiet, legacy = rules.quiet, self.legacy
         if close is not None:
-            quiet = replace(quiet, answer_timeout_seconds=close)
+            quiet = replace(quiet, answer_timeout_seconds=close, close_timeout_seconds=close)
             legacy = replace(legacy, close_timeout_seconds=close)
         if connect is not None:
             quiet = replace(quiet, connect_timeout_seconds=connect)

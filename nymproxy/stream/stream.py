@@ -163,7 +163,9 @@ class MixnetStream(ByteStream):
         await self._channel.send_eof()
 
     async def aclose(self) -> None:
-        """End both directions. Flushes for at most ten seconds; when cancelled, aborts."""
+        """End both directions; when cancelled, abort. Flushes for at most ten seconds; a sealed
+        stream for as long as the peer acknowledges more within each
+        ``StreamOptions.rules.quiet.close_timeout_seconds`` (60)."""
         await self._channel.aclose()
 
     def abort(self, code: ResetCode = ResetCode.CANCELLED, reason: str = "") -> None:

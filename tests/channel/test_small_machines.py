@@ -18,7 +18,12 @@ from nymproxy.channel.orphans import OrphanLimits, Orphans
 from nymproxy.channel.queues import ReadQueue, WriteQueue
 from nymproxy.channel.segment import ChannelId, ChannelKey
 from nymproxy.channel.serial import serial_distance
-from nymproxy.channel.tombstones import MAX_WORDS, RESET_INTERVAL_SECONDS, Tombstones
+from nymproxy.channel.tombstones import (
+    MAX_FAREWELLS,
+    MAX_WORDS,
+    RESET_INTERVAL_SECONDS,
+    Tombstones,
+)
 from nymproxy.channel.windows import ReceiveWindow, SendWindow
 from tests.channel.builders import ID, TAG, data
 
@@ -249,6 +254,9 @@ class TestTombstones:
             def answer(self, segment: Segment, now: float) -> list[bytes]:
                 return []
 
+            def farewell(self) -> bytes:
+                return b"leaving"
+
         stones: Tombstones[int] = Tombstones(limit=MAX_WORDS + 10)
         for number in range(MAX_WORDS + 1):
             stones.add(number, TAG, 0.0, answers=True, words=Words())
@@ -264,6 +272,7 @@ class TestTombstones:
         first = stones.get(100_000, 601.0)
         assert first is not None
         assert first.words is not None
+        assert stones.farewells() == [(TAG, b"leaving")] * MAX_FAREWELLS
 
     def test_data_is_answered_once_a_minute(self) -> None:
         stones: Tombstones[str] = Tombstones()

@@ -21,10 +21,17 @@ class AnswersAfterEnd:
 
     Args:
         answer: returns the frame that answers what came, if any does.
+        farewell: returns the frame that ends the peer's direction, if it has not ended.
     """
 
-    def __init__(self, answer: Callable[[Segment, float], bytes | None]) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Segment, float], bytes | None],
+        farewell: Callable[[], bytes | None],
+    ) -> None:
         self._answer = answer
+        self.farewell = farewell
+        """See :class:`nymproxy.channel.link.LastWords`."""
         self._answered_at: dict[int, float] = {}  # by type: no ACK keeps a RESET back
 
     def answer(self, segment: Segment, now: float) -> list[bytes]:

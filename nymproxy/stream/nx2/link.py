@@ -78,6 +78,7 @@ class SealedLink(ChannelLink, ABC):
         self.is_plain = False
         """The peer has no NX2: segments pass as they are."""
         self._early = EarlyFrames()
+        self._has_ended_late = False
         self._unknown: dict[int, OutgoingSegment] = {}  # numbered, and not acknowledged
 
     @property
@@ -100,7 +101,12 @@ class SealedLink(ChannelLink, ABC):
         """As of the machine; and nothing is left that only this link can tell the peer."""
         if not self.machine.is_over or self.is_plain or self.machine.error is not None:
             return self.machine.is_over
-        return self.kept.is_empty and not self.receipts.owes_answer
+        return self.kept.is_empty and not self.owes_answer
+
+    @property
+    def owes_answer(self) -> bool:
+        """See :meth:`ChannelLink.owes_answer`: an ACK that was asked for, or of an end."""
+        return self.machine.error is None and self.receipts.owes_answer
 
     @property
     def memory_bytes(self) -> int:
@@ -330,7 +336,7 @@ class SealedLink(ChannelLink, ABC):
             return None
         self.kept = Kept(self.kept.round_trip, 0.0)
         self._early = EarlyFrames()
-        return AnswersAfterEnd(self.answer_late)
+        return AnswersAfterEnd(self.answer_late, self._farewell)
 
     def answer_late(self, segment: Segment, now: float) -> bytes | None:
         """Take what came when the stream was over here; returns what answers it.
@@ -353,7 +359,12 @@ class SealedLink(ChannelLink, ABC):
             return self._write_unknown()
         else:
             self.receipts.numbered(opened.sequence, 0, now)
+            self._has_ended_late |= opened.message_type is MessageType.FIN
         return self.write_ack()
+
+    def _farewell(self) -> bytes | None:
+        has_ended = self.machine.inbound.has_ended or self._has_ended_late
+        return None if has_ended or self.machine.error is not None else self._write_unknown()
 
     def _write_unknown(self) -> bytes:
         """Return a RESET that says that nobody reads any more."""

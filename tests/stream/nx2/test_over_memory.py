@@ -11,13 +11,20 @@ import anyio
 import pytest
 
 from nymproxy.channel import PeerMemory
-from nymproxy.errors import StreamIdleTimeout, StreamNotSealed, StreamPeerLost, StreamRefused
+from nymproxy.errors import (
+    StreamIdleTimeout,
+    StreamNotSealed,
+    StreamPeerLost,
+    StreamRefused,
+    StreamReset,
+)
 from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
 from nymproxy.stream.codec import StreamFrame
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.stream.nx2.envelopes import is_marked
 from nymproxy.stream.traits import StreamOptions
 from nymproxy.testing import (
+    MemoryEndpoint,
     MemoryFaults,
     MemoryMessage,
     MemoryNetwork,
@@ -414,5 +421,93 @@ def test_four_minutes_without_network_during_a_download(who: tuple[str, ...]) ->
             else:
                 assert isinstance(outcome["dialer"], StreamPeerLost)
                 assert received < size
+
+    on_virtual_time(main)
+
+
+async def _asked(pair: Ends) -> tuple[MixnetStream, MixnetStream]:
+    """A stream whose dialer has sent a question and its end, which were read."""
+    dialed = await pair.dialer.open_stream(pair.acceptor.address)
+    await dialed.send(b"question")
+    await dialed.send_eof()
+    accepted = await pair.listener.accept()
+    assert await receive_all(accepted) == b"question"
+    return dialed, accepted
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("leaves", ["after the answer", "after closing", "without closing"])
+def test_who_leaves_in_order_keeps_nobody_waiting(leaves: str, is_known: bool) -> None:
+    """An acceptor would wait until the dialer is taken for dead: for 100 s."""
+
+    async def main() -> None:
+        faults = MemoryFaults(delay_seconds=0.05)
+        async with ends(SEALED, SEALED, faults=faults) as pair:
+            if is_known:
+                await pair.transfer(10, 10)
+            dialed, accepted = await _asked(pair)
+            if leaves == "after the answer":
+                await accepted.send(b"answer")
+                await accepted.send_eof()
+                assert await receive_all(dialed) == b"answer"
+            elif leaves == "after closing":
+                await dialed.aclose()
+            before = anyio.current_time()
+            await pair.dialer.aclose(10.0)
+            await accepted.aclose()
+            assert anyio.current_time() - before < 2
+            assert not isinstance(accepted.error, StreamPeerLost)
+
+    on_virtual_time(main)
+
+
+def test_what_was_said_before_leaving_is_whole_though_the_peer_reads_it_later() -> None:
+    async def main() -> None:
+        async with ends(SEALED, SEALED) as pair:
+            dialed = await pair.dialer.open_stream(pair.acceptor.address)
+            await dialed.send(bytes(100_000))
+            accepted = await pair.listener.accept()
+            await pair.dialer.aclose(10.0)
+            await anyio.sleep(5)
+            assert await receive_all(accepted) == bytes(100_000)
+            with pytest.raises(anyio.BrokenResourceError):
+                await accepted.send(b"nobody reads this")
+
+    on_virtual_time(main)
+
+
+def test_closing_without_a_gateway_ends_after_the_close_timeout() -> None:
+    async def main() -> None:
+        options = with_rules(close_timeout_seconds=30.0)
+        async with ends(options, SEALED) as pair:
+            dialed = await pair.dialer.open_stream(pair.acceptor.address, wait=True)
+            endpoint = pair.dialer.mux.transport
+            assert isinstance(endpoint, MemoryEndpoint)
+            endpoint.disconnect()
+            await dialed.send(b"never acknowledged")
+            before = anyio.current_time()
+            await dialed.aclose()
+            assert anyio.current_time() - before == pytest.approx(30, abs=1)
+            assert isinstance(dialed.error, StreamReset)
+
+    on_virtual_time(main)
+
+
+def test_closing_goes_on_as_long_as_the_peer_acknowledges_more() -> None:
+    async def main() -> None:
+        options = with_rules(close_timeout_seconds=10.0, send_window_bytes=4 * 1024 * 1024)
+        async with ends(options, SEALED) as pair:
+            dialed = await pair.dialer.open_stream(pair.acceptor.address, wait=True)
+            accepted = await pair.listener.accept()
+            size = 4 * 1024 * 1024
+            await dialed.send(bytes(size))
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(dialed.aclose)
+                async for part in accepted:  # slower than the window allows
+                    size -= len(part)
+                    await anyio.sleep(1)
+            assert size == 0
+            assert dialed.error is None
+            await accepted.aclose()
 
     on_virtual_time(main)
