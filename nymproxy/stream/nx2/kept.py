@@ -126,7 +126,8 @@ class Kept:
         """Take an ACK; returns what is acknowledged by it."""
         known = self.acknowledge(ack.next_expected, now)
         for first, last in ack.ranges:
-            known += self._received(sequence for sequence in range(first, last + 1))
+            # Of ours, not of the range: it may be as long as the peer likes.
+            known += self._received([each for each in self._frames if first <= each <= last])
         if known:
             self._progress_at = now
         asked_at = self._answered(ack.echo)

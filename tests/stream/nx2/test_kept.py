@@ -53,6 +53,14 @@ def test_what_is_acknowledged_is_dropped() -> None:
     assert frames.charged_bytes == 0
 
 
+def test_a_range_of_all_numbers_there_are_takes_no_longer_than_what_is_kept() -> None:
+    """One ACK, of 80 bytes, kept the process busy for some minutes."""
+    frames = kept(MAX_FRAMES_AHEAD)
+    assert frames.take_ack(ack(0, (3, 2**32 - 1)), 1.0) == list(range(3, MAX_FRAMES_AHEAD))
+    assert frames.take_ack(ack(2**32 - 1), 1.0) == [0, 1, 2]
+    assert frames.is_empty
+
+
 def test_large_frames_are_charged_as_they_are() -> None:
     frames = Kept(RoundTrip(), 0.0)
     frames.add(0, bytes(5000), 0.0)
