@@ -134,7 +134,7 @@ class Drivers:
 
     def links_changed(self, now: float) -> None:
         """Go on with the channels whose links changed by what concerns their peer."""
-        changed = self._table.take_changed()
+        changed = set(self._table.take_changed())
         if changed:
             for driver in list(self._by_key.values()):
                 if driver.link in changed:

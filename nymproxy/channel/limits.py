@@ -33,3 +33,9 @@ class TableLimits:
     orphans: OrphanLimits = field(default_factory=OrphanLimits)
     tombstone_seconds: float = 600.0
     tombstones: int = 10_000
+
+    @property
+    def unconfirmed(self) -> int:
+        """Channels whose dialers have not shown yet that they are there; for one more the oldest
+        goes."""
+        return max(1, self.channels // 4)

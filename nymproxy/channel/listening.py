@@ -21,9 +21,16 @@ class Listener:
 
     def __init__(self, protocol: ChannelProtocol, backlog: int) -> None:
         self.protocol = protocol
-        self.backlog = backlog
+        self._backlog = backlog
         self.waiting: deque[ChannelKey] = deque()
+        self.unconfirmed: dict[ChannelKey, None] = {}
+        """Not acceptable yet, the oldest first: anybody can open such channels."""
         self.is_closed = False
+
+    @property
+    def is_full(self) -> bool:
+        """True when no more channels may wait."""
+        return len(self.waiting) >= self._backlog
 
 
 class Unclaimed:

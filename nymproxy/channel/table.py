@@ -8,6 +8,7 @@ the same id. Rust 1.21.6 looks at the id alone, in both directions.
 from __future__ import annotations
 
 import logging
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.aliases import Aliases
@@ -71,7 +72,7 @@ class ChannelTable:
         self._answers = StrayAnswers(self._protocols, self._linkers, self._limits, random_bytes)
         self.channels: dict[ChannelKey, ChannelMachine] = {}
         self.links: dict[ChannelKey, ChannelLink] = {}
-        self._unconfirmed: set[ChannelKey] = set()  # not acceptable yet
+        self._given_up: list[ChannelLink] = []
         self._aliases = Aliases()
 
     @property
@@ -158,7 +159,8 @@ class ChannelTable:
         machine = self.channels.pop(key, None)
         if machine is not None:
             link = self.links.pop(key)
-            self._unconfirmed.discard(key)
+            if (listener := self._listeners.get(key.protocol)) is not None:
+                listener.unconfirmed.pop(key, None)
             self._linkers[key.protocol].removed(link)
             answers = not (machine.inbound.has_ended or machine.was_reset_by_peer)
             words = link.last_words()
@@ -319,17 +321,27 @@ class ChannelTable:
             link.segment_received(orphan, now)
         self.channels[key] = machine
         self.links[key] = link
-        self._unconfirmed.add(key)
+        listener.unconfirmed[key] = None
         self._confirm(key)
+        if len(listener.unconfirmed) > self._limits.unconfirmed:
+            self._give_up(next(iter(listener.unconfirmed)))
         return key
+
+    def _give_up(self, key: ChannelKey) -> None:
+        """Make room for another channel whose dialer is about to show that it is there."""
+        del self._listeners[key.protocol].unconfirmed[key]
+        self._drop("unconfirmed")
+        self.channels[key].abort(ResetCode.REFUSED, "the dialer has not shown that it is there")
+        self._given_up.append(self.links[key])
 
     def _confirm(self, key: ChannelKey) -> None:
         """Show a channel to its listener as soon as it may be shown."""
-        if key not in self._unconfirmed or not self.links[key].is_acceptable:
+        listener = self._listeners.get(key.protocol)
+        waits = listener is not None and key in listener.unconfirmed
+        if listener is None or not waits or not self.links[key].is_acceptable:
             return
-        self._unconfirmed.discard(key)
-        listener = self._listeners[key.protocol]
-        if listener.is_closed:
+        del listener.unconfirmed[key]
+        if listener.is_closed or listener.is_full:
             self.channels[key].abort(ResetCode.REFUSED, "nobody accepts")
         else:
             listener.waiting.append(key)
@@ -337,7 +349,7 @@ class ChannelTable:
     def _reason_to_refuse(self, listener: Listener) -> str | None:
         if listener.is_closed:
             return "closed"
-        if len(listener.waiting) + len(self._unconfirmed) >= listener.backlog:
+        if listener.is_full:
             return "backlog-full"
         if len(self.channels) >= self._limits.channels:
             return "too-many-channels"
@@ -386,5 +398,7 @@ class ChannelTable:
                 self._answers.send(stray)
 
     def take_changed(self) -> list[ChannelLink]:
-        """Return the links that changed by what concerns their peer, not by a message of theirs."""
-        return [link for linker in self._linkers.values() for link in linker.take_changed()]
+        """Return the links that changed, but not by a message of theirs."""
+        given_up, self._given_up = self._given_up, []
+        changed = (linker.take_changed() for linker in self._linkers.values())
+        return [*given_up, *chain.from_iterable(changed)]

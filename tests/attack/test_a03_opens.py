@@ -11,6 +11,7 @@ import pytest
 
 from nymproxy.legacy.limits import SessionLimits
 from nymproxy.stream.codec import MessageType, StreamFrame
+from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.memory_clients import MemoryConnector
 from tests.legacy.proxies import proxies, until
@@ -30,10 +31,16 @@ LIMIT = 16
 CONNECTIONS = 10 * LIMIT
 
 
-async def open_streams(endpoint: MemoryEndpoint, to: NymAddress, count: int, surbs: int) -> None:
+async def open_streams(
+    endpoint: MemoryEndpoint,
+    to: NymAddress,
+    count: int,
+    surbs: int,
+    capabilities: int = CAPABILITIES,
+) -> None:
     """Send Opens, and read nothing."""
     for number in range(count):
-        frame = StreamFrame(1 + number, MessageType.OPEN, 0, b"", CAPABILITIES)
+        frame = StreamFrame(1 + number, MessageType.OPEN, 0, b"", capabilities)
         await endpoint.send(to, frame.encode(), surbs=surbs)
 
 
@@ -110,6 +117,26 @@ async def test_opens_that_say_nothing(
     attack_figures.check(memory_limit_bytes=64 << 20)
     warnings = [record for record in caplog.records if record.levelname == "WARNING"]
     assert len(warnings) < 10
+
+
+@pytest.mark.parametrize("surbs", [0, 20])
+async def test_opens_whose_offers_never_come(attack_figures: AttackFigures, surbs: int) -> None:
+    """128 of them kept everybody else out for 100 s: they waited in the backlog of the listener."""
+    count = 10 * 128
+    async with (
+        MemoryNetwork(faults=MemoryFaults(delay_seconds=0.002)) as network,
+        honest(network, attack_figures) as (both, ask),
+    ):
+        to = both.server.nym_address()
+        with attack_figures.attack(f"{count} Opens without the OFFERs that they announce"):
+            for number in range(10):
+                stranger = network.endpoint(f"a{number}")
+                await open_streams(stranger, to, count // 10, surbs, CAPABILITY_BYTE)
+                await ask()
+                await ask_anew(both)
+        await ask()
+        await until(lambda: len(both.server.session_map()) == 1)
+    attack_figures.check(memory_limit_bytes=64 << 20)
 
 
 async def test_refusals_without_surbs_hold_up_no_other(attack_figures: AttackFigures) -> None:

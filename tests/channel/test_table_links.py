@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from nymproxy.address import SenderTag
 from nymproxy.channel import ChannelCodec, ChannelId, Segment, SegmentKind
 from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.link import Admission, ChannelLink, Linker, Stray
 from nymproxy.channel.orphans import OrphanLimits
 from nymproxy.channel.segment import ChannelKey
 from nymproxy.channel.table import ChannelFault, ChannelTable
-from nymproxy.errors import ResetCode
+from nymproxy.errors import ResetCode, StreamReset
 from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.protocol import StreamProtocol
 from tests.channel.builders import ADDRESS, ID, OTHER_TAG, TAG, data, fin, open_segment
 
 if TYPE_CHECKING:
-    from nymproxy.address import SenderTag
     from nymproxy.channel.link import LinkContext
     from nymproxy.channel.listening import Listener
     from nymproxy.channel.machine import ChannelMachine
@@ -146,14 +146,40 @@ class TestConfirming:
         assert outgoing.segment.reset_code is ResetCode.REFUSED
         assert not desk.listener.waiting
 
-    def test_channels_that_are_not_confirmed_count_for_the_backlog(self) -> None:
+    def test_of_channels_that_are_not_confirmed_the_oldest_goes_for_one_too_many(self) -> None:
+        """They counted for the backlog, so that anybody could have all others refused."""
+        desk = Desk(listens=False, channels=4)
+        desk.listener = desk.table.listen(desk.protocol, 1, 0.0)
+        others = [OTHER_TAG, SenderTag(bytes(16))]
+        for tag in (TAG, *others):
+            assert desk.receive(open_segment(shows=True), tag) is not None
+        assert desk.table.counters["unconfirmed"] == 2
+        assert desk.table.take_changed() == [
+            desk.table.links[KEY],
+            desk.table.links[KEY._replace(tag=OTHER_TAG)],
+        ]
+        outgoing = desk.table.channels[KEY].next_outgoing(0.0)
+        assert outgoing is not None
+        assert outgoing.segment.reset_code is ResetCode.REFUSED
+        desk.receive(data(0, shows=True))
+        assert desk.accept() is None
+        desk.receive(data(0, shows=True), others[1])
+        assert desk.accept() == KEY._replace(tag=others[1])
+
+    def test_what_is_confirmed_when_no_more_may_wait_is_refused(self) -> None:
         desk = Desk(listens=False)
         desk.listener = desk.table.listen(desk.protocol, 1, 0.0)
-        desk.receive(open_segment(shows=True))
-        desk.receive(replace(open_segment(shows=True), channel_id=ChannelId(5)))
+        for tag in (TAG, OTHER_TAG):
+            desk.receive(open_segment(shows=True), tag)
+        for tag in (TAG, OTHER_TAG):
+            desk.receive(data(0, shows=True), tag)
+        assert desk.receive(open_segment(shows=True), SenderTag(bytes(16))) is None
         assert desk.table.counters["refused-backlog-full"] == 1
+        error = desk.table.channels[KEY._replace(tag=OTHER_TAG)].error
+        assert isinstance(error, StreamReset)
+        assert error.reset_code is ResetCode.REFUSED
         desk.table.remove(KEY, TAG, 0.0)
-        assert desk.receive(open_segment(), OTHER_TAG) is not None
+        assert desk.accept() is None
 
 
 class TestAdmission:
