@@ -74,9 +74,10 @@ class MemoryAccount:
 
     When it holds more than the maximum, the owner (a peer) that holds most loses all that it has,
     of equal ones the one that came first; then the next, until no more than three quarters of the
-    maximum are held. What belongs to no peer alone (messages in pieces, keys of reply SURBs) is
-    touched last, the largest first. Above three quarters, who can wait holds no more for those that
-    have more than their part (:meth:`is_over_share`).
+    maximum are held. Who has no more than an equal part of that is never touched. What belongs to
+    no peer alone (messages in pieces, keys of reply SURBs) is touched last, the largest first.
+    Above three quarters, who can wait holds no more for those that have more than their part
+    (:meth:`is_over_share`).
 
     Args:
         maximum_bytes: by default a quarter of what the process may use, at most 1 GiB. The figures
@@ -154,7 +155,10 @@ class MemoryAccount:
     def _reclaim(self) -> None:
         before = self.used_bytes
         low_water = int(self.maximum_bytes * _LOW_WATER)
-        losers = sorted(self._owners.values(), key=lambda each: (-each.held_bytes, each.number))
+        # Without those above an equal part, the others are below the mark together.
+        equal_part = low_water / max(1, len(self._owners))
+        losers = [each for each in self._owners.values() if each.held_bytes > equal_part]
+        losers.sort(key=lambda each: (-each.held_bytes, each.number))
         shares = [share for owner in losers for share in owner.shares]
         shares += sorted(self._common, key=lambda each: -each.held_bytes)
         for share in shares:

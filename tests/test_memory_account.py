@@ -61,7 +61,7 @@ def test_of_equal_ones_the_first_loses() -> None:
 def test_what_belongs_to_nobody_is_touched_last_and_the_largest_first() -> None:
     account = MemoryAccount(4 * MIB)
     small, large = Holder(account, None, MIB), Holder(account, None, 4 * MIB)
-    peer = Holder(account, "peer", 1000)
+    peer = Holder(account, "peer", 3 * MIB + 1)
     fixed = account.share(None)
     fixed.hold(1000)
     account.settle()
@@ -73,10 +73,30 @@ def test_a_holder_that_holds_on_does_not_stop_the_others() -> None:
     account = MemoryAccount(4 * MIB)
     stubborn = account.share("stubborn", lambda: None)
     stubborn.hold(4 * MIB)
-    other = Holder(account, "other", MIB)
+    other = Holder(account, "other", 2 * MIB)
     account.settle()
     assert other.times == 1
     assert account.used_bytes == 4 * MIB
+
+
+def test_who_has_no_more_than_an_equal_part_never_loses_it() -> None:
+    """Channels that were aborted counted on: one that held nothing to speak of was cut as well."""
+    account = MemoryAccount(4 * MIB)
+    honest = Holder(account, "honest", 1000)
+    for number in range(7):
+        account.share(f"stubborn {number}", lambda: None).hold(MIB)
+    common = Holder(account, None, 1000)
+    account.settle()
+    assert (honest.times, common.times) == (0, 1)
+
+
+@given(st.lists(st.integers(0, 3 * MIB), min_size=1, max_size=20))
+def test_what_those_above_an_equal_part_have_is_always_enough(held: list[int]) -> None:
+    account = MemoryAccount(4 * MIB)
+    for number, each in enumerate(held):
+        Holder(account, str(number), each)
+    account.settle()
+    assert account.used_bytes <= (3 * MIB if sum(held) > 4 * MIB else sum(held))
 
 
 def test_what_cannot_be_reclaimed_counts_and_others_pay_for_it() -> None:

@@ -212,8 +212,10 @@ class ChannelMachine:
 
     @property
     def memory_bytes(self) -> int:
-        """About what it holds: bytes to be read, out of order, and not sent."""
-        return self.inbound.buffered_bytes + self.outbound.unsent_bytes
+        """About what it holds: bytes to be read, out of order, and not sent. After a failure the
+        transport gives back what it has not sent, unless an end in order has to follow."""
+        is_given_back = self.error is not None and self.traits.abort_signal is not AbortSignal.FIN
+        return self.inbound.buffered_bytes + (0 if is_given_back else self.outbound.unsent_bytes)
 
     @property
     def is_readable(self) -> bool:

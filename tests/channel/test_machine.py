@@ -428,6 +428,15 @@ class TestResets:
         assert bench.pull() == []
         assert bench.machine.is_over
 
+    def test_what_was_on_its_way_is_not_held_after_an_abort(self) -> None:
+        """The transport gives it back. It was counted on, so that others were cut in its place."""
+        bench = negotiated()
+        bench.write(bytes(10 * KIB))
+        bench.pull()
+        assert bench.machine.memory_bytes >= 10 * KIB
+        bench.machine.abort(ResetCode.CANCELLED, "")
+        assert bench.machine.memory_bytes == 0
+
     def test_an_abort_before_anything_was_sent_sends_nothing(self) -> None:
         bench = Bench()
         bench.machine.abort(ResetCode.CANCELLED, "")

@@ -110,7 +110,10 @@ class SealedLink(ChannelLink, ABC):
 
     @property
     def memory_bytes(self) -> int:
-        """As of the machine, with what is kept to be sent again, and what waits for its keys."""
+        """As of the machine, with what is kept to be sent again, and what waits for its keys; that
+        goes when the peer of a stream that failed has been told, or cannot be."""
+        if self.machine.error is not None:
+            return self.machine.memory_bytes
         unsent = self.machine.outbound.flight.unsent_bytes  # which is kept, too
         kept = self.kept_bytes
         return self.machine.memory_bytes - min(unsent, kept) + kept + self._early.total_bytes
