@@ -16,7 +16,11 @@ from tests.attack.table import FigureCollector
 def main(arguments: list[str]) -> int:
     collector = FigureCollector()
     folder = str(Path(__file__).parent)
-    code = pytest.main(["-q", folder, *arguments], plugins=[collector])
+    # pytest would have liked to be first to import the package that this module is in.
+    ignored = ("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning")
+    if not any(Path(each.partition("::")[0]).exists() for each in arguments):
+        arguments = [folder, *arguments]
+    code = pytest.main(["-q", *ignored, *arguments], plugins=[collector])
     print(collector.table())
     return int(code)
 

@@ -72,6 +72,8 @@ class AttackFigures:
     )
     base_bytes: int = 0
     peak_bytes: int = 0
+    survivors: int = 0
+    """Of ``pids``, when the attack was over."""
     ended_at: float | None = None
     recovered_seconds: float | None = None
     """From the attack's end to that of the first honest request that began after it."""
@@ -102,6 +104,7 @@ class AttackFigures:
             ended.set()
             sampler.join()
             self.phase = Phase.AFTER
+            self.survivors = self.alive
             self.ended_at = self.clock()
 
     def sample(self) -> None:
@@ -172,6 +175,6 @@ class AttackFigures:
             "recovered_seconds": self.recovered_seconds,
             "base_mebibytes": self.base_bytes / MEBIBYTE,
             "grown_mebibytes": self.grown_bytes / MEBIBYTE,
-            "alive": f"{self.alive}/{len(self.pids)}",
+            "alive": f"{self.survivors}/{len(self.pids)}",
             "notes": dict(self.notes),
         }

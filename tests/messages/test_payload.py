@@ -6,7 +6,7 @@ import random
 
 import pytest
 from blake3 import blake3
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from nacl.bindings import crypto_scalarmult_base
 
@@ -51,6 +51,19 @@ def test_a_sealed_fragment_opens(fragment: bytes, private_key: bytes, seed: int)
     assert plaintext.startswith(ack.block)
     assert len(plaintext) == 405 + 32 + len(fragment)
     assert open_fragment(detach_ack(plaintext).pushed, private_key) == fragment
+
+
+@given(st.binary(min_size=16, max_size=200), keys, keys, st.integers())
+def test_another_key_opens_nothing_of_a_fragment(
+    fragment: bytes, private_key: bytes, other: bytes, seed: int
+) -> None:
+    """The recipient's gateway, which has all of it, has no key to it."""
+    public_key = crypto_scalarmult_base(private_key)
+    assume(crypto_scalarmult_base(other) != public_key)
+    key = FragmentKey.draw(public_key, random.Random(seed).randbytes)
+    pushed = detach_ack(seal_fragment(fragment, Client.create().ack(), key)).pushed
+    assert fragment not in pushed
+    assert open_fragment(pushed, other) != fragment
 
 
 @given(st.binary(min_size=1, max_size=200), keys, st.integers(), st.data())

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from nymproxy.errors import MessageFormatError
 from nymproxy.mixnet.messages import ReplySurb
 from nymproxy.mixnet.messages.reply_surbs import encode_surbs, parse_surbs, parse_surbs_v1
-from nymproxy.mixnet.sphinx import KeyRotation, Surb
-from tests.messages.builders import make_header, make_surbs
+from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress, Surb
+from tests.messages.builders import IDENTITY, make_header, make_surbs
 
 rotations = st.sampled_from(KeyRotation)
 
@@ -41,6 +41,15 @@ def test_creating_takes_the_rotation_and_first_hop_of_the_header() -> None:
     assert surb.rotation is KeyRotation.EVEN
     assert surb.first_hop == header.first_hop
     assert surb.encryption_key == random.Random(1).randbytes(16)
+
+
+def test_all_that_a_surb_tells_is_the_first_mix_on_the_way_back() -> None:
+    """Whoever has it, a server too, reads neither whose it is nor at which gateway."""
+    for surb in make_surbs(random.Random(0), 20):
+        encoded = surb.to_bytes()
+        told = [NodeAddress.parse(f"10.0.0.{hop}", 1789).pack() in encoded for hop in range(1, 5)]
+        assert told == [True, False, False, False]
+        assert IDENTITY not in encoded
 
 
 @given(st.integers(0, 4), st.sampled_from([1, 4]), rotations, st.binary(max_size=20))
