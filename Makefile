@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[trio,metrics,migrate]' --group dev
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --editable '.[cli,trio,metrics,migrate]' --group dev
 	# An editable install of two roots is a hook that type checkers cannot follow; they read this.
 	printf '%s\n' '$(CURDIR)' '$(CURDIR)/migrate' > "$$($(BIN)/python -c \
 		'import sysconfig; print(sysconfig.get_path("purelib"))')/nymproxy-sources.pth"

@@ -2,8 +2,9 @@
 
     python .ci/try_wheel.py WHEEL PYTHON...
 
-For each Python: a new environment, the wheel with all that `nymproxy-migrate` needs, then from an
-empty folder the import and its price, both demos, and a type checker over a user's program.
+For each Python: a new environment, the wheel as a library, then from an empty folder the import and
+its price, a type checker over a user's program, and what the commands say without their extras;
+then with all that `nymproxy-migrate` needs, and both demos.
 """
 
 from __future__ import annotations
@@ -36,16 +37,30 @@ def run(*command: str | Path, cwd: Path | None = None) -> None:
     subprocess.run([str(part) for part in command], cwd=cwd, check=True)
 
 
+def refuses(command: Path, extra: str) -> None:
+    """Check that a command says which extra it lacks, in one line."""
+    print("$", command, "--version", flush=True)
+    asked = subprocess.run([str(command), "--version"], capture_output=True, text=True)
+    assert asked.returncode == 2, asked
+    assert f"nymproxy{extra}" in asked.stderr, asked
+    assert asked.stderr.count("\n") == 1, asked
+
+
 def try_with(python: str, wheel: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="nymproxy-wheel-") as folder:
         environment, elsewhere = Path(folder) / "venv", Path(folder) / "elsewhere"
         elsewhere.mkdir()
         run(python, "-m", "venv", environment)
         binaries = environment / "bin"
-        run(binaries / "python", "-m", "pip", "install", "--quiet", f"{wheel}[migrate]", "mypy")
+        install = (binaries / "python", "-m", "pip", "install", "--quiet")
+        run(*install, wheel)
         run(binaries / "python", "-c", IMPORT, cwd=elsewhere)
+        for command, extra in (("nymproxy", "[cli]"), ("nymproxy-migrate", "[migrate]")):
+            refuses(binaries / command, extra)
+        run(*install, "mypy")
         (elsewhere / "program.py").write_text(PROGRAM)
         run(binaries / "mypy", "--strict", "program.py", cwd=elsewhere)
+        run(*install, f"{wheel}[migrate]")
         run(binaries / "python", "-m", "nymproxy", "--version", cwd=elsewhere)
         run(binaries / "python", "-m", "nymproxy_migrate", "--version", cwd=elsewhere)
         run(binaries / "nymproxy", "demo", cwd=elsewhere)

@@ -54,8 +54,15 @@ def _guarded(work: Callable[[], Job | int | None], arguments: list[str]) -> Job 
 
 
 def _read(arguments: list[str]) -> Job | int:
-    from nymproxy.cli.app import read
-
+    try:
+        from nymproxy.cli.app import read
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "nymproxy":
+            raise
+        raise outcome.WrongUsage(
+            f"the module {error.name} is missing: nymproxy was installed as a library. The command "
+            "needs the extra 'cli' (nymproxy[cli])"
+        ) from error
     return read(arguments)
 
 

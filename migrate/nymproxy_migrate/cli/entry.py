@@ -68,12 +68,10 @@ def _report(error: Exception, *, debug: bool) -> int:
         return _say(f"{format_message()} (see --help)")
     if debug:
         traceback.print_exception(error)
-    from nymproxy_migrate.installing import INSTALL_MIGRATE
+    from nymproxy_migrate.installing import missing
 
-    name = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
-    if name and name.partition(".")[0] not in {"nymproxy", "nymproxy_migrate"}:
-        return _say(f"the module {name} is missing: {INSTALL_MIGRATE}")
-    return _say(f"a bug of nymproxy-migrate: {type(error).__name__}; see it with --debug")
+    bug = f"a bug of nymproxy-migrate: {type(error).__name__}; see it with --debug"
+    return _say(missing(error) or bug)
 
 
 def _say(message: str) -> int:
