@@ -73,6 +73,8 @@ class Capability(enum.IntFlag):
     """Sealed streams (bit 3 of the capability byte)."""
     STREAMS = 16
     """A legacy server that accepts streams at the same address (the NYP1 trailer)."""
+    ASKS = 32
+    """A legacy client that asks whether its session is there (the NYP1 trailer)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from nymproxy.legacy.message import Close, Data, ProxiedMessage, Trailer
 class LegacyCodec:
     """The :class:`~nymproxy.channel.ChannelCodec` of the legacy protocol.
 
-    A session id is the channel id, a Close is a FIN, or a RESET if its trailer says so, and the
-    server's trailer is a capability.
+    A session id is the channel id, a Close is a FIN, or a RESET if its trailer says so, and what
+    trailers show are capabilities.
     """
 
     name = "legacy"
@@ -65,12 +65,13 @@ def _trailer(segment: Segment) -> bytes:
         return b""
     why = encode_reset(segment.reset_code, segment.reason) if is_abort else b""
     modern, streams = Capability.SINGLE_CLOSE in shows, Capability.STREAMS in shows
-    return Trailer(modern, streams, is_abort, why).encode()
+    return Trailer(modern, streams, is_abort, why, Capability.ASKS in shows).encode()
 
 
 def _capabilities(trailer: Trailer) -> Capability:
     shows = Capability.SINGLE_CLOSE if trailer.modern else Capability.NONE
-    return shows | Capability.STREAMS if trailer.streams else shows
+    shows |= Capability.STREAMS if trailer.streams else Capability.NONE
+    return shows | Capability.ASKS if trailer.asks else shows
 
 
 def _why(reset: bytes) -> tuple[ResetCode, str]:

@@ -126,7 +126,8 @@ class Trailer:
 
     Layout: ``NYP1`` and one byte of flags. Of a server, bit 0: "honours a single Close and needs no
     pacing"; bit 1: "accepts streams at this address". Of a Close, bit 2: "aborted, not everything
-    came"; then code and reason follow, as in a RESET of streams (an older nymproxy gives none). The
+    came"; then code and reason follow, as in a RESET of streams (an older nymproxy gives none). Of
+    a client's first message, bit 3: "asks a server with bit 0 whether its session is there". The
     other bits are written 0, and they and what follows are ignored on reading. Rust ignores all.
     """
 
@@ -137,10 +138,11 @@ class Trailer:
     streams: bool = False
     aborted: bool = False
     reset: bytes = b""
+    asks: bool = False
 
     def encode(self) -> bytes:
         """Return the bytes."""
-        flags = self.modern | self.streams << 1 | self.aborted << 2
+        flags = self.modern | self.streams << 1 | self.aborted << 2 | self.asks << 3
         return self.MAGIC + bytes([flags]) + self.reset
 
     @classmethod
@@ -150,4 +152,4 @@ class Trailer:
             return None
         flags, aborted = trailer[4], bool(trailer[4] & 4)
         reset = trailer[cls.LENGTH :] if aborted else b""
-        return cls(bool(flags & 1), bool(flags & 2), aborted, reset)
+        return cls(bool(flags & 1), bool(flags & 2), aborted, reset, bool(flags & 8))

@@ -220,10 +220,11 @@ class ServerTraits(PeerTraits):
         return None if self.is_modern else LAST_MESSAGE_ID - self._first_id
 
     def stamp(self, segment: Segment) -> Segment:
-        """Write the old client's log line."""
+        """Show with the first message that we ask, and write the old client's log line."""
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("Sent message with %s", _described(segment))
-        return segment
+        is_first = segment.kind is SegmentKind.DATA and segment.sequence == 0
+        return replace(segment, capabilities=Capability.ASKS) if is_first else segment
 
     def surbs(self, segment: Segment, *, first: bool) -> int:
         """Many with the first message; then the server asks for what it needs."""
@@ -286,14 +287,16 @@ class ClientTraits(PeerTraits):
         return OldClientQuirks(now, zero_grace_seconds=self._zero_grace_seconds)
 
     def segment_received(self, segment: Segment) -> None:
-        """Note the end of an old client, and that one of ours asks whether we are there.
+        """Note the end of an old client, and that one of ours asks whether we are there: it says so
+        at once, or does so (an older nymproxy).
 
         From its end on an old client has no timer: a message that arrived before an earlier one
         waits in its buffer until another arrives.
         """
         if segment.kind is SegmentKind.FIN and not self.is_modern:
             self._has_ended_old = True
-        if self.is_modern and is_question(segment) and self.rules.quiet.dead_seconds is None:
+        asks = Capability.ASKS in (segment.capabilities or Capability.NONE)
+        if self.is_modern and (asks or is_question(segment)):
             quiet = replace(self.rules.quiet, dead_seconds=ASKER_DEAD_SECONDS)
             self.rules = replace(self.rules, quiet=quiet)
 

@@ -58,7 +58,8 @@ def test_a_close_is_a_fin_and_data_is_data() -> None:
     ("trailer", "shown"),
     [
         (b"NYP1\x01", Capability.SINGLE_CLOSE),
-        (b"NYP1\xf8", Capability.NONE),
+        (b"NYP1\xf0", Capability.NONE),
+        (b"NYP1\xf8", Capability.ASKS),
         (b"NYP1\x03", Capability.SINGLE_CLOSE | Capability.STREAMS),
         (b"other", None),
     ],

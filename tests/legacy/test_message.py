@@ -72,9 +72,11 @@ def test_an_id_out_of_range_is_not_encoded(message_id: int) -> None:
         (b"", None),
         (b"NYP1", None),
         (b"NYP1\x01", Trailer(modern=True)),
-        (b"NYP1\xff and why", Trailer(streams=True, aborted=True, reset=b" and why")),
-        (b"NYP1\xfb and more", Trailer(streams=True)),
-        (b"NYP1\xf9", Trailer()),
+        (b"NYP1\xff and why", Trailer(True, True, True, b" and why", True)),
+        (b"NYP1\xf7 and why", Trailer(streams=True, aborted=True, reset=b" and why")),
+        (b"NYP1\xf3 and more", Trailer(streams=True)),
+        (b"NYP1\xf1", Trailer()),
+        (b"NYP1\x08", Trailer(modern=False, asks=True)),
         (b"NYP1\x00", Trailer(modern=False)),
         (b"NYP2\x01", None),
         (b" NYP1\x01", None),
@@ -88,6 +90,7 @@ def test_the_trailer_is_what_the_wire_says() -> None:
     assert Trailer().encode() == bytes.fromhex("4e59503101")
     assert Trailer(streams=True).encode() == bytes.fromhex("4e59503103")
     assert Trailer(modern=False, aborted=True, reset=b"x").encode() == b"NYP1\x04x"
+    assert Trailer(modern=False, asks=True).encode() == b"NYP1\x08"
 
 
 @given(st.binary(min_size=16, max_size=16), st.sampled_from([4, 8]))

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
+from nymproxy.errors import StreamIdleTimeout
 from nymproxy.legacy.quirks import ASK_SECONDS, OldClientQuirks, WakeUp
+from nymproxy.legacy.traits import LegacySettings
+from tests.legacy.machines import CODEC, acceptor, dialer, send_all
+
+if TYPE_CHECKING:
+    from nymproxy.channel.machine import ChannelMachine
 
 
 def nudges(count: int = 3, interval: float = 1.0) -> OldClientQuirks:
@@ -160,3 +167,36 @@ class TestQuestions:
         quirks.stop()
         quirks.all_acknowledged(2.0)
         assert quirks.empty_at == math.inf
+
+
+def _run(client: ChannelMachine, server: ChannelMachine, seconds: int, *, dies_at: float) -> None:
+    """Let both say all that is due each second; what the client does not say when it is dead."""
+    for second in range(seconds):
+        now = float(second)
+        alive = now < dies_at
+        if alive:
+            client.tick(now)
+            for outgoing in send_all(client, now):
+                segment = CODEC.decode(CODEC.encode(outgoing.segment))
+                server.segment_received(segment, now)
+        server.tick(now)
+        for outgoing in send_all(server, now):
+            if alive:
+                client.segment_received(CODEC.decode(CODEC.encode(outgoing.segment)), now)
+
+
+def test_a_client_that_dies_at_once_leaves_its_session_for_100_seconds_at_most() -> None:
+    client, server = dialer(), acceptor()
+    client.app_wrote(b"request")
+    _run(client, server, 109, dies_at=10.0)
+    assert isinstance(server.error, StreamIdleTimeout)
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["open", "half-closed"])
+def test_a_client_that_is_there_keeps_its_session_however_quiet(ends: bool) -> None:
+    client, server = dialer(LegacySettings(close_timeout_seconds=1000.0)), acceptor()
+    client.app_wrote(b"request")
+    if ends:
+        client.app_finished()
+    _run(client, server, 550, dies_at=math.inf)
+    assert (server.error, client.error) == (None, None)
