@@ -143,6 +143,7 @@ class Forwarding:
         self._first = first
         self._on_first_bytes = on_first_bytes
         self._scope = anyio.CancelScope()
+        self._socket_ended = anyio.Event()
         self._stopped_with: tuple[ResetCode, str] | None = None
         self._failure: tuple[ForwardEnd, Exception] | None = None
         self.bytes_to_channel = 0
@@ -155,12 +156,12 @@ class Forwarding:
         end = ForwardEnd.CANCELLED
         try:
             with self._scope:
-                async with anyio.create_task_group() as watch:
-                    watch.start_soon(self._watch_channel)
-                    async with anyio.create_task_group() as directions:
-                        directions.start_soon(self._socket_to_channel)
-                        directions.start_soon(self._channel_to_socket)
-                    watch.cancel_scope.cancel()
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._watch_channel)
+                    tasks.start_soon(self._channel_to_socket)
+                    await self._socket_to_channel()
+                    await self._socket_ended.wait()
+                    tasks.cancel_scope.cancel()
             if self._failure is not None:
                 end = self._failure[0]
             else:
@@ -208,6 +209,10 @@ class Forwarding:
             self._fail(ForwardEnd.CHANNEL_FAILED, error)
 
     async def _channel_to_socket(self) -> None:
+        await self._fill_socket()
+        self._socket_ended.set()
+
+    async def _fill_socket(self) -> None:
         while True:
             try:
                 data = await self._channel.receive(self._read_bytes)

@@ -21,7 +21,14 @@ from benchmarks.echo import WARM_UP_REQUESTS, echo
 from benchmarks.measure import measure_micro
 from benchmarks.results import Results
 from benchmarks.sampler import Sampler, area_of
-from benchmarks.usage import Usage, cpu_seconds, peak_memory_bytes, process_tree, queued_seconds
+from benchmarks.usage import (
+    Usage,
+    cpu_seconds,
+    peak_memory_bytes,
+    process_tree,
+    queued_seconds,
+    ran_seconds,
+)
 from nymproxy.mixnet.messages import MixPacket, ReassembledMessage
 from nymproxy.mixnet.sphinx import ForwardHop, PacketSize
 from nymproxy.testing.payload import payload_bytes
@@ -198,7 +205,7 @@ def test_workers_count_as_their_parent() -> None:
 
 def test_a_process_that_is_gone_uses_nothing(tmp_path: Path) -> None:
     assert cpu_seconds(1, tmp_path) == peak_memory_bytes(1, tmp_path) == 0
-    assert queued_seconds(1, tmp_path) == 0
+    assert queued_seconds(1, tmp_path) == ran_seconds(1, tmp_path) == 0
     assert process_tree(1, tmp_path) == [1]
 
 
@@ -212,6 +219,7 @@ def test_proc_is_read_as_written(tmp_path: Path) -> None:
     assert cpu_seconds(7, tmp_path) * os.sysconf("SC_CLK_TCK") == 14 + 15 + 16 + 17
     assert peak_memory_bytes(7, tmp_path) == 2048 * 1024
     assert queued_seconds(7, tmp_path) == 2.5
+    assert ran_seconds(7, tmp_path) == 1e-6
 
 
 def test_processes_that_come_and_go_do_not_make_time_negative() -> None:
