@@ -25,7 +25,7 @@ from nymproxy.errors import ResetCode
 from nymproxy.stream.stream import DEFAULT_RECEIVE_BYTES, MixnetStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import Any, Self
 
@@ -102,10 +102,12 @@ class BackgroundClient:
         *,
         wait: bool = False,
         timeout: float | None = None,
+        isolation: Hashable = None,
     ) -> BackgroundStream:
-        """Open a stream; see :meth:`nymproxy.stream.endpoint.StreamEndpoint.open_stream`."""
+        """Open a stream; see :meth:`nymproxy.MixnetClient.open_stream`."""
+        more: dict[str, Any] = {} if isolation is None else {"isolation": isolation}
         opening = partial(
-            self.client.open_stream, recipient, reply_surbs, wait=wait, timeout=timeout
+            self.client.open_stream, recipient, reply_surbs, wait=wait, timeout=timeout, **more
         )
         return BackgroundStream(self._loop, self._loop.call(opening))
 

@@ -20,11 +20,12 @@ from nymproxy.mixnet.machine import ClientStatistics
 from nymproxy.mixnet.transport import DEFAULT_LANE
 from nymproxy.stream.background import in_background
 from nymproxy.stream.endpoint import StreamEndpoint
+from nymproxy.stream.isolation import IsolatedClients
 from nymproxy.tracing import traced
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
     from types import TracebackType
     from typing import Self, Unpack
 
@@ -107,6 +108,7 @@ class MixnetClient:
         self._mode_changed = anyio.Event()
         self._has_streams = anyio.Event()
         self._reading: _Reading | None = None
+        self._isolated: IsolatedClients[MixnetClient] | None = None
 
     @classmethod
     async def connect(
@@ -126,8 +128,23 @@ class MixnetClient:
         """
         trace = arguments.get("trace")
         with traced(trace, "connect"):
-            client = await MessageClient.connect(network, **arguments)
-        return cls(client, stream_options=stream_options, trace=trace)
+            connected = await MessageClient.connect(network, **arguments)
+        client = cls(connected, stream_options=stream_options, trace=trace)
+        client._isolated = IsolatedClients(
+            client._another(network, arguments),
+            is_idle=lambda other: not other._streams.mux.channels,
+            has_ended=lambda other: other.status.is_closed,
+        )
+        return client
+
+    def _another(
+        self,
+        network: NetworkDetails | str | os.PathLike[str] | None,
+        arguments: ConnectArguments,
+    ) -> Callable[[], Awaitable[MixnetClient]]:
+        """Return what connects a client like this one, with an identity that is forgotten."""
+        alike: ConnectArguments = {**arguments, "storage": None, "memory": self._client.memory}
+        return partial(MixnetClient.connect, network, stream_options=self.stream_options, **alike)
 
     @classmethod
     def in_background(
@@ -198,10 +215,28 @@ class MixnetClient:
         *,
         wait: bool = False,
         timeout: float | None = None,
+        isolation: Hashable = None,
     ) -> MixnetStream:
-        """Open a stream; see :meth:`StreamEndpoint.open_stream` for arguments and errors."""
+        """Open a stream; see :meth:`StreamEndpoint.open_stream` for the other arguments and errors.
+
+        Args:
+            recipient, reply_surbs, wait, timeout: see there.
+            isolation: streams with different values never share an identity. ``None`` is that of
+                the client itself; for each other value one is connected when it is used first, at
+                the cost of a client, and kept until the client is left. At most 16: for one more
+                the one goes that was used least recently, of those whose streams are over.
+
+        Raises:
+            UsageError: 16 values have streams that go on; or the client was not made by
+                :meth:`connect`, and does not know how to connect another one.
+        """
+        if isolation is not None and self._isolated is None:
+            raise UsageError("only clients of MixnetClient.connect can isolate streams")
         self._enter_stream_mode()
         await self._has_streams.wait()
+        if isolation is not None and self._isolated is not None:
+            async with self._isolated.use(isolation) as other:
+                return await other.open_stream(recipient, reply_surbs, wait=wait, timeout=timeout)
         return await self._streams.open_stream(recipient, reply_surbs, wait=wait, timeout=timeout)
 
     def listener(self, *, backlog: int = 128) -> MixnetListener:
@@ -231,7 +266,9 @@ class MixnetClient:
         await self._mode_changed.wait()
         if self._reading is not None:
             await self._reading.end()
-        async with self._streams:
+        async with self._streams, anyio.create_task_group() as tasks:
+            if self._isolated is not None:
+                await tasks.start(self._isolated.run)
             self._has_streams.set()
             await anyio.sleep_forever()
 
@@ -299,11 +336,17 @@ class MixnetClient:
         try:
             if self.is_in_stream_mode:
                 with anyio.CancelScope(shield=True):
-                    await self._streams.aclose(CLOSE_SECONDS if exc_value is None else 0)
+                    await self._end_streams(CLOSE_SECONDS if exc_value is None else 0)
             await self._background.cancel(exc_type, exc_value, traceback)
         finally:
             leave = await self._client.__aexit__(exc_type, exc_value, traceback)
         return leave
+
+    async def _end_streams(self, grace_seconds: float) -> None:
+        async with anyio.create_task_group() as tasks:
+            if self._isolated is not None and grace_seconds > 0:
+                tasks.start_soon(self._isolated.leave)
+            await self._streams.aclose(grace_seconds)
 
     async def aclose(self) -> None:
         """Close at once, without a flush; what is under way fails. Idempotent."""

@@ -16,6 +16,7 @@ from nymproxy.errors import (
     ListenerAlreadyTaken,
     StreamModeActive,
     StreamRefused,
+    UsageError,
 )
 from nymproxy.mixnet.client import MessageClient
 from nymproxy.mixnet.connecting import Environment
@@ -29,7 +30,10 @@ from tests.client.paper_network import QUICK, PaperLink, PaperNetwork
 from tests.stream.support import receive_all
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Hashable
+
+    from nymproxy.address import NymAddress
+    from nymproxy.stream.listener import MixnetListener
 
 
 class Network(PaperNetwork):
@@ -273,3 +277,66 @@ def test_a_client_in_the_background(connected: dict[str, Any], backend: str) -> 
             stream.send_eof()
             with listener.accept(timeout=10) as accepted:
                 assert b"".join(accepted) == b"to myself"
+
+
+# Isolation.
+
+
+@asynccontextmanager
+async def isolating(network: Any, **arguments: Any) -> AsyncIterator[MixnetClient]:
+    async with await MixnetClient.connect(network, **arguments) as client:
+        yield client
+
+
+async def tag_of(
+    client: MixnetClient, address: NymAddress, listener: MixnetListener, isolation: Hashable
+) -> object:
+    """Open a stream and end it; return who its acceptor takes the dialer for."""
+    async with await client.open_stream(address, isolation=isolation) as stream:
+        await stream.send(b"?")
+        async with await listener.accept() as accepted:
+            await accepted.receive()
+            return accepted.extra(StreamAttribute.peer)
+
+
+async def test_streams_with_different_isolation_never_share_an_identity(
+    connected: dict[str, Any],
+) -> None:
+    network: Any = Network()
+    async with network.stream_client() as server:
+        listener = server.listener()
+        with anyio.fail_after(60):
+            async with isolating(network, profile="bare", storage="state") as client:
+                values = (None, "one", ("two", 2))
+                tags = [await tag_of(client, server.address, listener, each) for each in values]
+                assert await tag_of(client, server.address, listener, "one") == tags[1]
+    assert len(set(tags)) == len(values)
+    assert connected["storage"] is None  # what is isolated is forgotten
+    assert connected["profile"] == "bare"
+
+
+async def test_what_was_written_under_isolation_arrives_when_the_client_is_left(
+    connected: dict[str, Any],
+) -> None:
+    network: Any = Network()
+    async with network.stream_client() as server:
+        listener = server.listener()
+        received = []
+
+        async def read() -> None:
+            async with await listener.accept() as accepted:
+                received.append(await accepted.receive())
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as reading:
+                reading.start_soon(read)
+                async with isolating(network) as client:
+                    stream = await client.open_stream(server.address, isolation="x")
+                    await stream.send(b"last words")
+    assert received == [b"last words"]
+
+
+async def test_a_client_that_was_not_connected_here_cannot_isolate() -> None:
+    async with Network().stream_client() as client:
+        with pytest.raises(UsageError, match=r"MixnetClient\.connect"):
+            await client.open_stream(client.address, isolation=1)
