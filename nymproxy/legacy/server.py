@@ -323,6 +323,7 @@ class NymProxyServer(Runnable):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._stop_when_lost, mux)
             tasks.start_soon(self._admission.end_half_open)
+            tasks.start_soon(self._dialer.run)
             async with anyio.create_task_group() as sessions:
                 for wire, acceptor in acceptors.items():
                     if wire in self._accept:

@@ -168,3 +168,44 @@ class ConnectRate:
         """Take the next place; return when its time comes, ``now`` or later."""
         self._free_at = max(self._free_at, now - 1) + self._interval
         return max(now, self._free_at)
+
+
+class Waits(Protocol):
+    """What is asked of a session that waits to be connected."""
+
+    @property
+    def has_spoken(self) -> bool:
+        """True when its peer has said something."""
+        ...
+
+
+W = TypeVar("W", bound=Waits)
+
+
+class ConnectLine(Generic[W]):
+    """Who is connected next: a session whose peer has said something, if there is one among those
+    that came last; else who came first. Silent ones, which cost a stranger nothing, wait."""
+
+    def __init__(self) -> None:
+        self._line: dict[W, None] = {}
+
+    def __bool__(self) -> bool:
+        """True while anybody waits."""
+        return bool(self._line)
+
+    def add(self, waiting: W) -> None:
+        """Add a session at the end."""
+        self._line[waiting] = None
+
+    def discard(self, waiting: W) -> None:
+        """Take a session out. Idempotent."""
+        self._line.pop(waiting, None)
+
+    def take(self) -> W | None:
+        """Take out who is next; ``None``: nobody waits."""
+        last = list(islice(reversed(self._line), _LOOKS))
+        spoken = [each for each in last if each.has_spoken]
+        taken = spoken[-1] if spoken else next(iter(self._line), None)
+        if taken is not None:
+            self.discard(taken)
+        return taken

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._signal import Signal
 from nymproxy.forward.sockets import connect_upstream
-from nymproxy.legacy.session_book import ConnectRate
+from nymproxy.legacy.session_book import ConnectLine, ConnectRate
 from nymproxy.legacy.upstream_header import AllowList, read_header
 
 if TYPE_CHECKING:
@@ -23,8 +24,20 @@ SECOND_THOUGHTS_SECONDS = 1.0
 """And what its sender said in the end so long after what it said first."""
 
 
+class _Place:
+    """Where a session waits for its turn."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self.turn = anyio.Event()
+
+    @property
+    def has_spoken(self) -> bool:
+        return self._channel.has_received_data
+
+
 class UpstreamDialer:
-    """Connects, one session after another, at a limited rate.
+    """Connects, one session after another, at a limited rate: :meth:`run` gives the turns.
 
     A legacy session that was begun while no server ran is not carried out if its client has given
     it up since, as far as that can be known: the format has no times, but what takes the session
@@ -50,7 +63,8 @@ class UpstreamDialer:
         self._upstream = upstream
         self._allowed = allowed
         self._timeout = timeout
-        self._line = anyio.Lock()
+        self._line: ConnectLine[_Place] = ConnectLine()
+        self._joined = Signal()
         self._rate = ConnectRate(per_second)
         self._is_restored = is_restored
         self._started_at: float | None = None
@@ -78,9 +92,26 @@ class UpstreamDialer:
         rest: ByteChannel = channel
         if self._allowed is not None:
             upstream, rest = await read_header(channel, upstream, self._allowed)
-        async with self._line:  # each waits for its turn, and then no longer than a moment
-            await anyio.sleep_until(self._rate.take(anyio.current_time()))
+        await self._take_turn(_Place(channel))
         return await connect_upstream(upstream, timeout=self._timeout), rest
+
+    async def _take_turn(self, place: _Place) -> None:
+        self._line.add(place)
+        self._joined.set()
+        try:
+            await place.turn.wait()
+        finally:
+            self._line.discard(place)
+
+    async def run(self) -> None:
+        """Give turns, for ever."""
+        while True:
+            while not self._line:
+                await self._joined.wait()
+            await anyio.sleep_until(self._rate.take(anyio.current_time()))
+            place = self._line.take()
+            if place is not None:
+                place.turn.set()
 
     def _is_early(self) -> bool:
         began = self._started_at

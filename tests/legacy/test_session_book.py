@@ -9,7 +9,7 @@ import pytest
 
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.limits import SessionLimits
-from nymproxy.legacy.session_book import ConnectRate, SessionBook
+from nymproxy.legacy.session_book import ConnectLine, ConnectRate, SessionBook
 
 
 @dataclass
@@ -120,6 +120,28 @@ def test_half_open_sessions_end_by_time() -> None:
     assert book.half_open_too_long(35.0) == [book.sessions[2]]
     book.remove(book.sessions[2])
     assert book.next_deadline == math.inf
+
+
+@dataclass(eq=False)
+class Waiting:
+    has_spoken: bool = False
+
+
+def test_who_has_said_something_is_connected_before_a_thousand_that_are_silent() -> None:
+    """A new connection of an honest client took half a minute beside 150 silent ones a second."""
+    line: ConnectLine[Waiting] = ConnectLine()
+    assert not line
+    assert line.take() is None
+    silent = [Waiting() for _ in range(1000)]
+    honest = [Waiting(has_spoken=True) for _ in range(2)]
+    for each in (*silent, *honest, Waiting()):
+        line.add(each)
+    line.discard(silent[0])
+    line.discard(silent[0])
+    assert [line.take() for _ in range(4)] == [*honest, *silent[1:3]]
+    silent[999].has_spoken = True
+    assert line.take() is silent[999]
+    assert line
 
 
 def test_a_rate_lets_a_second_of_places_go_at_once() -> None:
