@@ -64,7 +64,7 @@ class TestWaiting:
 
 class TestForgetting:
     def test_the_one_not_heard_of_for_longest_goes(self) -> None:
-        store = Correspondents(2)
+        store = Correspondents(2, 2)
         for tag in TAGS[:2]:
             assert store.add(tag, correspondent()) is None
         oldest = store.heard_of(TAGS[0])
@@ -78,7 +78,7 @@ class TestForgetting:
     def test_never_more_than_the_maximum_and_no_live_one_while_others_are_there(
         self, steps: list[tuple[int, str]]
     ) -> None:
-        store = Correspondents(3)
+        store = Correspondents(3, 3)
         holders = dict.fromkeys(TAGS, 0)
         for number, action in steps:
             tag = TAGS[number]

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from nymproxy.address import SenderTag
 from nymproxy.errors import DeliveryAbandoned
+from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
 from nymproxy.mixnet.sphinx import KeyRotation
 from nymproxy.mixnet.traffic import (
     ControlLane,
@@ -402,6 +403,32 @@ class TestBounds:
         assert not controller.knows(tags[0])
         assert actions.abandoned == waiting[0]
         assert len(controller) == 2
+
+    def test_many_senders_are_remembered_as_far_as_the_memory_goes(self) -> None:
+        """Each costs 3.5 kB: 10,000 packets, each under a tag of its own, left 35 MB whatever the
+        memory limit was."""
+        controller = ReplyController(POLICY, EVEN_ID, MemoryAccount(MINIMUM_BYTES))
+        controller.receive(TAG, make_surbs(1), 0.0, additional=False)
+        controller.hold(TAG)
+        for number in range(500):
+            tag = SenderTag(number.to_bytes(16, "big"))
+            controller.receive(tag, make_surbs(1), 1.0, additional=False)
+        assert len(controller) == 32
+        assert controller.knows(TAG)
+
+    def test_but_none_is_forgotten_for_that_with_which_something_goes_on(self) -> None:
+        controller = ReplyController(POLICY, EVEN_ID, MemoryAccount(MINIMUM_BYTES))
+        tags = [SenderTag(number.to_bytes(16, "big")) for number in range(100)]
+        for tag in tags:
+            controller.receive(tag, make_surbs(1), 0.0, additional=False)
+            controller.hold(tag)
+        assert all(controller.knows(tag) for tag in tags)
+        controller.let_go(tags[50])
+        for number in range(100, 110):
+            tag = SenderTag(number.to_bytes(16, "big"))
+            controller.receive(tag, make_surbs(1), 1.0, additional=False)
+            controller.hold(tag)
+        assert [number for number in range(100) if not controller.knows(tags[number])] == [50]
 
     def test_one_sender_cannot_fill_the_memory(self) -> None:
         controller = _controller(SurbPolicy(maximum_per_tag=50))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from nymproxy.mixnet.traffic.outgoing import ControlLane
 from nymproxy.mixnet.traffic.surbs import SpendingRate
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from nymproxy.address import SenderTag
     from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment
     from nymproxy.mixnet.traffic.surbs import SurbStock
+
+_LOOKS: Final = 16
+"""How many are looked at for one that can go; their order makes up for the rest."""
 
 
 class Correspondent:
@@ -101,12 +105,18 @@ class Correspondent:
 
 class Correspondents:
     """The bounded store of them. A new one makes room at the cost of the one that was not heard of
-    for longest, among those with which nothing goes on, if there are any."""
+    for longest, among those with which nothing goes on.
 
-    __slots__ = ("_by_tag", "_holders", "_maximum")
+    Args:
+        maximum: of all, whatever goes on with them.
+        idle_maximum: above it one goes for each that comes, if nothing goes on with it.
+    """
 
-    def __init__(self, maximum: int) -> None:
+    __slots__ = ("_by_tag", "_holders", "_idle_maximum", "_maximum")
+
+    def __init__(self, maximum: int, idle_maximum: int) -> None:
         self._maximum = maximum
+        self._idle_maximum = min(maximum, idle_maximum)
         self._by_tag: OrderedDict[SenderTag, Correspondent] = OrderedDict()
         self._holders: Counter[SenderTag] = Counter()
 
@@ -133,7 +143,7 @@ class Correspondents:
 
     def add(self, tag: SenderTag, correspondent: Correspondent) -> Correspondent | None:
         """Add one; return the one that had to make room."""
-        forgotten = self._oldest() if len(self._by_tag) >= self._maximum else None
+        forgotten = self._make_room() if len(self._by_tag) >= self._idle_maximum else None
         self._by_tag[tag] = correspondent
         return forgotten
 
@@ -156,11 +166,9 @@ class Correspondents:
         correspondent = self._by_tag.get(tag)
         return tag in self._holders or (correspondent is not None and correspondent.is_waiting)
 
-    def _oldest(self) -> Correspondent:
-        """Take the oldest out, live ones only if there are no others."""
-        for _ in range(len(self._by_tag)):
-            tag = next(iter(self._by_tag))
+    def _make_room(self) -> Correspondent | None:
+        for tag in list(islice(self._by_tag, _LOOKS)):
             if not self.is_live(tag):
-                break
+                return self._by_tag.pop(tag)
             self._by_tag.move_to_end(tag)  # what goes on with it is a sign of it, too
-        return self._by_tag.popitem(last=False)[1]
+        return self._by_tag.popitem(last=False)[1] if len(self) >= self._maximum else None

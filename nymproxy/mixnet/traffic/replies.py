@@ -24,14 +24,19 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.traffic.profile import SurbPolicy
 
 _IDLE_ENTRY_SECONDS: Final = 300.0
+_TAG_BYTES: Final = 4096
+"""What it takes to remember one sender, without SURBs; measured: 3.5 kB."""
+_PART_OF_MEMORY: Final = 8
+_FEWEST_TAGS: Final = 32
 
 
 class ReplyController:
     """The store of received SURBs by sender tag, with the replies that wait for them.
 
-    Every input returns :class:`ReplyActions`. The bounds: ``maximum_tags`` senders (the one not
-    heard of for longest goes), ``maximum_per_tag`` SURBs each; how much may wait is for the caller
-    to bound before :meth:`queue`. SURBs are charged to their sender, who may lose all of them.
+    Every input returns :class:`ReplyActions`. The bounds: ``maximum_tags`` senders, no more than an
+    eighth of the memory takes where nothing goes on with them (the one not heard of for longest
+    goes), and ``maximum_per_tag`` SURBs each; how much may wait is for the caller to bound before
+    :meth:`queue`. SURBs are charged to their sender, who may lose all of them.
 
     Args:
         policy: the budget.
@@ -50,7 +55,9 @@ class ReplyController:
         self._policy = policy
         self._memory = MemoryAccount() if memory is None else memory
         self._rotation_id = rotation_id
-        self._correspondents = Correspondents(policy.maximum_tags)
+        # Not charged to the senders: anybody can be ten thousand of them, each below all others.
+        affordable = max(_FEWEST_TAGS, self._memory.maximum_bytes // _PART_OF_MEMORY // _TAG_BYTES)
+        self._correspondents = Correspondents(policy.maximum_tags, affordable)
         self._stale_until: float | None = None
 
     def __len__(self) -> int:
