@@ -23,7 +23,8 @@ BOUNDED_METRICS = frozenset(
 """Those with a bound; W15 has one metric only."""
 MAIN_METRICS = BOUNDED_METRICS | {
     *("slowest", "fairness", "open", "all_open", "registered"),
-    *("kib_per_stream_client", "kib_per_stream_server", "exponent_cpu", "exponent_memory"),
+    *("kib_per_stream_client", "kib_per_stream_server", "kib_left_client", "kib_left_server"),
+    *("exponent_cpu", "exponent_memory"),
     *("rss_growth_client", "rss_growth_server", "descriptors_client", "descriptors_server"),
     *("connections", "failed", "small_first", "small_last", "scan_1000", "scan_10000"),
     *("node_rate", "idle_cpu_client", "idle_cpu_server", "idle_packets"),

@@ -95,10 +95,11 @@ async def storm(cell: Cell, stage: BenchStage, results: Results) -> None:
 
 
 async def idle_memory(cell: Cell, stage: BenchStage, results: Results) -> None:
-    """W6: what an idle connection takes at each end, by the slope over their numbers."""
+    """W6: what an idle connection takes at each end, by the slope over their numbers; and what is
+    left of it when it has ended."""
     seen: dict[str, list[tuple[float, float]]] = {party: [] for party in ENDS}
-    async with AsyncExitStack() as held:
-        pair = await held.enter_async_context(stage.fresh_client(cell.wire, mode="shared"))
+    left: dict[str, float] = {}
+    async with stage.fresh_client(cell.wire, mode="shared") as pair, AsyncExitStack() as held:
         await workloads.download(pair.target, 20_000)
         upstream = (await stage.upstream()).http
         first = (await upstream_totals(pair.http, upstream)).connections
@@ -114,8 +115,13 @@ async def idle_memory(cell: Cell, stage: BenchStage, results: Results) -> None:
             await anyio.sleep(cell.params["seconds"])
             for party in ENDS:
                 seen[party].append((count, pair.resident_bytes(party) / 1024))
+        await held.aclose()
+        await anyio.sleep(cell.params["seconds"])
+        for party in ENDS:
+            left[party] = pair.resident_bytes(party) / 1024 - seen[party][0][1]
     for party, points in seen.items():
         results.add(cell, f"kib_per_stream_{party}", "KiB", slope(points))
+        results.add(cell, f"kib_left_{party}", "KiB", left[party] / max(1, held_now))
 
 
 async def _accepted(pair: Pair, upstream: str, count: int) -> None:

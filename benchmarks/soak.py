@@ -71,6 +71,8 @@ async def soak(cell: Cell, pair: Pair, results: Results, seed: int) -> None:
     for party, points in memory.items():
         late = [point for point in points if point[0] * 60 >= settled]
         results.add(cell, f"rss_growth_{party}", "KiB/min", slope(late))
+        for minute, kibibytes in points[:: round(60 / SAMPLE_SECONDS)]:
+            results.add(cell, f"rss_{party}", "KiB", kibibytes, minute=round(minute))
         results.add(cell, f"descriptors_{party}", "files", pair.descriptors(party))
     results.add(cell, "connections", "done", done)
     results.add(cell, "failed", "connections", failed)
