@@ -95,7 +95,8 @@ class Asker:
         self._outstanding: list[_Outstanding] = []
         self._number = 0
         self._repeats = 0
-        self._ask_at = math.inf
+        self.ask_at = math.inf
+        """When :meth:`take_due` has something, or should be asked again; connected time."""
 
     def moved(self, tag: SenderTag) -> None:
         """Ask under another tag from now on; answers to what was asked before are not taken."""
@@ -118,7 +119,7 @@ class Asker:
         """Forget a stream that is over."""
         self._streams.pop(stream_id, None)
         if not self._streams:
-            self._ask_at = math.inf
+            self.ask_at = math.inf
             self._outstanding.clear()
 
     def heard(self, now: float) -> None:
@@ -128,12 +129,7 @@ class Asker:
         if self._streams:
             self._schedule(now)
         else:
-            self._ask_at = math.inf
-
-    @property
-    def deadline(self) -> float:
-        """When :meth:`take_due` has something, or the acceptor is dead; connected time."""
-        return min(self._ask_at, self.dead_at)
+            self.ask_at = math.inf
 
     @property
     def dead_at(self) -> float:
@@ -148,11 +144,11 @@ class Asker:
     def search(self, now: float) -> None:
         """Ask as soon as possible, three times at most, also without a stream: is anybody there?"""
         self._repeats = 0
-        self._ask_at = min(self._ask_at, now)
+        self.ask_at = min(self.ask_at, now)
 
     def take_due(self, now: float) -> bytes | None:
         """Return an ASK that is due."""
-        if now < self._ask_at:
+        if now < self.ask_at:
             return None
         ids = list(self._streams)[:MAX_ASKED]
         for stream_id in ids:  # the next ASK begins with the others
@@ -161,11 +157,11 @@ class Asker:
         ask = Ask(self._number, tuple(ids), self._random_bytes(RANDOM_LENGTH))
         self._outstanding = [*self._outstanding[1 - _OUTSTANDING :], _Outstanding(ask, now)]
         if self._repeats < len(REPEAT_SECONDS):
-            self._ask_at = now + REPEAT_SECONDS[self._repeats]
+            self.ask_at = now + REPEAT_SECONDS[self._repeats]
         elif self._streams:
             self._schedule(now)
         else:
-            self._ask_at = math.inf
+            self.ask_at = math.inf
         self._repeats += 1
         return write_own(
             MessageType.ASK,
@@ -199,7 +195,7 @@ class Asker:
 
     def _schedule(self, now: float) -> None:
         fraction = 0.75 + 0.25 * uniform_fraction(self._random_bytes)
-        self._ask_at = now + fraction * self._interval
+        self.ask_at = now + fraction * self._interval
 
 
 class Answerer:

@@ -10,6 +10,7 @@ import math
 from collections import OrderedDict, defaultdict, deque
 from typing import TYPE_CHECKING, TypeAlias
 
+from nymproxy._timers import TimerQueue
 from nymproxy.address import NymAddress
 from nymproxy.channel.link import ChannelLink, LinkContext, Stray
 from nymproxy.errors import ChannelFormatError, ResetCode, StreamPeerLost
@@ -76,8 +77,10 @@ class PeerWatch:
         self._waiting: dict[ChannelLink, _Waiting] = {}
         self._seekers: defaultdict[NymAddress, dict[ChannelLink, Found]] = defaultdict(dict)
         self._sought: defaultdict[ChannelLink, set[NymAddress]] = defaultdict(set)
-        # Not later than the first deadline, in connected time: what is heard only moves them away.
-        self._due_at = math.inf
+        # In connected time. What is heard only moves a deadline away: it is looked at then.
+        self._asks: TimerQueue[NymAddress] = TimerQueue()
+        self._deaths: TimerQueue[Peer] = TimerQueue()
+        self._waits: TimerQueue[ChannelLink] = TimerQueue()
 
     # Streams.
 
@@ -93,17 +96,17 @@ class PeerWatch:
             asker.heard(connected)
             if is_first:
                 asker.add_stream(stream_id, connected)
-                self._due_at = min(self._due_at, asker.deadline)
+                self._schedule(peer, asker)
             return
         if is_first and peer not in self._answerers:
             answerer = self._answerers[peer] = Answerer(connected)
-            self._due_at = min(self._due_at, answerer.dead_at)
+            self._deaths.schedule(peer, answerer.dead_at)
         self._answerers[peer].heard(connected)
 
     def awaits(self, link: SealedLink, now: float) -> None:
         """Tell a link how long it has waited for its peer, until it is over."""
         waiting = self._waiting[link] = _Waiting(link.waited, self._connected(now))
-        self._due_at = min(self._due_at, waiting.due_at)
+        self._waits.schedule(link, waiting.due_at)
 
     def wants(self, peer: NymAddress, ask_seconds: int, now: float) -> None:
         """Note how often an acceptor wants to be asked."""
@@ -114,11 +117,12 @@ class PeerWatch:
         asker = self._askers.get(peer)
         if asker is not None:
             asker.ask_now(self._connected(now))
-            self._due_at = min(self._due_at, asker.deadline)
+            self._schedule(peer, asker)
 
     def removed(self, peer: Peer, link: ChannelLink) -> None:
         """Note that a stream is over."""
         self._waiting.pop(link, None)
+        self._waits.cancel(link)
         self._sought_no_more(link)
         was_there = self.left(peer, link)
         if isinstance(peer, NymAddress):
@@ -138,6 +142,7 @@ class PeerWatch:
             self._askers[peer].remove_stream(stream_id)
         if not links:
             del self._links[peer]
+            self._deaths.cancel(peer)
             if isinstance(peer, NymAddress):
                 self._retire(peer)
             else:
@@ -158,7 +163,7 @@ class PeerWatch:
         self._sought[link].add(peer)
         asker = self._asker(peer, connected)
         asker.search(connected)
-        self._due_at = min(self._due_at, asker.deadline)
+        self._schedule(peer, asker)
 
     def _sought_no_more(self, link: ChannelLink) -> None:
         for peer in self._sought.pop(link, ()):
@@ -183,11 +188,16 @@ class PeerWatch:
             self._askers[peer] = asker
         return asker
 
+    def _schedule(self, peer: NymAddress, asker: Asker) -> None:
+        self._asks.schedule(peer, asker.ask_at)
+        self._deaths.schedule(peer, asker.dead_at)
+
     def _retire(self, peer: NymAddress) -> None:
         """Forget whom nobody needs any more: an acceptor names addresses as it likes. An acceptor
         that may still have a stream of ours would take ASKs with low numbers for copies."""
         if peer in self._links or peer in self._seekers:
             return
+        self._asks.cancel(peer)
         asker = self._askers.pop(peer, None)
         if asker is not None and asker.has_had_streams:
             self._retired[peer] = asker
@@ -256,13 +266,12 @@ class PeerWatch:
         connected = self._connected(now)
         strays = list(self._strays)
         self._strays.clear()
-        if connected < self._due_at:
-            return strays
-        for peer, asker in self._askers.items():
+        for peer in self._asks.pop_due(connected):
+            asker = self._askers[peer]
             ask = asker.take_due(connected)
             if ask is not None:
                 strays.append(Stray(peer, ask, ASK_SURBS))
-        self._reschedule()
+            self._asks.schedule(peer, asker.ask_at)
         return strays
 
     def note_changed(self, link: ChannelLink) -> None:
@@ -281,45 +290,28 @@ class PeerWatch:
         connected = self._connected(now)
         # A little later than due, so that rounding cannot make it due and yet not reached.
         grain = _GRAIN_SECONDS if self._context.is_connected() else _OFFLINE_GRAIN_SECONDS
-        wakes_at = now + max(0.0, self._due_at - connected) + grain
+        queues = (self._asks, self._deaths, self._waits)
+        due_at = min(each.next_deadline for each in queues)
+        wakes_at = now + max(0.0, due_at - connected) + grain
         self._clock_at(now).announce(wakes_at)
         return wakes_at
 
     def tick(self, now: float) -> None:
         """End the streams of peers that are dead, and of those that never answered."""
         connected = self._connected(now)
-        if connected < self._due_at:
-            return
-        self._tell_waiting(connected, now)
-        dead: list[Peer] = [
-            *(peer for peer, asker in self._askers.items() if asker.dead_at <= connected),
-            *(tag for tag, each in self._answerers.items() if each.dead_at <= connected),
-        ]
-        for peer in dead:
-            for link in self._links.get(peer, {}).values():
+        for link in self._waits.pop_due(connected):
+            waiting = self._waiting[link]
+            waiting.tell(connected, now)
+            self._changed.append(link)
+            self._waits.schedule(link, waiting.due_at)
+        for peer in self._deaths.pop_due(connected):
+            other = self._askers[peer] if isinstance(peer, NymAddress) else self._answerers[peer]
+            if other.dead_at > connected:
+                self._deaths.schedule(peer, other.dead_at)
+                continue
+            for link in self._links[peer].values():
                 if link.machine.error is None:
                     self._end(link, "the peer does not answer any more")
-
-    def _tell_waiting(self, connected: float, now: float) -> None:
-        for link, waiting in list(self._waiting.items()):
-            if waiting.due_at <= connected:
-                waiting.tell(connected, now)
-                self._changed.append(link)
-
-    def _reschedule(self) -> None:
-        # Those whose streams were all ended are removed with them; their time has passed.
-        askers = (
-            asker.deadline
-            for peer, asker in self._askers.items()
-            if self._is_live(peer) or self._seekers.get(peer)
-        )
-        answerers = (each.dead_at for tag, each in self._answerers.items() if self._is_live(tag))
-        waiting = (each.due_at for each in self._waiting.values())
-        self._due_at = min(min(each, default=math.inf) for each in (askers, answerers, waiting))
-
-    def _is_live(self, peer: Peer) -> bool:
-        links = self._links.get(peer, {})
-        return any(link.machine.error is None for link in links.values())
 
     def _connected(self, now: float) -> float:
         clock = self._clock_at(now)

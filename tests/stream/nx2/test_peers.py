@@ -15,7 +15,13 @@ from nymproxy.channel.segment import ChannelId
 from nymproxy.errors import ChannelFormatError, ResetCode, StreamDataLost, StreamPeerLost
 from nymproxy.stream.codec import MessageType, StreamCodec
 from nymproxy.stream.nx2.frames import Alive, Ask
-from nymproxy.stream.nx2.liveness import ALIVE_PAUSE_SECONDS, Asker, read_ask, write_alive
+from nymproxy.stream.nx2.liveness import (
+    ALIVE_PAUSE_SECONDS,
+    Answerer,
+    Asker,
+    read_ask,
+    write_alive,
+)
 from nymproxy.stream.nx2.peers import (
     ENDED_SECONDS,
     MAX_ENDED,
@@ -165,6 +171,34 @@ def test_questions_and_answers_count_from_their_own_side_alone() -> None:
         with pytest.raises(ChannelFormatError):
             watched.frame_received(frame, tag, 0.0)
     assert watched.take_strays(0.0) == []
+
+
+def test_what_is_due_for_one_peer_is_no_reason_to_look_at_all_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a thousand peers that cost 0.6 ms for each stream that began, at a server under attack
+    more than all else."""
+    looks = 0
+    dead_at: property = vars(Answerer)["dead_at"]
+
+    def counting(answerer: Answerer) -> float:
+        nonlocal looks
+        looks += 1
+        return float(dead_at.__get__(answerer))
+
+    monkeypatch.setattr(Answerer, "dead_at", property(counting))
+    watched = watch()
+    peers = [SenderTag(number.to_bytes(16, "big")) for number in range(1000)]
+    streams = [link(number) for number in range(1000)]
+    for number in range(1000):
+        watched.verified(peers[number], streams[number], number / 10)
+        watched.tick(number / 10)
+        watched.take_strays(number / 10)
+        watched.next_deadline(number / 10)
+    assert looks < 3 * 1000
+    for number in range(1000):
+        watched.removed(peers[number], streams[number])
+    assert sum(held_for(watched)) <= MAX_ENDED
 
 
 # The dialer.
