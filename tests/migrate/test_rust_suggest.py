@@ -293,8 +293,9 @@ def test_manifests_for_a_human(manifest: str, what: str) -> None:
 
 
 def test_the_command_writes_beside_the_tree(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     tree, out = tmp_path / "tree", tmp_path / "out"
     (tree / "src").mkdir(parents=True)
     (tree / "Cargo.toml").write_text(MANIFEST)
@@ -304,7 +305,7 @@ def test_the_command_writes_beside_the_tree(
     assert {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()} == before
     assert sorted(path.name for path in out.iterdir()) == ["nymproxy.patch", "nymproxy_compat.rs"]
     copy, patch = capsys.readouterr().out.splitlines()[1:]
-    assert copy == f"cp {out}/nymproxy_compat.rs {tree}/src/nymproxy_compat.rs"
+    assert copy == f"cp {out}/nymproxy_compat.rs tree/src/nymproxy_compat.rs"
     if shutil.which("patch"):
         subprocess.run(f"{copy} && {patch}", shell=True, check=True, capture_output=True)
         assert (tree / "src/main.rs").read_text() == f"mod nymproxy_compat;\n{NEW}fn main() {{}}\n"

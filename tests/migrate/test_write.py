@@ -114,11 +114,12 @@ def test_a_rollback_that_dies_anywhere_can_be_repeated(tree: Path, tmp_path: Pat
 
 def test_a_write_that_died_anywhere_can_be_resumed(tree: Path, tmp_path: Path) -> None:
     before = snapshot(tree)
-    wanted = {each.path: (each.after, before[each.path][1]) for each in changes_of(scan([tree]))}
+    changes = changes_of(scan([tree]))
+    wanted = {each.path: (each.after, before[each.path][1]) for each in changes}
     for point in count():
         state = tmp_path / f"state-{point}"
         try:
-            apply(tree, changes_of(scan([tree])), state, dying.DyingFiles(point, dying.fail))
+            apply(tree, changes, state, dying.DyingFiles(point, dying.fail))
         except dying.Died:
             apply(tree, changes_of(scan([tree])), state)
         else:
@@ -264,7 +265,12 @@ def test_overlapping_edits_are_refused() -> None:
         change("a", b"abc", [Edit(Span(0, 2), b""), Edit(Span(1, 3), b"")])
 
 
-def test_one_file_blocks_itself_only(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_file_blocks_itself_only(
+    tree: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tree.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
     before = snapshot(tree)
     read_only(tree)
     assert main(["rewrite", "--write", "--strict", str(tree)]) == 2
@@ -272,7 +278,7 @@ def test_one_file_blocks_itself_only(tree: Path, capsys: pytest.CaptureFixture[s
     assert main(["rewrite", "--write", str(tree)]) == 1
     told = capsys.readouterr().err
     assert "NYM094 it is not rewritten: it is read-only" in told
-    assert f"{tree}/deep/b.sh:1:6: NYM094" in told
+    assert "../tree/deep/b.sh:1:6: NYM094" in told
     after = snapshot(tree)
     assert {path for path in before if after[path][0] != before[path][0]} == {"a.sh", "deep/c.sh"}
     assert main(["rollback", "--root", str(tree)]) == 0
