@@ -36,7 +36,7 @@ async def echo() -> AsyncIterator[int]:
 
 
 async def check_echo(host: str, port: int, options: ConnectionOptions) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with await dial(host, port, options) as stream:
             await stream.send(b"hello")
             assert await stream.receive() == b"hello"
@@ -106,7 +106,7 @@ async def test_whatever_a_proxy_answers_is_a_connection_error(scheme: str, answe
         group.start_soon(listener.serve, serve)
         port = listener.extra(SocketAttribute.local_port)
         options = ConnectionOptions(proxy=f"{scheme}://127.0.0.1:{port}")
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             with suppress(ProxyFailed):  # some of them say yes
                 await (await dial("host.example", 80, options)).aclose()
         group.cancel_scope.cancel()

@@ -103,7 +103,7 @@ async def attack_of(
     ):
 
         async def ask() -> None:
-            with attack_figures.honest(), anyio.fail_after(10):
+            with attack_figures.honest(), anyio.fail_after(30):
                 await app.send(b"hello")
                 assert await app.receive() == b"hello"
 

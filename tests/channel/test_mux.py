@@ -36,7 +36,7 @@ ELSEWHERE = NymAddress(ADDRESS.identity, ADDRESS.encryption, NodeIdentity(ADDRES
 
 
 async def refusal_of(channel: Channel) -> StreamReset:
-    with pytest.raises(anyio.BrokenResourceError) as caught, anyio.fail_after(10):
+    with pytest.raises(anyio.BrokenResourceError) as caught, anyio.fail_after(30):
         await channel.receive()
     assert isinstance(caught.value.__cause__, StreamReset)
     return caught.value.__cause__
@@ -81,7 +81,7 @@ class TestOpening:
                     tasks.start_soon(serve)
                     for number in range(20):
                         tasks.start_soon(ask, number)
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 for channel in pair.dialing.channels + pair.accepting.channels:
                     await channel.wait_closed()
 
@@ -109,7 +109,7 @@ class TestOpening:
     async def test_a_refusal_is_raised_when_waiting(self) -> None:
         async with async_pair(backlog=0) as pair:
             with pytest.raises(StreamRefused):
-                await pair.dialing.open(pair.protocol, pair.acceptor.address, wait=True, timeout=5)
+                await pair.dialing.open(pair.protocol, pair.acceptor.address, wait=True, timeout=30)
 
     async def test_cancelling_takes_the_channel_back(self) -> None:
         async with async_pair(MemoryFaults(delay_seconds=0.05)) as pair:
@@ -143,7 +143,7 @@ class TestAccepting:
     async def test_channels_beyond_the_backlog_are_refused(self) -> None:
         async with async_pair(backlog=1) as pair:
             first = await pair.dialing.open(pair.protocol, pair.acceptor.address)
-            await first.wait_established(5)
+            await first.wait_established(30)
             second = await pair.dialing.open(pair.protocol, pair.acceptor.address)
             assert isinstance(await refusal_of(second), StreamRefused)
             assert pair.accepting.counters["refused-backlog-full"] == 1
@@ -165,7 +165,7 @@ class TestAccepting:
     async def test_closing_wakes_accept_and_refuses_what_waits(self) -> None:
         async with async_pair() as pair:
             dialed = await pair.dialing.open(pair.protocol, pair.acceptor.address)
-            await dialed.wait_established(5)
+            await dialed.wait_established(30)
             await pair.listener.aclose()
             await pair.listener.aclose()
             with pytest.raises(anyio.ClosedResourceError):
@@ -234,7 +234,7 @@ class TestAccepting:
             await stranger.send(pair.acceptor.address, b"something else", surbs=5)
             unknown = StreamFrame(1, MessageType.PING).encode()
             await stranger.send(pair.acceptor.address, unknown, surbs=5)
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 while pair.accepting.counters.total() < 3:  # noqa: ASYNC110, they have no event
                     await anyio.sleep(0.01)
             assert pair.accepting.counters == {
@@ -279,20 +279,20 @@ class TestClosing:
     async def test_what_cannot_be_flushed_in_time_is_reset(self) -> None:
         async with async_pair() as pair:
             dialed, accepted = await pair.connect()
-            await dialed.wait_established(5)
+            await dialed.wait_established(30)
             with anyio.move_on_after(0.05):
                 await dialed.send(bytes(5_000_000))  # more than the reader's window
             await pair.dialing.aclose(grace_seconds=0.05)
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 await accepted.wait_closed()
             assert isinstance(accepted.error, StreamReset)
 
     async def test_no_grace_resets_at_once(self) -> None:
         async with async_pair() as pair:
             dialed, accepted = await pair.connect()
-            await dialed.wait_established(5)
+            await dialed.wait_established(30)
             await pair.dialing.aclose(grace_seconds=0)
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 await accepted.wait_closed()
             assert isinstance(accepted.error, StreamReset)
             assert accepted.error.reset_code is ResetCode.SHUTTING_DOWN
@@ -356,14 +356,14 @@ class TestAbort:
     async def test_what_waits_in_the_lane_is_dropped(self) -> None:
         async with async_pair() as pair:
             dialed, accepted = await pair.connect()
-            await dialed.wait_established(5)
+            await dialed.wait_established(30)
             pair.dialer.disconnect()
             await dialed.send(bytes(200_000))
             await anyio.wait_all_tasks_blocked()
             dialed.abort(ResetCode.CANCELLED)
             await anyio.wait_all_tasks_blocked()
             pair.dialer.reconnect()
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 await accepted.wait_closed()
             assert isinstance(accepted.error, StreamReset)
             assert not accepted.has_received_data
@@ -371,7 +371,7 @@ class TestAbort:
     async def test_an_abort_leaves_before_the_mux_has_closed(self) -> None:
         async with async_pair(MemoryFaults(delay_seconds=0.02)) as pair:
             dialed, accepted = await pair.connect()
-            await dialed.wait_established(5)
+            await dialed.wait_established(30)
             dialed.abort(ResetCode.REFUSED, "upstream closed")
             await pair.dialing.aclose()
             await pair.dialer.aclose()

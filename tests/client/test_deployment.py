@@ -49,7 +49,7 @@ async def carry(localnet: RunningLocalnet, directory: Path) -> NymAddress:
     """Send a message to ourselves; return our address."""
     async with await connect(localnet, directory) as client:
         await client.send(client.address, b"to myself")
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             assert (await anext(client.receive())).payload == b"to myself"
         return client.address
 
@@ -125,7 +125,7 @@ async def test_a_second_process_on_the_directory_is_told_who_has_it(
                 pass
         # The first one is not disturbed.
         await client.send(client.address, b"still here")
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             assert (await anext(client.receive())).payload == b"still here"
 
 
@@ -140,6 +140,6 @@ async def test_an_identity_that_is_connected_from_elsewhere_is_refused(
         with pytest.raises(DuplicateConnection, match="stop the other process"):
             await connect(localnet, copy)
         await client.send(client.address, b"still here")
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             assert (await anext(client.receive())).payload == b"still here"
     assert await carry(localnet, copy) == address

@@ -190,7 +190,7 @@ async def test_key_rotation_times_are_not_waited_for_long(
     source = Source(TOPOLOGY)
     source.rotation_gate = anyio.Event()
     kept = keeper(source)
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         assert await kept.refresh() is TOPOLOGY
 
 
@@ -198,7 +198,7 @@ async def test_run_refreshes_on_schedule_and_tells_of_changes() -> None:
     kept = keeper(Source(TOPOLOGY, Network().topology(), ERROR, OTHER), refresh_seconds=0.02)
     async with anyio.create_task_group() as group:
         group.start_soon(kept.run)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             assert await kept.wait_changed(0) == 1
             assert kept.current is TOPOLOGY
             assert await kept.wait_changed(1) == 2
@@ -212,7 +212,7 @@ async def test_run_outlives_failures() -> None:
     kept = keeper(source, refresh_seconds=0.01)
     async with anyio.create_task_group() as group:
         group.start_soon(kept.run)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await kept.wait_changed(0)
         group.cancel_scope.cancel()
     assert kept.current is TOPOLOGY

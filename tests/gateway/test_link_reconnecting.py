@@ -69,7 +69,7 @@ async def test_send_waits_for_the_next_connection(gateway: FakeGateway) -> None:
     async with gateway.serve() as url, running(make_link(gateway, url)) as link:
         await gateway.sessions[0].reset()
         await until(link, lambda: not link.is_connected)
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             await link.send([PACKET])
         await gateway.until(1)
 

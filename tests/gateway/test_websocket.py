@@ -146,7 +146,7 @@ async def test_we_close() -> None:
             await server.aclose()
 
         await client.send("last words")
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             tasks.start_soon(read_and_close)
             await client.aclose()
         assert client._protocol.close_code == 1005
@@ -176,7 +176,7 @@ async def test_close_wakes_a_reader_and_a_sender() -> None:
             with pytest.raises((anyio.ClosedResourceError, anyio.EndOfStream)):
                 await client.receive()
 
-        with anyio.fail_after(10):
+        with anyio.fail_after(30):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(read)
                 tasks.start_soon(expect_broken, partial(client.send, b"x" * 900), 1000)
@@ -196,7 +196,7 @@ async def test_close_in_a_cancelled_scope() -> None:
 async def test_silent_peer_does_not_hold_up_a_close(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket_module, "CLOSE_SECONDS", 0.02)
     async with connected() as (client, _server, _near, _far):
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await client.aclose()
 
 

@@ -119,7 +119,7 @@ async def test_changes_can_be_followed() -> None:
             if status.is_ready:
                 return
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(30):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(follow)
             await anyio.wait_all_tasks_blocked()

@@ -56,7 +56,7 @@ async def websocket_to(gateway: GatewayInfo) -> AsyncIterator[WebSocketStream]:
         yield await WebSocketStream.connect(stream, uri)
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait for what no event announces."""
     for _ in range(int(seconds / 0.005)):
         if condition():

@@ -114,7 +114,7 @@ async def registered(gateway: LoneGateway) -> Client:
 
 async def gateway_hangs_up(websocket: WebSocketStream) -> None:
     """Wait until the gateway ends the connection."""
-    with anyio.fail_after(5), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+    with anyio.fail_after(30), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
         await websocket.receive()
 
 

@@ -113,11 +113,11 @@ class TestMessages:
                 gateway.deliver(client, message, acked=True)
             assert gateway.counters.packets(Direction.ACKS_RELEASED) == 0
             await eventually(lambda: gateway.counters.packets(Direction.ACKS_RELEASED) > 0)
-            await anyio.sleep(0.05)
             written = gateway.counters.packets(Direction.PUSHED)
             assert written == gateway.counters.packets(Direction.ACKS_RELEASED) < 600
         await eventually(lambda: gateway.counters.packets(Direction.ACKS_RELEASED) == 600)
-        assert gateway.counters.packets(Direction.STORED) == 600 - written
+        written = gateway.counters.packets(Direction.PUSHED)
+        assert gateway.counters.packets(Direction.STORED) == 600 - written > 0
 
     async def test_a_client_that_does_not_read_is_bounded(
         self, gateway: LoneGateway, monkeypatch: pytest.MonkeyPatch

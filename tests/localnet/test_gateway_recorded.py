@@ -77,7 +77,7 @@ async def test_recorded_handshakes(case: dict[str, Any], tmp_path: Path) -> None
                 if message["from"] == "client":
                     await websocket.send(message["text"])
                 else:
-                    with anyio.fail_after(5):
+                    with anyio.fail_after(30):
                         assert await websocket.receive() == message["text"]
             if case.get("shared_key") and not case.get("gateway_error"):
                 response = await websocket.receive()

@@ -259,7 +259,7 @@ class TestRestarts:
                 await localnet.kill_gateway(1)
                 received = {0}
                 with (
-                    anyio.move_on_after(1),
+                    anyio.fail_after(30),
                     pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)),
                 ):
                     await _collect(bob, received)
@@ -367,7 +367,7 @@ class TestRotation:
                 for rotation in (even, odd, odd, even, even, odd):
                     before, via = via, await routes(localnet)
                     assert via.rotation is rotation
-                    with anyio.fail_after(5):
+                    with anyio.fail_after(30):
                         await _exchange(via, alice, bob, b"current")
                         await _exchange(before, alice, bob, b"previous")
                     now += 10.0

@@ -139,7 +139,7 @@ class BarePeer:
     async def receive(self) -> tuple[StreamFrame, SenderTag | None]:
         """Return the next frame and the tag of its sender; OFFERs mean nothing to it."""
         while True:
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 received: Received = await anext(self._incoming)
             frame = StreamFrame.decode(received.payload)
             if frame.message_type is not MessageType.OFFER:

@@ -63,9 +63,9 @@ async def test_s1_opens_beyond_the_backlog_are_refused() -> None:
     ):
         acceptor.listener(backlog=2)
         for _ in range(2):
-            await dialer.open_stream(acceptor.address, wait=True, timeout=5)
+            await dialer.open_stream(acceptor.address, wait=True, timeout=30)
         with pytest.raises(StreamRefused):
-            await dialer.open_stream(acceptor.address, wait=True, timeout=5)
+            await dialer.open_stream(acceptor.address, wait=True, timeout=30)
 
 
 # S2: a gap is an error, never skipped.

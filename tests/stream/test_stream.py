@@ -147,7 +147,7 @@ async def test_wait_closed_returns_after_both_ends() -> None:
             await stream.wait_closed()
             closed.append(name)
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             async with anyio.create_task_group() as task_group:
                 task_group.start_soon(wait, "dialed", dialed)
                 task_group.start_soon(wait, "accepted", accepted)
@@ -314,7 +314,7 @@ async def test_closing_the_listener_wakes_accept_and_serve() -> None:
                 await listener.serve(handler)
             assert caught.group_contains(anyio.ClosedResourceError)
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             async with anyio.create_task_group() as task_group:
                 task_group.start_soon(expect_closed, pair.listener)
                 task_group.start_soon(expect_serve_closed, pair.listener)
@@ -325,13 +325,13 @@ async def test_closing_the_listener_wakes_accept_and_serve() -> None:
 
 async def test_closing_the_listener_refuses_who_waits_and_who_comes() -> None:
     async with connected_pair() as pair:
-        waiting = await pair.dialer.open_stream(pair.acceptor.address, wait=True, timeout=5)
+        waiting = await pair.dialer.open_stream(pair.acceptor.address, wait=True, timeout=30)
         await pair.listener.aclose()
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             await waiting.wait_closed()
         assert isinstance(waiting.error, StreamRefused)
         with pytest.raises(StreamRefused):
-            await pair.dialer.open_stream(pair.acceptor.address, wait=True, timeout=5)
+            await pair.dialer.open_stream(pair.acceptor.address, wait=True, timeout=30)
 
 
 async def test_a_cancelled_accept_loses_no_stream() -> None:
@@ -361,7 +361,7 @@ async def test_serve_runs_handlers_in_a_task_group_of_the_caller() -> None:
             task_group.start_soon(pair.listener.serve, handler, task_group)
             stream = await pair.dialer.open_stream(pair.acceptor.address)
             assert await receive_all(stream) == b""
-            with anyio.fail_after(5):
+            with anyio.fail_after(30):
                 await served.wait()
             task_group.cancel_scope.cancel()
 
@@ -395,12 +395,12 @@ async def test_an_exception_in_the_block_is_not_wrapped_and_does_not_flush() -> 
 
 async def test_a_stream_taken_back_before_accept_is_passed_over() -> None:
     async with connected_pair() as pair:
-        gone = await pair.dialer.open_stream(pair.acceptor.address, wait=True, timeout=5)
+        gone = await pair.dialer.open_stream(pair.acceptor.address, wait=True, timeout=30)
         gone.abort()
         await gone.wait_closed()
         opened, accepted = await pair.connect(wait=True)
         assert accepted.stream_id == opened.stream_id
-        gone = await pair.dialer.open_stream(pair.acceptor.address, wait=True, timeout=5)
+        gone = await pair.dialer.open_stream(pair.acceptor.address, wait=True, timeout=30)
         gone.abort()
         await gone.wait_closed()
         await anyio.wait_all_tasks_blocked()

@@ -126,12 +126,12 @@ async def test_async_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         for row in rows_of("Async code"):
             error: BaseException | None = None
             try:
-                with anyio.fail_after(10):
+                with anyio.fail_after(30):
                     await run(row.code, names)
             except Exception as caught:  # whatever it is, it is compared
                 error = caught
             check(row, error)
-            with anyio.fail_after(10):
+            with anyio.fail_after(30):
                 await names["other"].send(b"still there")
                 assert await names["other"].receive() == b"still there", row.what
 

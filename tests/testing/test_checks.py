@@ -113,7 +113,7 @@ async def check_everything(kind: type[Pipe]) -> None:
     async def make_clogged() -> tuple[Pipe, Pipe]:
         return await clogged(kind)
 
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         await check_one_way_stream(make, None)
         await check_two_way_stream(make, make_clogged)
         await check_half_closeable_stream(make, make_clogged)

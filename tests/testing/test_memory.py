@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 async def take(endpoint: MemoryEndpoint, count: int = 1) -> list[Received]:
     """Receive ``count`` messages."""
     incoming = endpoint.receive()
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         return [await anext(incoming) for _ in range(count)]
 
 
@@ -279,7 +279,7 @@ async def test_the_end_of_an_endpoint_wakes_everybody(*, by_aclose: bool) -> Non
                 await delivery.acknowledged()
             ended.append("waiter")
 
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             async with anyio.create_task_group() as task_group:
                 for task in (sender, receiver, waiter):
                     task_group.start_soon(task)

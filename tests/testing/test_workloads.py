@@ -113,11 +113,13 @@ async def _open_ended(stream: SocketStream) -> None:
 
 async def test_a_missing_end_of_data_is_no_problem_where_none_is_promised() -> None:
     async with _service(_open_ended) as target:
-        patient = replace(target, timeout_seconds=10.0, end_of_data_seconds=1.0)
+        patient = replace(target, timeout_seconds=30.0, end_of_data_seconds=1.0)
+        began = anyio.current_time()
         result = await workloads.download(patient, 1000)
+        took = anyio.current_time() - began
     assert result.ok
     assert result.ends_of_data == 0
-    assert result.seconds < 1.0, "the wait counts as the answer's time"
+    assert result.seconds <= took - 1.0, "the wait counts as the answer's time"
 
 
 async def test_a_missing_end_of_data_is_found() -> None:
