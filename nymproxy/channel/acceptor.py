@@ -60,6 +60,7 @@ class ChannelAcceptor:
             key = self._table.accept(self._listener)
             if key is not None:
                 channel = self._drivers.held(key)  # before others run: it may be over by then
+                self._drivers.changed([key])
                 await anyio.lowlevel.cancel_shielded_checkpoint()
                 return channel
             await self._arrived.wait()

@@ -84,6 +84,9 @@ class ChannelMachine:
         self.is_closed = False
         """The application has closed its side."""
         self.was_reset_by_peer = False
+        self.awaits_accept = False
+        """No application has it yet."""
+        self._farewell: Segment | None = None  # withheld until it is accepted
         self.is_established = not is_dialer
         self.if_unanswered: NymError | None = None
         """What it means when nothing at all comes back; by default a StreamIdleTimeout."""
@@ -143,7 +146,18 @@ class ChannelMachine:
         if self.traits.greets_with_data:
             self.outbound.request_empty()
 
+    def accepted(self) -> None:
+        """Note that an application has the channel."""
+        self.awaits_accept = False
+        if self._farewell is not None:
+            self._reset_received(self._farewell)
+
     def _reset_received(self, segment: Segment) -> None:
+        # It finished and wants no more from us: what it said before is whole.
+        is_farewell = segment.reset_code is ResetCode.UNKNOWN_STREAM and self.inbound.has_ended
+        if is_farewell and self.awaits_accept:
+            self._farewell = segment
+            return
         self.was_reset_by_peer = True
         reason = "".join(char if char.isprintable() else "?" for char in segment.reason)
         detail = f"{segment.reset_code.name.lower()}{': ' + reason if reason else ''}"
@@ -153,9 +167,8 @@ class ChannelMachine:
         else:
             error = StreamReset(f"the peer reset the channel ({detail})", segment.reset_code)
         self._fail(error, None)
-        if segment.reset_code is ResetCode.UNKNOWN_STREAM and self.inbound.has_ended:
-            return  # it finished and wants no more from us: what it said before is whole
-        self.inbound.discard()
+        if not is_farewell:
+            self.inbound.discard()
 
     # From the application.
 

@@ -147,6 +147,7 @@ class ChannelTable:
             key = listener.waiting.popleft()
             machine = self.channels.get(key)
             if machine is not None and not machine.was_reset_by_peer:
+                machine.accepted()
                 return key
             self.counters["reset-before-accept"] += 1
         return None
@@ -316,6 +317,7 @@ class ChannelTable:
         assert key.tag is not None
         machine = ChannelMachine(key.channel_id, traits, is_dialer=False, now=now)
         machine.attach_listener()
+        machine.awaits_accept = True
         link = self._linkers[key.protocol].accept(machine, segment, key.tag, now)
         for orphan in self.orphans.take(key, now):
             link.segment_received(orphan, now)

@@ -181,6 +181,21 @@ def test_a_reset_that_has_overtaken_its_open_holds() -> None:
     assert desk.table.counters["after-end"] == 1
 
 
+def test_a_dialer_that_has_said_all_and_gone_is_accepted_and_heard_to_the_end() -> None:
+    """Left without a wait for the acceptor, whose application comes to it later."""
+    desk = Desk()
+    for segment in (open_segment(shows=True), data(0, b"all", shows=True), fin(1)):
+        desk.receive(segment)
+    gone = replace(control(SegmentKind.RESET), reset_code=ResetCode.UNKNOWN_STREAM)
+    desk.receive(gone)
+    machine = desk.accept()
+    assert machine is not None
+    assert isinstance(machine.error, StreamReset), "whoever writes is told"
+    assert read(machine) == b"all"
+    assert machine.is_at_end
+    assert not machine.is_cut_short
+
+
 def test_the_capability_byte_of_an_orphan_counts() -> None:
     desk = Desk()
     desk.receive(data(0, shows=True))
