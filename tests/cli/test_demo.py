@@ -108,6 +108,16 @@ def test_small_amounts_show_no_rates_and_an_unknown_cpu_time_no_share() -> None:
     assert "kB/s" in as_table([run("legacy", step(cpu_seconds=None))], LOSS)
 
 
+def test_the_table_fits_80_columns() -> None:
+    large = step(payload_bytes=50_000_000)
+    many = replace(large, network=replace(large.network, packets_from_clients=1_234_567))
+    named = replace(many, result=replace(many.result, name="10 downloads at once"))
+    table = as_table([run("legacy", named, large), run("stream", named, large)], LOSS)
+    assert max(len(line) for line in table.splitlines()) <= 80
+    assert "10 downloads at once" in table
+    assert table.count("1,234,567") == 2
+
+
 def test_a_download_that_lost_its_gateway_is_told_with_its_pause() -> None:
     runs = [run("legacy", step()), run("stream", step())]
     assert "20,000 bytes, all right, in 2.0 s, with a pause of 6.5 s." in as_table(runs, LOSS)

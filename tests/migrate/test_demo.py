@@ -88,6 +88,14 @@ def test_the_comparison_leaves_out_what_says_the_same_twice(
     assert "4 comparisons: 3 same, 1 worse" in lines
 
 
+def test_the_comparison_fits_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    title = "Ten connections at once, each with an identity: the slowest first byte of them"
+    show.parity(_report(Row("x.y", title, "x", "kB/s", 1_234_567.8, 1_234_567.8, Verdict.BETTER)))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum(line.count("1,234,567.8 kB/s") for line in lines) == 2
+
+
 def test_a_worse_row_fails_the_demo_and_the_report_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

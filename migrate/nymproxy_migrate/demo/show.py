@@ -79,7 +79,7 @@ def parity(report: ParityReport) -> None:
     _print(shown)
     counts = Counter(row.verdict.value for row in report.rows)
     say(f"   {len(report.rows)} comparisons: " + ", ".join(f"{n} {v}" for v, n in counts.items()))
-    say("   No sending schedule, and no mix delays but where it says so: the CPU is the bound.")
+    say("   No sending schedule, no mix delays but where it says so: CPU is the bound.")
 
 
 def _repeats(name: str) -> bool:
@@ -105,7 +105,7 @@ def _table(title: str, columns: Iterable[str]) -> Table:
 
     shown = Table(title=title, box=box.SIMPLE_HEAD)
     for heading in ("workload", "measured"):
-        shown.add_column(heading, no_wrap=True)
+        shown.add_column(heading)
     for heading in columns:
         shown.add_column(heading, justify="right", no_wrap=True)
     return shown
@@ -115,7 +115,7 @@ def _print(table: Table) -> None:
     from rich.console import Console
 
     output = io.StringIO()
-    Console(file=output, width=120).print(table)
+    Console(file=output, width=80).print(table)
     say(output.getvalue().rstrip())
 
 

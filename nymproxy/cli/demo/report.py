@@ -101,23 +101,27 @@ def _first_byte(step: Step) -> str:
 def _goodput(step: Step) -> str:
     if step.result.payload_bytes < _SMALL_BYTES:
         return "-"
+    return f"{step.goodput_bytes_per_second / 1000:,.0f} kB/s"
+
+
+def _cpu(step: Step) -> str:
     share = cpu_share(step)
-    bound = "" if share is None else f", {share:.0%} of the CPU"
-    return f"{step.goodput_bytes_per_second / 1000:,.0f} kB/s{bound}"
+    return "-" if share is None or step.result.payload_bytes < _SMALL_BYTES else f"{share:.0%}"
 
 
 def _wire(step: Step) -> str:
-    packets = f"{step.network.packets_from_clients:,} packets"
     factor = step.wire_bytes_per_payload_byte
     if factor is None or step.result.payload_bytes < _SMALL_BYTES:
-        return packets
-    return f"{packets}, x{factor:.2f}"
+        return "-"
+    return f"x{factor:.2f}"
 
 
 _ROWS: tuple[tuple[str, Callable[[Step], str]], ...] = (
     ("SHA-256", _digest),
     ("first byte", _first_byte),
     ("goodput", _goodput),
+    ("of the CPU", _cpu),
+    ("packets", lambda step: f"{step.network.packets_from_clients:,}"),
     ("wire, times payload", _wire),
     ("EOF at the app", lambda step: f"{step.result.ends_of_data} of {step.result.connections}"),
 )
@@ -133,7 +137,7 @@ def as_table(runs: Sequence[PairRun], loss: WorkloadResult) -> str:
     for heading in ("workload", "measured"):
         table.add_column(heading, no_wrap=True)
     for run in runs:
-        table.add_column(f"{run.wire} pair", justify="right", no_wrap=True)
+        table.add_column(f"{run.wire} pair", justify="right")
     for steps in zip(*(run.steps for run in runs), strict=True):
         for index, (label, describe) in enumerate(_ROWS):
             name = steps[0].result.name if index == 0 else ""
@@ -142,7 +146,7 @@ def as_table(runs: Sequence[PairRun], loss: WorkloadResult) -> str:
     table.add_row("all together", "EOF at the upstream", *(_upstream(run) for run in runs))
     table.add_row("", "identities", *(f"{run.identities} registered" for run in runs))
     output = io.StringIO()
-    Console(file=output, width=100).print(table)
+    Console(file=output, width=80).print(table)
     return output.getvalue() + _BOUND_NOTE + _of_loss(loss) + _verdict(runs, loss)
 
 
@@ -151,9 +155,10 @@ def _upstream(run: PairRun) -> str:
 
 
 _BOUND_NOTE = (
-    "Profile 'bare' has no sending schedule and no mix delays: CPU is the bound. Every packet is\n"
-    "encrypted for four hops and unwrapped at each of them, all on this machine. Every connection\n"
-    "has an identity of its own; two are kept in reserve by each of the clients.\n"
+    "Profile 'bare' has no sending schedule and no mix delays: CPU is the bound.\n"
+    "Every packet is encrypted for four hops and unwrapped at each of them, all on\n"
+    "this machine. Every connection has an identity of its own; two are kept in\n"
+    "reserve by each of the clients.\n"
 )
 
 
@@ -161,9 +166,9 @@ def _of_loss(loss: WorkloadResult) -> str:
     if not loss.ok:
         return f"The server's gateway was taken away in a download: {loss.problem}.\n"
     return (
-        "The server's gateway was taken away for good at half of a second download by stream:\n"
-        f"{loss.payload_bytes:,} bytes, all right, in {loss.seconds:.1f} s, with a pause of "
-        f"{longest_pause(loss):.1f} s.\n"
+        "The server's gateway was taken away for good at half of a second download by\n"
+        f"stream: {loss.payload_bytes:,} bytes, all right, in {loss.seconds:.1f} s, "
+        f"with a pause of {longest_pause(loss):.1f} s.\n"
     )
 
 
