@@ -51,8 +51,10 @@ class TestEcho:
 
 
 class TestWhenTheyLeave:
-    def one_way(self, profile: TrafficProfile, payload_bytes: int) -> PretendedClient:
-        network = make_mixnet(3, faults(0.0))
+    def one_way(
+        self, profile: TrafficProfile, payload_bytes: int, seed: int = 3
+    ) -> PretendedClient:
+        network = make_mixnet(seed, faults(0.0))
         alice = PretendedClient("alice", network, profile)
         bob = PretendedClient("bob", network, profile)
         agenda = cast("VirtualAgenda", network.agenda)
@@ -68,8 +70,10 @@ class TestWhenTheyLeave:
         assert alice.machine.counters.sent.get("copy", 0) <= copies
         assert alice.machine.counters.sent.get("copy", 0) >= min(copies, 1)
 
-    def test_each_of_two_packets_has_one(self) -> None:
-        assert self.one_way(SCHEDULED, 2_000).machine.counters.sent["copy"] == 2
+    def test_of_two_packets_only_that_has_one_whose_ack_comes_last(self) -> None:
+        """A Rust recipient warns of a fragment that comes again while another is missing."""
+        sent = [self.one_way(SCHEDULED, 2_000, seed).machine.counters.sent for seed in range(20)]
+        assert max(counts.get("copy", 0) for counts in sent) == 1
 
     def test_larger_messages_have_none(self) -> None:
         assert "copy" not in self.one_way(SCHEDULED, 4_000).machine.counters.sent

@@ -3,7 +3,9 @@
 With a schedule, a slot in which nothing waits carries cover. It may as well carry another packet of
 a small message that is under way: another route, other delays, and the earlier of both arrivals
 counts. It costs no packet, and hides no less. There is nothing like it in the Rust client; a Rust
-recipient drops the second fragment as it drops any that comes again.
+recipient drops the second fragment as it drops any that comes again. It warns of one that comes
+again while others of its message are missing (nym-sphinx-chunking 1.21.6, reconstruction.rs), so
+only the last that is missing is copied.
 """
 
 from __future__ import annotations
@@ -48,12 +50,15 @@ class CopyCandidates:
             self._fragments.append(fragment)
 
     def take(self) -> OutgoingFragment | None:
-        """Take the next fragment whose ack is still awaited."""
-        while self._fragments:
+        """Take the next fragment that alone of its message is not acknowledged yet."""
+        for _ in range(len(self._fragments)):
             fragment = self._fragments.popleft()
             may_be_copied = fragment.copies < self._copies  # it may stand here twice
-            if may_be_copied and fragment.in_flight and not fragment.is_done:
+            if not may_be_copied or not fragment.in_flight or fragment.is_done:
+                continue
+            if fragment.message.unacknowledged == 1:
                 return fragment
+            self._fragments.append(fragment)
         return None
 
     def copied(self, fragment: OutgoingFragment, acked_from: float) -> None:
