@@ -20,7 +20,9 @@ from nymproxy.cli import client as client_command
 from nymproxy.cli import run as run_command
 from nymproxy.cli import server as server_command
 from nymproxy.cli.configuration import load
+from nymproxy.cli.passphrase import key_passphrase
 from nymproxy.cli.program import run
+from nymproxy.cli.settings import ServerSettings
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.operating.metrics import Metrics
 from tests.operating.pretended import Made, supervised
@@ -69,6 +71,36 @@ def test_the_command_of_a_unit_is_one_of_ours(
     assert program == PROGRAM
     assert run(arguments) == 0
     assert len(taken) == 1
+
+
+def test_servers_get_the_passphrase_of_their_keys_as_a_credential(
+    tmp_path: Path, taken: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for unit in SERVICES:
+        text = unit.read_text()
+        loaded = dict(re.findall(r"^LoadCredential=([\w-]+):(/\S+)$", text, re.MULTILINE))
+        variables = dict(re.findall(r"^Environment=(\w+)=(\S+)$", text, re.MULTILINE))
+        if unit.name == "nymproxy-client.service":
+            assert not loaded
+            continue
+        ((credential, path),) = loaded.items()
+        assert path.startswith("/etc/nymproxy/")
+        # What systemd does: a file of mode 0400 in a directory of the service's own.
+        file = tmp_path / credential
+        file.write_text("of the keys\n")
+        file.chmod(0o400)
+        (name,) = variables
+        given = variables[name].replace("%d", str(tmp_path))
+        monkeypatch.setenv(name, given)
+        settings = tmp_path / "nymproxy.toml"
+        settings.write_text('[[server]]\nname = "s"\nupstream = "127.0.0.1:22"\n')
+        (server,) = load(settings, {name: given}, {}).servers
+        monkeypatch.setenv("NYMPROXY_SERVER_UPSTREAM_TCP_ADDRESS", "127.0.0.1:22")
+        assert run(["server", "-u", "127.0.0.1:22"]) == 0
+        for each in (server.settings, taken[-1]):
+            assert isinstance(each, ServerSettings)
+            assert key_passphrase(each.key_passphrase_file, {}) == "of the keys"
+        file.unlink()
 
 
 @NEEDS_SYSTEMD
