@@ -20,6 +20,7 @@ MINIMUM_RUST = (1, 87)
 CLIENT_VARIABLE = "NYMPROXY_INTEROP_CLIENT"
 SERVER_VARIABLE = "NYMPROXY_INTEROP_SERVER"
 PEERS_VARIABLE = "NYMPROXY_INTEROP_PEERS"
+NEXT_VARIABLE = "NYMPROXY_INTEROP_NEXT"
 
 
 class ProgramMissing(NymError):
@@ -141,3 +142,17 @@ def build_peers() -> Path:
         manifest = str(INTEROP / "peers" / "Cargo.toml")
         cargo(require_cargo(), "build", "--release", "--locked", "--manifest-path", manifest)
     return peers
+
+
+def build_next() -> Path:
+    """Build what makes vectors with crates that are newer than nym-sdk, unless another is named.
+
+    Raises:
+        ProgramMissing: as above.
+    """
+    named = os.environ.get(NEXT_VARIABLE)
+    if named:
+        return Path(named)
+    manifest = str(INTEROP / "next" / "Cargo.toml")
+    cargo(require_cargo(), "build", "--release", "--locked", "--manifest-path", manifest)
+    return TARGET / "release" / "nymproxy-interop-next"
