@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path, PurePosixPath
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# A system that has none of these cannot do what is done here; its Python can import this.
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 # Non-blocking: opening a pipe must not wait for its other end.
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FILE = os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class LinkInTheWay(OSError):
@@ -48,7 +50,7 @@ def opened_folder(root: int, path: PurePosixPath) -> Iterator[int]:
     descriptor = os.dup(root)
     try:
         for name in path.parts:
-            below = _open(name, _FOLDER | os.O_NOFOLLOW, descriptor)
+            below = _open(name, _FOLDER | _NO_FOLLOW, descriptor)
             os.close(descriptor)
             descriptor = below
         yield descriptor

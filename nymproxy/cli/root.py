@@ -40,12 +40,13 @@ class _Command(TyperCommand):
                     formatter.write_dl(records)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
-        if is_windows() and ctx.command_path != "nymproxy address":
+        if is_windows() and ctx.command_path not in _EVERYWHERE:
             typer.echo(f"{ctx.command_path} {NEEDS_POSIX}", err=True)
             raise typer.Exit(2)
         return super().invoke(ctx)
 
 
+_EVERYWHERE = {"nymproxy address", "nymproxy-migrate explain", "nymproxy-migrate schema"}
 NEEDS_POSIX = "needs Linux or macOS; on Windows, WSL does. The library can be imported there."
 
 

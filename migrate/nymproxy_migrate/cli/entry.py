@@ -7,7 +7,7 @@ import sys
 import traceback
 
 from nymproxy._printable import printable
-from nymproxy.cli.root import NEEDS_POSIX, discard_output, is_windows
+from nymproxy.cli.root import discard_output
 from nymproxy_migrate.cli.app import app
 
 EXIT_DONE = 0
@@ -20,8 +20,6 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command with ``arguments`` (default: those of the process) and return its code."""
     from nymproxy_migrate.refused import Refused
 
-    if is_windows():
-        return _say(f"this {NEEDS_POSIX}")
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         return _run(arguments)

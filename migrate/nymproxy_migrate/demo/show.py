@@ -70,10 +70,13 @@ def parity(report: ParityReport) -> None:
     shown = _table("The same work through both pairs", ("legacy pair", "stream pair", "verdict"))
     for group, rows in groupby(report.rows, key=lambda row: row.group):
         kept = [row for row in rows if row.verdict is not Verdict.SAME or not _repeats(row.name)]
+        shown_subject = None
         for index, row in enumerate(kept):
             subject, _, measured = row.title.rpartition(": ")
             values = (f"{value_text(one)} {row.unit}".rstrip() for one in (row.legacy, row.stream))
-            first = (subject or group) if index == 0 else ""
+            subject = subject or group
+            first = "" if subject == shown_subject else subject
+            shown_subject = subject
             last = index == len(kept) - 1
             shown.add_row(first, measured, *values, row.verdict.value, end_section=last)
     _print(shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,6 +64,8 @@ def ended_by(code: int) -> Failure:
 
 def impose() -> None:
     """Limit this process for good: memory, no core files."""
+    import resource
+
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     mapped = _mapped_bytes()
     if mapped is None:
@@ -92,6 +93,7 @@ def peak_bytes() -> int:
     Not what getrusage says, where there is more to be had: on Linux that begins with the size of
     the process that started this one.
     """
+    import resource
     import sys
 
     with suppress(OSError), open("/proc/self/status", "rb") as file:
@@ -104,6 +106,8 @@ def peak_bytes() -> int:
 
 def _mapped_bytes() -> tuple[int, int] | None:
     """Return the memory and the address space of this process; None where that is not told."""
+    import resource
+
     try:
         with open("/proc/self/statm", "rb") as file:
             size, resident, *_ = map(int, file.read().split())

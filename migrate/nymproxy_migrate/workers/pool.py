@@ -186,7 +186,10 @@ class Pool:
 
 
 def call(function: Callable[[_Argument], _Result], argument: _Argument) -> _Result | Failure:
-    """Call a function in a worker, and return its result or why there is none."""
+    """Call a function in a worker, and return its result or why there is none. On Windows, where
+    nothing but the user's own settings is read, there are no workers: it is called here."""
+    if not hasattr(os, "fork"):
+        return function(argument)
     pool = Pool()
     pool.add(function, argument)
     ((_, _, result),) = pool
@@ -220,7 +223,8 @@ def _forget_workers() -> None:
     _idle.clear()
 
 
-os.register_at_fork(after_in_child=_forget_workers)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_workers)
 
 
 def _processors() -> int:
