@@ -136,6 +136,11 @@ class Asker:
         """When the acceptor is taken for dead; ``math.inf`` without streams."""
         return self._heard_at + DEAD_INTERVALS * self._interval if self._streams else math.inf
 
+    @property
+    def is_unanswered(self) -> bool:
+        """True when the last question, and those before it, have had their time."""
+        return self._repeats > len(REPEAT_SECONDS)
+
     def ask_now(self, now: float) -> None:
         """Ask as soon as possible: something hints that the acceptor has lost a stream."""
         if self._streams:

@@ -49,6 +49,7 @@ class Moves:
         self._alternates: dict[DialerLink, Alternates] = {}
         self._over: OrderedDict[AcceptorLink, None] = OrderedDict()
         self._acceptors: defaultdict[int, list[AcceptorLink]] = defaultdict(list)
+        watch.unanswered = self._unanswered
 
     def verified(self, link: DialerLink | AcceptorLink, now: float) -> None:
         """Note a frame of a stream that verified, and was new."""
@@ -111,9 +112,10 @@ class Moves:
             self._alternates[link] = Alternates([place.address, *others])
             link.unanswered = partial(self._unanswered, link)
 
-    def _unanswered(self, link: DialerLink, now: float) -> None:
-        for address in self._alternates[link].take_askable(now):
-            self._watch.seek(address, link, partial(self._go, link), now)
+    def _unanswered(self, link: ChannelLink, now: float) -> None:
+        if isinstance(link, DialerLink) and link in self._alternates:
+            for address in self._alternates[link].take_askable(now):
+                self._watch.seek(address, link, partial(self._go, link), now)
 
     def _go(self, link: DialerLink, address: NymAddress, now: float) -> None:
         mover, before = link.mover, self._address_of(link)

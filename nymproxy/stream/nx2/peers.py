@@ -75,6 +75,8 @@ class PeerWatch:
         self._strays: deque[Stray] = deque()
         self._changed: list[ChannelLink] = []
         self._waiting: dict[ChannelLink, _Waiting] = {}
+        self.unanswered: Callable[[ChannelLink, float], None] = lambda link, now: None
+        """Called for each stream of an acceptor that answers no question."""
         self._seekers: defaultdict[NymAddress, dict[ChannelLink, Found]] = defaultdict(dict)
         self._sought: defaultdict[ChannelLink, set[NymAddress]] = defaultdict(set)
         # In connected time. What is heard only moves a deadline away: it is looked at then.
@@ -266,12 +268,16 @@ class PeerWatch:
         connected = self._connected(now)
         strays = list(self._strays)
         self._strays.clear()
+        silent: list[ChannelLink] = []
         for peer in self._asks.pop_due(connected):
             asker = self._askers[peer]
             ask = asker.take_due(connected)
             if ask is not None:
                 strays.append(Stray(peer, ask, ASK_SURBS))
+                silent += self._links.get(peer, {}).values() if asker.is_unanswered else ()
             self._asks.schedule(peer, asker.ask_at)
+        for link in silent:
+            self.unanswered(link, now)
         return strays
 
     def note_changed(self, link: ChannelLink) -> None:

@@ -32,6 +32,7 @@ class Plan:
     client_moves_at: tuple[float, ...] = ()
     server_gateways: int = 1
     first_gateway_lost: tuple[float, float] = (math.inf, math.inf)
+    lost_gateway_acks: bool = False
 
 
 def random_plan(seed: int) -> Plan:
@@ -68,5 +69,6 @@ def random_plan(seed: int) -> Plan:
     if source.random() < 0.4:
         begins = source.uniform(0, 20)
         lost = (begins, begins + source.choice((0.0, 8.0, 60.0, math.inf)))
-        plan = replace(plan, server_gateways=2, first_gateway_lost=lost)
+        acks = source.random() < 0.3
+        plan = replace(plan, server_gateways=2, first_gateway_lost=lost, lost_gateway_acks=acks)
     return plan

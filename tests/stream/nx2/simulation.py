@@ -3,8 +3,9 @@
 Virtual time, one seed for each run. The gateways acknowledge packets and may then lose, copy,
 reorder, alter and replay what they carry, at any later time; hosts stop, and restart with nothing
 but their address. The client loses its gateway and goes to another one; of the server's gateways
-the first is lost, for a while or for good. After every read: what a reader has is what was written,
-as far as it goes; at the end: it is complete, or the reader has an error.
+the first is lost, for a while or for good, to all or to its own client alone. After every read:
+what a reader has is what was written, as far as it goes; at the end: it is complete, or the reader
+has an error.
 """
 
 from __future__ import annotations
@@ -141,7 +142,8 @@ class Simulation:
         self.packets += 1 + len(payload) // PACKET_BYTES
         tag = sender.tag_for(to) if isinstance(to, NymAddress) else None
         if not self._has_way(sender, to):
-            self._lose(sender, of)
+            is_acked = plan.lost_gateway_acks and isinstance(to, NymAddress) and sender.is_connected
+            self._lose(sender, of, is_acked=is_acked)
             return
         retries = 0
         while draw.random() < plan.packet_loss:
@@ -169,12 +171,13 @@ class Simulation:
 
         self.after(0.02, partial(sender.do, tell))
 
-    def _lose(self, sender: Host, sent: Sent | None) -> None:
-        """A packet that nobody acknowledges is given up in the end."""
+    def _lose(self, sender: Host, sent: Sent | None, *, is_acked: bool) -> None:
+        """A packet that nobody acknowledges is given up in the end; a gateway that has lost its
+        client may acknowledge it."""
         if sent is not None:
             self._left(sender, sent)
-            give_up = partial(sender.settle, sent, is_acknowledged=False)
-            self.after(GIVEN_UP_SECONDS, partial(sender.do, give_up))
+            settle = partial(sender.settle, sent, is_acknowledged=is_acked)
+            self.after(0.1 if is_acked else GIVEN_UP_SECONDS, partial(sender.do, settle))
 
     def _push(
         self, time: float, to: NymAddress | SenderTag, payload: bytes, tag: SenderTag | None

@@ -40,6 +40,7 @@ class Moving:
         self.acceptor = End(acceptor_seed, addresses=(ADDRESS, OTHER))
         self.identity = 0
         self.gone: set[NymAddress] = set()
+        self.gone_acks = False  # their gateways work, and do not reach the acceptor
         self.dialer.tag_for = self.tag_for
         self.acceptor.table.listen(self.acceptor.protocol, 8, 0.0)
         self.dialer.dial()
@@ -87,7 +88,7 @@ class Moving:
         messages = []
         while (message := link.next_message(now)) is not None:
             link.handed_over(message, 1, now)
-            is_up = self.address not in self.gone
+            is_up = self.gone_acks or self.address not in self.gone
             link.delivery_changed(message, is_sent=True, is_acknowledged=is_up, error=None, now=now)
             messages.append(message)
         return messages
@@ -284,6 +285,16 @@ def test_a_client_with_a_stream_that_can_move_may_move() -> None:
     assert not pair.acceptor.table.may_move()
     pair.acceptor.table.client_moved(0.0)
     assert isinstance(pair.acceptor.machine.error, ClientDisconnected)
+
+
+def test_a_dialer_looks_elsewhere_when_three_questions_had_no_answer() -> None:
+    pair = Moving.established()
+    pair.gone.add(ADDRESS)
+    pair.gone_acks = True
+    pair.pass_time(40)
+    assert pair.address == OTHER
+    pair.say("found")
+    assert pair.heard() == b"found"
 
 
 def test_a_dialer_finds_the_acceptor_at_its_other_address() -> None:

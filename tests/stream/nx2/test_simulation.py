@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,14 @@ def test_a_client_that_is_gone_is_noticed_within_100_seconds() -> None:
         run.run()
         (error,) = run.server.ended.values()
         assert isinstance(error, StreamPeerLost), f"seed {seed}"
+
+
+def test_a_stream_goes_on_elsewhere_though_the_first_gateway_takes_what_is_sent() -> None:
+    for seed in range(5):
+        lost = (5.0, math.inf)
+        plan = Plan(server_gateways=2, first_gateway_lost=lost, lost_gateway_acks=True)
+        plan = replace(plan, up=400_000, down=400_000, write_size=2_000)
+        assert errors(simulate(seed, plan)) == [], f"seed {seed}"
 
 
 @pytest.mark.parametrize("stopped", ["client", "server"])
