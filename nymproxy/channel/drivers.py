@@ -164,15 +164,15 @@ class Drivers:
                 await driver.state.wait()
 
     def shut_down(self, *, flushed: bool) -> None:
-        """Abort what was not flushed, or everything; and tell peers that may be sending that
-        nobody reads any more, where what we have said stays whole."""
+        """Abort what was not flushed, or everything; and tell peers that send that nobody reads any
+        more, where what we have said stays whole."""
         for driver in list(self._by_key.values()):
             machine = driver.machine
             is_complete = machine.write_error is None and machine.outbound.is_drained
             if not (flushed and is_complete):
                 reason = "the client is shutting down"
                 machine.abort(ResetCode.SHUTTING_DOWN, reason, self._closed)
-            elif driver.link.hears_the_peer and not machine.inbound.has_ended:
+            elif driver.link.may_say_farewell:
                 machine.abort(ResetCode.UNKNOWN_STREAM, "", self._closed)
         self.for_each(lambda machine: None)
 

@@ -90,6 +90,12 @@ class ChannelLink:
         return False
 
     @property
+    def may_say_farewell(self) -> bool:
+        """True when the peer has sent something, and not its end: it is told when we leave. One
+        that has not may not have accepted the channel yet, and would never see it."""
+        return False
+
+    @property
     def is_over(self) -> bool:
         """True when nothing more is sent, or expected."""
         return self.machine.is_over

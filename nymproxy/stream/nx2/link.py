@@ -365,9 +365,15 @@ class SealedLink(ChannelLink, ABC):
             self._has_ended_late |= opened.message_type is MessageType.FIN
         return self.write_ack()
 
+    @property
+    def may_say_farewell(self) -> bool:
+        """See :meth:`ChannelLink.may_say_farewell`."""
+        inbound = self.machine.inbound
+        has_ended = inbound.has_ended or self._has_ended_late or self.machine.error is not None
+        return self.hears_the_peer and inbound.has_payload and not has_ended
+
     def _farewell(self) -> bytes | None:
-        has_ended = self.machine.inbound.has_ended or self._has_ended_late
-        return None if has_ended or self.machine.error is not None else self._write_unknown()
+        return self._write_unknown() if self.may_say_farewell else None
 
     def _write_unknown(self) -> bytes:
         """Return a RESET that says that nobody reads any more."""

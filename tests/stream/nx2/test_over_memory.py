@@ -431,6 +431,8 @@ async def _asked(pair: Ends) -> tuple[MixnetStream, MixnetStream]:
     await dialed.send(b"question")
     await dialed.send_eof()
     accepted = await pair.listener.accept()
+    await accepted.send(b"wait")
+    assert await dialed.receive() == b"wait"
     assert await receive_all(accepted) == b"question"
     return dialed, accepted
 
@@ -467,11 +469,25 @@ def test_what_was_said_before_leaving_is_whole_though_the_peer_reads_it_later() 
             dialed = await pair.dialer.open_stream(pair.acceptor.address)
             await dialed.send(bytes(100_000))
             accepted = await pair.listener.accept()
+            await accepted.send(b"wait")
+            assert await dialed.receive() == b"wait"
             await pair.dialer.aclose(10.0)
             await anyio.sleep(5)
             assert await receive_all(accepted) == bytes(100_000)
             with pytest.raises(anyio.BrokenResourceError):
                 await accepted.send(b"nobody reads this")
+
+    on_virtual_time(main)
+
+
+def test_a_stream_is_accepted_though_its_dialer_has_left_in_order() -> None:
+    async def main() -> None:
+        async with ends(SEALED, SEALED) as pair:
+            dialed = await pair.dialer.open_stream(pair.acceptor.address, wait=True)
+            await dialed.send(bytes(100_000))
+            await pair.dialer.aclose(10.0)
+            accepted = await pair.listener.accept()
+            assert await receive_all(accepted) == bytes(100_000)
 
     on_virtual_time(main)
 
