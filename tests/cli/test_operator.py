@@ -40,6 +40,7 @@ def status_of(*, ready: bool = True, carried: int = 1000, trips: int = 4) -> dic
                 "mixnet_clients_ready": 2,
                 "gateways_lost": 0,
                 "retransmissions": 3,
+                "packets_sent": {"data": 15, "cover": 100},
                 "probe": {"answered": 2, "unanswered": 1, "last_seconds": 0.5},
                 "round_trips": {"0.2": trips, "inf": 0},
                 "round_trip_seconds": trips * 0.125,
@@ -71,6 +72,17 @@ def test_what_is_not_ready_says_how_far_it_is_and_what_blocks_it() -> None:
     text = status_text(status_of(ready=False))
     assert "client ssh: NOT READY (70%): reconnecting to the gateway" in text
     assert "blocked by: gateway-unreachable" in text
+
+
+def test_a_network_that_loses_much_is_named() -> None:
+    status = status_of()
+    (forward,) = status["forwards"]
+    assert "sent again" not in status_text(status)
+    forward["packets_sent"] = {"data": 20, "retransmission": 10, "loop-cover": 500, "copy": 50}
+    forward["retransmissions"] = 10
+    assert "  33% of its packets had to be sent again: the network loses" in status_text(status)
+    forward["packets_sent"]["data"] = 5
+    assert "sent again" not in status_text(status)
 
 
 def test_nothing_measured_has_no_mean() -> None:
