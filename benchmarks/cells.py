@@ -108,12 +108,13 @@ def of_rust(cell: Cell) -> Cell | None:
 
     They know the profile ``default`` only, in which their client sends 29 packets for a request
     on the legacy wire: 10 MB take a quarter of an hour, and five requests a second are three times
-    what it can carry.
+    what it can carry. Their streams have one identity for all connections, where W2 has many.
     """
     if cell.workload not in RUST_WORKLOADS or cell.profile != "default" or cell.wire == "tcp":
         return None
-    has_echoes = cell.workload in ("W1", "W9")
-    if cell.params.get("bytes", 0) > MEGABYTE or (cell.wire == "legacy" and has_echoes):
+    if cell.params.get("bytes", 0) > MEGABYTE:
+        return None
+    if (cell.workload, cell.wire) in (("W1", "legacy"), ("W9", "legacy"), ("W2", "stream")):
         return None
     return replace(cell, peer="rust")
 
