@@ -10,12 +10,14 @@ from functools import partial
 
 @dataclass(frozen=True)
 class Plan:
-    """What happens in a run. Chances are of one message, times in seconds."""
+    """What happens in a run. Chances are of one message, or of each of its packets, times in
+    seconds."""
 
     longest_delay: float = 0.5
     packet_loss: float = 0.0
     given_up: float = 0.0
     swallowed: float = 0.0
+    swallowed_packets: float = 0.0
     copied: float = 0.0
     altered: float = 0.0
     replayed: float = 0.0

@@ -139,7 +139,8 @@ class Simulation:
         """Carry a message through both gateways, which do what they like behind the ack."""
         plan, draw = self.plan, self.random
         self.messages += 1
-        self.packets += 1 + len(payload) // PACKET_BYTES
+        packets = 1 + len(payload) // PACKET_BYTES
+        self.packets += packets
         tag = sender.tag_for(to) if isinstance(to, NymAddress) else None
         if not self._has_way(sender, to):
             is_acked = plan.lost_gateway_acks and isinstance(to, NymAddress) and sender.is_connected
@@ -157,7 +158,7 @@ class Simulation:
             self.at(acknowledged_at, partial(sender.do, settle))
         if is_given_up and draw.random() < 0.5:
             return
-        if draw.random() >= plan.swallowed:
+        if draw.random() >= 1 - (1 - plan.swallowed) * (1 - plan.swallowed_packets) ** packets:
             self._push(arrival, to, payload, tag)
         if draw.random() < plan.copied:
             self._push(arrival + draw.expovariate(1.0), to, payload, tag)

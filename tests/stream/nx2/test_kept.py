@@ -96,7 +96,19 @@ def test_the_same_frame_goes_again_after_longer_and_longer() -> None:
         now = at
         frames.delivered(0, now)
     assert pauses[0] == pytest.approx(2.0)
-    assert pauses[1:] == [pytest.approx(each) for each in (3, 6, 12, 24, 30, 30, 30)]
+    assert pauses[1:] == [pytest.approx(each) for each in (3, 6, 6, 6, 6, 6, 6)]
+
+
+def test_what_packets_do_not_get_through_goes_again_after_half_a_minute_at_most() -> None:
+    frames = kept(1)
+    now, pauses = 0.0, []
+    for _ in range(8):
+        frames.given_up(0, now)
+        at = frames.deadline
+        assert due(frames, at) == [0]
+        pauses.append(at - now)
+        now = at
+    assert pauses == [pytest.approx(each) for each in (1.5, 3, 6, 12, 24, 30, 30, 30)]
 
 
 def test_a_probe_finds_a_tail_that_was_lost() -> None:

@@ -72,6 +72,21 @@ def test_a_known_peer_is_complete_though_everything_is_altered_and_replayed() ->
         assert errors(simulate(seed, plan)) == [], f"seed {seed}"
 
 
+@pytest.mark.parametrize(
+    "seeds", [range(3), pytest.param(range(3, 100), marks=pytest.mark.exhaustive)]
+)
+def test_three_megabytes_each_way_though_gateways_swallow_3_percent(seeds: range) -> None:
+    """Of the packets: half of the messages of 32 KiB do not come through."""
+    plan = replace(
+        LOSSY, longest_delay=0.5, swallowed=0.0, swallowed_packets=0.03, altered=0.01,
+        up=3_000_000, down=3_000_000, write_size=100_000,
+    )  # fmt: skip
+    for seed in seeds:
+        run = simulate(seed, plan)
+        assert errors(run) == [], f"seed {seed}"
+        assert max(max(host.ended_at.values()) for host in run.hosts) < 150, f"seed {seed}"
+
+
 def test_a_restarted_server_is_noticed_within_30_seconds() -> None:
     for seed in range(10):
         plan = Plan(up=0, down=400_000, write_size=2_000, server_restarts_at=5.0)
