@@ -292,7 +292,7 @@ class ChannelDriver:
             if not delivery.is_settled:
                 delivery.subscribe(listener)
             listener(delivery)
-            if is_abort:
+            if is_abort and not (isinstance(self.peer, SenderTag) and self._must_not_wait):
                 await _wait_acknowledged(delivery)
         elif moves != self._moves:
             self._lose(message, now)
@@ -309,7 +309,8 @@ class ChannelDriver:
     @property
     def _must_not_wait(self) -> bool:
         """An abort is told to a stranger with what is in hand, or not at all: one that has said
-        nothing, and taken nothing, must not make us wait for his reply SURBs."""
+        nothing, and taken nothing, must not make us wait for his reply SURBs, nor for a sign that
+        it has arrived, with the place of a channel taken meanwhile."""
         machine = self.machine
         error = machine.error
         is_refusal = isinstance(error, StreamReset) and error.reset_code is ResetCode.REFUSED

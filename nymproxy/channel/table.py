@@ -135,8 +135,10 @@ class ChannelTable:
     def close_listener(self, listener: Listener, now: float) -> list[ChannelKey]:
         """Refuse from now on; returns the waiting channels, which were aborted."""
         listener.is_closed = True
-        refused = [key for key in listener.waiting if key in self.channels]
+        waiting = (*listener.waiting, *listener.unconfirmed)
+        refused = [key for key in waiting if key in self.channels]
         listener.waiting.clear()
+        listener.unconfirmed.clear()
         for key in refused:
             self.channels[key].abort(ResetCode.REFUSED, "nobody accepts")
         return refused
@@ -343,7 +345,7 @@ class ChannelTable:
         if listener is None or not waits or not self.links[key].is_acceptable:
             return
         del listener.unconfirmed[key]
-        if listener.is_closed or listener.is_full:
+        if listener.is_full:
             self.channels[key].abort(ResetCode.REFUSED, "nobody accepts")
         else:
             listener.waiting.append(key)

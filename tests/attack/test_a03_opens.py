@@ -12,7 +12,7 @@ import pytest
 from nymproxy.legacy.limits import SessionLimits
 from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
-from nymproxy.testing import MemoryFaults, MemoryNetwork
+from nymproxy.testing import MemoryFaults, MemoryMessage, MemoryNetwork, MessageFate
 from tests.legacy.memory_clients import MemoryConnector
 from tests.legacy.proxies import proxies, until
 
@@ -66,7 +66,7 @@ async def honest(
     ):
 
         async def ask() -> None:
-            with attack_figures.honest(), anyio.fail_after(30):
+            with attack_figures.honest(), anyio.fail_after(10):
                 await app.send(b"hello")
                 assert await app.receive() == b"hello"
 
@@ -77,7 +77,7 @@ async def honest(
 
 async def ask_anew(both: Proxies) -> None:
     """One request on a connection of its own."""
-    with anyio.fail_after(30):
+    with anyio.fail_after(10):
         async with await both.connect() as app:
             await app.send(b"hello")
             assert await app.receive() == b"hello"
@@ -119,7 +119,7 @@ async def test_opens_that_say_nothing(
     assert len(warnings) < 10
 
 
-@pytest.mark.parametrize("surbs", [0, 20])
+@pytest.mark.parametrize(("anyio_backend", "surbs"), [("asyncio", 0), ("trio", 20)])
 async def test_opens_whose_offers_never_come(attack_figures: AttackFigures, surbs: int) -> None:
     """128 of them kept everybody else out for 100 s: they waited in the backlog of the listener."""
     count = 10 * 128
@@ -133,9 +133,42 @@ async def test_opens_whose_offers_never_come(attack_figures: AttackFigures, surb
                 stranger = network.endpoint(f"a{number}")
                 await open_streams(stranger, to, count // 10, surbs, CAPABILITY_BYTE)
                 await ask()
-                await ask_anew(both)
+            await ask_anew(both)
         await ask()
         await until(lambda: len(both.server.session_map()) == 1)
+    attack_figures.check(memory_limit_bytes=64 << 20)
+
+
+def lost_to_strangers(message: MemoryMessage) -> MessageFate:
+    is_lost = message.sender == "server" and message.recipient.startswith("stranger")
+    return MessageFate.ABANDON if is_lost else MessageFate.DELIVER
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_strangers_that_are_gone_when_they_are_refused(
+    attack_figures: AttackFigures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each end that they do not acknowledge kept its channel for 5 s, until there was none left."""
+    limits(monkeypatch, protected_seconds=0.0)
+    async with (
+        MemoryNetwork(
+            faults=MemoryFaults(
+                delay_seconds=0.002,
+                choose_fate=lost_to_strangers,
+                retransmission_seconds=0.3,
+                max_retransmissions=1,
+            )
+        ) as network,
+        honest(network, attack_figures) as (both, ask),
+    ):
+        to = both.server.nym_address()
+        with attack_figures.attack(f"{OPENS} Opens with SURBs that lead nowhere"):
+            for number in range(OPENS):
+                stranger = network.endpoint(f"stranger {number}")
+                await open_streams(stranger, to, 1, 5)
+            await ask()
+            await ask_anew(both)
+        await ask()
     attack_figures.check(memory_limit_bytes=64 << 20)
 
 

@@ -135,11 +135,12 @@ class TestConfirming:
         desk.receive(data(1))
         assert [desk.accept(), desk.accept()] == [KEY, None]
 
-    def test_what_is_confirmed_after_the_listener_was_closed_is_refused(self) -> None:
+    def test_what_is_not_confirmed_when_the_listener_is_closed_is_refused(self) -> None:
+        """A stranger's opening without the rest let a server that was stopped wait for 5 s."""
         desk = Desk()
         assert desk.listener is not None
         desk.receive(open_segment(shows=True))
-        assert desk.table.close_listener(desk.listener, 0.0) == []
+        assert desk.table.close_listener(desk.listener, 0.0) == [KEY]
         desk.receive(data(0, shows=True))
         outgoing = desk.table.channels[KEY].next_outgoing(0.0)
         assert outgoing is not None
