@@ -129,6 +129,7 @@ def status_text(status: dict[str, Any]) -> str:
             lines.append(f"  probe: {probe['answered']} of {asked} answered{last}")
         lines += [
             f"  session {one['number']}: {one['protocol']}, {_span(one['seconds'])}, "
+            f"{'ending, ' if one['is_ending'] else ''}"
             f"{one['bytes_to_peer']:,} bytes to the peer, {one['bytes_from_peer']:,} from it"
             for one in each["running_sessions"]
         ]

@@ -64,6 +64,7 @@ class SessionSnapshot:
         seconds: since it began.
         bytes_to_peer: read from the TCP side and accepted for the mixnet.
         bytes_from_peer: read from the mixnet and accepted by the TCP side.
+        is_ending: its TCP side is over, and the totals have counted it; the peer is being told.
     """
 
     number: int
@@ -72,6 +73,7 @@ class SessionSnapshot:
     seconds: float
     bytes_to_peer: int
     bytes_from_peer: int
+    is_ending: bool = False
 
 
 class Session:
@@ -104,6 +106,7 @@ class Session:
         totals.began += 1
         self._on_first_bytes = on_first_bytes
         self._forwarding: Forwarding | None = None
+        self._is_counted = False
         self._mark = session_mark(channel)
         logger.info(
             "Starting session: %d (%s, %s)",
@@ -157,6 +160,7 @@ class Session:
         )
         result = await self._forwarding.run()
         self._totals.add(result)
+        self._is_counted = True
         self._tell(result)
         if result.end in _BROKEN_OFF_HERE:
             self._say_what_cannot_be_told()
@@ -223,4 +227,5 @@ class Session:
             anyio.current_time() - self.began_at,
             forwarding.bytes_to_channel if forwarding else 0,
             forwarding.bytes_to_socket if forwarding else 0,
+            self._is_counted,
         )

@@ -79,14 +79,16 @@ class ProxyStatistics:
         running: Collection[SessionSnapshot],
         roster: ClientRoster,
     ) -> Self:
-        """Put together what is known of a proxy."""
+        """Put together what is known of a proxy; what is ending was counted with the others."""
+        open_ones = [each for each in running if not each.is_ending]
         return cls(
             status=status,
             sessions=len(running),
             sessions_begun=totals.began,
             sessions_ended=dict(totals.ended),
-            bytes_to_peer=totals.bytes_to_peer + sum(each.bytes_to_peer for each in running),
-            bytes_from_peer=totals.bytes_from_peer + sum(each.bytes_from_peer for each in running),
+            bytes_to_peer=totals.bytes_to_peer + sum(each.bytes_to_peer for each in open_ones),
+            bytes_from_peer=totals.bytes_from_peer
+            + sum(each.bytes_from_peer for each in open_ones),
             mixnet_clients=roster.client_count,
             mixnet_clients_ready=roster.ready_count,
             gateways_lost=roster.gateways_lost,

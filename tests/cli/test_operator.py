@@ -51,6 +51,7 @@ def status_of(*, ready: bool = True, carried: int = 1000, trips: int = 4) -> dic
                         "seconds": 61.0,
                         "bytes_to_peer": 10,
                         "bytes_from_peer": 20,
+                        "is_ending": False,
                     }
                 ],
             }

@@ -118,6 +118,8 @@ async def test_the_status_tells_all_but_ids_and_addresses(tmp_path: Path) -> Non
     async with supervised(made.plan()) as supervisor, asked(supervisor, path):
         await until(lambda: supervisor.why_not_ready is None)
         made.proxies[0].sessions[7] = SNAPSHOT
+        # What is ending is in the totals: its bytes count once, and no counter goes back.
+        made.proxies[0].sessions[8] = replace(SNAPSHOT, number=8, is_ending=True)
         made.proxies[0].totals.bytes_to_peer = 5
         code, body = await ask(path, get("/status"))
         assert code == 200
