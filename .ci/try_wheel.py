@@ -3,7 +3,7 @@
     python .ci/try_wheel.py WHEEL PYTHON...
 
 For each Python: a new environment, the wheel as a library, then from an empty folder the import and
-its price, a type checker over a user's program, and what the commands say without their extras;
+its price, two type checkers over a user's program, and what the commands say without their extras;
 then with all that `nymproxy-migrate` needs, and both demos.
 """
 
@@ -57,9 +57,10 @@ def try_with(python: str, wheel: Path) -> None:
         run(binaries / "python", "-c", IMPORT, cwd=elsewhere)
         for command, extra in (("nymproxy", "[cli]"), ("nymproxy-migrate", "[migrate]")):
             refuses(binaries / command, extra)
-        run(*install, "mypy")
+        run(*install, "mypy", "pyright")
         (elsewhere / "program.py").write_text(PROGRAM)
         run(binaries / "mypy", "--strict", "program.py", cwd=elsewhere)
+        run(binaries / "pyright", "--pythonpath", binaries / "python", "program.py", cwd=elsewhere)
         run(*install, f"{wheel}[migrate]")
         run(binaries / "python", "-m", "nymproxy", "--version", cwd=elsewhere)
         run(binaries / "python", "-m", "nymproxy_migrate", "--version", cwd=elsewhere)
