@@ -164,8 +164,8 @@ class Drivers:
                 await driver.state.wait()
 
     def shut_down(self, *, flushed: bool) -> None:
-        """Abort what was not flushed, or everything; and tell peers that send that nobody reads any
-        more, where what we have said stays whole."""
+        """Abort what was not flushed, or everything; and tell peers that may be sending that
+        nobody reads any more, where what we have said stays whole."""
         for driver in list(self._by_key.values()):
             machine = driver.machine
             is_complete = machine.write_error is None and machine.outbound.is_drained

@@ -91,8 +91,8 @@ class ChannelLink:
 
     @property
     def may_say_farewell(self) -> bool:
-        """True when the peer has sent something, and not its end: it is told when we leave. One
-        that has not may not have accepted the channel yet, and would never see it."""
+        """True when the peer's direction has not ended, and it can be told that nobody reads it any
+        more when we leave."""
         return False
 
     @property

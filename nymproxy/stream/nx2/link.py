@@ -368,9 +368,8 @@ class SealedLink(ChannelLink, ABC):
     @property
     def may_say_farewell(self) -> bool:
         """See :meth:`ChannelLink.may_say_farewell`."""
-        inbound = self.machine.inbound
-        has_ended = inbound.has_ended or self._has_ended_late or self.machine.error is not None
-        return self.hears_the_peer and inbound.has_payload and not has_ended
+        has_ended = self.machine.inbound.has_ended or self._has_ended_late
+        return self.hears_the_peer and not has_ended and self.machine.error is None
 
     def _farewell(self) -> bytes | None:
         return self._write_unknown() if self.may_say_farewell else None

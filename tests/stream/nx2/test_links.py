@@ -364,6 +364,7 @@ def test_a_question_that_comes_after_closing_is_answered() -> None:
 
 def test_data_that_comes_after_closing_is_answered_by_a_reset() -> None:
     pair, acceptor = closed_pair()
+    acceptor.accepted()
     acceptor.app_wrote(b"nobody reads this")
     pair.settle()
     assert isinstance(acceptor.error, StreamError)
