@@ -335,6 +335,7 @@ def closed_pair() -> tuple[Pair, ChannelMachine]:
     pair = Pair()
     pair.settle()
     acceptor = pair.acceptor.machine
+    assert pair.acceptor.table.accept(pair.acceptor.table._listeners["stream"]) is not None
     key, peer = next(iter(pair.dialer.table.links)), ADDRESS
     pair.dialer.machine.app_closed()
     pair.settle()
