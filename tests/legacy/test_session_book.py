@@ -122,6 +122,15 @@ def test_half_open_sessions_end_by_time() -> None:
     assert book.next_deadline == math.inf
 
 
+def test_one_that_has_spoken_and_was_looked_at_before_is_not_ended_by_time() -> None:
+    busy = Fake(1, is_half_open=False, last_active_at=1000.0)
+    book = book_of(SessionLimits(), busy)
+    assert book.victim_for("new", now=1000.0) is None
+    assert book.half_open_too_long(1000.0) == []
+    assert book.next_deadline == math.inf
+    assert book.victim_for("new", now=2000.0) is busy
+
+
 @dataclass(eq=False)
 class Waiting:
     has_spoken: bool = False
