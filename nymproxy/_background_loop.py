@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 from concurrent.futures import CancelledError, Future
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+logger = logging.getLogger("nymproxy")
+
 T = TypeVar("T")
+
+END_SECONDS = 60.0
+"""What is told to end is cancelled after that: it flushes for less, so it waits for nothing."""
 
 
 class BackgroundLoop:
@@ -102,7 +108,7 @@ _STOPPED = "it was stopped: the background thread has ended"
 
 class InBackground(Generic[T]):
     """Something that runs in a thread of its own: for a ``with`` block, or from :meth:`start` to
-    :meth:`stop`.
+    :meth:`stop`. The end waits for what it flushes, and cancels it after a minute.
 
     ::
 
@@ -238,11 +244,15 @@ class _Life(Generic[T]):
         async with BlockingPortal() as portal:
             self._portal = portal
             try:
-                async with self._serve(BackgroundLoop(portal)) as result:
-                    self._ready.set_result(result)
-                    await portal.sleep_until_stopped()
-                    if self._is_abandoned:
-                        raise _Abandoned
+                with anyio.CancelScope() as ending:
+                    async with self._serve(BackgroundLoop(portal)) as result:
+                        self._ready.set_result(result)
+                        await portal.sleep_until_stopped()
+                        ending.deadline = anyio.current_time() + END_SECONDS
+                        if self._is_abandoned:
+                            raise _Abandoned
+                if ending.cancelled_caught:
+                    logger.warning("it had not ended after %g s, and was cancelled", END_SECONDS)
             except _Abandoned:
                 pass
             except Exception as error:  # here, where no task group wraps it

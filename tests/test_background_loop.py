@@ -13,6 +13,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from nymproxy import _background_loop
 from nymproxy._background_loop import BackgroundLoop, InBackground
 from nymproxy.errors import ClientDisconnected, StorageLocked, UsageError
 
@@ -94,6 +95,22 @@ class TestCalls:
         assert str(caught[0]) == "it was stopped: the background thread has ended"
         with pytest.raises(ClientDisconnected, match="was stopped"):
             running.call(anyio.sleep, 0)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_end_that_takes_for_ever_is_cancelled(
+    backend: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_background_loop, "END_SECONDS", 0.05)
+
+    @asynccontextmanager
+    async def stuck(loop: BackgroundLoop) -> AsyncIterator[None]:
+        yield
+        await anyio.sleep_forever()
+
+    with InBackground(stuck, backend=backend):
+        pass
+    assert "had not ended after 0.05 s, and was cancelled" in caplog.text
 
 
 class Served:
