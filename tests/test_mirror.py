@@ -62,7 +62,7 @@ REACHED: dict[str, tuple[str, str]] = {
     "nymproxy.cli.check": ("cli/test_configuration.py", "the command itself"),
     "nymproxy.cli.running": ("cli/test_commands.py", "signals and ready lines of processes"),
     "nymproxy.operating.announcement": ("operating/test_supervisor.py", "what a supervisor tells"),
-    "nymproxy.operating.statistics": ("cli/test_commands.py", "the figures of a whole process"),
+    "nymproxy.cli.jobs": ("cli/test_program.py", "what runs in a child, as a whole process"),
     "nymproxy.legacy.admission": ("legacy/test_sessions.py", "the sessions of a server"),
     "nymproxy.legacy.pooled_client": ("legacy/test_client_pool.py", "a part of ClientPool"),
     # A mixnet of nodes is tested as its clients see it: directory, gateway, packets, faults.

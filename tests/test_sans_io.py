@@ -53,8 +53,8 @@ SHELLS: dict[str, set[str]] = {
         "upstream", "workloads",
     },
     "nymproxy.stream": {
-        "asyncio_streams", "background", "client", "endpoint", "httpx_transport", "listener",
-        "stream", "tls",
+        "asyncio_streams", "background", "client", "endpoint", "httpx_transport", "isolation",
+        "listener", "stream", "tls",
     },
 }  # fmt: skip
 
