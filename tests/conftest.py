@@ -19,6 +19,14 @@ settings.register_profile(
 )
 settings.load_profile("default")
 
+LONGEST = ("tests/test_migrating_guide.py", "tests/client/test_localnet.py", "tests/integration/")
+"""Begun first: the last processes would run them while the others have nothing left to do."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
