@@ -20,8 +20,9 @@ demo: $(VENV)/.installed
 	$(BIN)/nymproxy-migrate demo --report build/parity.html
 
 # Three processes, also on two cores: many tests wait for the timers of the network most of the time.
+# The first to have nothing left takes some of what waits at another.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 # What decides without sockets, and the recorded vectors: what another Python may break. Together
 # these cover the wire and the machines wholly, or this fails.
@@ -34,7 +35,7 @@ CORE := tests/vectors tests/sphinx tests/messages tests/machine tests/traffic te
 	tests/client/test_randomness.py \
 	$(filter-out tests/test_code_blocks.py tests/test_examples.py tests/test_migrating_guide.py tests/test_readme.py,\
 	$(wildcard tests/test_*.py))
-COVERED := rm -rf build/coverage && $(BIN)/coverage run -m pytest -n 3
+COVERED := rm -rf build/coverage && $(BIN)/coverage run -m pytest -n 3 --dist worksteal
 test-core: $(VENV)/.installed
 	$(COVERED) $(CORE)
 	$(BIN)/coverage combine --quiet
