@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nymproxy.legacy.session import Session
 
 logger = logging.getLogger("nymproxy.legacy")
+_LATE_SECONDS = 5.0
 
 
 class Admission:
@@ -86,8 +87,12 @@ class Admission:
     async def end_half_open(self) -> None:
         """End the sessions whose peer says nothing, and takes nothing; for ever."""
         while True:
-            with anyio.CancelScope(deadline=self._book.next_deadline):
+            deadline = self._book.next_deadline
+            with anyio.CancelScope(deadline=deadline):
                 await self._added.wait()
+            if anyio.current_time() > deadline + _LATE_SECONDS:
+                # The process stood still: what peers have said and taken meanwhile is yet to come.
+                await anyio.sleep(self._limits.half_open_seconds)
             now = anyio.current_time()
             for session in self._book.half_open_too_long(now):
                 self._log.warning(
