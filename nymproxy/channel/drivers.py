@@ -168,7 +168,7 @@ class Drivers:
         nobody reads any more, where what we have said stays whole."""
         for driver in list(self._by_key.values()):
             machine = driver.machine
-            is_complete = machine.write_error is None and machine.outbound.is_drained
+            is_complete = machine.write_error is None and driver.link.is_flushed
             if not (flushed and is_complete):
                 reason = "the client is shutting down"
                 machine.abort(ResetCode.SHUTTING_DOWN, reason, self._closed)

@@ -90,6 +90,12 @@ class ChannelLink:
         return False
 
     @property
+    def is_flushed(self) -> bool:
+        """True when everything written, and an end that was requested, was acknowledged, and the
+        peer needs nothing more to take it for the truth."""
+        return self.machine.outbound.is_drained
+
+    @property
     def may_say_farewell(self) -> bool:
         """True when the peer's direction has not ended, and it can be told that nobody reads it any
         more when we leave."""

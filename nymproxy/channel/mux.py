@@ -43,9 +43,10 @@ class ChannelMux:
     """Owns a transport's inbound messages and all channels on it, for the length of ``async with``.
 
     Leaving the block refuses new channels, flushes all, and waits until what was sent is
-    acknowledged and peers have what they wait for: an acknowledgement of their end, or word that
-    nobody reads any more; at most ``grace_seconds`` in all. After an exception the channels are
-    aborted at once. Either way it may take :data:`ABORT_SECONDS` more to tell the peers.
+    acknowledged and peers have what they wait for: an acknowledgement of their end, word that
+    nobody reads any more, or what a peer needs to believe our end (NX2, a stranger's SEAL); at most
+    ``grace_seconds`` in all. After an exception the channels are aborted at once. Either way it may
+    take :data:`ABORT_SECONDS` more to tell the peers.
 
     Args:
         transport: not closed by the mux.
@@ -319,9 +320,7 @@ class ChannelMux:
             if grace_seconds > 0:
                 with anyio.CancelScope(deadline=deadline):
                     self._drivers.for_each(lambda machine: machine.app_finished())
-                    await self._drivers.wait_for_all(
-                        lambda driver: driver.machine.outbound.is_drained
-                    )
+                    await self._drivers.wait_for_all(lambda driver: driver.link.is_flushed)
             self._drivers.shut_down(flushed=grace_seconds > 0)
             with anyio.move_on_after(ABORT_SECONDS):
                 await self._drivers.wait_for_all(lambda driver: driver.goes_on)

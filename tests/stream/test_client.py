@@ -137,6 +137,22 @@ async def test_leaving_a_client_flushes_its_streams() -> None:
         await dialer.open_stream(acceptor.address)
 
 
+async def test_leaving_a_client_ends_its_streams_for_who_reads_already() -> None:
+    network = Network()
+    ended = []
+
+    async def read(listener: MixnetListener) -> None:
+        ended.append(await receive_all(await listener.accept()))
+
+    async with network.stream_client() as acceptor, anyio.create_task_group() as reading:
+        reading.start_soon(read, acceptor.listener())
+        with anyio.fail_after(60):
+            async with network.stream_client() as dialer:
+                stream = await dialer.open_stream(acceptor.address)
+                await stream.send(b"last words")
+    assert ended == [b"last words"]
+
+
 async def test_an_exception_in_the_block_goes_on_as_it_is() -> None:
     async def fail_in_the_block() -> None:
         async with Network().stream_client() as client:

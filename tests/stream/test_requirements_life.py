@@ -88,7 +88,10 @@ async def test_s7_the_peer_sees_the_end_after_all_data(options: StreamOptions) -
 
 
 async def test_s7_a_rust_peer_is_told_the_end_by_an_empty_frame() -> None:
-    async with MemoryNetwork() as network, StreamEndpoint(network.endpoint("us")) as endpoint:
+    async with (
+        MemoryNetwork() as network,
+        StreamEndpoint(network.endpoint("us"), grace_seconds=0) as endpoint,
+    ):
         bare = BarePeer(network)
         stream = await endpoint.open_stream(bare.address)
         await stream.send(b"all")
@@ -108,7 +111,7 @@ async def test_s7_compat_eof_can_be_switched_off() -> None:
     options = StreamOptions(compat_eof=False)
     async with (
         MemoryNetwork() as network,
-        StreamEndpoint(network.endpoint("us"), options=options) as endpoint,
+        StreamEndpoint(network.endpoint("us"), options=options, grace_seconds=0) as endpoint,
     ):
         bare = BarePeer(network)
         stream = await endpoint.open_stream(bare.address)
@@ -284,7 +287,10 @@ async def test_s14_data_and_open_ack_confirm_too(answer: MessageType) -> None:
 
 
 async def test_s14_open_does_not_wait_by_default() -> None:
-    async with MemoryNetwork() as network, StreamEndpoint(network.endpoint("us")) as endpoint:
+    async with (
+        MemoryNetwork() as network,
+        StreamEndpoint(network.endpoint("us"), grace_seconds=0) as endpoint,
+    ):
         bare = BarePeer(network)
         with anyio.fail_after(30):
             stream = await endpoint.open_stream(bare.address)

@@ -147,8 +147,18 @@ class DialerLink(MovableLink):
         """As of every sealed link; an unknown peer is waited for, since its SEAL is due."""
         if self.machine.error is not None or self.is_plain:
             return self.machine.is_over
-        is_settled = self.state is Dialing.SEALED and not self._awaits_seal
-        return super().is_over and is_settled
+        return super().is_over and self._is_settled
+
+    @property
+    def is_flushed(self) -> bool:
+        """As of every link; but an acceptor takes the end of what is not sealed from a SEAL alone,
+        and a silent peer may be one, until it is known as plain."""
+        return super().is_flushed and (self.is_plain or self._is_settled)
+
+    @property
+    def _is_settled(self) -> bool:
+        """True when there are keys, and the acceptor knows what was sent before."""
+        return self.state is Dialing.SEALED and not self._awaits_seal
 
     @property
     def _is_owed_an_accept(self) -> bool:

@@ -455,6 +455,22 @@ def test_a_seal_brings_along_the_end_that_waits_for_it() -> None:
     assert pair.acceptor.machine.is_at_end
 
 
+def test_a_strangers_end_is_flushed_when_its_seal_was_answered() -> None:
+    """Not when its packets were acknowledged: the acceptor takes no end that is not sealed."""
+    pair = Pair(is_known=False)
+    pair.dialer.machine.app_finished()
+    deliver(pair.dialer.send(), pair.acceptor)
+    assert pair.dialer.machine.outbound.is_drained
+    link = pair.dialer.link
+    flushed = [link.is_flushed]
+    deliver(pair.acceptor.send(), pair.dialer)
+    flushed.append(link.is_flushed)
+    pair.settle()
+    flushed.append(link.is_flushed)
+    assert flushed == [False, False, True]
+    assert pair.acceptor.machine.inbound.has_ended
+
+
 def test_a_seal_goes_in_front_of_much() -> None:
     pair = with_keys()
     pair.dialer.pass_time(0.1)

@@ -461,6 +461,87 @@ def test_who_leaves_in_order_keeps_nobody_waiting(leaves: str, is_known: bool) -
     on_virtual_time(main)
 
 
+async def _leave_at_once(
+    pair: Ends, *, drains: bool = False
+) -> tuple[bytes | BaseException | None, float]:
+    """A stranger's words to an acceptor that reads already: how they end there; and how long the
+    dialer, who waits for no answer, takes to leave."""
+    outcome: bytes | BaseException | None = None
+
+    async def read() -> None:
+        nonlocal outcome
+        accepted = await pair.listener.accept()
+        try:
+            outcome = await receive_all(accepted)
+        except anyio.BrokenResourceError as error:
+            outcome = error.__cause__
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read)
+        dialed = await pair.dialer.open_stream(pair.acceptor.address)
+        await dialed.send(b"last words")
+        if drains:
+            await dialed.drain()
+        before = anyio.current_time()
+        await pair.dialer.aclose(10.0)
+        seconds = anyio.current_time() - before
+    assert anyio.current_time() - before < 20
+    return outcome, seconds
+
+
+@pytest.mark.parametrize("drains", [False, True])
+@pytest.mark.parametrize("lost", [0, 1])
+@pytest.mark.parametrize("delay_seconds", [0.0, 0.3])
+def test_a_stranger_that_leaves_before_it_was_answered_is_read_to_the_end(
+    delay_seconds: float, lost: int, drains: bool
+) -> None:
+    """The acceptor takes that end from the SEAL alone, which takes the ACCEPT."""
+
+    async def main() -> None:
+        left = lost
+
+        def choose(message: MemoryMessage) -> MessageFate:
+            nonlocal left
+            is_lost = message.kind is MessageKind.REPLY and left > 0
+            left -= is_lost
+            return MessageFate.VANISH if is_lost else MessageFate.DELIVER
+
+        faults = MemoryFaults(delay_seconds=delay_seconds, choose_fate=choose)
+        async with ends(SEALED, SEALED, faults=faults) as pair:
+            outcome, seconds = await _leave_at_once(pair, drains=drains)
+            assert outcome == b"last words"
+            assert seconds < 6 if lost else seconds < 3
+
+    on_virtual_time(main)
+
+
+def test_a_stranger_that_leaves_and_hears_nothing_resets_after_the_grace() -> None:
+    def choose(message: MemoryMessage) -> MessageFate:
+        is_lost = message.kind is MessageKind.REPLY
+        return MessageFate.VANISH if is_lost else MessageFate.DELIVER
+
+    async def main() -> None:
+        async with ends(SEALED, SEALED, faults=MemoryFaults(choose_fate=choose)) as pair:
+            outcome, seconds = await _leave_at_once(pair)
+            assert isinstance(outcome, StreamReset)
+            assert seconds == pytest.approx(10, abs=1)
+
+    on_virtual_time(main)
+
+
+@pytest.mark.parametrize(("accepting", "limit_seconds"), [(NX1, 1), (PLAIN, 11)])
+def test_leaving_waits_for_no_peer_that_is_known_as_plain_and_shortly_for_a_silent_one(
+    accepting: StreamOptions, limit_seconds: float
+) -> None:
+    async def main() -> None:
+        async with ends(SEALED, accepting) as pair:
+            outcome, seconds = await _leave_at_once(pair)
+            assert outcome == b"last words"
+            assert seconds < limit_seconds
+
+    on_virtual_time(main)
+
+
 def test_what_was_said_before_leaving_is_whole_though_the_peer_reads_it_later() -> None:
     async def main() -> None:
         async with ends(SEALED, SEALED) as pair:
