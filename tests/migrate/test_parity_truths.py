@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import pytest
 from anyio.abc import SocketAttribute
 
+from nymproxy_migrate.parity import truths
 from nymproxy_migrate.parity.compare import compare
 from nymproxy_migrate.parity.measure import SideMeasurements
 from nymproxy_migrate.parity.model import FAILURES, Row, Side, Verdict
+from nymproxy_migrate.parity.outcomes import PROMPT_SECONDS, Outcome, Patience, Seen, patient
 from nymproxy_migrate.parity.relay import relay, unaltered
 from nymproxy_migrate.parity.stage import Stage
 from nymproxy_migrate.parity.truth_stage import see_truths
 from nymproxy_migrate.parity.truths import (
     Breakable,
-    Outcome,
-    Patience,
-    Seen,
     Troubles,
     Upstream,
     measure,
@@ -86,7 +87,7 @@ async def server_of(upstream: Upstream) -> AsyncIterator[tuple[str, Callable[[],
 async def rows_of(patience: Patience, down: Alteration | None = None) -> dict[str, Row]:
     """Break both sides over loopback; a relay, if there is one, makes orderly ends of resets."""
     async with (
-        serve(patience) as upstream,
+        serve() as upstream,
         server_of(upstream) as (address, restart),
         relay(address, down=down or unaltered) as lies,
     ):
@@ -154,6 +155,92 @@ def test_the_stream_side_has_to_be_right_whatever_the_other_does(
     if row.verdict is not Verdict.SAME:
         assert f"{FAILURES['restart']}  " in shown
         assert str(row.stream) in shown
+
+
+SILENT = (None, Outcome.NOTHING)
+SLOW = PROMPT_SECONDS + 1
+
+
+@pytest.mark.parametrize("slow_side", Side)
+@pytest.mark.parametrize("stream", SILENT)
+@pytest.mark.parametrize("legacy", SILENT)
+def test_silence_on_both_sides_of_a_machine_without_time_is_no_verdict(
+    legacy: Outcome | None, stream: Outcome | None, slow_side: Side
+) -> None:
+    old, new = (
+        Seen(outcome, 25.0, SLOW if side is slow_side else 0.3)
+        for outcome, side in zip((legacy, stream), Side, strict=True)
+    )
+    (row,) = rows({"altered": old}, {"altered": new}).values()
+    assert row.verdict is Verdict.SKIPPED
+    report = replace(empty(), rows=(row,))
+    assert not report.worse
+    assert "skipped failures.altered: the machine had no time" in parity_text.render(report, 80)
+
+
+@pytest.mark.parametrize("opening_seconds", [0.3, SLOW])
+@pytest.mark.parametrize("stream", [*SILENT, Outcome.SHORT, Outcome.WRONG])
+@pytest.mark.parametrize("legacy", [Outcome.TOLD, Outcome.COMPLETE])
+def test_what_the_legacy_side_can_do_the_stream_side_must_on_any_machine(
+    legacy: Outcome, stream: Outcome | None, opening_seconds: float
+) -> None:
+    old, new = (Seen(outcome, 20.0, opening_seconds) for outcome in (legacy, stream))
+    (row,) = rows({"restart": old}, {"restart": new}).values()
+    assert row.verdict is Verdict.WORSE
+
+
+@pytest.mark.parametrize("stream", Outcome)
+def test_a_legacy_side_that_was_never_open_is_no_reference(stream: Outcome) -> None:
+    (row,) = rows({"restart": Seen(None, 60.0)}, {"restart": Seen(stream, 5.0, 0.3)}).values()
+    is_lie = stream in {Outcome.WRONG, Outcome.SHORT}
+    assert row.verdict is (Verdict.WORSE if is_lie else Verdict.SKIPPED)
+    assert row.legacy == "not open (60 s)"
+
+
+async def test_what_ends_before_anything_is_broken_is_told_by_nobody() -> None:
+    """Neither an orderly end nor a reset is an answer to a failure that has not been."""
+
+    async def refuse(stream: SocketStream) -> None:
+        if not refused:
+            await reset(stream)
+        await stream.aclose()
+        refused.append(stream)
+
+    refused: list[SocketStream] = []
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, serve() as upstream, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, refuse)
+        port = listener.extra(SocketAttribute.local_port)
+        ways = [
+            Breakable(Side.LEGACY, target(upstream.address), upstream),
+            Breakable(Side.STREAM, target(f"127.0.0.1:{port}"), upstream),
+        ]
+        found = await measure(ways, Troubles(), SHORT)
+        tasks.cancel_scope.cancel()
+    assert {seen.outcome for seen in found[Side.STREAM].values()} == {None}
+    assert len(refused) == len(FAILURES)
+    verdicts = {
+        name: row.verdict for name, row in rows(found[Side.LEGACY], found[Side.STREAM]).items()
+    }
+    assert verdicts["upstream_aborts"] is verdicts["gateway"] is Verdict.WORSE
+
+
+def test_where_opening_takes_long_all_else_may() -> None:
+    assert [patient(10.0, opening) for opening in (0.1, 2.0, 4.0, 60.0)] == [10, 10, 20, 40]
+
+
+async def test_a_process_that_stood_still_reads_before_it_gives_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(truths, "_TURN_SECONDS", 0.05)
+
+    async def stand_still() -> str:
+        await anyio.lowlevel.checkpoint()
+        time.sleep(1.2)  # noqa: ASYNC251 - that is what is tried
+        await anyio.lowlevel.checkpoint()
+        return "read"
+
+    assert await truths._within(1.0, stand_still()) == "read"
 
 
 @pytest.mark.exhaustive

@@ -16,13 +16,13 @@ from nymproxy_migrate.parity.measure import (
     SideMeasurements,
 )
 from nymproxy_migrate.parity.model import FAILURES, MIXED_ECHO, WORKLOADS, Row, Verdict
-from nymproxy_migrate.parity.truths import Outcome
+from nymproxy_migrate.parity.outcomes import judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from nymproxy_migrate.parity.measure import Refusal
-    from nymproxy_migrate.parity.truths import Seen
+    from nymproxy_migrate.parity.outcomes import Seen
     from nymproxy_migrate.parity.verdicts import Allowance
 
 ECHOES = ("echo", MIXED_ECHO)
@@ -238,10 +238,9 @@ def _truths(legacy: Mapping[str, Seen], stream: Mapping[str, Seen]) -> Iterator[
         old, new = legacy.get(failure), stream.get(failure)
         if old is None or new is None:
             continue
-        verdict = verdicts.higher_is_better(old.outcome, new.outcome)
-        if new.outcome < Outcome.TOLD:
-            verdict = Verdict.WORSE
-        yield Row(f"failures.{failure}", title, "failures", "", str(old), str(new), verdict)
+        verdict, note = judge(old, new)
+        name, values = f"failures.{failure}", (str(old), str(new))
+        yield Row(name, title, "failures", "", *values, verdict, note=note)
 
 
 def _linkability(legacy: Linkability | None, stream: Linkability | None) -> Iterator[Row]:

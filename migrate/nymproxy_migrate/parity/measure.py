@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy.testing import workloads
+from nymproxy_migrate.parity.outcomes import Patience
 from nymproxy_migrate.parity.sides import FULL, Sizes, Ways, peak_memory_bytes
-from nymproxy_migrate.parity.truths import Patience
 from nymproxy_migrate.refused import Refused
 
 if TYPE_CHECKING:
     from nymproxy.testing.counters import NetworkTotals
     from nymproxy.testing.workloads import Target, WorkloadResult
     from nymproxy_migrate.parity.model import Side
+    from nymproxy_migrate.parity.outcomes import Seen
     from nymproxy_migrate.parity.relay import RelayTotals
-    from nymproxy_migrate.parity.truths import Seen
 
 ASKED = ("half_close", "at_once")
 """Those for which an upstream that is not ours is asked, too: each question is a connection."""

@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
     from nymproxy.testing.workloads import WorkloadResult
     from nymproxy_migrate.parity.compared import OldPrograms
+    from nymproxy_migrate.parity.outcomes import Seen
     from nymproxy_migrate.parity.planned import PlannedCommand
-    from nymproxy_migrate.parity.truths import Seen
 
 MIX_LAYERS = 3
 _WANDERING = ("_ms", ".goodput", ".packets_per_kb", ".wire_bytes_per_byte")

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskStatus
 
-    from nymproxy_migrate.parity.truths import Patience, Seen, Upstream
+    from nymproxy_migrate.parity.outcomes import Patience, Seen
+    from nymproxy_migrate.parity.truths import Upstream
 
 GATEWAYS = 3
 """Servers are at the first two of them, the old one at the first."""
@@ -98,7 +99,7 @@ async def see_truths(
     """
     async with (
         temporary_folder() as folder,
-        serve(patience) as upstream,
+        serve() as upstream,
         Localnet(LocalnetConfig(gateways=GATEWAYS)) as localnet,
         AsyncExitStack() as stack,
     ):

@@ -7,20 +7,20 @@ end after something else than what was sent.
 
 from __future__ import annotations
 
-import enum
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 from anyio.abc import SocketAttribute
 
 from nymproxy.testing.payload import payload_bytes
+from nymproxy_migrate.parity.outcomes import OPENING_SECONDS, Outcome, Seen, patient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,58 +29,16 @@ if TYPE_CHECKING:
 
     from nymproxy.testing.workloads import Target
     from nymproxy_migrate.parity.model import Side
+    from nymproxy_migrate.parity.outcomes import Patience
 
+_T = TypeVar("_T")
 _RESET = (anyio.BrokenResourceError, ConnectionError)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 HALF = payload_bytes(1, 10_000)[:5_000]
 ALTERED = payload_bytes(2, 60_000)
 """Some 40 packets."""
-OPENING_SECONDS = 15.0
-"""For a connection to be there, before anything is broken."""
-
-
-class Outcome(enum.IntEnum):
-    """What one end saw, from the worst to the best."""
-
-    WRONG = 0
-    SHORT = 1
-    NOTHING = 2
-    TOLD = 3
-    COMPLETE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An outcome, and how long it took."""
-
-    outcome: Outcome
-    seconds: float
-
-    def __str__(self) -> str:
-        return {
-            Outcome.WRONG: "wrong bytes",
-            Outcome.SHORT: "cut silently",
-            Outcome.NOTHING: f"hangs ({self.seconds:.0f} s)",
-            Outcome.TOLD: f"error in {self.seconds:.0f} s",
-            Outcome.COMPLETE: "complete",
-        }[self.outcome]
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """For how many seconds each failure is watched.
-
-    Attributes:
-        aborts: one end breaks off.
-        altered: packets are altered.
-        restart: the server was restarted; 30 s are promised (docs/wire.md).
-        gateway: the server's gateway is gone; 15 s are promised without mix delays, 25 with them.
-    """
-
-    aborts: float = 8.0
-    altered: float = 10.0
-    restart: float = 35.0
-    gateway: float = 25.0
+_TURN_SECONDS = 0.5
+"""A process that does not get its turn for so long stood still."""
 
 
 async def _nothing() -> None:
@@ -92,7 +50,7 @@ class _Upload:
     """What the upstream saw of an upload, once it has ended."""
 
     has_ended: anyio.Event = field(default_factory=anyio.Event)
-    seen: Seen | None = None
+    outcome: Outcome = Outcome.NOTHING
 
 
 @dataclass(slots=True)
@@ -100,11 +58,9 @@ class Upstream:
     """The service behind both sides; made by :func:`serve`.
 
     Attributes:
-        patience: how long it watches.
         address: ``host:port``.
     """
 
-    patience: Patience
     address: str = ""
     _uploads: list[_Upload] = field(default_factory=list)
 
@@ -123,6 +79,8 @@ class Upstream:
                     await stream.receive(1)
                     await _reset(stream)
                 elif asked == b"w":
+                    await stream.send(b"!")
+                    await stream.receive(1)
                     await stream.send(ALTERED)
                     await stream.send_eof()
                     await stream.receive(1)
@@ -137,14 +95,14 @@ class Upstream:
         (mark,) = await stream.receive(1)
         upload = self._uploads[mark]
         await stream.send(b"!")
-        upload.seen = await _watch(stream, HALF + b"more", self.patience.aborts)
+        upload.outcome = await _outcome(stream, HALF + b"more")
         upload.has_ended.set()
 
 
 @asynccontextmanager
-async def serve(patience: Patience) -> AsyncIterator[Upstream]:
+async def serve() -> AsyncIterator[Upstream]:
     """Serve, for the time of the block, what the exchanges talk to."""
-    upstream = Upstream(patience)
+    upstream = Upstream()
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     upstream.address = f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
     async with listener, anyio.create_task_group() as tasks:
@@ -192,22 +150,43 @@ async def _reset(stream: SocketStream) -> None:
     await stream.aclose()
 
 
-async def _watch(stream: SocketStream, expected: bytes, seconds: float) -> Seen:
-    """Read to the end, for a limited time, what should be these bytes."""
-    started, received, outcome = time.monotonic(), b"", Outcome.NOTHING
-    with anyio.move_on_after(seconds):
-        try:
-            while expected.startswith(received):
-                received += await stream.receive()
-            outcome = Outcome.WRONG
-        except anyio.EndOfStream:
-            outcome = Outcome.COMPLETE if received == expected else Outcome.SHORT
-        except _RESET:
-            outcome = Outcome.TOLD
-    return Seen(outcome, time.monotonic() - started)
+async def _within(seconds: float, work: Coroutine[object, object, _T]) -> _T | None:
+    """Return what comes of some work, or None after so much time in which this process ran.
+
+    One that stood still finds every deadline passed, and all that came meanwhile: it reads first.
+    """
+    result = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_count_down, seconds, tasks.cancel_scope)
+        result = await work
+        tasks.cancel_scope.cancel()
+    return result
 
 
-Exchange = Callable[["SocketStream", "_Breach", Breakable], Awaitable[Seen]]
+async def _count_down(seconds: float, scope: anyio.CancelScope) -> None:
+    while seconds > 0:
+        began, turn = time.monotonic(), min(seconds, _TURN_SECONDS)
+        await anyio.sleep(turn)
+        seconds -= min(time.monotonic() - began, 2 * turn)
+    scope.cancel()
+
+
+async def _outcome(stream: SocketStream, expected: bytes) -> Outcome:
+    """Read to the end what should be these bytes."""
+    received = b""
+    try:
+        while expected.startswith(received):
+            received += await stream.receive()
+    except anyio.EndOfStream:
+        return Outcome.COMPLETE if received == expected else Outcome.SHORT
+    except _RESET:
+        return Outcome.TOLD
+    return Outcome.WRONG
+
+
+Rest = Callable[[], Awaitable[Outcome]]
+Exchange = Callable[["SocketStream", Breakable], Awaitable[Rest]]
+"""Opens a conversation, and returns what goes on with it once something is broken."""
 
 
 class _Breach:
@@ -216,10 +195,6 @@ class _Breach:
     def __init__(self) -> None:
         self.is_reached = anyio.Event()
         self.is_broken = anyio.Event()
-
-    async def wait(self) -> None:
-        self.is_reached.set()
-        await self.is_broken.wait()
 
 
 async def measure(
@@ -263,74 +238,104 @@ async def measure(
             for breach in breaches.values():
                 breach.is_broken.set()
 
-    await each("upstream_aborts", patience.aborts, partial(_upstream_aborts, patience))
+    await each("upstream_aborts", patience.aborts, _upstream_aborts)
     await each("app_aborts", patience.aborts, _app_aborts)
     for way in ways:
         await troubles.alter_some()
-        await each("altered", patience.altered, partial(_altered, patience), ways=[way])
+        await each("altered", patience.altered, _altered, ways=[way])
         await troubles.alter_none()
     task_status.started()
     restarts = [way.restart_server for way in ways]
-    await each("restart", patience.restart, partial(_silent, patience), restarts)
-    removal = [troubles.remove_gateway]
-    await each("gateway", patience.gateway, partial(_goes_on, patience), removal)
+    await each("restart", patience.restart, _silent, restarts)
+    await each("gateway", patience.gateway, _goes_on, [troubles.remove_gateway])
     return found
 
 
 async def _through(way: Breakable, seconds: float, exchange: Exchange, breach: _Breach) -> Seen:
-    """Connect and do the exchange; before something is broken, its time is limited, too."""
-    started = time.monotonic()
-    outcome = Outcome.NOTHING
-    with anyio.move_on_after(OPENING_SECONDS + seconds):
-        try:
-            async with await anyio.connect_tcp(way.target.host, way.target.port) as stream:
-                return await exchange(stream, breach, way)
-        except anyio.EndOfStream:
-            outcome = Outcome.SHORT
-        except _RESET:
-            outcome = Outcome.TOLD
-    return Seen(outcome, time.monotonic() - started)
+    """Open a conversation, wait until something is broken, and watch what comes of it."""
+    began = time.monotonic()
+    async with AsyncExitStack() as stack:
+        rest = await _within(OPENING_SECONDS, _opened(way, exchange, stack))
+        opening_seconds = time.monotonic() - began
+        breach.is_reached.set()
+        if rest is None:
+            return Seen(None, opening_seconds)
+        await breach.is_broken.wait()
+        began = time.monotonic()
+        outcome = await _within(patient(seconds, opening_seconds), _ended(rest))
+        if outcome is None:
+            outcome = Outcome.NOTHING
+        return Seen(outcome, time.monotonic() - began, opening_seconds)
 
 
-async def _upstream_aborts(patience: Patience, stream: SocketStream, *_: object) -> Seen:
+async def _opened(way: Breakable, exchange: Exchange, stack: AsyncExitStack) -> Rest | None:
+    with suppress(anyio.EndOfStream, *_RESET):
+        stream = await anyio.connect_tcp(way.target.host, way.target.port)
+        return await exchange(await stack.enter_async_context(stream), way)
+    return None
+
+
+async def _ended(rest: Rest) -> Outcome:
+    try:
+        return await rest()
+    except _RESET:
+        return Outcome.TOLD
+
+
+async def _upstream_aborts(stream: SocketStream, _: object) -> Rest:
     await stream.send(b"h")
     received = 0
     while received < len(HALF):
         received += len(await stream.receive())
-    await stream.send(b"x")
-    return await _watch(stream, b"more", patience.aborts)
+
+    async def rest() -> Outcome:
+        await stream.send(b"x")
+        return await _outcome(stream, b"more")
+
+    return rest
 
 
-async def _app_aborts(stream: SocketStream, _: object, way: Breakable) -> Seen:
+async def _app_aborts(stream: SocketStream, way: Breakable) -> Rest:
     mark, upload = way.upstream.expect_upload()
     await stream.send(b"u" + mark)
     await stream.receive(1)
-    await stream.send(HALF)
-    await _reset(stream)
-    await upload.has_ended.wait()
-    assert upload.seen is not None
-    return upload.seen
+
+    async def rest() -> Outcome:
+        await stream.send(HALF)
+        await _reset(stream)
+        await upload.has_ended.wait()
+        return upload.outcome
+
+    return rest
 
 
-async def _altered(patience: Patience, stream: SocketStream, *_: object) -> Seen:
+async def _altered(stream: SocketStream, _: object) -> Rest:
     await stream.send(b"w")
-    return await _watch(stream, ALTERED, patience.altered)
+    await stream.receive(1)
+
+    async def rest() -> Outcome:
+        await stream.send(b"x")
+        return await _outcome(stream, ALTERED)
+
+    return rest
 
 
-async def _silent(patience: Patience, stream: SocketStream, breach: _Breach, _: object) -> Seen:
-    """Say something before the failure, and then wait for the other end."""
+async def _silent(stream: SocketStream, _: object) -> Rest:
+    """Wait for the other end after the failure."""
     await _echo_once(stream)
-    await breach.wait()
-    return await _watch(stream, b"more", patience.restart)
+    return partial(_outcome, stream, b"more")
 
 
-async def _goes_on(patience: Patience, stream: SocketStream, breach: _Breach, _: object) -> Seen:
-    """Go on with a conversation after the failure."""
+async def _goes_on(stream: SocketStream, _: object) -> Rest:
+    """Go on with the conversation after the failure."""
     await _echo_once(stream)
-    await breach.wait()
-    await stream.send(HALF)
-    await stream.send_eof()
-    return await _watch(stream, HALF, patience.gateway)
+
+    async def rest() -> Outcome:
+        await stream.send(HALF)
+        await stream.send_eof()
+        return await _outcome(stream, HALF)
+
+    return rest
 
 
 async def _echo_once(stream: SocketStream) -> None:
