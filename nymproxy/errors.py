@@ -292,7 +292,8 @@ class StreamNotSealed(StreamError):
 
     Its address sealed streams with this process before, or ``require_sealed`` is set. It is not
     there, it was replaced by a version without sealed streams (start this process anew to speak
-    with that one unsealed), or a gateway hides that it has them.
+    with that one unsealed), or a gateway hides that it has them. Or it has shown that it seals only
+    when it had been taken for a peer that does not, for its silence.
     """
 
     code = "stream-not-sealed"

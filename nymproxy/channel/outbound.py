@@ -160,7 +160,12 @@ class OutboundDirection:
         """True when everything written, and an end that was requested, is acknowledged."""
         if self.state is Sending.ENDING:
             return False
-        return not self._queue.size and self.flight.is_empty and self._open_is_acknowledged
+        return not self._queue.size and not self.is_on_its_way
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """True when something that was sent is not acknowledged."""
+        return not (self.flight.is_empty and self._open_is_acknowledged)
 
     def write(self, data: bytes) -> None:
         """Take bytes over; the caller keeps to :attr:`room`."""

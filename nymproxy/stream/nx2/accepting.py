@@ -147,7 +147,10 @@ class AcceptorLink(SealedLink):
         self._accept_is_due = True
 
     def _altered(self) -> None:
-        error = StreamAltered("what came before the keys is not what the dialer sent")
+        error = StreamAltered(
+            "what came before the keys is not what the dialer sent, or it had no answer from us for"
+            " 20 s, and does not seal"
+        )
         self.machine.fail(error, ResetCode.DATA_LOST)
         self.machine.inbound.discard()
 

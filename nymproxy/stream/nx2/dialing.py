@@ -2,7 +2,7 @@
 
 ::
 
-               a frame without NX2, or nothing for 20 s
+               a frame without NX2, or nothing for 20 s behind what has arrived
       UNKNOWN -----------------------------------------> PLAIN
          |  Open, OFFER, 64 KiB unsealed
          +------- ACCEPT ----> SEALED (a SEAL covers what was sent before)
@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import enum
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -35,6 +34,7 @@ from nymproxy.stream.nx2.link import (
 )
 from nymproxy.stream.nx2.movable import MovableLink
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES, PrefixDigest
+from nymproxy.stream.nx2.repeated import Repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,10 +46,13 @@ if TYPE_CHECKING:
     from nymproxy.stream.nx2.sealer import DialerSealer
 
 SEAL_SECONDS = 0.25
-MAX_PAUSE_SECONDS = 30.0
 _NOT_SEALED = (
     "the peer is known to seal streams, or has to (require_sealed), and has not accepted this one: "
     "it is not there, was replaced by a version that does not seal, or somebody hides that it does"
+)
+_SEALS_LATE = (
+    "the peer shows only now, after {:.0f} s, that it seals, and was taken for one that does not: "
+    "it was slow, or somebody held its first frames back. The next stream to it is sealed"
 )
 _DROPPED_UNSEALED = frozenset(
     {
@@ -69,29 +72,6 @@ class Dialing(enum.Enum):
     EARLY = "early"
     SEALED = "sealed"
     PLAIN = "plain"
-
-
-class _Repeated:
-    """Something that is sent again after longer and longer, until it is answered."""
-
-    def __init__(self) -> None:
-        self.at = math.inf
-        self._pause = 0.0
-
-    @property
-    def has_begun(self) -> bool:
-        """True when it was sent before."""
-        return self._pause > 0
-
-    def begin(self, at: float) -> None:
-        self.at = at
-
-    def sent(self, now: float, first_pause: float) -> None:
-        self._pause = min(max(2 * self._pause, first_pause), MAX_PAUSE_SECONDS)
-        self.at = now + self._pause
-
-    def stop(self) -> None:
-        self.at = math.inf
 
 
 class DialerLink(MovableLink):
@@ -124,13 +104,15 @@ class DialerLink(MovableLink):
         """Called when an unsealed frame says that the acceptor has lost the stream."""
         self._sealer = sealer
         self._offer = sealer.offer(minutes)
-        self._offers = _Repeated()
+        self._offers = Repeated()
         self._opened_at = now
         self._waited_seconds = 0.0
+        self._silent_seconds = 0.0
+        self._was_silent = False
         self._has_shown = False
         self._given_up: list[tuple[Message, NymError]] = []
         self._prefix = PrefixDigest()
-        self._seals = _Repeated()
+        self._seals = Repeated()
         self._seal_counter = 0
         if is_known:
             machine.if_unanswered = StreamNotSealed(_NOT_SEALED)
@@ -167,7 +149,7 @@ class DialerLink(MovableLink):
 
     @property
     def _awaits_seal(self) -> bool:
-        return self._seals.at < math.inf
+        return self._seals.goes_on
 
     # From the peer.
 
@@ -187,7 +169,7 @@ class DialerLink(MovableLink):
         """A peer without NX2 neither shows nor accepts it: one that does was made to look plain."""
         if segment.kind is not SegmentKind.PROTECTED:
             if segment.shows_nx2:
-                self._was_hidden()
+                self._was_hidden(now)
             else:
                 self.machine.segment_received(segment, now)
             return
@@ -195,15 +177,16 @@ class DialerLink(MovableLink):
             accept = self._sealer.open_accept(segment.payload)
         except ChannelFormatError:
             return
-        self._was_hidden()
+        self._was_hidden(now)
         self.accepted(accept, now)
 
-    def _was_hidden(self) -> None:
+    def _was_hidden(self, now: float) -> None:
         self._offers.stop()
-        error = StreamAltered(
-            "the peer knows sealed streams, and was taken for one that does not: somebody hid that,"
-            " or it was silent for long"
+        error: NymError = StreamAltered(
+            "the peer knows sealed streams, and a frame of it said that it does not"
         )
+        if self._was_silent:
+            error = StreamNotSealed(_SEALS_LATE.format(now - self._opened_at))
         self.machine.fail(error, ResetCode.DATA_LOST)
         self.machine.inbound.discard()
 
@@ -275,8 +258,7 @@ class DialerLink(MovableLink):
         A peer that looks plain is offered on for a while: one that only was made to look so
         answers, and the stream fails.
         """
-        if self._waits_in_vain():
-            self._is_plain_now(now)
+        self._judge_silence(now)
         if self.is_plain and self._offers.at <= now and self.machine.error is None:
             return self._write_offer(now)
         message = super().next_message(now)
@@ -397,17 +379,27 @@ class DialerLink(MovableLink):
     def _own_times(self) -> tuple[float, ...]:
         return (self._offers.at, self._seals.at, *super()._own_times())
 
-    def _waits_in_vain(self) -> bool:
-        """Tell whether a silent peer keeps the application waiting: then it is taken for plain."""
+    def _judge_silence(self, now: float) -> None:
+        """Take a silent peer for plain if it keeps the application waiting."""
         is_silent = self.state is Dialing.UNKNOWN and not self._has_shown
-        if not is_silent or self._waited_seconds < VERDICT_SECONDS:
-            return False
-        return self.machine.is_over or self.machine.outbound.is_at_ceiling
+        is_due = self._silent_seconds >= VERDICT_SECONDS and not self._is_on_its_way
+        if not is_silent or not (is_due or self._waited_seconds >= OPENING_SECONDS):
+            return
+        if self.machine.is_over or self.machine.outbound.is_at_ceiling:
+            self._was_silent = True
+            self._is_plain_now(now)
+
+    @property
+    def _is_on_its_way(self) -> bool:
+        """True while the peer's gateway has not got everything, and nothing was given up: then the
+        network is slow, and no peer's silence says what it is."""
+        return self.machine.outbound.is_on_its_way and not self._given_up
 
     def waited(self, seconds: float, now: float) -> None:
         """See :meth:`SealedLink.waited`."""
+        if not self._is_on_its_way:
+            self._silent_seconds += seconds - self._waited_seconds
         self._waited_seconds = seconds
-        if self._waits_in_vain():
-            self._is_plain_now(now)
-        elif self._is_owed_an_accept and seconds >= OPENING_SECONDS:
+        self._judge_silence(now)
+        if self._is_owed_an_accept and seconds >= OPENING_SECONDS:
             self.machine.fail(StreamNotSealed(_NOT_SEALED), ResetCode.CANCELLED)

@@ -15,7 +15,7 @@ from nymproxy.address import NymAddress
 from nymproxy.channel.link import ChannelLink, LinkContext, Stray
 from nymproxy.errors import ChannelFormatError, ResetCode, StreamPeerLost
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType
-from nymproxy.stream.nx2.link import OPENING_SECONDS, VERDICT_SECONDS
+from nymproxy.stream.nx2.link import OPENING_SECONDS
 from nymproxy.stream.nx2.liveness import Answerer, Asker, ConnectedClock, read_ask, write_alive
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ MAX_ENDED = 1024
 MAX_RETIRED = 256
 """Acceptors with which there is no stream now, whose ASKs go on to be numbered from the last."""
 ENDED_SECONDS = 600.0
-WAITED_SECONDS = (5.0, 10.0, 15.0, VERDICT_SECONDS, OPENING_SECONDS)
-"""Some more than matter: a process that is stopped between two of them has waited no longer."""
+WAITED_SECONDS = tuple(5.0 * count for count in range(1, int(OPENING_SECONDS / 5) + 1))
+"""More than matter: a process that is stopped between two of them has waited no longer."""
 _GRAIN_SECONDS = 0.001
 _OFFLINE_GRAIN_SECONDS = 1.0
 

@@ -13,10 +13,8 @@ from nymproxy.errors import (
 )
 from nymproxy.stream.codec import MessageType
 from nymproxy.stream.nx2.kept import STALLED_SECONDS
-from nymproxy.stream.nx2.link import VERDICT_SECONDS
-from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
 from tests.stream.nx2.test_links import SENDER, Pair, type_of
-from tests.stream.nx2.test_opening import deliver, flipped, sealed_link, text, until_the_seal
+from tests.stream.nx2.test_opening import deliver, flipped, text, until_the_seal
 
 
 def settled_pair() -> Pair:
@@ -197,31 +195,3 @@ def test_data_in_a_seal_that_comes_when_nobody_reads_any_more_is_answered_by_a_r
     error = pair.dialer.machine.error
     assert isinstance(error, StreamReset)
     assert error.reset_code is ResetCode.UNKNOWN_STREAM
-
-
-def test_time_without_a_gateway_makes_no_stranger_plain() -> None:
-    pair = Pair(is_known=False)
-    pair.dialer.machine.app_wrote(bytes(MAX_PREFIX_BYTES + 1))
-    opening = pair.dialer.send()
-    pair.dialer.is_connected = False
-    pair.dialer.pass_time(3 * VERDICT_SECONDS)
-    assert not sealed_link(pair.dialer).is_plain
-    pair.dialer.is_connected = True
-    pair.dialer.pass_time(1.0)
-    deliver(opening, pair.acceptor)
-    pair.settle()
-    assert sealed_link(pair.dialer).is_sealed
-
-
-def test_a_process_that_is_stopped_has_not_waited_for_a_stranger() -> None:
-    pair = Pair(is_known=False)
-    pair.dialer.machine.app_wrote(bytes(MAX_PREFIX_BYTES + 1))
-    opening = pair.dialer.send()
-    pair.dialer.pass_time(1.0)
-    pair.dialer.table.next_deadline(pair.dialer.now)
-    pair.dialer.now += 60.0  # and looked at no clock
-    pair.dialer.pass_time(0.0)
-    assert not sealed_link(pair.dialer).is_plain
-    deliver(opening, pair.acceptor)
-    pair.settle()
-    assert sealed_link(pair.dialer).is_sealed
