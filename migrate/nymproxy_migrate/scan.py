@@ -68,12 +68,13 @@ def scan(
     """
     options = options or ScanOptions()
     root = Path.absolute(root) if root is not None else walk.common_root(paths)
-    options = replace(options, survey=_survey(paths, options, root))
+    given_up = walk.GivenUp()
+    options = replace(options, survey=_survey(paths, options, root, given_up))
     if options.to == "stream":
         from nymproxy_migrate import stream_targets
 
-        options = stream_targets.look(paths, options, root)
-    visit = walk.visit(paths, root, partial(_judged, root, options), options)
+        options = stream_targets.look(paths, options, root, given_up)
+    visit = walk.visit(paths, root, partial(_judged, root, options), options, given_up)
     findings = [
         *(
             nym092.find(each.path, each.reason, too_large=each.too_large)
@@ -94,9 +95,11 @@ def scan(
     return ScanResult(root, tuple(findings), sources, visit.files_read, visit.left_out)
 
 
-def _survey(paths: Sequence[Path], options: ScanOptions, root: Path) -> survey.Survey:
-    # What fails here fails again when it is judged, and is told then.
-    visit = walk.visit(paths, root, survey.of_file, options)
+def _survey(
+    paths: Sequence[Path], options: ScanOptions, root: Path, given_up: walk.GivenUp
+) -> survey.Survey:
+    # What fails here is told when it is to be judged.
+    visit = walk.visit(paths, root, survey.of_file, options, given_up)
     return survey.merged(visit.results.values())
 
 

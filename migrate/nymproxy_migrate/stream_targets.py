@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from nymproxy_migrate.words import Command
 
 
-def look(paths: Sequence[Path], options: ScanOptions, root: Path) -> ScanOptions:
+def look(
+    paths: Sequence[Path], options: ScanOptions, root: Path, given_up: walk.GivenUp
+) -> ScanOptions:
     """Return the options with the addresses of the servers that the tree starts."""
-    visit = walk.visit(paths, root, _addresses_of_servers, options)
+    visit = walk.visit(paths, root, _addresses_of_servers, options, given_up)
     return replace(options, stream_servers=options.stream_servers.union(*visit.results.values()))
 
 

@@ -44,6 +44,28 @@ class Visit(Generic[_T]):
     left_out: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """What took all that one piece of work may take, so that no other visit tries it again.
+
+    Attributes:
+        files: the reason for each.
+        folders: those that cannot even be listed without .gitignore files.
+        rules: what was said where .gitignore files were first left out of account.
+    """
+
+    files: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, Unreadable] = field(default_factory=dict)
+    rules: dict[_Rules, Unreadable] = field(default_factory=dict)
+
+    def distrusts(self, rules: _Rules) -> bool:
+        """Tell whether .gitignore files are among these that took too long without others, too."""
+        some = rules or ()
+        return rules in self.rules or any(
+            some[:length] in self.rules for length in range(1, len(some))
+        )
+
+
 def common_root(paths: Iterable[Path]) -> Path:
     """Return the folder that all paths share."""
     folders = [path if path.is_dir() else path.parent for path in map(Path.absolute, paths)]
@@ -55,6 +77,7 @@ def visit(
     root: Path,
     job: Callable[[SourceFile], _T | None],
     options: ScanOptions,
+    given_up: GivenUp | None = None,
 ) -> Visit[_T]:
     """Do a job with each file below some paths, once, in workers.
 
@@ -63,8 +86,9 @@ def visit(
         root: what paths in the result are relative to.
         job: a function of a module, or a partial of one.
         options: how large a file may be, and what is left out.
+        given_up: by earlier visits of the same paths; this one adds to it.
     """
-    visitor = _Visitor(root, job, options)
+    visitor = _Visitor(root, job, options, given_up or GivenUp())
     for path in paths:
         visitor.begin(path)
     visitor.run()
@@ -112,9 +136,13 @@ def _do(
 
 class _Visitor:
     def __init__(
-        self, root: Path, job: Callable[[SourceFile], object], options: ScanOptions
+        self,
+        root: Path,
+        job: Callable[[SourceFile], object],
+        options: ScanOptions,
+        given_up: GivenUp,
     ) -> None:
-        self.visit: Visit[object] = Visit()
+        self.visit: Visit[object] = Visit(unreadable=list(given_up.rules.values()))
         # Links in the path of the root itself are the user's own; below it none is followed.
         self._root = Path(os.path.realpath(root))
         self._named = root
@@ -124,7 +152,7 @@ class _Visitor:
         self._seconds, self._began = options.time_limit_seconds, time.monotonic()
         self._seen: set[str] = set()
         self._listers: dict[_Rules, Callable[[str], Listing]] = {}
-        self._distrusted: set[_Rules] = set()
+        self._given_up = given_up
 
     def begin(self, path: Path) -> None:
         """Add a path that the user has named."""
@@ -173,20 +201,29 @@ class _Visitor:
             self._add(folder, rules)
 
     def _add(self, folder: str, rules: _Rules) -> None:
-        if rules in self._distrusted:
+        if self._given_up.distrusts(rules):
             rules = None
+        if rules is None and folder in self._given_up.folders:
+            self.visit.unreadable.append(self._given_up.folders[folder])
+            return
         if rules not in self._listers:
             self._listers[rules] = partial(reading.list_folder, self._root, self._exclude, rules)
         self._pool.add(self._listers[rules], folder)
 
     def _read(self, path: str) -> None:
-        if path not in self._seen:
-            self._seen.add(path)
+        if path in self._seen:
+            return
+        self._seen.add(path)
+        if path in self._given_up.files:
+            self._take(path, Failure(self._given_up.files[path]))
+        else:
             self._pool.add(self._do, path)
 
     def _take(self, path: str, answer: object) -> None:
         match answer:
-            case Failure(reason):
+            case Failure(reason, is_over_a_limit):
+                if is_over_a_limit:
+                    self._given_up.files[path] = reason
                 self.visit.files_read += 1
                 self.visit.failed.append(Unreadable(path, reason))
             case _LeftOut():
@@ -218,11 +255,12 @@ class _Visitor:
     def _give_up(self, folder: str, rules: _Rules, reason: str) -> None:
         """Go on without the .gitignore files that a folder could not be listed with."""
         if rules is None:
-            self.visit.unreadable.append(Unreadable(folder or ".", reason))
+            self._given_up.folders[folder] = Unreadable(folder or ".", reason)
+            self.visit.unreadable.append(self._given_up.folders[folder])
             return
-        if rules not in self._distrusted:
-            self._distrusted.add(rules)
+        if not self._given_up.distrusts(rules):
             said = f"what .gitignore files leave out here is searched: {reason}"
-            self.visit.unreadable.append(Unreadable(folder or ".", said))
+            self._given_up.rules[rules] = Unreadable(folder or ".", said)
+            self.visit.unreadable.append(self._given_up.rules[rules])
         for each in (folder, *self._pool.withdraw(self._listers[rules])):
             self._add(each, rules)

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 HONEST = "honest.sh"
 IN_DEFAULT = {"doubling_variables", "gitignore_pipe", "database_device"}
 """Beside those in one tree; each of the others takes seconds."""
-SLACK_SECONDS = 60.0
-"""By the clock, for a machine where much else runs; what counts is processor time."""
+START_UP_SECONDS = 5.0
+"""Processor time of the tool and its workers before they read, and of all that is honest."""
+LONGEST_SECONDS = 300.0
+"""By the clock, which says nothing where much else runs: what counts is processor time."""
 
 
-def watched(command: list[str], cwd: Path) -> tuple[int, str, float, int, float]:
+def watched(command: list[str], cwd: Path) -> tuple[int, str, float, int]:
     """Run a command; return code, output, processor time of all processes, most memory of one."""
     began = time.monotonic()
     with open(cwd.parent / "output", "w+") as output:
@@ -44,11 +46,11 @@ def watched(command: list[str], cwd: Path) -> tuple[int, str, float, int, float]
             except psutil.Error:
                 pass
             time.sleep(0.05)
-            if time.monotonic() - began > 100:
+            if time.monotonic() - began > LONGEST_SECONDS:
                 process.kill()
         output.seek(0)
         text = output.read()
-    return process.returncode, text, sum(used.values()), most, time.monotonic() - began
+    return process.returncode, text, sum(used.values()), most
 
 
 @pytest.fixture
@@ -69,12 +71,12 @@ MIGRATE = [
 ]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(LONGEST_SECONDS + 20)
 def test_many_at_once(tree: Path, attack_figures: AttackFigures) -> None:
     for name in hostile_trees.IN_ONE_TREE:
         HOSTILE[name](tree)
     with attack_figures.attack(f"{len(hostile_trees.IN_ONE_TREE)} files and folders"):
-        code, text, used, most, _ = watched([*MIGRATE, "scan", "--json"], tree)
+        code, text, used, most = watched([*MIGRATE, "scan", "--json"], tree)
     notes = {"processor time": f"{used:.1f} s", "most memory": f"{most >> 20} MiB"}
     attack_figures.notes |= notes
     assert code == 1, text[-2000:]
@@ -83,7 +85,7 @@ def test_many_at_once(tree: Path, attack_figures: AttackFigures) -> None:
     assert most < limits.MEMORY_BYTES + (16 << 20)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(LONGEST_SECONDS + 20)
 @pytest.mark.parametrize(
     "name",
     [
@@ -96,7 +98,7 @@ def test_each_is_a_finding_and_the_rest_goes_on(
 ) -> None:
     HOSTILE[name](tree)
     with attack_figures.attack("one file or folder"):
-        code, text, used, most, took = watched([*MIGRATE, "scan", "--json"], tree)
+        code, text, used, most = watched([*MIGRATE, "scan", "--json"], tree)
     notes = {"processor time": f"{used:.1f} s", "most memory": f"{most >> 20} MiB"}
     attack_figures.notes |= notes
     assert code == 1, text[-2000:]
@@ -105,8 +107,7 @@ def test_each_is_a_finding_and_the_rest_goes_on(
     about = {each["code"] for each in found if each["path"] != HONEST}
     assert about, "nothing is said"
     assert most < limits.MEMORY_BYTES + (16 << 20)
-    assert used < 2 * limits.PROCESSOR_SECONDS + 5, notes
-    assert took < 2 * limits.PROCESSOR_SECONDS + SLACK_SECONDS, notes
+    assert used < limits.PROCESSOR_SECONDS + START_UP_SECONDS, notes
 
 
 def test_an_ordinary_template_is_read_in_no_time(tree: Path) -> None:
@@ -114,7 +115,7 @@ def test_an_ordinary_template_is_read_in_no_time(tree: Path) -> None:
     line = "listen {{ port }} on {{ host }} for the nym-proxy-client of {{ user }}\n"
     block = "{% if x %}\nnym-proxy-client -s {{ address }}\n{% endif %}\n"
     (tree / "large.sh.j2").write_text(line * 1500 + block * 300)
-    code, text, used, _, _ = watched([*MIGRATE, "scan", "--json"], tree)
+    code, text, used, _ = watched([*MIGRATE, "scan", "--json"], tree)
     assert code == 1
     found = [each for each in json.loads(text)["findings"] if each["path"] == "large.sh.j2"]
     assert len(found) == 300
@@ -123,7 +124,7 @@ def test_an_ordinary_template_is_read_in_no_time(tree: Path) -> None:
 
 def test_settings_of_the_tree(tree: Path) -> None:
     hostile_trees.settings_of_dotted_keys(tree)
-    code, text, _, most, _ = watched([*MIGRATE, "scan"], tree)
+    code, text, _, most = watched([*MIGRATE, "scan"], tree)
     assert code == 2
     assert "nymproxy-migrate.toml: " in text
     assert most < limits.MEMORY_BYTES + (16 << 20)
@@ -145,11 +146,11 @@ def test_config_directories(tree: Path, name: str, command: str) -> None:
         arguments = [sys.executable, "-c", nymproxy, "address", "keys"]
     else:
         arguments = [*MIGRATE, "doctor", "-c", "keys", "-e", os.devnull, "--timeout", "20"]
-    code, text, used, most, _ = watched(arguments, tree)
+    code, text, used, most = watched(arguments, tree)
     assert code in (1, 2), text
     assert "Traceback" not in text
     assert most < limits.MEMORY_BYTES
-    assert used < limits.PROCESSOR_SECONDS + 5
+    assert used < limits.PROCESSOR_SECONDS + START_UP_SECONDS
 
 
 def test_modules_of_the_tree_are_not_imported(tree: Path) -> None:

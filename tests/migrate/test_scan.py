@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from nymproxy import nym_address_of
+from nymproxy_migrate import survey
 from nymproxy_migrate.finders import FINDERS
 from nymproxy_migrate.model import Action, Finding, Kind, Span, Unparsable
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.rules import RULES, explain
 from nymproxy_migrate.scan import scan, scan_source
 from tests.migrate.tools import ADDRESS, apply, check, codes, findings, source
+from tests.migrate.workers import jobs
 
 ARCHIVE = Path(__file__).resolve().parents[1] / "vectors" / "rust_config_dir.tar"
 STREAM = ScanOptions(to="stream")
@@ -31,6 +33,16 @@ def test_findings_are_sorted_and_come_with_their_sources(tmp_path: Path) -> None
     assert [found.path for found in result.findings] == ["a.service", "b.sh", "b.sh"]
     assert list(result.sources) == ["a.service", "b.sh"]
     assert (result.root, result.files_read) == (tmp_path, 3)
+
+
+def test_a_file_that_was_given_up_is_told_and_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scan goes through a tree more than once, and a limit is one of the whole scan."""
+    (tmp_path / "a.sh").write_text("nym-proxy-client -s A\n")
+    monkeypatch.setattr(survey, "of_file", jobs.crash)
+    for options in (None, STREAM):
+        assert [each.code for each in scan([tmp_path], options).findings] == ["NYM090"]
 
 
 def test_the_root_can_be_given(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 from nymproxy_migrate import walk
 from nymproxy_migrate.options import ScanOptions
 from nymproxy_migrate.reading import Exclusion, Unreadable
-from nymproxy_migrate.walk import Visit, common_root, sources, visit
+from nymproxy_migrate.walk import GivenUp, Visit, common_root, sources, visit
 from nymproxy_migrate.workers import limits
+from tests.migrate.workers import jobs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,3 +170,45 @@ def test_what_all_files_together_may_take(
         found = visit([tmp_path], tmp_path, str, ScanOptions(time_limit_seconds=0))
         rest = next(each.reason for each in found.unreadable if each.path == ".")
         assert rest.startswith("98 more files and folders are not, either")
+
+
+def test_what_was_given_up_is_not_tried_again(tmp_path: Path) -> None:
+    _write(tmp_path, "a.sh", "b.sh")
+    given_up = GivenUp()
+    first: Visit[str] = visit([tmp_path], tmp_path, jobs.crash, OPTIONS, given_up)
+    second = visit([tmp_path], tmp_path, str, OPTIONS, given_up)
+    assert [each.path for each in first.failed] == ["a.sh", "b.sh"]
+    assert (second.failed, second.results, second.files_read) == (first.failed, {}, 2)
+
+
+def test_an_error_of_a_parser_is_that_of_one_job(tmp_path: Path) -> None:
+    _write(tmp_path, "a.sh")
+    given_up = GivenUp()
+    assert visit([tmp_path], tmp_path, jobs.fail, OPTIONS, given_up).failed
+    assert list(visit([tmp_path], tmp_path, str, OPTIONS, given_up).results) == ["a.sh"]
+
+
+def test_gitignore_files_that_were_given_up_are_told_by_each_visit(tmp_path: Path) -> None:
+    _write(tmp_path, "sub/.gitignore", data=b"*.sh\n")
+    _write(tmp_path, "sub/a.sh", "deep/a.sh")
+    said = Unreadable(".", "what .gitignore files leave out here is searched: why")
+    assert _names(tmp_path) == ["deep/a.sh", "sub/.gitignore"]
+    given_up = GivenUp(rules={(): said})
+    found = visit([tmp_path], tmp_path, str, OPTIONS, given_up)
+    assert list(found.results) == ["deep/a.sh", "sub/.gitignore", "sub/a.sh"]
+    assert found.unreadable == [said]
+
+
+def test_a_folder_that_cannot_be_listed_is_told_by_each_visit(tmp_path: Path) -> None:
+    _write(tmp_path, "deep/a.sh", "b.sh")
+    why = Unreadable("deep", "why")
+    given_up = GivenUp(folders={"deep": why}, rules={(): Unreadable(".", "rules")})
+    found = visit([tmp_path], tmp_path, str, OPTIONS, given_up)
+    assert list(found.results) == ["b.sh"]
+    assert why in found.unreadable
+
+
+def test_more_gitignore_files_than_those_that_were_given_up_take_no_less() -> None:
+    given_up = GivenUp(rules={("/a",): Unreadable("a", "why")})
+    distrusted = [("/a",), ("/a", "/a/b"), (), ("/b",), ("/b", "/a"), None]
+    assert [given_up.distrusts(rules) for rules in distrusted] == [True] * 2 + [False] * 4

@@ -55,7 +55,8 @@ def _answer(function: Callable[[Any], Any], argument: object) -> tuple[bytes, bo
         result = limits.Missing(error.name or str(error))
     except Exception as error:  # parsers have their own, and hostile files find others
         _logger.debug("%r of %r fails", function, argument, exc_info=True)
-        result = limits.Failure(f"it cannot be judged ({type(error).__name__})")
+        said = f"it cannot be judged ({type(error).__name__})"
+        result = limits.Failure(said, is_over_a_limit=False)
     finally:
         limits.stop_timer()
     goes_on = result is not limits.OUT_OF_MEMORY and limits.peak_bytes() < limits.RETIRED_AT_BYTES

@@ -32,9 +32,11 @@ class Failure:
 
     Attributes:
         reason: a sentence without its subject's name.
+        is_over_a_limit: trying again would take as much again; a parser's own error is cheap.
     """
 
     reason: str
+    is_over_a_limit: bool = True
 
 
 @dataclass(frozen=True, slots=True)
