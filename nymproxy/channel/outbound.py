@@ -158,9 +158,12 @@ class OutboundDirection:
     @property
     def is_drained(self) -> bool:
         """True when everything written, and an end that was requested, is acknowledged."""
-        if self.state is Sending.ENDING:
-            return False
-        return not self._queue.size and not self.is_on_its_way
+        return not self.has_more and not self.is_on_its_way
+
+    @property
+    def has_more(self) -> bool:
+        """True when data, or an end that was requested, is not in a message yet."""
+        return bool(self._queue.size) or self.state is Sending.ENDING
 
     @property
     def is_on_its_way(self) -> bool:

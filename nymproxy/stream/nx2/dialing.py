@@ -30,9 +30,9 @@ from nymproxy.stream.nx2.link import (
     CONTROL_SURBS,
     MAX_FIRST_BYTES,
     OPENING_SECONDS,
-    VERDICT_SECONDS,
 )
 from nymproxy.stream.nx2.movable import MovableLink
+from nymproxy.stream.nx2.patience import VERDICT_SECONDS, Patience
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES, PrefixDigest
 from nymproxy.stream.nx2.repeated import Repeated
 
@@ -106,8 +106,7 @@ class DialerLink(MovableLink):
         self._offer = sealer.offer(minutes)
         self._offers = Repeated()
         self._opened_at = now
-        self._waited_seconds = 0.0
-        self._silent_seconds = 0.0
+        self._patience = Patience()
         self._was_silent = False
         self._has_shown = False
         self._given_up: list[tuple[Message, NymError]] = []
@@ -347,7 +346,8 @@ class DialerLink(MovableLink):
         """See :meth:`ChannelLink.delivery_changed`; what an unknown peer may get again is not lost
         before it is known as plain."""
         if self.state is Dialing.UNKNOWN and error is not None:
-            self._given_up.append((message, error))
+            if message.outgoing is not None:
+                self._given_up.append((message, error))
             if message.sequence is not None:
                 self.kept.given_up(message.sequence, now)
             return
@@ -382,24 +382,25 @@ class DialerLink(MovableLink):
     def _judge_silence(self, now: float) -> None:
         """Take a silent peer for plain if it keeps the application waiting."""
         is_silent = self.state is Dialing.UNKNOWN and not self._has_shown
-        is_due = self._silent_seconds >= VERDICT_SECONDS and not self._is_on_its_way
-        if not is_silent or not (is_due or self._waited_seconds >= OPENING_SECONDS):
-            return
-        if self.machine.is_over or self.machine.outbound.is_at_ceiling:
+        is_enough = self._patience.has_ended(is_on_its_way=self._is_on_its_way)
+        if is_silent and is_enough and self._is_waited_for:
             self._was_silent = True
             self._is_plain_now(now)
 
     @property
+    def _is_waited_for(self) -> bool:
+        """True when nothing can go on, or fail, before it is known what the peer is."""
+        outbound = self.machine.outbound
+        is_full = outbound.is_at_ceiling or (outbound.has_more and not self.kept.has_room)
+        return self.machine.is_over or is_full or bool(self._given_up)
+
+    @property
     def _is_on_its_way(self) -> bool:
-        """True while the peer's gateway has not got everything, and nothing was given up: then the
-        network is slow, and no peer's silence says what it is."""
         return self.machine.outbound.is_on_its_way and not self._given_up
 
     def waited(self, seconds: float, now: float) -> None:
         """See :meth:`SealedLink.waited`."""
-        if not self._is_on_its_way:
-            self._silent_seconds += seconds - self._waited_seconds
-        self._waited_seconds = seconds
+        self._patience.waited(seconds, is_on_its_way=self._is_on_its_way)
         self._judge_silence(now)
         if self._is_owed_an_accept and seconds >= OPENING_SECONDS:
             self.machine.fail(StreamNotSealed(_NOT_SEALED), ResetCode.CANCELLED)

@@ -52,7 +52,6 @@ logger = logging.getLogger("nymproxy.stream")
 CONTROL_SURBS = 3
 MAX_FIRST_BYTES = 1024
 """Payload that an ACCEPT or a SEAL brings along: so much takes no second packet."""
-VERDICT_SECONDS = 20.0
 OPENING_SECONDS = 100.0
 _SEALED_KINDS = NUMBERED_KINDS | {SegmentKind.RESET, SegmentKind.WINDOW, SegmentKind.PROBE}
 

@@ -12,8 +12,9 @@ from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.nx2.accepting import HOLD_SECONDS, MAX_HELD_FRAMES, AcceptorLink
 from nymproxy.stream.nx2.dialing import SEAL_SECONDS, DialerLink
 from nymproxy.stream.nx2.early import MAX_EARLY_FRAMES
-from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, VERDICT_SECONDS, SealedLink
+from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, SealedLink
 from nymproxy.stream.nx2.linker import Nx2Linker
+from nymproxy.stream.nx2.patience import VERDICT_SECONDS
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
 from nymproxy.stream.nx2.receipts import END_SECONDS
 from nymproxy.stream.nx2.sealer import DialerSealer

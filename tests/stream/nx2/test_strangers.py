@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nymproxy.errors import DeliveryAbandoned, StreamDataLost, StreamNotSealed
-from nymproxy.stream.nx2.link import OPENING_SECONDS, VERDICT_SECONDS
+from nymproxy.stream.nx2.kept import MAX_FRAMES_AHEAD
+from nymproxy.stream.nx2.link import OPENING_SECONDS
+from nymproxy.stream.nx2.patience import VERDICT_SECONDS
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
 from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import End, Pair
@@ -129,3 +131,34 @@ def test_an_answer_that_comes_after_the_verdict_says_so(
     assert isinstance(error, StreamNotSealed)
     assert "after 23 s" in str(error)
     assert pair.dialer.protocol.memory.was_sealed(ADDRESS)
+
+
+@pytest.mark.parametrize("is_end", [False, True])
+def test_as_many_small_messages_as_are_kept_are_no_stall(is_end: bool) -> None:
+    """Few bytes, and yet no more can be sent before it is known what the peer is."""
+    pair, sent = Pair(is_known=False), 0
+    for _ in range(MAX_FRAMES_AHEAD + (not is_end)):
+        pair.dialer.machine.app_wrote(b"word")
+        sent += sum(message.sequence is not None for message in pair.dialer.send_at_once())
+        pair.dialer.now += 0.01  # later messages are not merged with it
+    if is_end:
+        pair.dialer.machine.app_finished()
+    assert (sent, pair.dialer.send_at_once()) == (MAX_FRAMES_AHEAD, [])
+    assert _plain_after(pair.dialer) <= VERDICT_SECONDS
+    pair.dialer.pass_time(1.0)
+    pair.dialer.send_at_once()
+    assert pair.dialer.machine.outbound.is_drained
+
+
+def test_what_a_silent_stranger_cannot_be_given_is_lost_though_little_was_sent() -> None:
+    """It was waited for until the stream was idle for half an hour."""
+    pair = Pair(is_known=False)
+    pair.dialer.machine.app_wrote(b"word")
+    link, sent = pair.dialer.link, []
+    while (message := link.next_message(0.0)) is not None:
+        link.handed_over(message, 1, 0.0)
+        sent.append(message)
+    _settled(pair.dialer, sent, DeliveryAbandoned("given up"))
+    assert pair.dialer.machine.error is None
+    assert _plain_after(pair.dialer) == VERDICT_SECONDS
+    assert isinstance(pair.dialer.machine.error, StreamDataLost)
