@@ -20,7 +20,6 @@ from nymproxy.legacy.client import NymProxyClient
 from nymproxy.stream.background import in_background
 from nymproxy.stream.client import MixnetClient
 from nymproxy.stream.endpoint import StreamEndpoint
-from nymproxy.stream.tls import accept_tls
 from nymproxy.testing import MemoryNetwork
 from tests.legacy.memory_clients import MemoryConnector
 from tests.legacy.proxies import running_server, until
@@ -54,13 +53,16 @@ def block_with(text: str) -> dict[str, Any]:
 def test_each_block_is_a_file_or_is_run_below() -> None:
     rest = [block for _, block in blocks("python") if block not in FILES]
     assert {
-        re.findall(r"def (test_\w+|first_line|ask_all|events_of_a_stream|one_line)", block)[-1]
+        re.findall(
+            r"def (test_\w+|first_line|ask_all|events_of_a_stream|one_line|serve_tls)", block
+        )[-1]
         for block in rest
     } == {
         "events_of_a_stream",
         "first_line",
         "one_line",
         "ask_all",
+        "serve_tls",
         "test_the_answer_is_loud",
         "test_a_client_connects",
     }
@@ -117,19 +119,21 @@ async def test_tls_with_a_certificate_of_the_name_and_of_another() -> None:
     trusted = ssl.create_default_context()
     authority.configure_trust(trusted)
 
-    async def echo(stream: MixnetStream) -> None:
-        try:
-            async with await accept_tls(stream, own) as tls:
-                await tls.send(await tls.receive())
-        except (ssl.SSLError, anyio.BrokenResourceError):
-            return
-
+    serve_tls = block_with("accept_tls(stream, certificate)")["serve_tls"]
     ask = example("tls_over_stream.py")["ask"]
-    async with served(echo) as (client, address):
-        answer = await ask(client, address, "service.example", trusted)
-        assert answer == b"hello through the mixnet"
+    async with (
+        MemoryNetwork() as network,
+        StreamEndpoint(network.endpoint("server"), grace_seconds=0) as server,
+        StreamEndpoint(network.endpoint("client"), grace_seconds=0) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(serve_tls, server, own)
+        address = str(server.address)
         with pytest.raises(ssl.SSLCertVerificationError, match=r"other\.example"):
             await ask(client, address, "other.example", trusted)
+        answer = await ask(client, address, "service.example", trusted)
+        assert answer == b"hello through the mixnet"
+        tasks.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import Listener
 
+from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.stream.stream import MixnetStream, StreamAttribute
 
 if TYPE_CHECKING:
@@ -17,6 +20,17 @@ if TYPE_CHECKING:
     from nymproxy.address import NymAddress
     from nymproxy.channel.acceptor import ChannelAcceptor
     from nymproxy.tracing import Trace
+
+logger = logging.getLogger(__name__)
+
+# What a peer can make of a handler that is right: it resets, ends too early, refuses a handshake.
+_OF_ONE_STREAM = (
+    anyio.BrokenResourceError,
+    anyio.EndOfStream,
+    anyio.IncompleteRead,
+    ConnectionError,
+    ssl.SSLError,
+)
 
 
 class MixnetListener(Listener[MixnetStream]):
@@ -34,6 +48,7 @@ class MixnetListener(Listener[MixnetStream]):
         self._acceptor = acceptor
         self._address = address
         self._trace = trace
+        self._log = LimitedLog(logger)
 
     @property
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
@@ -56,8 +71,10 @@ class MixnetListener(Listener[MixnetStream]):
     ) -> None:
         """Run ``handler`` in a task of its own for each stream, until the listener ends.
 
-        As with anyio's other listeners the handler closes its stream (``async with stream:``), and
-        an exception that it lets out ends everything in the task group.
+        The handler closes its stream (``async with stream:``). Peers are strangers, so what one of
+        them can cause ends its stream alone, with a line in the log: a connection that is broken or
+        ends too early, a TLS handshake that fails. Any other exception that the handler lets out
+        ends everything in the task group, as with anyio's other listeners.
 
         Args:
             handler: called with the stream.
@@ -72,7 +89,18 @@ class MixnetListener(Listener[MixnetStream]):
                 await self.serve(handler, own)
             return
         while True:
-            task_group.start_soon(handler, await self.accept())
+            task_group.start_soon(self._handle, handler, await self.accept())
+
+    async def _handle(self, handler: Callable[[MixnetStream], Any], stream: MixnetStream) -> None:
+        try:
+            await handler(stream)
+        except* _OF_ONE_STREAM as group:
+            stream.abort()
+            error: BaseException = group
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+            what = f"{type(error).__name__}: {error}"
+            self._log.warning(anyio.current_time(), "a stream ends before its time: %s", what)
 
     async def aclose(self) -> None:
         """Stop accepting: streams that nobody took are refused. Idempotent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
 import anyio
@@ -321,6 +322,49 @@ async def test_closing_the_listener_wakes_accept_and_serve() -> None:
                 await anyio.wait_all_tasks_blocked()
                 await pair.listener.aclose()
         await pair.listener.aclose()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        anyio.EndOfStream(),
+        ssl.SSLError("no shared cipher"),
+        ConnectionResetError("of what the handler asked"),
+        ExceptionGroup("of a task group", [anyio.BrokenResourceError("reset")]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_a_peer_can_cause_ends_its_stream_alone(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(stream: MixnetStream) -> None:
+        if await stream.receive() == b"fail":
+            raise error
+        await stream.send(b"answer")
+        await stream.aclose()
+
+    async with connected_pair() as pair, anyio.create_task_group() as tasks:
+        tasks.start_soon(pair.listener.serve, handler)
+        failing, other = [await pair.dialer.open_stream(pair.acceptor.address) for _ in range(2)]
+        await failing.send(b"fail")
+        with anyio.fail_after(60), pytest.raises(anyio.BrokenResourceError):
+            await failing.receive()
+        await other.send(b"ask")
+        with anyio.fail_after(60):
+            assert await receive_all(other) == b"answer"
+        tasks.cancel_scope.cancel()
+    assert "a stream ends before its time: " in caplog.text
+
+
+async def test_a_fault_of_the_handler_is_not_hidden() -> None:
+    async def handler(stream: MixnetStream) -> None:
+        raise ValueError("a bug")
+
+    async with connected_pair() as pair:
+        await pair.dialer.open_stream(pair.acceptor.address)
+        with anyio.fail_after(60), pytest.raises(BaseExceptionGroup) as caught:
+            await pair.listener.serve(handler)
+        assert caught.group_contains(ValueError, match="a bug")
 
 
 async def test_closing_the_listener_refuses_who_waits_and_who_comes() -> None:
