@@ -29,7 +29,9 @@ SMALL = Sizes(
     connections=2,
     connection_bytes=5_000,
 )
-SETTINGS = Settings(SMALL, timeout_seconds=15, end_of_data_seconds=0.3, refusal_seconds=3.0)
+SETTINGS = Settings(SMALL, timeout_seconds=30)
+IMPATIENT = replace(SETTINGS, end_of_data_seconds=0.3)
+"""For ends of data that never come."""
 
 
 @pytest.fixture
@@ -61,13 +63,13 @@ async def test_without_a_fault_nothing_is_worse() -> None:
 
 
 async def test_a_lost_end_of_data_is_named() -> None:
-    found = worse(await rows_of(down=lost_end))
+    found = worse(await rows_of(down=lost_end, settings=IMPATIENT))
     assert {"download.eof_at_app", "half_close.eof_at_app", "at_once.eof_at_app"} <= found
     assert "download.digest" not in found
 
 
 async def test_a_lost_end_of_data_towards_the_upstream_is_named() -> None:
-    rows = await rows_of(up=lost_end)
+    rows = await rows_of(up=lost_end, settings=IMPATIENT)
     found = worse(rows)
     assert {"half_close.eof_at_upstream", "at_once.eof_at_upstream"} <= found
     assert not {name for name in found if name.endswith((".digest", ".order"))}
@@ -99,7 +101,7 @@ async def test_a_stall_is_named(seconds: float) -> None:
 async def test_nothing_that_works_is_not_taken_for_parity() -> None:
     """Where both sides fail alike, the run is red all the same."""
 
-    settings = replace(SETTINGS, timeout_seconds=0.2, refusal_seconds=0.2)
+    settings = replace(IMPATIENT, timeout_seconds=0.2, refusal_seconds=0.2)
     async with loopback() as ways, relay("127.0.0.1:1") as nowhere:
         broken = [replace(way, http=nowhere.address, greeter=nowhere.address) for way in ways]
         found = await measure(broken, settings, lambda *_: None)
@@ -114,7 +116,7 @@ async def test_an_upstream_that_is_not_ours_is_asked() -> None:
         for way in ways:
             assert way.upstream is not None
             way.upstream.lead_to(upstream.http)
-        found = await measure(asking, replace(SETTINGS, timeout_seconds=3), lambda *_: None)
+        found = await measure(asking, replace(IMPATIENT, timeout_seconds=3), lambda *_: None)
     rows = {row.name: row for row in compare(found[Side.LEGACY], found[Side.STREAM])}
     assert rows["half_close.eof_at_upstream"].legacy == 1
     assert {"half_close.eof_at_upstream", "at_once.eof_at_upstream"} <= worse(rows)

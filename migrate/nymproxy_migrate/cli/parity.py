@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from nymproxy_migrate.parity.model import ParityReport
 
 OLD_TIMEOUT_SECONDS = 30.0
+OLD_END_OF_DATA_SECONDS = 4.0
+OLD_REFUSAL_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,17 @@ def _settings(options: Options) -> Settings:
     if options.profile is not None and options.profile not in PROFILES:
         raise Refused(f"--profile {options.profile}: profiles are {', '.join(PROFILES)}")
     sizes = QUICK if options.quick else FULL
+    settings = Settings(sizes, options.seed)
+    # What the old way never brings is waited for each time it is asked.
+    if options.wants_old or options.legacy is not None:
+        settings = replace(
+            settings,
+            end_of_data_seconds=OLD_END_OF_DATA_SECONDS,
+            refusal_seconds=OLD_REFUSAL_SECONDS,
+        )
     if options.wants_old:
-        # What the old way never brings is waited for each time it is asked.
-        return Settings(sizes, options.seed, timeout_seconds=OLD_TIMEOUT_SECONDS)
-    return Settings(sizes, options.seed)
+        settings = replace(settings, timeout_seconds=OLD_TIMEOUT_SECONDS)
+    return settings
 
 
 def _servers(options: Options) -> Servers | None:

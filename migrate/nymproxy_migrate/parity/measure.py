@@ -102,8 +102,8 @@ class Settings:
     sizes: Sizes = FULL
     seed: int = 1
     timeout_seconds: float = 60.0
-    end_of_data_seconds: float = 4.0
-    refusal_seconds: float = 8.0
+    end_of_data_seconds: float = 20.0
+    refusal_seconds: float = 20.0
     patience: Patience = field(default_factory=Patience)
 
 
