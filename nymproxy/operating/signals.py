@@ -6,7 +6,7 @@ import atexit
 import os
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 _OTHERS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+
+REPEATED_SECONDS = 0.5
+"""GNU ``timeout`` signals its child, and then the group of the child: one wish, two signals."""
+
+
+class EndingSignal(NamedTuple):
+    """A signal to end the process, and when it came, in monotonic seconds."""
+
+    number: signal.Signals
+    at: float
+
+    def is_repeated_by(self, later: EndingSignal) -> bool:
+        """Tell whether a later one means no more than this one did."""
+        return later.number is self.number and later.at - self.at < REPEATED_SECONDS
 
 
 def ignore_stray_signals() -> None:

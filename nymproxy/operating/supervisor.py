@@ -29,7 +29,7 @@ from nymproxy.operating.announcement import (
 )
 from nymproxy.operating.forward import Forward
 from nymproxy.operating.service_manager import ServiceManager
-from nymproxy.operating.signals import received_signals
+from nymproxy.operating.signals import EndingSignal, received_signals
 from nymproxy.operating.statistics import log_statistics
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Supervisor:
         self._everything: TaskGroup | None = None
         self._tasks: TaskGroup | None = None
         self._is_stopping = False
+        self._ending: EndingSignal | None = None
         self._was_ready = False
         for plan in plans:
             remove_address_file(plan.address_file)
@@ -255,18 +256,22 @@ class Supervisor:
             task_status.started()
             async for number in received:
                 if number in (signal.SIGTERM, signal.SIGINT):
-                    if self._is_stopping:
-                        logger.warning("second signal: ending at once")
-                        self._everything.cancel_scope.cancel()
-                    else:
-                        logger.info("%s: closing sessions", number.name)
-                        self._everything.start_soon(self._stop)
+                    self._told_to_end(EndingSignal(number, anyio.current_time()), self._everything)
                 elif number == signal.SIGUSR1:
                     log_statistics(list(self.forwards.values()))
                 elif number == signal.SIGHUP:
                     self.reload()
                 else:
                     logger.info("%s means nothing here", number.name)
+
+    def _told_to_end(self, told: EndingSignal, everything: TaskGroup) -> None:
+        if self._ending is None:
+            self._ending = told
+            logger.info("%s: closing sessions", told.number.name)
+            everything.start_soon(self._stop)
+        elif not self._ending.is_repeated_by(told):
+            logger.warning("second signal: ending at once")
+            everything.cancel_scope.cancel()
 
     def reload(self) -> None:
         """Ask what the forwards should be, and make them so."""

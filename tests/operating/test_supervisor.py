@@ -14,6 +14,7 @@ import pytest
 from nymproxy.errors import ClientDisconnected, ConfigurationError, GatewayUnreachable
 from nymproxy.mixnet.machine.status import READY
 from nymproxy.operating.readiness import LOST_SECONDS
+from nymproxy.operating.signals import REPEATED_SECONDS, EndingSignal
 from nymproxy.operating.supervisor import Supervisor
 from tests.legacy.virtual_time import anyio_backend
 from tests.operating.pretended import RECONNECTING, Made, supervised, until
@@ -269,3 +270,40 @@ async def test_a_reload_starts_nothing_in_a_process_that_ends() -> None:
             supervisor.reload()
             drained.set()
     assert len(made.proxies) == 1
+
+
+async def test_a_signal_that_is_sent_twice_at_once_leaves_the_grace_period(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As ``timeout`` of GNU does; a later one, or another one, ends at once."""
+    caplog.set_level("INFO", "nymproxy.operating")
+    made = Made()
+    supervisor = Supervisor([made.plan()], grace_seconds=600.0)
+    with anyio.fail_after(300):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(supervisor.run)
+            await until(lambda: supervisor.why_not_ready is None)
+            setattr(made.proxies[0], "disconnect", anyio.sleep)  # noqa: B010
+            for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGUSR2):
+                os.kill(os.getpid(), number)
+            await until(partial(_is_logged, "SIGUSR2 means nothing here", caplog))
+            assert "second signal" not in caplog.text
+            await anyio.sleep(REPEATED_SECONDS)
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert "second signal" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("number", "after_seconds", "is_repeated"),
+    [
+        (signal.SIGTERM, 0.0, True),
+        (signal.SIGTERM, REPEATED_SECONDS - 0.01, True),
+        (signal.SIGTERM, REPEATED_SECONDS, False),
+        (signal.SIGINT, 0.0, False),
+    ],
+)
+def test_what_repeats_a_signal(
+    number: signal.Signals, after_seconds: float, is_repeated: bool
+) -> None:
+    first = EndingSignal(signal.SIGTERM, 1000.0)
+    assert first.is_repeated_by(EndingSignal(number, 1000.0 + after_seconds)) is is_repeated
