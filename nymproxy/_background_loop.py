@@ -8,6 +8,7 @@ import os
 import threading
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
@@ -125,6 +126,9 @@ class InBackground(Generic[T]):
         serve: entered in the loop; what it gives is for the callers.
         backend: ``"asyncio"`` or ``"trio"``.
         backend_options: as for :func:`anyio.run`.
+
+    Raises:
+        UsageError: there is no such backend, or it is not installed.
     """
 
     def __init__(
@@ -134,6 +138,10 @@ class InBackground(Generic[T]):
         backend: str = "asyncio",
         backend_options: dict[str, Any] | None = None,
     ) -> None:
+        if backend not in anyio.get_all_backends() or find_spec(backend) is None:
+            raise UsageError(
+                f"there is no backend {backend!r} here: use asyncio, or trio where it is installed"
+            )
         self._serve = serve
         self._backend = backend
         self._backend_options = backend_options

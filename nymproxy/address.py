@@ -100,6 +100,11 @@ class NymAddress:
         Raises:
             AddressError: the text has another shape, or a key is none.
         """
+        if "/" in text:
+            raise AddressError(
+                "a plain Nym address is wanted, identity.encryption@gateway: this is a URL or a "
+                "path"
+            )
         client, separator, gateway = text.partition("@")
         identity, dot, encryption = client.partition(".")
         if not separator or not dot or "@" in gateway or "." in encryption:

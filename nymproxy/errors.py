@@ -288,12 +288,12 @@ class StreamPeerLost(StreamError):
 
 
 class StreamNotSealed(StreamError):
-    """The peer has not accepted a sealed stream, and is not spoken to unsealed.
+    """No sealed answer of the peer came, most likely since it is not running.
 
-    Its address sealed streams with this process before, or ``require_sealed`` is set. It is not
-    there, it was replaced by a version without sealed streams (start this process anew to speak
-    with that one unsealed), or a gateway hides that it has them. Or it has shown that it seals only
-    when it had been taken for a peer that does not, for its silence.
+    Its address sealed streams with this process before, or ``require_sealed`` is set, so it is not
+    spoken to unsealed. If it runs, it was replaced by a version without sealed streams (start this
+    process anew to speak with that one), or a gateway hides that it has them. Or it has
+    shown that it seals only when it had been taken for a peer that does not, for its silence.
     """
 
     code = "stream-not-sealed"

@@ -83,6 +83,13 @@ def test_an_address_may_be_given_as_text_and_several_as_both() -> None:
     assert addresses_of([]) == ()
 
 
+@pytest.mark.parametrize("form", ["http://{}", "{}/path"])
+def test_a_url_is_told_from_an_address_that_is_wrong(form: str) -> None:
+    address = NymAddress(IDENTITY, bytes(32), NodeIdentity(IDENTITY))
+    with pytest.raises(AddressError, match="plain Nym address"):
+        NymAddress.parse(form.format(address))
+
+
 @pytest.mark.parametrize("value", [None, 5, b"bytes", ["text"]])
 def test_what_is_neither_address_nor_text_is_an_address_error(value: Any) -> None:
     for of in (NymAddress.of, NodeIdentity.of, addresses_of):

@@ -93,5 +93,8 @@ def _check(run: Run, tree: int, keep: frozenset[str]) -> dict[int, targets.Targe
         except Refused as refusal:
             refusals.append(str(refusal))
     if refusals:
-        raise Refused("nothing is restored: " + "; ".join(refusals))
+        raise Refused(
+            f"nothing is restored: {'; '.join(refusals)}. To go on without them, give --keep FILE "
+            f"for each; the originals are in {run.folder}"
+        )
     return found

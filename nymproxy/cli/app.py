@@ -12,7 +12,7 @@ from nymproxy.cli import arguments as old_arguments
 from nymproxy.cli import local_commands, operator_commands
 from nymproxy.cli.jobs import Job
 from nymproxy.cli.outcome import EXIT_OK, WrongUsage
-from nymproxy.cli.root import Version, new_app
+from nymproxy.cli.root import Version, new_app, usage_text
 from nymproxy.cli.settings import ClientSettings, ServerSettings
 from nymproxy.cli.taking import Given, takes, takes_process
 
@@ -119,7 +119,6 @@ def read(arguments: list[str]) -> Job | int:
 
 
 def _explain_usage(error: Any) -> str:  # noqa: ANN401  (the class has no public name)
-    """Return the parser's message in one line, in words that are no library's own."""
-    text = " ".join(error.format_message().replace("Value error, ", "").split())
+    text = usage_text(error)
     context = getattr(error, "ctx", None)
     return text if context is None else f"{text} See {context.command_path} --help"

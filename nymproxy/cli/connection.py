@@ -70,6 +70,9 @@ def _trusting(path: Path) -> ssl.SSLContext:
         ) from error
 
 
+_NOT_USED = "set in the environment, but not used: %s; %s"
+
+
 def warn_of_unused(environ: Mapping[str, str], *, has_proxy: bool, has_trust: bool) -> None:
     """Name variables that say something else than the flags, never their values: a proxy's may
     hold a password. Once for a process, whatever it runs."""
@@ -77,11 +80,13 @@ def warn_of_unused(environ: Mapping[str, str], *, has_proxy: bool, has_trust: bo
         for name in _set(environ, ("NO_PROXY",)):
             logger.warning("%s is not used: --proxy is for all connections", name)
     else:
-        for name in _set(environ, _PROXY_VARIABLES):
-            logger.warning("%s is set, but not used: give the proxy with --proxy URL", name)
+        names = _set(environ, _PROXY_VARIABLES)
+        if names:
+            logger.warning(_NOT_USED, ", ".join(names), "give the proxy with --proxy URL")
     if not has_trust:
-        for name in _set(environ, _TRUST_VARIABLES):
-            logger.warning("%s is set, but not used: name the file with --ca-file FILE", name)
+        names = _set(environ, _TRUST_VARIABLES)
+        if names:
+            logger.warning(_NOT_USED, ", ".join(names), "name the file with --ca-file FILE")
 
 
 def _set(environ: Mapping[str, str], names: tuple[str, ...]) -> list[str]:

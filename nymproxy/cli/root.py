@@ -78,6 +78,26 @@ def new_app(name: str, summary: str) -> typer.Typer:
     )
 
 
+_UNREADABLE = {
+    "int_parsing": "is no whole number",
+    "float_parsing": "is no number",
+    "greater_than_equal": "is below {ge:g}",
+    "less_than_equal": "is above {le:g}",
+}
+"""What the parser's library refuses in a value, by its name for it."""
+
+
+def usage_text(error: Any) -> str:  # noqa: ANN401  (the class has no public name)
+    """Return the parser's message as one sentence, in words that are no library's own."""
+    text: str = error.format_message().replace("Value error, ", "")
+    for each in getattr(error.__cause__, "errors", list)():
+        if each["type"] in _UNREADABLE:
+            reason = _UNREADABLE[each["type"]].format(**each.get("ctx", {}))
+            text = text.replace(each["msg"], f"{each['input']!r} {reason}")
+    text = " ".join(text.split())
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def _show_version(context: typer.Context, show: bool) -> None:
     if show:
         from nymproxy import __version__

@@ -67,6 +67,7 @@ def parse_endpoint(text: str) -> Endpoint:
     Raises:
         ConfigurationError: it is neither.
     """
+    _check_text(text)
     if text.startswith(_UNIX) and text != _UNIX:
         return UnixEndpoint(text.removeprefix(_UNIX))
     return TcpEndpoint.parse(text)
@@ -78,12 +79,18 @@ def parse_listen(text: str) -> ListenEndpoint:
     Raises:
         ConfigurationError: it is none of these.
     """
+    _check_text(text)
     if text.startswith(_INHERITED) and text != _INHERITED:
         return InheritedEndpoint(text.removeprefix(_INHERITED))
     try:
         return parse_endpoint(text)
     except ConfigurationError as error:
         raise ConfigurationError(f"{error}, nor unix:PATH or fd:NAME") from error
+
+
+def _check_text(value: object) -> None:
+    if not isinstance(value, str):
+        raise ConfigurationError(f"host:port is wanted, as text; this is {type(value).__name__}")
 
 
 def parse_port(port: int | str) -> int:

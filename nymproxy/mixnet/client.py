@@ -162,7 +162,7 @@ class MessageClient(MachineShell):
             UnknownGateway: the requested (or stored) gateway is not in the network.
             GatewayUnreachable, GatewayRefused, OutOfBandwidth, PhaseTimeout: no connection.
             StorageError: the storage cannot be used.
-            ConfigurationError: the env file cannot be used, or no profile has this name.
+            ConfigurationError: the env file, the profile or the storage is none.
             AddressError: the gateway is no node identity.
         """
         network, profile = NetworkDetails.of(network), profile_of(profile)

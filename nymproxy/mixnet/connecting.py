@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from nymproxy.address import NymAddress
 from nymproxy.connection_options import DEFAULT_OPTIONS, ConnectionOptions
-from nymproxy.errors import UnknownGateway
+from nymproxy.errors import ConfigurationError, UnknownGateway
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.directory import choose_gateway, gateway_urls
 from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayListener
@@ -47,7 +47,11 @@ LISTENER_LIFETIME_NS: Final = 7 * 24 * 3600 * 1_000_000_000
 
 
 def open_storage(storage: str | os.PathLike[str] | ClientStorage | None) -> ClientStorage:
-    """Return the storage that an argument means: a path, an object, or nothing (in memory)."""
+    """Return the storage that an argument means: a path, an object, or nothing (in memory).
+
+    Raises:
+        ConfigurationError: it is none of these.
+    """
     if storage is None:
         return EphemeralStorage()
     # With these come a database and locks, two of the fifty MiB of a client that keeps nothing.
@@ -58,6 +62,11 @@ def open_storage(storage: str | os.PathLike[str] | ClientStorage | None) -> Clie
         return DirectoryStorage(storage.path, storage.passphrase)
     if isinstance(storage, (str, os.PathLike)):
         return DirectoryStorage(storage)
+    if not hasattr(storage, "save_keys"):
+        raise ConfigurationError(
+            "the path of a directory is wanted for the keys, or a ClientStorage; this is "
+            f"{type(storage).__name__}"
+        )
     return storage
 
 

@@ -126,6 +126,8 @@ class MixnetClient:
             stream_options: settings of the streams.
             arguments: see :meth:`MessageClient.connect`.
         """
+        for name in arguments.keys() - ConnectArguments.__annotations__.keys():
+            raise TypeError(f"{cls.__name__}.connect() has no argument {name!r}")
         trace = arguments.get("trace")
         with traced(trace, "connect"):
             connected = await MessageClient.connect(network, **arguments)

@@ -9,6 +9,7 @@ from nymproxy.address import addresses_of
 from nymproxy.channel.failover import open_to_first
 from nymproxy.channel.mux import ChannelMux
 from nymproxy.channel.servers import Servers
+from nymproxy.errors import UsageError
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.stream.listener import MixnetListener
 from nymproxy.stream.protocol import StreamProtocol
@@ -111,13 +112,14 @@ class StreamEndpoint:
                 :attr:`StreamOptions.open_surbs`. Later messages replace what the peer has used.
             wait: wait for a sign of the peer. Off by default, since a Rust acceptor gives none
                 before its application writes.
-            timeout: limit of that wait in seconds.
+            timeout: limit of that wait in seconds, and only for a call that waits.
 
         Raises:
             AddressError: the recipient is no address.
             UnknownGateway: the recipient's gateway is not in the topology.
             ClientDisconnected: the client has ended.
             ConfigurationError: an address is given twice, or there is none.
+            UsageError: there is a timeout, and nothing to wait for.
             StreamRefused: nobody accepts there; only with ``wait``.
             StreamReset: the peer aborted; only with ``wait``.
             PhaseTimeout: no sign in time; only with ``wait``.
@@ -138,6 +140,8 @@ class StreamEndpoint:
             options = replace(protocol.options, open_surbs=reply_surbs)
             protocol = replace(protocol, options=options)
         if len(addresses) == 1:
+            if timeout is not None and not wait:
+                raise UsageError("timeout limits the wait for the peer: give wait=True with it")
             return await self.mux.open(protocol, addresses[0], wait=wait, timeout=timeout)
         servers = self._servers_at(addresses)
         channel, _ = await open_to_first(

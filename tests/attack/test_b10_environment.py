@@ -84,6 +84,14 @@ def test_a_variable_that_is_not_used_is_named_with_the_flag_that_is(
     assert "secret" not in caplog.text
 
 
+def test_variables_of_one_kind_are_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "nymproxy.cli"):
+        environ = {"SSL_CERT_FILE": "/a", "SSL_CERT_DIR": "/b"}
+        warn_of_unused(environ, has_proxy=False, has_trust=False)
+    (record,) = caplog.records
+    assert "SSL_CERT_FILE, SSL_CERT_DIR; name the file with --ca-file" in record.getMessage()
+
+
 @pytest.mark.parametrize(
     ("proxy", "environ", "named"),
     [

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from nymproxy.cli.app import read
+from nymproxy.cli.outcome import WrongUsage
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 ADDRESS = (
     "5tC8M4WWhFaDFvRVvwoL49H9tmSHMCSdW2jk3BwnLJbw.AX8TS5qL2NNWQCg64WnsLCQE8R5wCCrF8wRp4DhQ8oCN"
@@ -59,7 +62,7 @@ def test_what_runs_for_long_has_not_loaded_the_parser(arguments: list[str], tmp_
 @pytest.mark.parametrize(
     ("arguments", "code", "out", "error"),
     [
-        (["client", "--bad"], 2, "", "No such option: --bad See nymproxy client --help\n"),
+        (["client", "--bad"], 2, "", "No such option: --bad. See nymproxy client --help\n"),
         (["server", "-u", "h:1", "-u", "h:2"], 2, "", "--upstream-tcp-address is given twice"),
         (["server", "--help"], 0, "Usage: nymproxy server [OPTIONS]\n", ""),
         (["run", "-c", "missing.toml"], 2, "", "missing.toml"),
@@ -76,3 +79,22 @@ def test_what_cannot_be_read_is_said_once(
     assert bool(finished.stdout) == bool(out)
     assert error in finished.stderr
     assert finished.stderr.count("\n") == bool(error)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "sentence"),
+    [
+        ("--listen-port", "abc", "'abc' is no whole number"),
+        ("--listen-port", "70000", "'70000' is above 65535"),
+        ("--connect-timeout", "-1", "'-1' is below 0"),
+        ("--connect-timeout", "soon", "'soon' is no number"),
+        ("--wire", "tin", "'tin' is not one of 'auto', 'legacy', 'stream'"),
+    ],
+)
+def test_a_value_that_is_none_is_shown_in_one_sentence(
+    flag: str, value: str, sentence: str
+) -> None:
+    with pytest.raises(WrongUsage) as caught:
+        read(["client", "-s", "x", flag, value])
+    expected = f"Invalid value for '{flag}': {sentence}. See nymproxy client --help"
+    assert str(caught.value) == expected

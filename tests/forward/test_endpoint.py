@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from nymproxy.errors import ConfigurationError
@@ -12,6 +14,9 @@ from nymproxy.forward.endpoint import (
     parse_endpoint,
     parse_listen,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -38,3 +43,9 @@ def test_nobody_connects_to_an_inherited_socket() -> None:
     assert parse_endpoint("unix:/x") == UnixEndpoint("/x")
     with pytest.raises(ConfigurationError):
         parse_endpoint("fd:ssh")
+
+
+@pytest.mark.parametrize("parse", [parse_endpoint, parse_listen])
+def test_a_number_is_no_endpoint(parse: Callable[[Any], object]) -> None:
+    with pytest.raises(ConfigurationError, match="this is int"):
+        parse(22)

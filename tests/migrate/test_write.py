@@ -72,8 +72,10 @@ def test_two_runs_are_undone_one_after_the_other(tree: Path, tmp_path: Path) -> 
     first = apply(tree, changes(tree), tmp_path / "state")
     between = snapshot(tree)
     apply(tree, [change("a.sh", between["a.sh"][0], [Edit(Span(0, 0), b"#")])], tmp_path / "state")
-    with pytest.raises(Refused, match=r"nothing is restored: a\.sh: it has been changed"):
+    with pytest.raises(Refused, match=r"nothing is restored: a\.sh: it has been changed") as it:
         roll_back(tree, first.name, base=tmp_path / "state")
+    assert f"give --keep FILE for each; the originals are in {first.folder}" in str(it.value)
+    assert (first.folder / "original-0").is_file()
     roll_back(tree, base=tmp_path / "state")
     assert snapshot(tree) == between
     assert roll_back(tree, base=tmp_path / "state")[0] == first

@@ -182,6 +182,7 @@ def test_blocking_rows() -> None:
     client = background.start()
     address = client.client.server_address  # type: ignore[attr-defined]
     names: dict[str, Any] = {"background": background, "client": client, "forked": forked}
+    names["MixnetClient"] = MixnetClient
     names["stream"] = client.open_stream(address, wait=True, timeout=10)
     names["other"] = client.open_stream(address, wait=True, timeout=10)
     with in_background(connect) as short:

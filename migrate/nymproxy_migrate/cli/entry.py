@@ -61,9 +61,10 @@ def _run(arguments: list[str]) -> int:
 
 def _report(error: Exception, *, debug: bool) -> int:
     # Wrong usage; the class moved between versions of typer, its method did not.
-    format_message = getattr(error, "format_message", None)
-    if format_message is not None:
-        return _say(f"{format_message()} (see --help)")
+    if hasattr(error, "format_message"):
+        from nymproxy.cli.root import usage_text
+
+        return _say(f"{usage_text(error)} See nymproxy-migrate --help")
     if debug:
         traceback.print_exception(error)
     from nymproxy_migrate.installing import missing

@@ -47,8 +47,9 @@ if TYPE_CHECKING:
 
 SEAL_SECONDS = 0.25
 _NOT_SEALED = (
-    "the peer is known to seal streams, or has to (require_sealed), and has not accepted this one: "
-    "it is not there, was replaced by a version that does not seal, or somebody hides that it does"
+    "no sealed answer of the peer came: most likely it is not running. If it is, it was replaced "
+    "by a version that does not seal, or somebody hides that it does (it did before, or has to: "
+    "require_sealed)"
 )
 _SEALS_LATE = (
     "the peer shows only now, after {:.0f} s, that it seals, and was taken for one that does not: "
