@@ -169,7 +169,10 @@ class Drivers:
         for driver in list(self._by_key.values()):
             machine = driver.machine
             is_complete = machine.write_error is None and driver.link.is_flushed
-            if not (flushed and is_complete):
+            if flushed and machine.is_over and not is_complete:
+                # It was closed, and its peer has not heard what makes that end good.
+                machine.fail(self._closed, ResetCode.SHUTTING_DOWN)
+            elif not (flushed and is_complete):
                 reason = "the client is shutting down"
                 machine.abort(ResetCode.SHUTTING_DOWN, reason, self._closed)
             elif driver.link.may_say_farewell:

@@ -462,7 +462,7 @@ def test_who_leaves_in_order_keeps_nobody_waiting(leaves: str, is_known: bool) -
 
 
 async def _leave_at_once(
-    pair: Ends, *, drains: bool = False
+    pair: Ends, *, drains: bool = False, closes: bool = False
 ) -> tuple[bytes | BaseException | None, float]:
     """A stranger's words to an acceptor that reads already: how they end there; and how long the
     dialer, who waits for no answer, takes to leave."""
@@ -482,6 +482,8 @@ async def _leave_at_once(
         await dialed.send(b"last words")
         if drains:
             await dialed.drain()
+        if closes:
+            await dialed.aclose()
         before = anyio.current_time()
         await pair.dialer.aclose(10.0)
         seconds = anyio.current_time() - before
@@ -515,14 +517,15 @@ def test_a_stranger_that_leaves_before_it_was_answered_is_read_to_the_end(
     on_virtual_time(main)
 
 
-def test_a_stranger_that_leaves_and_hears_nothing_resets_after_the_grace() -> None:
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_stranger_that_leaves_and_hears_nothing_resets_after_the_grace(closes: bool) -> None:
     def choose(message: MemoryMessage) -> MessageFate:
         is_lost = message.kind is MessageKind.REPLY
         return MessageFate.VANISH if is_lost else MessageFate.DELIVER
 
     async def main() -> None:
         async with ends(SEALED, SEALED, faults=MemoryFaults(choose_fate=choose)) as pair:
-            outcome, seconds = await _leave_at_once(pair)
+            outcome, seconds = await _leave_at_once(pair, closes=closes)
             assert isinstance(outcome, StreamReset)
             assert seconds == pytest.approx(10, abs=1)
 
