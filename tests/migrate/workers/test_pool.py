@@ -87,7 +87,10 @@ def test_a_crash_takes_nothing_else_along() -> None:
 
 @pytest.mark.parametrize(
     ("job", "failure"),
-    [(jobs.fill, limits.OUT_OF_MEMORY), (jobs.fail, Failure("it cannot be judged (KeyError)"))],
+    [
+        (jobs.fill, limits.OUT_OF_MEMORY),
+        (jobs.fail, Failure("it cannot be judged (KeyError)", is_over_a_limit=False)),
+    ],
 )
 def test_failures(job: object, failure: Failure) -> None:
     assert callable(job)
