@@ -28,6 +28,7 @@ BASE = {
     "nymproxy._bounded_read",
     "nymproxy._curve25519",
     "nymproxy._dial",
+    "nymproxy._error_groups",
     "nymproxy._file_lock",
     "nymproxy._lazy",
     "nymproxy._log_fields",

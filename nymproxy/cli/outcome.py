@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 from typing import NamedTuple
 
+from nymproxy._error_groups import first_cause
 from nymproxy._printable import printable
 from nymproxy.errors import ClientDisconnected, DeliveryError, NetworkError, NymError, PhaseTimeout
 
@@ -22,17 +23,6 @@ _TRANSIENT = (NetworkError, DeliveryError, ClientDisconnected, PhaseTimeout)
 
 class WrongUsage(Exception):
     """The arguments cannot be read; the message says why, in one line."""
-
-
-def first_cause(error: BaseException) -> BaseException:
-    """Look into exception groups: the first error that was raised on purpose, else the first."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    leaves = [first_cause(inner) for inner in error.exceptions]
-    for leaf in leaves:
-        if isinstance(leaf, NymError):
-            return leaf
-    return leaves[0]
 
 
 class Explained(NamedTuple):

@@ -12,6 +12,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
+from nymproxy._error_groups import first_cause
 from nymproxy._standard_streams import discard_output, open_standard_streams
 from nymproxy.cli import outcome
 from nymproxy.cli.jobs import Job
@@ -94,7 +95,7 @@ def _report(error: BaseException, arguments: list[str]) -> int:
         traceback.print_exception(error)
     explained = outcome.explain(error)
     if explained is None:
-        name = type(outcome.first_cause(error)).__name__
+        name = type(first_cause(error)).__name__
         explained = outcome.Explained(
             f"a bug in nymproxy ({name}): run it again with --debug and report what it prints",
             "bug",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import anyio
 
 from nymproxy._backoff import Backoff
+from nymproxy._error_groups import first_cause
 from nymproxy._log_fields import fields
 from nymproxy.errors import (
     ClientDisconnected,
@@ -311,8 +312,6 @@ class Supervisor:
 
 
 def _leaf(group: BaseExceptionGroup[BaseException]) -> NymError | OSError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+    error = first_cause(group)
     assert isinstance(error, (NymError, OSError))
     return error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import anyio
 import anyio.abc
 
+from nymproxy._error_groups import first_cause
 from nymproxy._signal import Signal
 from nymproxy.errors import ClientDisconnected, NymError, UsageError
 
@@ -34,7 +35,7 @@ class _Place(Generic[_C]):
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     end: anyio.Event = field(default_factory=anyio.Event)
     client: _C | None = None
-    error: NymError | OSError | None = None
+    error: BaseException | None = None
     users: int = 0
     """Who opens a stream now."""
 
@@ -142,8 +143,8 @@ class IsolatedClients(Generic[_C]):
                 async with await self._connect() as place.client:
                     self._changed.set()
                     await place.end.wait()
-        except (NymError, OSError) as error:
-            place.error = error
+        except* (NymError, OSError) as group:  # of its tasks, and no affair of ours
+            place.error = first_cause(group)
         finally:
             place.error = place.error or ClientDisconnected("the client has ended")
             self._all.discard(place)

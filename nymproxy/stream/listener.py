@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.abc import Listener
 
+from nymproxy._error_groups import first_cause
 from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.stream.stream import MixnetStream, StreamAttribute
 
@@ -96,9 +97,7 @@ class MixnetListener(Listener[MixnetStream]):
             await handler(stream)
         except* _OF_ONE_STREAM as group:
             stream.abort()
-            error: BaseException = group
-            while isinstance(error, BaseExceptionGroup):
-                error = error.exceptions[0]
+            error = first_cause(group)
             what = f"{type(error).__name__}: {error}"
             self._log.warning(anyio.current_time(), "a stream ends before its time: %s", what)
 

@@ -29,6 +29,7 @@ class Connector:
     clients: list[Client] = field(default_factory=list)
     failures: int = 0
     gate: anyio.Event | None = None
+    ends_with: Exception | None = None
 
     async def __call__(self) -> AbstractAsyncContextManager[Client]:
         if self.gate is not None:
@@ -40,12 +41,14 @@ class Connector:
 
     @asynccontextmanager
     async def _entered(self) -> AsyncIterator[Client]:
-        client = Client()
+        client, error = Client(), self.ends_with
         self.clients.append(client)
         try:
             yield client
         finally:
             client.left.set()
+        if error is not None:
+            raise error
 
 
 @asynccontextmanager
@@ -63,6 +66,20 @@ async def used(clients: IsolatedClients[Client], value: Hashable) -> Client:
     with anyio.fail_after(20):
         async with clients.use(value) as client:
             return client
+
+
+async def test_an_identity_that_ends_in_a_group_of_errors_ends_no_other() -> None:
+    connector = Connector()
+    async with isolated(connector) as clients:
+        connector.ends_with = ExceptionGroup("of its tasks", [ClientDisconnected("the gateway")])
+        ending = await used(clients, 1)
+        connector.ends_with = None
+        other = await used(clients, 2)
+        ending.has_ended = True
+        assert await used(clients, 1) not in (ending, other)
+        with anyio.fail_after(20):
+            await ending.left.wait()
+        assert await used(clients, 2) is other
 
 
 async def test_the_idle_one_that_was_used_least_recently_goes_for_one_more() -> None:

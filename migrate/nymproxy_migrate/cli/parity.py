@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nymproxy import PROFILES, NymAddress
+from nymproxy._error_groups import first_cause
 from nymproxy.errors import NymError
 from nymproxy.testing.processes import run_until_signal
 from nymproxy_migrate import outputs
@@ -147,6 +148,5 @@ def _say_with_time() -> Callable[[str], None]:
 
 def _told(error: BaseException) -> BaseException:
     """Return the first error of nested groups, as one that the operator can do something about."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return Refused(str(error)) if isinstance(error, NymError) else error
+    cause = first_cause(error)
+    return Refused(str(cause)) if isinstance(cause, NymError) else cause

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy import NymError, __version__
+from nymproxy._error_groups import first_cause
 from nymproxy_migrate import diff, outputs, plan, rollback
 from nymproxy_migrate.apply import apply
 from nymproxy_migrate.changes import changes_of, left_for_a_human
@@ -187,16 +188,9 @@ def run_demo(deployment: Path, report: Path | None = None) -> bool:
         try:
             story.tell()
         except* NymError as group:
-            raise Refused(f"the demo stopped: {_first_message(group)}") from group
+            raise Refused(f"the demo stopped: {first_cause(group)}") from group
     if story.problems:
         show.say(f"\nSOMETHING WENT WRONG: {'; '.join(story.problems)}")
     else:
         show.say("\nEverything held.")
     return not story.problems
-
-
-def _first_message(group: BaseExceptionGroup[NymError]) -> str:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error)
