@@ -77,9 +77,9 @@ if TYPE_CHECKING:
     from nymproxy.legacy.traits import LegacySettings as LegacySettings
     from nymproxy.legacy.wire import WireSettings as WireSettings
     from nymproxy.memory_account import MemoryAccount as MemoryAccount
+    from nymproxy.mixnet.client.group import ClientGroup as ClientGroup
     from nymproxy.mixnet.directory.client import DirectoryClient as DirectoryClient
     from nymproxy.mixnet.directory.details import NetworkDetails as NetworkDetails
-    from nymproxy.mixnet.group import ClientGroup as ClientGroup
     from nymproxy.mixnet.machine.status import ClientCounters as ClientCounters
     from nymproxy.mixnet.machine.status import ClientGauges as ClientGauges
     from nymproxy.mixnet.machine.status import ClientStatistics as ClientStatistics
@@ -221,7 +221,7 @@ _NAMES_OF_MODULE = {
     "nymproxy.memory_account": "MemoryAccount",
     "nymproxy.mixnet.directory.client": "DirectoryClient",
     "nymproxy.mixnet.directory.details": "NetworkDetails",
-    "nymproxy.mixnet.group": "ClientGroup",
+    "nymproxy.mixnet.client.group": "ClientGroup",
     "nymproxy.mixnet.machine.status": "ClientCounters ClientGauges ClientStatistics ClientStatus",
     "nymproxy.mixnet.storage.directory": "nym_address_of",
     "nymproxy.mixnet.storage.start": "StartPreview preview_start",

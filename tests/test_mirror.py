@@ -51,7 +51,7 @@ REACHED: dict[str, tuple[str, str]] = {
     ),
     "nymproxy.stream.nx2.movable": ("stream/nx2/test_moves.py", "a part of a dialer's link"),
     "nymproxy.mixnet.machine.ports": ("machine/test_packets.py", "what a maker of packets does"),
-    "nymproxy.mixnet.watching": ("legacy/test_roster.py", "what a roster's entries are"),
+    "nymproxy.mixnet.client.watching": ("legacy/test_roster.py", "what a roster's entries are"),
     # Sessions and identities are tasks between a socket and a client.
     "nymproxy.legacy.refusing": ("legacy/test_proxies.py", "needs a server, and a peer"),
     "nymproxy.legacy.upstream_dialer": ("legacy/test_proxies.py", "needs a server, an upstream"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from nymproxy.connection_options import ConnectionOptions
-    from nymproxy.mixnet.client import MessageClient
+    from nymproxy.mixnet.client.message_client import MessageClient
     from nymproxy.mixnet.directory import Node
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import ConnectedClient
@@ -82,7 +82,7 @@ def mixnet_connector(
     roster = ClientRoster() if roster is None else roster
 
     async def connect(gateway: NodeIdentity | None = None) -> MessageClient:
-        from nymproxy.mixnet.client import MessageClient
+        from nymproxy.mixnet.client.message_client import MessageClient
 
         return await MessageClient.connect(
             details,
@@ -114,8 +114,8 @@ def _roaming(
 
     async def connect_and_roam(gateway: NodeIdentity | None = None) -> ConnectedClient:
         nonlocal moves
+        from nymproxy.mixnet.client.roaming import RoamingClient
         from nymproxy.mixnet.directory.client import DirectoryClient
-        from nymproxy.mixnet.roaming import RoamingClient
 
         if moves is None:
             nodes = await DirectoryClient(details, options=options).fetch_gateways()
@@ -168,7 +168,7 @@ def server_connector(
     roster = ClientRoster() if roster is None else roster
 
     async def connect(gateway: NodeIdentity | None = None) -> ConnectedClient:
-        from nymproxy.mixnet.group import ClientGroup
+        from nymproxy.mixnet.client.group import ClientGroup
 
         return await ClientGroup.connect(
             details,

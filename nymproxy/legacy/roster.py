@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.errors import NymError
-    from nymproxy.mixnet.client import MessageClient
+    from nymproxy.mixnet.client.message_client import MessageClient
     from nymproxy.mixnet.machine import ClientCounters, ClientGauges
 
 _NOT_STARTED = ClientStatus(0.0, False, False, "not started")

@@ -2,7 +2,7 @@
 
 A :class:`MessageTransport` carries whole messages, unordered, each at most once, to a
 :class:`~nymproxy.address.NymAddress` or back to an anonymous :class:`~nymproxy.address.SenderTag`.
-Implementations: :class:`nymproxy.mixnet.client.MessageClient` (the mixnet) and
+Implementations: :class:`nymproxy.mixnet.client.message_client.MessageClient` (the mixnet) and
 :class:`nymproxy.testing.MemoryNetwork` (tests without sockets).
 """
 

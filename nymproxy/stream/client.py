@@ -15,7 +15,7 @@ from nymproxy._background_task import BackgroundTask
 from nymproxy.address import NymAddress, SenderTag
 from nymproxy.channel import PeerMemory
 from nymproxy.errors import ClientDisconnected, StreamModeActive, UsageError
-from nymproxy.mixnet.client import MessageClient
+from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.mixnet.machine import ClientStatistics
 from nymproxy.mixnet.transport import DEFAULT_LANE
 from nymproxy.stream.background import in_background
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.memory_account import MemoryAccount
+    from nymproxy.mixnet.client.shell import StatusChanges
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.shell import StatusChanges
     from nymproxy.mixnet.storage import ClientStorage
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import Delivery, Received

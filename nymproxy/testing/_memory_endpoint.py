@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from nymproxy.errors import GatewayUnreachable, UsageError
-from nymproxy.mixnet.shell import MachineShell
+from nymproxy.mixnet.client.shell import MachineShell
 from nymproxy.mixnet.transport import DEFAULT_LANE
 from nymproxy.testing._memory_model import MemoryMessage
 from nymproxy.testing._pretended_client import PretendedClient

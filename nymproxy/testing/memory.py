@@ -6,8 +6,9 @@
         alice, bob = network.endpoint("alice"), network.endpoint("bob")
         await alice.send(bob.address, b"hello", surbs=20)
 
-Each endpoint is a real client: the machine that a :class:`~nymproxy.mixnet.client.MessageClient`
-has, with its lanes, window, timers and reply SURBs. What is pretended is the network below:
+Each endpoint is a real client: the machine that a
+:class:`~nymproxy.mixnet.client.message_client.MessageClient` has, with its lanes,
+window, timers and reply SURBs. What is pretended is the network below:
 packets go from client to client without cryptography, and each is lost, delayed, doubled and
 altered by itself, as is each ack. All randomness comes from the seed, so that a run under trio's
 ``MockClock(autojump_threshold=0)`` repeats exactly as long as the tasks that use the network call

@@ -5,8 +5,9 @@
     simulate(4711)                                      # a random plan, the stream protocol
     simulate(4711, dialer=LegacyProtocol(), acceptor=LegacyProtocol())
 
-Below the channels are the machines that a :class:`~nymproxy.mixnet.client.MessageClient` has, and
-below those a pretended network, which loses, delays, doubles and alters single packets and acks.
+Below the channels are the machines that a
+:class:`~nymproxy.mixnet.client.message_client.MessageClient` has, and below those a pretended
+network, which loses, delays, doubles and alters single packets and acks.
 Each run is a pure function of its seed and takes milliseconds, however much time passes inside.
 After every event the bounds are checked; at the end, that each side got the bytes the other one
 wrote, in order and to the end, or an error that it can see. A failure names the seed.

@@ -14,7 +14,7 @@ import anyio
 
 from nymproxy import NetworkDetails, NymAddress
 from nymproxy.errors import ResetCode, UsageError
-from nymproxy.mixnet.client import MessageClient
+from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.stream.codec import MessageType, StreamFrame
 
 if TYPE_CHECKING:

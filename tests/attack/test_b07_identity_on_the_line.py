@@ -20,8 +20,8 @@ from websockets.server import ServerProtocol
 from nymproxy.connection_options import DEFAULT_OPTIONS, ConnectionOptions, TlsMode
 from nymproxy.errors import GatewayUnreachable, TopologyUnavailable, UnknownGateway
 from nymproxy.localnet import Localnet, LocalnetConfig
-from nymproxy.mixnet.client import MessageClient
-from nymproxy.mixnet.connecting import Environment, find_gateway
+from nymproxy.mixnet.client.connecting import Environment, find_gateway
+from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.mixnet.directory import ApiUrl, NetworkDetails, choose_gateway
 from nymproxy.mixnet.directory.bodies import (
     ACTIVE_MIXNODES_PATH,

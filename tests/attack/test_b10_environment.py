@@ -14,7 +14,7 @@ from nymproxy.cli.settings import ClientSettings
 from nymproxy.connection_options import ConnectionOptions
 from nymproxy.errors import ConfigurationError, DirectoryUnavailable
 from nymproxy.localnet import Localnet, LocalnetConfig
-from nymproxy.mixnet.client import MessageClient
+from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
 from tests.proxy_servers import http_proxy, socks5_proxy
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nymproxy.mixnet import connecting
-from nymproxy.mixnet.connecting import warn_of_weak_profile
+from nymproxy.mixnet.client import connecting
+from nymproxy.mixnet.client.connecting import warn_of_weak_profile
 from nymproxy.mixnet.directory import ApiUrl, NetworkDetails
 from nymproxy.mixnet.traffic import PROFILES
 

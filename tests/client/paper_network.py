@@ -19,8 +19,8 @@ from nacl.signing import SigningKey
 
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import ClientDisconnected, GatewayRefused, NymError
-from nymproxy.mixnet.client import MessageClient
-from nymproxy.mixnet.connecting import Environment
+from nymproxy.mixnet.client.connecting import Environment
+from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.mixnet.directory import KeyRotationInfo, Node, Topology
 from nymproxy.mixnet.directory.bodies import RewardedSet
 from nymproxy.mixnet.directory.keeper import TopologyKeeper

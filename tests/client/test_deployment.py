@@ -11,7 +11,7 @@ import pytest
 
 from nymproxy.errors import DuplicateConnection, StorageLocked
 from nymproxy.localnet import Localnet, LocalnetConfig, RunningLocalnet
-from nymproxy.mixnet.client import MessageClient
+from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.storage.directory import DirectoryStorage, nym_address_of
 from nymproxy.mixnet.storage.locking import LOCK_NAME

@@ -10,7 +10,7 @@ import pytest
 
 from nymproxy.errors import ClientDisconnected
 from nymproxy.memory_account import MemoryAccount
-from nymproxy.mixnet.group import ClientGroup
+from nymproxy.mixnet.client.group import ClientGroup
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.stream.traits import StreamOptions
 from nymproxy.testing import MemoryNetwork

@@ -14,7 +14,7 @@ import pytest
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import DirectoryUnavailable, GatewayUnreachable, UnknownGateway
 from nymproxy.localnet import FaultPlan, LinkFaults, Localnet, LocalnetConfig, RunningLocalnet
-from nymproxy.mixnet.client import MessageClient
+from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.traffic import BARE, TrafficProfile
 

@@ -10,10 +10,10 @@ import anyio
 import pytest
 
 from nymproxy.errors import ClientDisconnected, GatewayUnreachable
+from nymproxy.mixnet.client.roaming import GIVE_UP_SECONDS, RoamingClient
+from nymproxy.mixnet.client.shell import StatusBoard
 from nymproxy.mixnet.machine import ClientStatus
 from nymproxy.mixnet.machine.gateway_moves import GatewayMoves
-from nymproxy.mixnet.roaming import GIVE_UP_SECONDS, RoamingClient
-from nymproxy.mixnet.shell import StatusBoard
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.addresses import some_address
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from nymproxy.address import NodeIdentity, NymAddress
-    from nymproxy.mixnet.shell import StatusChanges
+    from nymproxy.mixnet.client.shell import StatusChanges
     from nymproxy.stream.stream import MixnetStream
     from nymproxy.testing import MemoryEndpoint
 

@@ -20,7 +20,7 @@ from nymproxy.legacy.message import Close, Data, ProxiedMessage, Trailer
 from nymproxy.legacy.protocol import LegacyProtocol
 from nymproxy.legacy.session_id import make_session_id
 from nymproxy.legacy.traits import LegacySettings
-from nymproxy.mixnet.client import MessageClient
+from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.testing import Disconnect, MemoryFaults, MemoryNetwork
 from tests.legacy.scenes import DEFAULT_RATE, accepting, dialed, read_to_end

@@ -18,8 +18,8 @@ from nymproxy.errors import (
     StreamRefused,
     UsageError,
 )
-from nymproxy.mixnet.client import MessageClient
-from nymproxy.mixnet.connecting import Environment
+from nymproxy.mixnet.client.connecting import Environment
+from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.mixnet.directory.keeper import TopologyKeeper
 from nymproxy.mixnet.storage import ClientKeys
 from nymproxy.mixnet.storage.ephemeral import EphemeralStorage

@@ -6,8 +6,8 @@ or the link changed, time passed), each time with the clock. It says what leaves
 (:attr:`~ClientMachine.inbox`), when it wants to be called again
 (:meth:`~ClientMachine.next_deadline`, :attr:`~ClientMachine.has_chores`), and what became of
 messages (:class:`~nymproxy.mixnet.records.DeliveryRecord`). Whoever drives it looks at these after
-every call: :class:`~nymproxy.mixnet.client.MessageClient` over a gateway link, and the pretended
-networks of ``nymproxy.testing``.
+every call: :class:`~nymproxy.mixnet.client.message_client.MessageClient` over a gateway link, and
+the pretended networks of ``nymproxy.testing``.
 """
 
 from __future__ import annotations

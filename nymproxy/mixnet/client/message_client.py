@@ -25,7 +25,7 @@ from nymproxy._signal import Signal
 from nymproxy.address import NodeIdentity
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
-from nymproxy.mixnet.connecting import (
+from nymproxy.mixnet.client.connecting import (
     Environment,
     find_gateway,
     load_client,
@@ -34,15 +34,15 @@ from nymproxy.mixnet.connecting import (
     open_storage,
     warn_of_weak_profile,
 )
+from nymproxy.mixnet.client.shell import MachineShell, StatusBoard, ignore_status
+from nymproxy.mixnet.client.watching import Unwatched
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.directory.client import DirectoryClient
 from nymproxy.mixnet.directory.keeper import TopologyKeeper
 from nymproxy.mixnet.gateway import LinkState
 from nymproxy.mixnet.machine import ClientStatus
 from nymproxy.mixnet.randomness import system_random_bytes
-from nymproxy.mixnet.shell import MachineShell, StatusBoard, ignore_status
 from nymproxy.mixnet.traffic import DEFAULT, profile_of
-from nymproxy.mixnet.watching import Unwatched
 from nymproxy.tracing import traced
 
 if TYPE_CHECKING:
@@ -56,13 +56,13 @@ if TYPE_CHECKING:
     from nymproxy.address import NymAddress
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.memory_account import MemoryAccount
+    from nymproxy.mixnet.client.shell import StatusChanges, StatusListener
+    from nymproxy.mixnet.client.watching import ClientWatcher
     from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.gateway.link import GatewayLink
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.shell import StatusChanges, StatusListener
     from nymproxy.mixnet.storage import ClientKeys, ClientStorage
     from nymproxy.mixnet.traffic import TrafficProfile
-    from nymproxy.mixnet.watching import ClientWatcher
     from nymproxy.tracing import Trace
 
 _logger = logging.getLogger("nymproxy.client")

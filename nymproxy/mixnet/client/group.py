@@ -16,12 +16,12 @@ from nymproxy.address import NodeIdentity, SenderTag
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import ClientDisconnected, NymError
 from nymproxy.memory_account import MemoryAccount
-from nymproxy.mixnet.client import MessageClient
+from nymproxy.mixnet.client.message_client import MessageClient
+from nymproxy.mixnet.client.watching import Unwatched
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.storage.identities import identity_directory
 from nymproxy.mixnet.traffic import DEFAULT
 from nymproxy.mixnet.transport import DEFAULT_LANE, Messages, Received
-from nymproxy.mixnet.watching import Unwatched
 
 if TYPE_CHECKING:
     import os
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.connection_options import ConnectionOptions
+    from nymproxy.mixnet.client.watching import ClientWatcher
     from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import ConnectedClient, Delivery
-    from nymproxy.mixnet.watching import ClientWatcher
 
 _logger = logging.getLogger("nymproxy.client")
 

@@ -26,7 +26,7 @@ from tests.client.paper_network import QUICK, PaperNetwork
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nymproxy.mixnet.client import MessageClient
+    from nymproxy.mixnet.client.message_client import MessageClient
 
 NEVER = replace(QUICK, maximum_retransmissions=2)
 

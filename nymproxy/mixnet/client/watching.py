@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from nymproxy.errors import NymError
-    from nymproxy.mixnet.client import MessageClient
+    from nymproxy.mixnet.client.message_client import MessageClient
     from nymproxy.mixnet.machine import ClientStatus
 
 

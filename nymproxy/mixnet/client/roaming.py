@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+    from nymproxy.mixnet.client.shell import StatusChanges
     from nymproxy.mixnet.machine.gateway_moves import GatewayMoves
-    from nymproxy.mixnet.shell import StatusChanges
     from nymproxy.mixnet.transport import Delivery, Received
 
 _logger = logging.getLogger("nymproxy.client")
