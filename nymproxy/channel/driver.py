@@ -11,6 +11,7 @@ import anyio
 
 from nymproxy._signal import Signal
 from nymproxy.address import SenderTag
+from nymproxy.channel.fate import Fate
 from nymproxy.channel.protocol import AbortSignal
 from nymproxy.errors import DeliveryAbandoned, NymError, PhaseTimeout, ResetCode, StreamReset
 
@@ -302,9 +303,7 @@ class ChannelDriver:
         """Note that a message was taken back, since its channel has moved."""
         self.link.handed_over(message, 0, now)
         lost = DeliveryAbandoned("the channel has moved")
-        self.link.delivery_changed(
-            message, is_sent=False, is_acknowledged=False, error=lost, now=now
-        )
+        self.link.delivery_changed(message, Fate(error=lost), now)
 
     @property
     def _must_not_wait(self) -> bool:
@@ -327,13 +326,8 @@ class ChannelDriver:
         if delivery.is_settled:
             self._under_way.end()
         now = anyio.current_time()
-        self.link.delivery_changed(
-            message,
-            is_sent=delivery.is_sent,
-            is_acknowledged=delivery.is_acknowledged,
-            error=delivery.error,
-            now=now,
-        )
+        fate = Fate(delivery.is_sent, delivery.is_acknowledged, delivery.error)
+        self.link.delivery_changed(message, fate, now)
         if not self.is_done:
             self.changed(now)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.fate import Fate
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelCodec
     from nymproxy.channel.segment import Segment
@@ -140,24 +141,10 @@ class ChannelLink:
         """Note that the transport did not take a message: without it the channel fails."""
         self.machine.transport_failed(error)
 
-    def delivery_changed(
-        self,
-        message: Message,
-        *,
-        is_sent: bool,
-        is_acknowledged: bool,
-        error: NymError | None,
-        now: float,
-    ) -> None:
+    def delivery_changed(self, message: Message, fate: Fate, now: float) -> None:
         """Note what became of a message. Idempotent."""
         if message.outgoing is not None:
-            self.machine.delivery_changed(
-                message.outgoing,
-                is_sent=is_sent,
-                is_acknowledged=is_acknowledged,
-                error=error,
-                now=now,
-            )
+            self.machine.delivery_changed(message.outgoing, fate, now)
 
     def next_deadline(self, now: float) -> float:
         """Return when :meth:`tick` is due; ``math.inf``: when the channel is over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nymproxy.channel.controls import (
     Control,
@@ -28,6 +29,9 @@ from nymproxy.errors import (
     StreamRefused,
     StreamReset,
 )
+
+if TYPE_CHECKING:
+    from nymproxy.channel.fate import Fate
 
 _TOO_QUIET = {
     Quiet.IDLE: "nothing was sent or received",
@@ -273,26 +277,18 @@ class ChannelMachine:
         if outgoing.index is not None:
             self.outbound.handed_over(outgoing.index, packet_count, now)
 
-    def delivery_changed(
-        self,
-        outgoing: OutgoingSegment,
-        *,
-        is_sent: bool,
-        is_acknowledged: bool,
-        error: NymError | None,
-        now: float,
-    ) -> None:
+    def delivery_changed(self, outgoing: OutgoingSegment, fate: Fate, now: float) -> None:
         """Note what became of a message. Idempotent."""
-        if error is not None:
-            self._delivery_failed(outgoing, error)
+        if fate.error is not None:
+            self._delivery_failed(outgoing, fate.error)
         elif outgoing.segment.kind is SegmentKind.OPEN:
-            if is_acknowledged:
+            if fate.is_acknowledged:
                 self._idle.opened(now)
                 self.outbound.open_acknowledged(now)
         elif outgoing.index is not None:
-            if is_sent:
+            if fate.is_sent:
                 self.outbound.sent(outgoing.index, now)
-            if is_acknowledged:
+            if fate.is_acknowledged:
                 self.outbound.acknowledged(outgoing.index, now)
 
     def _delivery_failed(self, outgoing: OutgoingSegment, error: NymError) -> None:

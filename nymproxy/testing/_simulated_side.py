@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from nymproxy.channel.fate import Fate
 from nymproxy.channel.protocol import AbortSignal
 from nymproxy.channel.table import ChannelTable
 from nymproxy.errors import ClientDisconnected, NymError, ResetCode
@@ -243,13 +244,8 @@ class SimulatedSide:
 
     def _delivery_changed(self, outgoing: OutgoingSegment, record: DeliveryRecord) -> None:
         assert self.machine is not None
-        self.machine.delivery_changed(
-            outgoing,
-            is_sent=record.is_sent,
-            is_acknowledged=record.is_acknowledged,
-            error=record.error,
-            now=self.agenda.now,
-        )
+        fate = Fate(record.is_sent, record.is_acknowledged, record.error)
+        self.machine.delivery_changed(outgoing, fate, self.agenda.now)
         self.agenda.after(0, self.changed)
 
     def _read_client(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nymproxy.address import NodeIdentity, NymAddress, SenderTag
 from nymproxy.channel import ChannelId, ChannelRules, PeerMemory, Segment, SegmentKind
+from nymproxy.channel.fate import Fate
 from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
 from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.traits import FULL_SUPPORT, STREAM_RULES, StreamOptions
@@ -100,9 +101,7 @@ class Bench:
         is_acknowledged: bool = False,
         error: NymError | None = None,
     ) -> None:
-        self.machine.delivery_changed(
-            outgoing, is_sent=is_sent, is_acknowledged=is_acknowledged, error=error, now=self.now
-        )
+        self.machine.delivery_changed(outgoing, Fate(is_sent, is_acknowledged, error), self.now)
 
     def all_left(self) -> None:
         """Everything taken has left for the gateway."""

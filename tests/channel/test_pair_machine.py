@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from nymproxy.channel.fate import ACKNOWLEDGED, Fate
 from nymproxy.channel.table import ChannelTable
 from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.protocol import StreamProtocol
@@ -137,9 +138,7 @@ class PairMachine(RuleBasedStateMachine):
         outgoing = side.unsettled[position]
         if is_acknowledged:
             del side.unsettled[position]
-        side.machine.delivery_changed(
-            outgoing, is_sent=True, is_acknowledged=is_acknowledged, error=None, now=self.now
-        )
+        side.machine.delivery_changed(outgoing, Fate(True, is_acknowledged), self.now)
         self.collect()
 
     @rule(seconds=st.sampled_from([0.005, 0.02, 1.0]))
@@ -160,13 +159,7 @@ class PairMachine(RuleBasedStateMachine):
                 while sender.in_transit:
                     self.arrive(receiver, sender.in_transit.pop(0))
                 while sender.unsettled and sender.machine is not None:
-                    sender.machine.delivery_changed(
-                        sender.unsettled.pop(0),
-                        is_sent=True,
-                        is_acknowledged=True,
-                        error=None,
-                        now=self.now,
-                    )
+                    sender.machine.delivery_changed(sender.unsettled.pop(0), ACKNOWLEDGED, self.now)
                 if receiver.machine is not None and receiver.machine.is_readable:
                     receiver.received += receiver.machine.inbound.read(1000)
                 if sender.machine is not None and self.now > 25:

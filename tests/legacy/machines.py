@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nymproxy.channel import ChannelId, Segment, SegmentKind
+from nymproxy.channel.fate import ACKNOWLEDGED
 from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
 from nymproxy.legacy.codec import LegacyCodec
 from nymproxy.legacy.protocol import LegacyProtocol
@@ -74,5 +75,5 @@ def send_all(machine: ChannelMachine, now: float) -> list[OutgoingSegment]:
     while (outgoing := machine.next_outgoing(now)) is not None:
         sent.append(outgoing)
         machine.handed_over(outgoing, 1, now)
-        machine.delivery_changed(outgoing, is_sent=True, is_acknowledged=True, error=None, now=now)
+        machine.delivery_changed(outgoing, ACKNOWLEDGED, now)
     return sent

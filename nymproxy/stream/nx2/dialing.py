@@ -39,6 +39,7 @@ from nymproxy.stream.nx2.repeated import Repeated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from nymproxy.channel.fate import Fate
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelCodec
     from nymproxy.errors import NymError
@@ -110,7 +111,7 @@ class DialerLink(MovableLink):
         self._patience = Patience()
         self._was_silent = False
         self._has_shown = False
-        self._given_up: list[tuple[Message, NymError]] = []
+        self._given_up: list[tuple[Message, Fate]] = []
         self._prefix = PrefixDigest()
         self._seals = Repeated()
         self._seal_counter = 0
@@ -335,34 +336,22 @@ class DialerLink(MovableLink):
         self._offers.sent(now, self.kept.round_trip.question_seconds)
         return Message(self._offer, outgoing.surbs, outgoing)
 
-    def delivery_changed(
-        self,
-        message: Message,
-        *,
-        is_sent: bool,
-        is_acknowledged: bool,
-        error: NymError | None,
-        now: float,
-    ) -> None:
+    def delivery_changed(self, message: Message, fate: Fate, now: float) -> None:
         """See :meth:`ChannelLink.delivery_changed`; what an unknown peer may get again is not lost
         before it is known as plain."""
-        if self.state is Dialing.UNKNOWN and error is not None:
+        if self.state is Dialing.UNKNOWN and fate.error is not None:
             if message.outgoing is not None:
-                self._given_up.append((message, error))
+                self._given_up.append((message, fate))
             if message.sequence is not None:
                 self.kept.given_up(message.sequence, now)
             return
-        super().delivery_changed(
-            message, is_sent=is_sent, is_acknowledged=is_acknowledged, error=error, now=now
-        )
+        super().delivery_changed(message, fate, now)
 
     def _is_plain_now(self, now: float) -> None:
         self.state = Dialing.PLAIN
         self._become_plain(now)
-        for message, error in self._given_up:
-            self.delivery_changed(
-                message, is_sent=False, is_acknowledged=False, error=error, now=now
-            )
+        for message, fate in self._given_up:
+            self.delivery_changed(message, fate, now)
 
     def _packets_count(self, message: Message) -> bool:
         if self.state is Dialing.UNKNOWN:

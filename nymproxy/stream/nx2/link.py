@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from nymproxy.channel.fate import ACKNOWLEDGED, Fate
 from nymproxy.channel.link import ChannelLink, Message
 from nymproxy.channel.segment import NUMBERED_KINDS, Segment, SegmentKind
 from nymproxy.errors import (
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from nymproxy.channel.link import LastWords
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelCodec
-    from nymproxy.errors import NymError
     from nymproxy.stream.nx2.envelopes import Opened
     from nymproxy.stream.nx2.sealer import Sealer
 
@@ -202,9 +202,7 @@ class SealedLink(ChannelLink, ABC):
             self.machine.segment_received(self._codec.decode(opened.frame), now)
 
     def _acknowledged(self, sequence: int, now: float) -> None:
-        self.machine.delivery_changed(
-            self._unknown.pop(sequence), is_sent=True, is_acknowledged=True, error=None, now=now
-        )
+        self.machine.delivery_changed(self._unknown.pop(sequence), ACKNOWLEDGED, now)
 
     # What to send.
 
@@ -303,29 +301,16 @@ class SealedLink(ChannelLink, ABC):
         if message.sequence is not None:
             self.kept.handed_over(message.sequence, now)
 
-    def delivery_changed(
-        self,
-        message: Message,
-        *,
-        is_sent: bool,
-        is_acknowledged: bool,
-        error: NymError | None,
-        now: float,
-    ) -> None:
+    def delivery_changed(self, message: Message, fate: Fate, now: float) -> None:
         """See :meth:`ChannelLink.delivery_changed`; what packets say, the peer has not said."""
-        if self.is_plain or error is None:
-            super().delivery_changed(
-                message,
-                is_sent=is_sent,
-                is_acknowledged=is_acknowledged and self._packets_count(message),
-                error=error,
-                now=now,
-            )
+        if self.is_plain or fate.error is None:
+            counts = fate.is_acknowledged and self._packets_count(message)
+            super().delivery_changed(message, fate._replace(is_acknowledged=counts), now)
         if message.sequence is None:
             return
-        if error is not None:
+        if fate.error is not None:
             self.kept.given_up(message.sequence, now)
-        elif is_acknowledged:
+        elif fate.is_acknowledged:
             self.kept.delivered(message.sequence, now)
 
     def _packets_count(self, message: Message) -> bool:

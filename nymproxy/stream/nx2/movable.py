@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from nymproxy.channel.fate import Fate
 from nymproxy.channel.link import Message
 from nymproxy.errors import ResetCode, StreamPeerLost, UnknownGateway
 from nymproxy.stream.nx2.link import SealedLink
@@ -82,26 +83,13 @@ class MovableLink(SealedLink):
             super().could_not_send(message, error, now)
             return
         self.handed_over(message, 0, now)
-        self.delivery_changed(message, is_sent=False, is_acknowledged=False, error=error, now=now)
+        self.delivery_changed(message, Fate(error=error), now)
         self.unanswered(now)
 
-    def delivery_changed(
-        self,
-        message: Message,
-        *,
-        is_sent: bool,
-        is_acknowledged: bool,
-        error: NymError | None,
-        now: float,
-    ) -> None:
+    def delivery_changed(self, message: Message, fate: Fate, now: float) -> None:
         """See :meth:`ChannelLink.delivery_changed`."""
-        is_lost = error is not None
-        self.silence.changed(
-            message, now, is_sent=is_sent, is_acknowledged=is_acknowledged, is_lost=is_lost
-        )
-        super().delivery_changed(
-            message, is_sent=is_sent, is_acknowledged=is_acknowledged, error=error, now=now
-        )
+        self.silence.changed(message, fate, now)
+        super().delivery_changed(message, fate, now)
 
     def _own_times(self) -> tuple[float, ...]:
         times = super()._own_times()

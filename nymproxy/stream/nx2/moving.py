@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.fate import Fate
     from nymproxy.stream.nx2.roundtrip import RoundTrip
 
 ADDRESS_PAUSE_SECONDS = 60.0
@@ -158,15 +159,13 @@ class Silence:
         self._waiting: set[int] = set()
         self._since = math.inf
 
-    def changed(
-        self, message: object, now: float, *, is_sent: bool, is_acknowledged: bool, is_lost: bool
-    ) -> None:
+    def changed(self, message: object, fate: Fate, now: float) -> None:
         """Note what became of a message; the same object each time."""
-        if is_acknowledged or is_lost:
+        if fate.is_acknowledged or fate.error is not None:
             self._waiting.discard(id(message))
-            if is_acknowledged:
+            if fate.is_acknowledged:
                 self._since = now
-        elif is_sent and id(message) not in self._waiting:
+        elif fate.is_sent and id(message) not in self._waiting:
             if not self._waiting:
                 self._since = now
             self._waiting.add(id(message))

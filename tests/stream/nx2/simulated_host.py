@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+from nymproxy.channel.fate import Fate
 from nymproxy.channel.link import LinkContext
 from nymproxy.channel.table import ChannelTable
 from nymproxy.errors import DeliveryAbandoned, StreamError
@@ -240,11 +241,6 @@ class Host:
 
     def delivery_changed(self, sent: Sent, *, is_sent: bool, is_acknowledged: bool) -> None:
         error = DeliveryAbandoned("given up") if not is_sent else None
-        sent.link.delivery_changed(
-            sent.message,
-            is_sent=is_sent,
-            is_acknowledged=is_acknowledged,
-            error=error,
-            now=self.sim.now,
-        )
+        fate = Fate(is_sent, is_acknowledged, error)
+        sent.link.delivery_changed(sent.message, fate, self.sim.now)
         self.changed()

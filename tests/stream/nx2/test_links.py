@@ -9,6 +9,7 @@ import pytest
 
 from nymproxy.address import SenderTag
 from nymproxy.channel import PeerMemory, Segment, SegmentKind
+from nymproxy.channel.fate import ACKNOWLEDGED, Fate
 from nymproxy.channel.link import LinkContext, Message
 from nymproxy.channel.table import ChannelTable
 from nymproxy.channel.tombstones import Tombstones
@@ -106,9 +107,7 @@ class End:
         for link in list(self.table.links.values()):
             while (message := link.next_message(self.now)) is not None:
                 link.handed_over(message, 1, self.now)
-                link.delivery_changed(
-                    message, is_sent=True, is_acknowledged=True, error=None, now=self.now
-                )
+                link.delivery_changed(message, ACKNOWLEDGED, self.now)
                 messages.append(message)
         messages += [Message(stray.payload) for stray in self.table.strays]
         self.table.strays.clear()
@@ -228,13 +227,7 @@ def test_what_an_unknown_peer_did_not_get_is_lost_when_it_is_plain() -> None:
     link, now = pair.dialer.link, 0.0
     while (message := link.next_message(now)) is not None:
         link.handed_over(message, 1, now)
-        link.delivery_changed(
-            message,
-            is_sent=False,
-            is_acknowledged=False,
-            error=DeliveryAbandoned("given up"),
-            now=now,
-        )
+        link.delivery_changed(message, Fate(error=DeliveryAbandoned("given up")), now)
     assert pair.dialer.machine.error is None
     stream_id = int(pair.dialer.machine.channel_id)
     pair.dialer.take(StreamFrame(stream_id, MessageType.DATA, 0, b"plain").encode(), None)

@@ -9,6 +9,7 @@ import pytest
 from nymproxy.address import NodeIdentity, NymAddress, SenderTag
 from nymproxy.channel import PeerMemory
 from nymproxy.channel.aliases import MAX_ALIASES
+from nymproxy.channel.fate import Fate
 from nymproxy.channel.link import Message
 from nymproxy.errors import (
     ClientDisconnected,
@@ -89,7 +90,7 @@ class Moving:
         while (message := link.next_message(now)) is not None:
             link.handed_over(message, 1, now)
             is_up = self.gone_acks or self.address not in self.gone
-            link.delivery_changed(message, is_sent=True, is_acknowledged=is_up, error=None, now=now)
+            link.delivery_changed(message, Fate(is_sent=True, is_acknowledged=is_up), now)
             messages.append(message)
         return messages
 
@@ -408,7 +409,7 @@ def test_what_a_lane_gives_back_after_a_move_is_sent_at_once() -> None:
     for resume in pair.dialer_sends():
         pair.carry(resume)
     lost = DeliveryAbandoned("the lane was discarded")
-    link.delivery_changed(message, is_sent=False, is_acknowledged=False, error=lost, now=now)
+    link.delivery_changed(message, Fate(error=lost), now)
     pair.exchange()
     assert pair.dialer.machine.inbound.read(100) == b"to the old tag"
 

@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 
 from nymproxy.address import SenderTag
+from nymproxy.channel.fate import ACKNOWLEDGED, Fate
+from nymproxy.errors import DeliveryAbandoned
 from nymproxy.stream.nx2.moving import (
     Alternates,
     Binding,
@@ -71,32 +73,21 @@ def test_silence_counts_from_what_was_acknowledged_last() -> None:
     silence = Silence(trip)
     first, second = object(), object()
 
-    def changed(
-        message: object,
-        now: float,
-        *,
-        sent: bool = True,
-        is_acknowledged: bool = False,
-        is_lost: bool = False,
-    ) -> None:
-        silence.changed(
-            message, now, is_sent=sent, is_acknowledged=is_acknowledged, is_lost=is_lost
-        )
-
+    sent = Fate(is_sent=True)
     assert silence.deadline == math.inf
-    changed(first, 1.0, sent=False)  # it waits for its turn
+    silence.changed(first, Fate(), 1.0)  # it waits for its turn
     assert silence.deadline == math.inf
-    changed(first, 2.0)
-    changed(second, 4.0)
-    changed(second, 5.0)
+    silence.changed(first, sent, 2.0)
+    silence.changed(second, sent, 4.0)
+    silence.changed(second, sent, 5.0)
     assert silence.deadline == 7.0
-    changed(first, 6.0, is_acknowledged=True)
+    silence.changed(first, ACKNOWLEDGED, 6.0)
     assert silence.deadline == 11.0
     trip.sample(3.0)
     assert silence.deadline == 15.0
     silence.broken(15.0)
     assert silence.deadline == 24.0
-    changed(second, 16.0, is_lost=True)
+    silence.changed(second, Fate(error=DeliveryAbandoned("given up")), 16.0)
     assert silence.deadline == math.inf
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from nymproxy.channel.fate import ACKNOWLEDGED, Fate
 from nymproxy.errors import (
     ClientDisconnected,
     DeliveryAbandoned,
@@ -31,7 +32,7 @@ def test_a_sealed_message_that_the_packet_level_gave_up_is_sent_again() -> None:
     assert message is not None
     link.handed_over(message, 1, now)
     lost = DeliveryAbandoned("given up")
-    link.delivery_changed(message, is_sent=False, is_acknowledged=False, error=lost, now=now)
+    link.delivery_changed(message, Fate(error=lost), now)
     assert pair.dialer.machine.error is None
     pair.dialer.pass_time(2.0)
     (again,) = pair.dialer.send()
@@ -49,7 +50,7 @@ def test_a_sealed_message_that_fails_with_its_client_is_sent_again() -> None:
     assert message is not None
     gone = ClientDisconnected("the client has ended")
     link.handed_over(message, 1, now)
-    link.delivery_changed(message, is_sent=False, is_acknowledged=False, error=gone, now=now)
+    link.delivery_changed(message, Fate(error=gone), now)
     assert pair.dialer.machine.error is None
     pair.dialer.pass_time(2.0)
     assert [each.payload for each in pair.dialer.send()] == [message.payload]
@@ -133,14 +134,14 @@ def test_a_copy_that_waits_for_the_transport_while_its_frame_is_acknowledged_is_
     pair.acceptor.take(message.payload, SENDER)
     link.handed_over(message, 1, now)
     lost = DeliveryAbandoned("given up")  # though it came
-    link.delivery_changed(message, is_sent=False, is_acknowledged=False, error=lost, now=now)
+    link.delivery_changed(message, Fate(error=lost), now)
     pair.dialer.pass_time(2.0)
     copy = link.next_message(pair.dialer.now)
     assert copy is not None
     pair.acceptor.pass_time(3.0)
     deliver(pair.acceptor.send(), pair.dialer)
     link.handed_over(copy, 1, pair.dialer.now)
-    link.delivery_changed(copy, is_sent=True, is_acknowledged=True, error=None, now=pair.dialer.now)
+    link.delivery_changed(copy, ACKNOWLEDGED, pair.dialer.now)
     pair.dialer.pass_time(10.0)
     assert pair.dialer.send() == []
     assert pair.dialer.link.next_deadline(pair.dialer.now) > pair.dialer.now

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from nymproxy.channel.fate import ACKNOWLEDGED, Fate
 from nymproxy.errors import DeliveryAbandoned, StreamDataLost, StreamNotSealed
 from nymproxy.stream.nx2.kept import MAX_FRAMES_AHEAD
 from nymproxy.stream.nx2.link import OPENING_SECONDS
@@ -35,14 +36,9 @@ def uploading() -> tuple[Pair, list[Message]]:
 
 
 def _settled(end: End, sent: list[Message], error: NymError | None = None) -> None:
+    fate = ACKNOWLEDGED if error is None else Fate(error=error)
     for message in sent:
-        end.link.delivery_changed(
-            message,
-            is_sent=error is None,
-            is_acknowledged=error is None,
-            error=error,
-            now=end.now,
-        )
+        end.link.delivery_changed(message, fate, end.now)
 
 
 def _plain_after(end: End, limit_seconds: int = 120) -> float:
