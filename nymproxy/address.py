@@ -129,6 +129,10 @@ class NymAddress:
             raise AddressError(f"a binary Nym address has 96 bytes, not {len(data)}")
         return cls(data[:32], data[32:64], NodeIdentity(data[64:]))
 
+    def is_where(self, other: NymAddress) -> bool:
+        """Tell whether two addresses are those of one client, however we know them."""
+        return self.to_bytes() == other.to_bytes()
+
     def to_bytes(self) -> bytes:
         """Return the 96-byte form."""
         return self.identity + self.encryption + self.gateway.key
@@ -138,6 +142,26 @@ class NymAddress:
 
     def __repr__(self) -> str:
         return f"NymAddress({_base58.encode(self.identity)[:6]}…)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ToldAddress(NymAddress):
+    """An address that an acceptor named, to streams with it alone; equal to no other one.
+
+    The acceptor may name somebody whom we know from elsewhere. So all that is kept for each
+    recipient is kept apart for this one, first of all the sender tag, and with it the reply keys:
+    whoever reads there learns that somebody knows ``told_by``, and not who.
+
+    Attributes:
+        told_by: the address that the streams were dialed at.
+    """
+
+    told_by: NymAddress
+
+    @classmethod
+    def told(cls, address: NymAddress, told_by: NymAddress) -> ToldAddress:
+        """Return an address as somebody named it."""
+        return cls(address.identity, address.encryption, address.gateway, told_by)
 
 
 def addresses_of(given: NymAddress | str | Sequence[NymAddress | str]) -> tuple[NymAddress, ...]:

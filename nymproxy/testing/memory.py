@@ -113,7 +113,7 @@ class MemoryNetwork:
         )
         """The network below the endpoints."""
         self._message_count = 0
-        self._endpoints: dict[NymAddress, MemoryEndpoint] = {}
+        self._endpoints: dict[bytes, MemoryEndpoint] = {}  # by address
         self._names_of_tags: dict[SenderTag, str] = {}
         self._task_group: TaskGroup | None = None
         self.home: HomeLoop | None = None
@@ -164,10 +164,10 @@ class MemoryNetwork:
             UsageError: the name is taken.
         """
         name = name if name is not None else f"endpoint-{len(self._endpoints)}"
-        if self.mixnet.address_of(name) in self._endpoints:
+        if self.mixnet.address_of(name).to_bytes() in self._endpoints:
             raise UsageError(f"there is an endpoint named {name} already")
         endpoint = MemoryEndpoint(self, name, self._profile(), memory)
-        self._endpoints[endpoint.address] = endpoint
+        self._endpoints[endpoint.address.to_bytes()] = endpoint
         return endpoint
 
     def messages(self, kind: MessageKind | None = None) -> list[MemoryMessage]:
@@ -182,7 +182,7 @@ class MemoryNetwork:
         """
         if address.gateway != self.gateway:
             raise UnknownGateway("the recipient's gateway is not part of this memory network")
-        return self._endpoints.get(address)
+        return self._endpoints.get(address.to_bytes())
 
     def record(self, sender: str, message: OutgoingMessage, payload: bytes) -> MemoryMessage:
         """Open a record in the log, for an endpoint."""
@@ -190,7 +190,8 @@ class MemoryNetwork:
         if isinstance(to, SenderTag):
             recipient = self._names_of_tags.get(to, "")
         else:
-            recipient = self._endpoints[to].name if to in self._endpoints else ""
+            endpoint = self._endpoints.get(to.to_bytes())
+            recipient = endpoint.name if endpoint else ""
         record = MemoryMessage(
             self._message_count,
             KIND_OF_PACKET[message.kind],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nymproxy.address import ToldAddress
 from tests.attack.scene import Peer, Scene, ignore
 
 if TYPE_CHECKING:
@@ -86,3 +87,21 @@ def test_a_request_in_the_name_of_another_server(attack_figures: AttackFigures) 
     scene.run(5.0)
     assert client.machine.counters.sent["additional-surbs"] > 0
     attack_figures.notes["SURBs that the other server got"] = "0"
+
+
+def test_a_request_counts_for_the_tag_that_its_surb_was_given_under() -> None:
+    """A server knows us under two tags, one by another one's word: neither tells of the other."""
+    scene = Scene()
+    server, client = scene.peer("server"), scene.peer("client", ignore)
+    told = ToldAddress.told(server.address, scene.peer("who told").address)
+    replies = server.machine._outbox.replies
+    for address in (server.address, told):
+        client.send(address, b"hello", surbs=20)
+    scene.run(5.0)
+    own_tag, told_tag = (client.machine.sender_tag_for(each) for each in (server.address, told))
+    assert own_tag != told_tag
+    for asked, other in ((own_tag, told_tag), (told_tag, own_tag)):
+        held = replies.held(asked), replies.held(other)
+        server.request_surbs(asked, 10, server.address)
+        scene.run(5.0)
+        assert (replies.held(asked), replies.held(other)) == (held[0] - 1 + 10, held[1])

@@ -305,8 +305,9 @@ class ClientMachine:
             case SurbsReceived(tag, surbs, additional):
                 self._outbox.surbs_received(tag, surbs, now, additional=additional)
             case SurbsRequested(recipient, amount, given_to):
-                if recipient == given_to:  # else somebody asks in another one's name
-                    self._answers.requested(recipient, amount, now)
+                # Else somebody asks in another one's name.
+                if given_to is not None and recipient.is_where(given_to):
+                    self._answers.requested(given_to, amount, now)
             case MessageReceived(data, tag):  # pragma: no branch - the last kind there is
                 self._tally.messages_received += 1
                 self._tally.bytes_received += len(data)

@@ -6,7 +6,7 @@ from collections import OrderedDict, defaultdict
 from functools import partial
 from typing import TYPE_CHECKING
 
-from nymproxy.address import SenderTag
+from nymproxy.address import SenderTag, ToldAddress
 from nymproxy.channel.link import Resumed
 from nymproxy.errors import ChannelFormatError
 from nymproxy.stream.nx2.accepting import AcceptorLink
@@ -108,8 +108,9 @@ class Moves:
         """
         link.mover = Mover(place, link.kept.round_trip)
         link.arrived = partial(self.verified, link)
-        if others:
-            self._alternates[link] = Alternates([place.address, *others])
+        told = [ToldAddress.told(each, place.address) for each in others if each != place.address]
+        if told:
+            self._alternates[link] = Alternates([place.address, *told])
             link.unanswered = partial(self._unanswered, link)
 
     def _unanswered(self, link: ChannelLink, now: float) -> None:

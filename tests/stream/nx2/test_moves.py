@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+from nymproxy.address import NodeIdentity, NymAddress, SenderTag, ToldAddress
 from nymproxy.channel import PeerMemory
 from nymproxy.channel.aliases import MAX_ALIASES
 from nymproxy.channel.fate import Fate
@@ -28,6 +28,7 @@ from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import SENDER, End, type_of
 
 OTHER = replace(ADDRESS, gateway=NodeIdentity(b"2" * 32))
+TOLD = ToldAddress.told(OTHER, ADDRESS)
 
 
 class Moving:
@@ -56,7 +57,7 @@ class Moving:
     def tag_for(self, to: NymAddress) -> SenderTag:
         if not self.identity and to == ADDRESS:
             return SENDER
-        return SenderTag(bytes([self.identity, to == OTHER]) * 8)
+        return SenderTag(bytes([self.identity, to == TOLD, to == OTHER, 0]) * 4)
 
     @property
     def dialed(self) -> DialerLink:
@@ -78,9 +79,10 @@ class Moving:
     def carry(self, message: Message, to: NymAddress | None = None) -> None:
         """Carry what the dialer sends to where it sends it."""
         to = to or self.address
-        if to not in self.gone:
+        here = ADDRESS if to.is_where(ADDRESS) else OTHER
+        if here not in self.gone:
             tag = self.tag_for(to)
-            self.acceptor.written_to[tag] = to
+            self.acceptor.written_to[tag] = here
             self.acceptor.take(message.payload, tag)
 
     def dialer_sends(self) -> list[Message]:
@@ -293,7 +295,7 @@ def test_a_dialer_looks_elsewhere_when_three_questions_had_no_answer() -> None:
     pair.gone.add(ADDRESS)
     pair.gone_acks = True
     pair.pass_time(40)
-    assert pair.address == OTHER
+    assert pair.address == TOLD
     pair.say("found")
     assert pair.heard() == b"found"
 
@@ -305,9 +307,9 @@ def test_a_dialer_finds_the_acceptor_at_its_other_address() -> None:
     assert pair.heard() == b""
     pair.pass_time(10)
     assert pair.heard() == b"which way?"
-    assert pair.dialed.moved_to == OTHER
+    assert pair.dialed.moved_to == TOLD
     assert pair.dialed.moves == 1
-    assert pair.accepted.moved_to == pair.tag_for(OTHER)
+    assert pair.accepted.moved_to == pair.tag_for(TOLD)
     pair.say("this way")
     assert pair.heard() == b"this way"
 
@@ -336,7 +338,7 @@ def test_a_gateway_that_has_left_the_network_is_silence() -> None:
     assert link.machine.error is None
     pair.pass_time(2)
     assert pair.heard() == b"no way"
-    assert link.moved_to == OTHER
+    assert link.moved_to == TOLD
     link.could_not_send(message, TopologyUnavailable("nothing at all"), now)
     assert isinstance(link.machine.error, TopologyUnavailable)
 
