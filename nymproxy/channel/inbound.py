@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nymproxy.channel.failures import Failure
 from nymproxy.channel.queues import ReadQueue
 from nymproxy.channel.reorder import Insertion, ReorderBuffer
 from nymproxy.channel.segment import Segment, SegmentKind
@@ -33,7 +33,6 @@ from nymproxy.errors import ResetCode, StreamDataLost, StreamOverflow, StreamRes
 if TYPE_CHECKING:
     from nymproxy.channel.quirks import Quirks
     from nymproxy.channel.rules import ChannelRules
-    from nymproxy.errors import NymError
 
 
 class Receiving(enum.Enum):
@@ -45,14 +44,6 @@ class Receiving(enum.Enum):
     """The end is known; something before it is missing."""
     ENDED = "ended"
     """The end was reached in order, or declared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a channel cannot go on, and what the peer is told if it can be told anything."""
-
-    error: NymError
-    reset_code: ResetCode | None
 
 
 class InboundDirection:

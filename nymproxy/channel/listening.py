@@ -28,9 +28,27 @@ class Listener:
         self.is_closed = False
 
     @property
-    def is_full(self) -> bool:
-        """True when no more channels may wait."""
-        return len(self.waiting) >= self._backlog
+    def reason_to_refuse(self) -> str | None:
+        """Why no more channels may wait, if that is so."""
+        if self.is_closed:
+            return "closed"
+        return "backlog-full" if len(self.waiting) >= self._backlog else None
+
+    def show(self, key: ChannelKey) -> bool:
+        """Let an unconfirmed channel wait from now on; False: there is no room any more."""
+        del self.unconfirmed[key]
+        if len(self.waiting) >= self._backlog:
+            return False
+        self.waiting.append(key)
+        return True
+
+    def close(self) -> list[ChannelKey]:
+        """Accept no more; returns what waited, in its order, and waits no more."""
+        self.is_closed = True
+        waiting = [*self.waiting, *self.unconfirmed]
+        self.waiting.clear()
+        self.unconfirmed.clear()
+        return waiting
 
 
 class Unclaimed:

@@ -14,8 +14,9 @@ from nymproxy.channel.controls import (
     WindowKeeper,
     WindowProber,
 )
+from nymproxy.channel.failures import message_given_up, reset_by_peer, too_quiet
 from nymproxy.channel.idle import IdleClock, Quiet
-from nymproxy.channel.inbound import Failure, InboundDirection
+from nymproxy.channel.inbound import InboundDirection
 from nymproxy.channel.outbound import OutboundDirection, Sending
 from nymproxy.channel.protocol import AbortSignal, PeerTraits
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
@@ -23,22 +24,14 @@ from nymproxy.errors import (
     ClientDisconnected,
     NymError,
     ResetCode,
-    StreamDataLost,
     StreamError,
     StreamIdleTimeout,
-    StreamRefused,
     StreamReset,
 )
 
 if TYPE_CHECKING:
+    from nymproxy.channel.failures import Failure
     from nymproxy.channel.fate import Fate
-
-_TOO_QUIET = {
-    Quiet.IDLE: "nothing was sent or received",
-    Quiet.NO_ANSWER: "no answer after the end of our data",
-    Quiet.UNANSWERED: "no answer of any kind from the peer",
-    Quiet.DEAD: "the peer has stopped to ask whether we are there",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +156,7 @@ class ChannelMachine:
             self._farewell = segment
             return
         self.was_reset_by_peer = True
-        reason = "".join(char if char.isprintable() else "?" for char in segment.reason)
-        detail = f"{segment.reset_code.name.lower()}{': ' + reason if reason else ''}"
-        error: StreamReset
-        if segment.reset_code in (ResetCode.REFUSED, ResetCode.NOT_ACCEPTED):
-            error = StreamRefused(f"the peer refused the channel ({detail})", segment.reset_code)
-        else:
-            error = StreamReset(f"the peer reset the channel ({detail})", segment.reset_code)
-        self._fail(error, None)
+        self._fail(reset_by_peer(segment), None)
         if not is_farewell:
             self.inbound.discard()
 
@@ -298,9 +284,7 @@ class ChannelMachine:
             if isinstance(reason, ClientDisconnected):
                 self.transport_failed(reason)
                 return
-        lost = StreamDataLost("a message of ours was given up; the peer waits for it in vain")
-        lost.__cause__ = error
-        self._fail(lost, ResetCode.DATA_LOST)
+        self._fail(message_given_up(error), ResetCode.DATA_LOST)
 
     def transport_failed(self, error: NymError) -> None:
         """The transport has ended, or refuses this peer: nothing more can be sent."""
@@ -407,7 +391,5 @@ class ChannelMachine:
         if quiet is Quiet.SILENCE or (quiet is Quiet.NO_ANSWER and is_mute):
             self.inbound.declare_end()
         else:
-            error: NymError = StreamIdleTimeout(f"{_TOO_QUIET[quiet]} for the time limit")
-            if quiet is Quiet.UNANSWERED:
-                error = self.if_unanswered or error
-            self._fail(error, ResetCode.IDLE_TIMEOUT)
+            meant = self.if_unanswered if quiet is Quiet.UNANSWERED else None
+            self._fail(meant or too_quiet(quiet), ResetCode.IDLE_TIMEOUT)

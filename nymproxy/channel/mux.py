@@ -18,9 +18,10 @@ from nymproxy._signal import Signal
 from nymproxy.channel.acceptor import ChannelAcceptor
 from nymproxy.channel.driver import ABORT_SECONDS, UnderWay
 from nymproxy.channel.drivers import Drivers
+from nymproxy.channel.failures import ChannelFault
 from nymproxy.channel.link import LinkContext
 from nymproxy.channel.strays import StraySender
-from nymproxy.channel.table import ChannelFault, ChannelTable
+from nymproxy.channel.table import ChannelTable
 from nymproxy.errors import NymError, ResetCode, UsageError
 from nymproxy.mixnet.randomness import system_random_bytes
 

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 from nymproxy.channel.flight import Flight
 from nymproxy.channel.protocol import EndSignal
 from nymproxy.channel.queues import WriteQueue
+from nymproxy.channel.quirks import EndCopy
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
 from nymproxy.channel.windows import SendWindow
 
@@ -100,13 +101,11 @@ class OutboundDirection:
         self._rules = rules.sending
         self._quirks = quirks
         self._queue = WriteQueue()
-        self._next_index = 0
         self._merge_until = -math.inf
         self._flushing = False
         self._empty_due = False
         self._open_is_acknowledged = not (is_dialer and rules.has_open)
-        self._end_again: Segment | None = None
-        self._end_again_at = math.inf
+        self._copy = EndCopy()
         self.flight = Flight()
         self.window = SendWindow(
             rules.flow.initial_window_bytes,
@@ -115,6 +114,8 @@ class OutboundDirection:
         )
         self.max_ahead_frames = rules.sending.max_ahead_frames
         """A numbered message is never further ahead of the oldest unacknowledged one."""
+        self.next_index = 0
+        """How many numbered messages there were."""
         self.is_held = False
         """Nothing numbered is made: the link below cannot take it now."""
         self.is_full = False
@@ -141,14 +142,9 @@ class OutboundDirection:
         return self._queue.size
 
     @property
-    def next_index(self) -> int:
-        """How many numbered messages there were."""
-        return self._next_index
-
-    @property
     def next_sequence(self) -> int:
         """The number of the next message."""
-        return self._sequence(self._next_index)
+        return self._sequence(self.next_index)
 
     @property
     def end_requested(self) -> bool:
@@ -198,8 +194,7 @@ class OutboundDirection:
             self.state = Sending.ABANDONED
         self._queue.clear()
         self._empty_due = False
-        self._end_again_at = math.inf
-        self._end_again = None
+        self._copy.stop()
         self._quirks.stop()
 
     # What is due.
@@ -241,7 +236,7 @@ class OutboundDirection:
     @property
     def awaits_more(self) -> bool:
         """True while a second copy of the end, or an empty message, is still to be sent."""
-        return self._end_again is not None or self._quirks.awaits_more
+        return self._copy.is_waiting or self._quirks.awaits_more
 
     @property
     def is_at_ceiling(self) -> bool:
@@ -263,8 +258,8 @@ class OutboundDirection:
             return math.inf, _Next.NOTHING
         if state.has_ended:
             quirk_at = self._next_quirk_at(now)
-            if self._end_again_at <= quirk_at:
-                return self._end_again_at, _Next.END_AGAIN
+            if self._copy.at <= quirk_at:
+                return self._copy.at, _Next.END_AGAIN
             return quirk_at, _Next.QUIRK
         if self._empty_due:
             return self._held_until(now), _Next.EMPTY
@@ -301,11 +296,11 @@ class OutboundDirection:
     @property
     def _numbers_are_used_up(self) -> bool:
         last = self._traits.last_send_index
-        return last is not None and self._next_index >= last
+        return last is not None and self.next_index >= last
 
     def _held_until(self, now: float) -> float:
         """When the next message may leave; ``math.inf``: when something changes."""
-        index = self._next_index
+        index = self.next_index
         if self.is_held:
             return math.inf
         if self.flight.unsent_messages >= self._traits.max_unsent_messages:
@@ -339,9 +334,7 @@ class OutboundDirection:
         )
 
     def _take_end_again(self) -> Numbered | None:
-        segment = self._end_again
-        self._end_again_at = math.inf
-        self._end_again = None
+        segment = self._copy.take()
         if segment is None or self._traits.repeat_end_after_seconds is None:
             return None
         return Numbered(segment, None)
@@ -351,14 +344,13 @@ class OutboundDirection:
         self.state = Sending.TOLD
         delay = self._traits.repeat_end_after_seconds
         if delay is not None:
-            self._end_again = numbered.segment
-            self._end_again_at = now + delay
+            self._copy.begin(numbered.segment, now + delay)
         return numbered
 
     def _number(self, kind: SegmentKind, payload: bytes, now: float) -> Numbered:
-        index = self._next_index
+        index = self.next_index
         segment = Segment(kind, self._channel_id, self._sequence(index), payload)
-        self._next_index += 1
+        self.next_index += 1
         self.flight.add(index, len(payload))
         if self._traits.pacing is not None:
             self._traits.pacing.begun(index, now)

@@ -51,3 +51,31 @@ class Quirks:
 
     def stop(self) -> None:
         """Send no more."""
+
+
+class EndCopy:
+    """The end of our direction once more, for peers that may have lost the first one."""
+
+    def __init__(self) -> None:
+        self.at = math.inf
+        """When it is due."""
+        self._segment: Segment | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while it is still to be sent."""
+        return self._segment is not None
+
+    def begin(self, segment: Segment, at: float) -> None:
+        """Send that again then."""
+        self._segment, self.at = segment, at
+
+    def take(self) -> Segment | None:
+        """Return it, once."""
+        segment = self._segment
+        self.stop()
+        return segment
+
+    def stop(self) -> None:
+        """Send it no more."""
+        self._segment, self.at = None, math.inf

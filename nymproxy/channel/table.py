@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.aliases import Aliases
+from nymproxy.channel.failures import ChannelFault
 from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.link import Admission, ChannelLink, LinkContext, Stray
 from nymproxy.channel.listening import Listener, Unclaimed
@@ -30,18 +31,6 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.randomness import RandomBytes
 
 logger = logging.getLogger("nymproxy.channel")
-
-
-class ChannelFault(Exception):
-    """A machine failed in a way that it should not.
-
-    Attributes:
-        key: of the channel.
-    """
-
-    def __init__(self, key: ChannelKey) -> None:
-        super().__init__("a channel's machine failed")
-        self.key = key
 
 
 class ChannelTable:
@@ -134,11 +123,7 @@ class ChannelTable:
 
     def close_listener(self, listener: Listener, now: float) -> list[ChannelKey]:
         """Refuse from now on; returns the waiting channels, which were aborted."""
-        listener.is_closed = True
-        waiting = (*listener.waiting, *listener.unconfirmed)
-        refused = [key for key in waiting if key in self.channels]
-        listener.waiting.clear()
-        listener.unconfirmed.clear()
+        refused = [key for key in listener.close() if key in self.channels]
         for key in refused:
             self.channels[key].abort(ResetCode.REFUSED, "nobody accepts")
         return refused
@@ -311,7 +296,9 @@ class ChannelTable:
 
     def _opened_by_peer(self, key: ChannelKey, segment: Segment, now: float) -> ChannelKey | None:
         listener = self._listeners[key.protocol]
-        refusal = self._reason_to_refuse(listener)
+        refusal = listener.reason_to_refuse
+        if refusal is None and len(self.channels) >= self._limits.channels:
+            refusal = "too-many-channels"
         if refusal is not None:
             self._refuse(key, segment, now, refusal)
             return None
@@ -341,23 +328,10 @@ class ChannelTable:
     def _confirm(self, key: ChannelKey) -> None:
         """Show a channel to its listener as soon as it may be shown."""
         listener = self._listeners.get(key.protocol)
-        waits = listener is not None and key in listener.unconfirmed
-        if listener is None or not waits or not self.links[key].is_acceptable:
+        if listener is None or key not in listener.unconfirmed or not self.links[key].is_acceptable:
             return
-        del listener.unconfirmed[key]
-        if listener.is_full:
+        if not listener.show(key):
             self.channels[key].abort(ResetCode.REFUSED, "nobody accepts")
-        else:
-            listener.waiting.append(key)
-
-    def _reason_to_refuse(self, listener: Listener) -> str | None:
-        if listener.is_closed:
-            return "closed"
-        if listener.is_full:
-            return "backlog-full"
-        if len(self.channels) >= self._limits.channels:
-            return "too-many-channels"
-        return None
 
     def _check_backlog(self, key: ChannelKey, machine: ChannelMachine) -> None:
         """Abort an unaccepted channel when all of them together hold too much."""

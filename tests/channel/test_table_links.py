@@ -10,11 +10,12 @@ import pytest
 
 from nymproxy.address import SenderTag
 from nymproxy.channel import ChannelCodec, ChannelId, Segment, SegmentKind
+from nymproxy.channel.failures import ChannelFault
 from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.link import Admission, ChannelLink, Linker, Stray
 from nymproxy.channel.orphans import OrphanLimits
 from nymproxy.channel.segment import ChannelKey
-from nymproxy.channel.table import ChannelFault, ChannelTable
+from nymproxy.channel.table import ChannelTable
 from nymproxy.errors import ResetCode, StreamReset
 from nymproxy.stream.codec import StreamCodec
 from nymproxy.stream.protocol import StreamProtocol

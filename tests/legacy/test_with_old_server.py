@@ -337,7 +337,7 @@ async def test_d19_ids_do_not_wrap_towards_an_old_server(network: MemoryNetwork)
         # Counting up to it with real messages would take an hour of the old server's time.
         await channel.send(b"0")
         await channel.drain()
-        channel._machine.outbound._next_index = 65534
+        channel._machine.outbound.next_index = 65534
         await channel.send(b"one too many")
         with pytest.raises(anyio.BrokenResourceError) as failure:
             await read_to_end(channel)

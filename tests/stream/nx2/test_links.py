@@ -299,7 +299,7 @@ def test_a_hint_makes_the_dialer_ask_and_nothing_else() -> None:
 def test_the_last_number_is_the_end_of_a_sealed_direction() -> None:
     pair = Pair()
     pair.settle()
-    pair.dialer.machine.outbound._next_index = MAX_SEQUENCE
+    pair.dialer.machine.outbound.next_index = MAX_SEQUENCE
     pair.dialer.machine.app_wrote(b"one too many")
     pair.dialer.send()
     assert isinstance(pair.dialer.machine.error, StreamError)
@@ -308,7 +308,7 @@ def test_the_last_number_is_the_end_of_a_sealed_direction() -> None:
 def test_a_sequence_that_no_peer_can_have_sent_is_dropped() -> None:
     pair = Pair()
     pair.settle()
-    pair.dialer.machine.outbound._next_index = 5000
+    pair.dialer.machine.outbound.next_index = 5000
     pair.dialer.machine.app_wrote(b"far away")
     pair.exchange(1)
     assert not pair.acceptor.machine.is_readable
