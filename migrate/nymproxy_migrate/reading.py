@@ -1,22 +1,21 @@
 """Reading a tree, as workers do it: what is in a folder, what is in a file.
 
-Every file is opened by descriptor below the root, without waiting, never through a link, and only
-if it is a regular one; no more of it is read than a limit. Left alone are version control, vendored
-trees, what .gitignore names, binaries, and symbolic links: those that stay in the tree lead to
-files that are visited anyway, the others leave it.
+Every file is opened by :mod:`nymproxy_migrate.folders`: below the root, without waiting, never
+through a link, and only if it is a regular one; no more of it is read than a limit. Left alone are
+version control, vendored trees, what .gitignore names, binaries, and symbolic links: those that
+stay in the tree lead to files that are visited anyway, the others leave it.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import stat
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from nymproxy_migrate import beneath
+from nymproxy_migrate import folders
 from nymproxy_migrate.journal import TEMPORARY_PREFIX
 from nymproxy_migrate.model import SourceFile
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pathspec import GitIgnoreSpec
+
+    from nymproxy_migrate.folders import Folder
 
 VENDORED = frozenset(
     [
@@ -61,7 +62,6 @@ _LOOKS_BINARY_BYTES = 8192
 _DEEPEST = 200
 _LARGEST_IGNORE_BYTES = 256 * 1024
 _DROP_IN = re.compile(r"\.(?:service|socket|container)\.d/[^/]+\.conf$")
-_NO_REGULAR_FILE = "it is no regular file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Exclusion:
     def holds(self, root: Path, path: str) -> bool:
         """Tell whether a path below a root is left out; one of a folder ends with a slash."""
         spec = self._spec
-        name = os.path.relpath(_joined(str(root), path), self.here)
+        name = relative(_joined(str(root), path), self.here)
         return spec is not None and spec.match_file(name + "/" if path.endswith("/") else name)
 
 
@@ -137,10 +137,9 @@ def list_folder(
     where = PurePosixPath(path)
     if len(where.parts) > _DEEPEST:
         return Listing(problems=(Unreadable(path, f"it is below {_DEEPEST} other folders"),))
-    tree = beneath.open_root(root)
     try:
-        with beneath.opened_folder(tree, where) as folder, os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
+        with folders.opened(root) as tree, tree.below(where) as folder:
+            entries = folder.entries()
             specs = [(each, _rules_in(root, tree, each)) for each in rules or ()]
             kept = entries
             if exclude is not None:
@@ -149,8 +148,6 @@ def list_folder(
             return replace(listing, left_out=len(entries) - len(kept))
     except OSError as error:
         return Listing(problems=(Unreadable(path or ".", _said(error)),))
-    finally:
-        os.close(tree)
 
 
 def _is_left_out(entry: os.DirEntry[str], exclude: Exclusion, root: Path, path: str) -> bool:
@@ -165,12 +162,12 @@ def _listing(
     root: Path,
     path: str,
     entries: list[os.DirEntry[str]],
-    folder: int,
+    folder: Folder,
     specs: list[_Rules],
     *,
     use_own: bool,
 ) -> Listing:
-    files, folders, problems = [], [], []
+    files, below, problems = [], [], []
     has_rules = use_own and any(entry.name == IGNORE_FILE for entry in entries)
     if has_rules:
         try:
@@ -181,26 +178,20 @@ def _listing(
             problems.append(Unreadable(_joined(path, IGNORE_FILE), reason))
     for entry in entries:
         full = _joined(_joined(str(root), path), entry.name)
-        if entry.is_symlink() or entry.name.startswith(TEMPORARY_PREFIX) or entry.name == ".git":
+        if folder.is_link(entry) or entry.name.startswith(TEMPORARY_PREFIX) or entry.name == ".git":
             continue
         if entry.is_dir(follow_symlinks=False):
             is_left_alone = entry.name in VENDORED or _is_ignored(full + "/", specs)
             if not is_left_alone and not _is_cargo_target(entry.name, folder):
-                folders.append(entry.name)
+                below.append(entry.name)
         elif entry.is_file(follow_symlinks=False) and not _is_ignored(full, specs):
             files.append(entry.name)
-    return Listing(tuple(files), tuple(folders), has_rules, tuple(problems))
+    return Listing(tuple(files), tuple(below), has_rules, tuple(problems))
 
 
-def _is_cargo_target(name: str, folder: int) -> bool:
+def _is_cargo_target(name: str, folder: Folder) -> bool:
     # Cargo marks its build folder, and so do other tools theirs.
-    if name != "target":
-        return False
-    try:
-        os.stat(f"{name}/{_CARGO_TARGET_MARK}", dir_fd=folder, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
+    return name == "target" and folder.has(f"{name}/{_CARGO_TARGET_MARK}")
 
 
 def _is_ignored(path: str, specs: Sequence[_Rules]) -> bool:
@@ -235,24 +226,23 @@ def rules_above(root: Path, path: str) -> tuple[str, ...]:
     return tuple(str(each) for each in reversed(above))
 
 
-def _rules_in(root: Path, tree: int, path: str) -> GitIgnoreSpec | None:
+def _rules_in(root: Path, tree: Folder, path: str) -> GitIgnoreSpec | None:
+    folder = Path(path)
     try:
-        if Path(path).is_relative_to(root):
-            with beneath.opened_folder(tree, PurePosixPath(path).relative_to(root)) as folder:
-                return _parsed(_ignore_bytes(folder))
-        above = beneath.open_root(Path(path))
-        try:
+        if folder.is_relative_to(root):
+            with tree.below(PurePosixPath(folder.relative_to(root).as_posix())) as inside:
+                return _parsed(_ignore_bytes(inside))
+        with folders.opened(folder) as above:
             return _parsed(_ignore_bytes(above))
-        finally:
-            os.close(above)
     except OSError:
         return None  # in the tree, this was said when its folder was listed
 
 
-def _ignore_bytes(folder: int) -> bytes:
-    with open(beneath.open_file(IGNORE_FILE, folder), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(0, _NO_REGULAR_FILE)
+def _ignore_bytes(folder: Folder) -> bytes:
+    file = folder.open_file(IGNORE_FILE)
+    if file is None:
+        raise OSError(0, "it is no regular file")
+    with file:
         data = file.read(_LARGEST_IGNORE_BYTES + 1)
     if len(data) > _LARGEST_IGNORE_BYTES:
         raise OSError(0, f"larger than {_LARGEST_IGNORE_BYTES} bytes; nothing is left out by it")
@@ -282,9 +272,8 @@ def read_file(root: Path, size_limit: int, path: str) -> SourceFile | Unreadable
         path: the file, relative to the root.
     """
     relative = PurePosixPath(path)
-    tree = beneath.open_root(root)
     try:
-        with beneath.opened_folder(tree, relative.parent) as folder:
+        with folders.opened(root) as tree, tree.below(relative.parent) as folder:
             found = _read(folder, path, relative.name, size_limit)
             if isinstance(found, SourceFile) and _DROP_IN.search(f"/{path}"):
                 unit = _unit_of(tree, folder, relative, size_limit)
@@ -292,40 +281,47 @@ def read_file(root: Path, size_limit: int, path: str) -> SourceFile | Unreadable
             return found
     except OSError as error:
         return Unreadable(path, _said(error))
-    finally:
-        os.close(tree)
 
 
-def _read(folder: int, path: str, name: str, size_limit: int) -> SourceFile | Unreadable | None:
-    with open(beneath.open_file(name, folder), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            return None
+def _read(folder: Folder, path: str, name: str, size_limit: int) -> SourceFile | Unreadable | None:
+    file = folder.open_file(name)
+    if file is None:
+        return None
+    with file:
+        mode = os.fstat(file.fileno()).st_mode
         data = file.read(size_limit + 1)
     if b"\0" in data[:_LOOKS_BINARY_BYTES]:
         return None
     if len(data) > size_limit:
         return Unreadable(path, f"larger than {size_limit} bytes", too_large=True)
-    return SourceFile(path, data, bool(status.st_mode & 0o111))
+    return SourceFile(path, data, bool(mode & 0o111))
 
 
 def _unit_of(
-    tree: int, folder: int, path: PurePosixPath, size_limit: int
+    tree: Folder, folder: Folder, path: PurePosixPath, size_limit: int
 ) -> tuple[SourceFile, ...]:
     """Return the unit of a drop-in and all of its drop-ins, as far as they are in the tree."""
     found = []
     unit = PurePosixPath(str(path.parent).removesuffix(".d"))
     try:
-        with beneath.opened_folder(tree, unit.parent) as above:
+        with tree.below(unit.parent) as above:
             found.append(_read(above, str(unit), unit.name, size_limit))
     except OSError:
         pass  # it need not be there
-    for name in sorted(name for name in os.listdir(folder) if name.endswith(".conf")):
+    for name in (each.name for each in folder.entries() if each.name.endswith(".conf")):
         try:
             found.append(_read(folder, str(path.parent / name), name, size_limit))
         except OSError:
             continue
     return tuple(SourceFile(each.path, each.data) for each in found if isinstance(each, SourceFile))
+
+
+def relative(path: str, folder: str) -> str:
+    """Return a path as one writes it from a folder; itself, if that is on another drive."""
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:  # Windows alone has drives
+        return path
 
 
 def _joined(folder: str, name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from nymproxy_migrate import config_dirs, evidence, formats, suppressions, surve
 from nymproxy_migrate.finders import FINDERS, FinderEntry
 from nymproxy_migrate.model import Finding, SourceFile, Span, Unparsable
 from nymproxy_migrate.options import ScanOptions
+from nymproxy_migrate.reading import relative
 from nymproxy_migrate.rules import nym052, nym090, nym092, nym093
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def from_here(root: Path, path: str) -> str:
     here = Path.cwd()
     if root == here:
         return path
-    return min(os.path.relpath(root / path, here), str(root / path), key=len)
+    full = str(root / path)
+    return min(relative(full, str(here)), full, key=len)
 
 
 def scan(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from nymproxy_migrate import reading
 from nymproxy_migrate.model import SourceFile
 from nymproxy_migrate.reading import Exclusion, Listing, Unreadable
+from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.workers import Failure, Pool, limits
 
 if TYPE_CHECKING:
@@ -67,9 +68,16 @@ class GivenUp:
 
 
 def common_root(paths: Iterable[Path]) -> Path:
-    """Return the folder that all paths share."""
+    """Return the folder that all paths share.
+
+    Raises:
+        Refused: there is none.
+    """
     folders = [path if path.is_dir() else path.parent for path in map(Path.absolute, paths)]
-    return Path(os.path.commonpath([os.path.normpath(folder) for folder in folders]))
+    try:
+        return Path(os.path.commonpath([os.path.normpath(folder) for folder in folders]))
+    except ValueError:
+        raise Refused("these paths are on different drives: name those of one alone") from None
 
 
 def visit(
@@ -157,9 +165,9 @@ class _Visitor:
     def begin(self, path: Path) -> None:
         """Add a path that the user has named."""
         full = os.path.realpath(path)
-        inside = os.path.relpath(full, self._root).replace(os.sep, "/")
-        if inside.startswith("../"):
-            named = os.path.relpath(os.path.abspath(path), self._named).replace(os.sep, "/")
+        inside = reading.relative(full, str(self._root)).replace(os.sep, "/")
+        if inside.startswith("../") or os.path.isabs(inside):
+            named = reading.relative(os.path.abspath(path), str(self._named)).replace(os.sep, "/")
             self.visit.unreadable.append(Unreadable(named, "it is a link out of the tree"))
         elif os.path.isdir(full):
             inside = "" if inside == "." else inside

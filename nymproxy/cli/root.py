@@ -46,8 +46,16 @@ class _Command(TyperCommand):
         return super().invoke(ctx)
 
 
-_EVERYWHERE = {"nymproxy address", "nymproxy-migrate explain", "nymproxy-migrate schema"}
-NEEDS_POSIX = "needs Linux or macOS; on Windows, WSL does. The library can be imported there."
+_EVERYWHERE = {
+    "nymproxy address",
+    "nymproxy-migrate explain",
+    "nymproxy-migrate scan",
+    "nymproxy-migrate schema",
+}
+NEEDS_POSIX = (
+    "needs Linux or macOS; on Windows, WSL does. The library can be imported there, and "
+    "`nymproxy-migrate scan` and `explain` work."
+)
 
 
 def is_windows() -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from nymproxy import __version__
 from nymproxy._printable import printable, printable_lines
+from nymproxy.cli.root import NEEDS_POSIX, is_windows
 from nymproxy_migrate import diff, formats, names, outputs, plan, rollback, rules, schemas
 from nymproxy_migrate.apply import apply, blocked
 from nymproxy_migrate.changes import changes_of, left_for_a_human
@@ -132,6 +133,8 @@ def scan(
     if STANDARD_INPUT in paths:
         result = _of_standard_input(paths, options, name=stdin_name)
     elif live:
+        if is_windows():
+            raise Refused(f"scan --live {NEEDS_POSIX}")
         from nymproxy_migrate.cli import live as live_scan
 
         found = look(paths, options) if paths else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 import sys
 import traceback
+from io import TextIOWrapper
 
 from nymproxy._printable import printable
-from nymproxy.cli.root import discard_output
+from nymproxy.cli.root import discard_output, is_windows
 from nymproxy_migrate.cli.app import app
 
 EXIT_DONE = 0
@@ -21,6 +22,8 @@ def run(arguments: list[str] | None = None) -> int:
     from nymproxy_migrate.refused import Refused
 
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if is_windows():
+        _write_utf8()
     try:
         return _run(arguments)
     except KeyboardInterrupt:
@@ -57,6 +60,13 @@ def _run(arguments: list[str]) -> int:
         COMMAND.reset(typed)
         OUTPUT.reset(token)
     return code if isinstance(code, int) else EXIT_DONE
+
+
+def _write_utf8() -> None:
+    # A file or a pipe gets there what the system's language has, which lacks most of it.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _report(error: Exception, *, debug: bool) -> int:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nymproxy.cli.root import is_windows
 from nymproxy_migrate.refused import Refused
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ def check_program(given: str | None) -> None:
 
 
 def installed(paths: Sequence[Path]) -> str | None:
-    """Return where nymproxy is on this machine, unless that is inside of what is scanned."""
+    """Return where nymproxy is on this machine, unless that is inside of what is scanned. What is
+    scanned on Windows is not for that machine."""
+    if is_windows():
+        return None
     beside = Path(sys.executable).with_name("nymproxy")
     found = str(beside) if beside.exists() else shutil.which("nymproxy")
     scanned = [path.absolute() for path in paths or [Path()]]

@@ -7,13 +7,17 @@ import os
 import pickle
 import signal
 import sys
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from nymproxy_migrate.workers import limits
+from nymproxy_migrate.workers.piped import ChildConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+_Message = tuple["Callable[[Any], Any]", list[Any]]
 
 IDLE_SECONDS = 60.0
 """A worker that is not needed for so long ends."""
@@ -21,27 +25,28 @@ IDLE_SECONDS = 60.0
 _logger = logging.getLogger("nymproxy.migrate")
 
 
-def main(descriptor: int) -> None:
-    """Work until the other end of a connection is closed.
+def main(messages: Iterator[_Message], send: Callable[[bytes], object]) -> None:
+    """Work until there are no more messages.
 
-    Each message is a function and a list of arguments; the answers, one for each argument in their
-    order, are a result or a :class:`limits.Failure`, and whether this worker takes more.
+    Each is a function and a list of arguments; the answers, one for each argument in their order,
+    are a result or a :class:`limits.Failure`, and whether this worker takes more.
     """
     # An interrupt is for the tool, which then closes the connection.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.chdir("/")
     limits.impose()
-    with Connection(descriptor) as connection:
-        while connection.poll(IDLE_SECONDS):
-            try:
-                function, arguments = connection.recv()
-            except EOFError:
+    for function, arguments in messages:
+        for argument in arguments:
+            answer, goes_on = _answer(function, argument)
+            send(answer)
+            if not goes_on:
                 return
-            for argument in arguments:
-                answer, goes_on = _answer(function, argument)
-                connection.send_bytes(answer)
-                if not goes_on:
-                    return
+
+
+def _received(connection: Connection) -> Iterator[_Message]:
+    with suppress(EOFError):
+        while connection.poll(IDLE_SECONDS):
+            yield connection.recv()
 
 
 def _answer(function: Callable[[Any], Any], argument: object) -> tuple[bytes, bool]:
@@ -69,11 +74,21 @@ def _answer(function: Callable[[Any], Any], argument: object) -> tuple[bytes, bo
     return answer, goes_on
 
 
-def start(descriptor: str, verbose: str) -> None:
-    """Begin as the process that the pool has started."""
+def start(verbose: str, descriptor: str) -> None:
+    """Begin as the process that the pool has started.
+
+    Args:
+        verbose: if not empty, the log goes to standard error.
+        descriptor: of the connection; without one, that is standard input and output.
+    """
     if verbose:
         logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
         logging.getLogger("nymproxy").setLevel(logging.DEBUG)
     else:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - it lasts as long as the process
-    main(int(descriptor))
+    if descriptor:
+        with Connection(int(descriptor)) as connection:
+            main(_received(connection), connection.send_bytes)
+    else:
+        piped = ChildConnection()
+        main(piped.received(), piped.send_bytes)

@@ -23,6 +23,9 @@ TOTAL_ENTRIES = 1_000_000
 RETIRED_AT_BYTES = 128 * 1024 * 1024
 """A worker that once had more is replaced, so that the next piece of work has room."""
 
+_HAS_LIMITS = hasattr(signal, "setitimer")
+_WINDOWS_CRASHES = 0xC0000000
+"""Exit codes from here on are what ended a process there, as NTSTATUS."""
 _MEMORY_REASON = f"it takes more than {MEMORY_BYTES >> 20} MiB of memory to be read"
 
 
@@ -54,18 +57,24 @@ TOO_MUCH_FOUND = Failure(f"what is found in it takes more than {ANSWER_BYTES >> 
 
 def ended_by(code: int) -> Failure:
     """Return why a worker that ended by itself did so, from its return code."""
-    if code == -signal.SIGPROF:
+    if code >= _WINDOWS_CRASHES:
+        return Failure(f"its parser crashes on it (0x{code:X})")
+    if code >= 0:
+        return Failure("reading it ends the process that reads it")
+    name = signal.Signals(-code).name
+    if name == "SIGPROF":
         return OUT_OF_TIME
-    if code in (-signal.SIGABRT, -signal.SIGKILL):
+    if name in {"SIGABRT", "SIGKILL"}:
         # What a parser in C or Rust does without memory, and what a system without memory does.
         return OUT_OF_MEMORY
-    if code < 0:
-        return Failure(f"its parser crashes on it ({signal.Signals(-code).name})")
-    return Failure("reading it ends the process that reads it")
+    return Failure(f"its parser crashes on it ({name})")
 
 
 def impose() -> None:
-    """Limit this process for good: memory, no core files."""
+    """Limit this process for good: memory, no core files. Windows has no such limits: there the
+    pool ends a process whose memory it sees grow, or that takes too long by the clock."""
+    if not _HAS_LIMITS:
+        return
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -81,11 +90,15 @@ def impose() -> None:
 
 def start_timer() -> None:
     """Let the system end this process when it has used its processor time."""
+    if not _HAS_LIMITS:
+        return
     signal.setitimer(signal.ITIMER_PROF, PROCESSOR_SECONDS)
 
 
 def stop_timer() -> None:
     """Let the time run without end again."""
+    if not _HAS_LIMITS:
+        return
     signal.setitimer(signal.ITIMER_PROF, 0.0)
 
 
@@ -95,6 +108,11 @@ def peak_bytes() -> int:
     Not what getrusage says, where there is more to be had: on Linux that begins with the size of
     the process that started this one.
     """
+    if not _HAS_LIMITS:
+        import psutil  # type: ignore[import-untyped]
+
+        memory = psutil.Process().memory_info()
+        return int(getattr(memory, "peak_wset", memory.rss))
     import resource
     import sys
 

@@ -13,15 +13,16 @@ import time
 from collections import deque
 from contextlib import suppress
 from importlib.util import find_spec
-from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from nymproxy_migrate.workers import limits
+from nymproxy_migrate.workers.connections import receive, start, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nymproxy_migrate.workers.connections import Connection
     from nymproxy_migrate.workers.limits import Failure
 
 _Argument = TypeVar("_Argument")
@@ -45,16 +46,11 @@ _logger = logging.getLogger("nymproxy.migrate")
 
 class _Worker:
     def __init__(self) -> None:
-        self.connection, theirs = Pipe()
         verbose = "verbose" if _logger.isEnabledFor(logging.DEBUG) else ""
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _BOOT, _module_paths(), str(theirs.fileno()), verbose],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=None if verbose else subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
+        self.process, self.connection = start(
+            [_interpreter(), "-P", "-c", _BOOT, _module_paths(), verbose],
+            stderr=None if verbose else subprocess.DEVNULL,
+        )
         self.tasks: deque[_Task] = deque()
         self.since = 0.0
         self.verdict: Failure | None = None
@@ -166,7 +162,7 @@ class Pool:
         worker = self._busy[connection]
         goes_on: bool
         try:
-            answer = connection.recv_bytes(2 * limits.ANSWER_BYTES)
+            answer = receive(connection)
             self.answered_bytes += len(answer)
             result, goes_on = pickle.loads(answer)
         except (EOFError, OSError):
@@ -186,10 +182,7 @@ class Pool:
 
 
 def call(function: Callable[[_Argument], _Result], argument: _Argument) -> _Result | Failure:
-    """Call a function in a worker, and return its result or why there is none. On Windows, where
-    nothing but the user's own settings is read, there are no workers: it is called here."""
-    if not hasattr(os, "fork"):
-        return function(argument)
+    """Call a function in a worker, and return its result or why there is none."""
     pool = Pool()
     pool.add(function, argument)
     ((_, _, result),) = pool
@@ -231,6 +224,13 @@ def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _interpreter() -> str:
+    # On Windows that of a virtual environment starts another one, and would be ended in its place.
+    # Where modules are, a worker is told.
+    base: str | None = getattr(sys, "_base_executable", None)
+    return sys.executable if hasattr(os, "fork") or base is None else base
 
 
 def _module_paths() -> str:

@@ -15,6 +15,7 @@ from nymproxy_migrate.workers import limits
         (-signal.SIGPROF, limits.OUT_OF_TIME),
         (-signal.SIGABRT, limits.OUT_OF_MEMORY),
         (-signal.SIGSEGV, limits.Failure("its parser crashes on it (SIGSEGV)")),
+        (0xC0000005, limits.Failure("its parser crashes on it (0xC0000005)")),
         (3, limits.Failure("reading it ends the process that reads it")),
     ],
 )
