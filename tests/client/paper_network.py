@@ -19,7 +19,7 @@ from nacl.signing import SigningKey
 
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import ClientDisconnected, GatewayRefused, NymError
-from nymproxy.mixnet.client.connecting import Environment
+from nymproxy.mixnet.client.connecting import Environment, assemble
 from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.mixnet.directory import KeyRotationInfo, Node, Topology
 from nymproxy.mixnet.directory.bodies import RewardedSet
@@ -33,7 +33,7 @@ from nymproxy.mixnet.sphinx import (
     partially_unwrap,
     recover_plaintext,
 )
-from nymproxy.mixnet.storage import ClientKeys
+from nymproxy.mixnet.storage import ClientKeys, StoredClient
 from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
 from nymproxy.mixnet.traffic import BARE, TrafficProfile
 
@@ -127,11 +127,10 @@ class PaperNetwork:
         if link is not None:
             await link.deliver(pushed)
 
-    @asynccontextmanager
-    async def client(
+    async def make_client(
         self, gateway: int = 0, profile: TrafficProfile = QUICK, seed: int = 0
-    ) -> AsyncIterator[MessageClient]:
-        """A running client."""
+    ) -> MessageClient:
+        """A connected client, not entered."""
         source = random.Random(seed or self.random.random())
         keys = ClientKeys.generate(source.randbytes)
         link = PaperLink(self, self.gateways[gateway])
@@ -139,15 +138,22 @@ class PaperNetwork:
         keeper = TopologyKeeper(self, refresh_seconds=3600)
         await keeper.refresh()
         environment = Environment(time.monotonic, time.time, source.randbytes)
-        client = MessageClient(
-            keys,
+        parts = assemble(
+            StoredClient(keys, None, 0),
             link,  # type: ignore[arg-type]
             keeper,
             EphemeralStorage(),
             profile,
             environment,
         )
-        async with client:
+        return MessageClient(parts)
+
+    @asynccontextmanager
+    async def client(
+        self, gateway: int = 0, profile: TrafficProfile = QUICK, seed: int = 0
+    ) -> AsyncIterator[MessageClient]:
+        """A running client."""
+        async with await self.make_client(gateway, profile, seed) as client:
             yield client
 
     def keeper_of(self, client: MessageClient) -> TopologyKeeper:

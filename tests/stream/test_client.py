@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
-import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +16,11 @@ from nymproxy.errors import (
     StreamRefused,
     UsageError,
 )
-from nymproxy.mixnet.client.connecting import Environment
 from nymproxy.mixnet.client.message_client import MessageClient
-from nymproxy.mixnet.directory.keeper import TopologyKeeper
-from nymproxy.mixnet.storage import ClientKeys
-from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
 from nymproxy.stream import StreamOptions
 from nymproxy.stream.client import MixnetClient
 from nymproxy.stream.stream import MixnetStream, StreamAttribute
-from tests.client.paper_network import QUICK, PaperLink, PaperNetwork
+from tests.client.paper_network import PaperNetwork
 from tests.stream.support import receive_all
 
 if TYPE_CHECKING:
@@ -43,29 +37,9 @@ class Network(PaperNetwork):
     async def stream_client(
         self, gateway: int = 0, options: StreamOptions | None = None
     ) -> AsyncIterator[MixnetClient]:
-        async with await self.make_client(gateway, options) as client:
+        message_client = await self.make_client(gateway)
+        async with MixnetClient(message_client, stream_options=options) as client:
             yield client
-
-    async def make_client(
-        self, gateway: int = 0, options: StreamOptions | None = None
-    ) -> MixnetClient:
-        return MixnetClient(await self.make_message_client(gateway), stream_options=options)
-
-    async def make_message_client(self, gateway: int = 0) -> MessageClient:
-        source = random.Random(self.random.random())
-        keys = ClientKeys.generate(source.randbytes)
-        link = PaperLink(self, self.gateways[gateway])
-        self.links[keys.identity_public] = link
-        keeper = TopologyKeeper(self, refresh_seconds=3600)
-        await keeper.refresh()
-        return MessageClient(
-            keys,
-            link,  # type: ignore[arg-type]
-            keeper,
-            EphemeralStorage(),
-            QUICK,
-            Environment(time.monotonic, time.time, source.randbytes),
-        )
 
 
 async def echo(stream: MixnetStream) -> None:
@@ -269,7 +243,7 @@ def connected(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         cls: type[MessageClient], /, network: Network, **arguments: Any
     ) -> MessageClient:
         given.update(arguments)
-        return await network.make_message_client()
+        return await network.make_client()
 
     monkeypatch.setattr(MessageClient, "connect", classmethod(connect))
     return given

@@ -11,14 +11,18 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import anyio
+
 from nymproxy.address import NymAddress
 from nymproxy.connection_options import DEFAULT_OPTIONS, ConnectionOptions
 from nymproxy.errors import ConfigurationError, UnknownGateway
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.directory import choose_gateway, gateway_urls
+from nymproxy.mixnet.directory.client import DirectoryClient
+from nymproxy.mixnet.directory.keeper import TopologyKeeper
 from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayListener
 from nymproxy.mixnet.gateway.link import GatewayLink
-from nymproxy.mixnet.machine import ClientMachine, PacketBuilder
+from nymproxy.mixnet.machine import ClientMachine, ClientStatus, PacketBuilder
 from nymproxy.mixnet.messages import (
     AckKey,
     CoverKeys,
@@ -29,18 +33,20 @@ from nymproxy.mixnet.messages import (
 from nymproxy.mixnet.storage import ClientKeys, ClientStorage, GatewayRegistration, StoredClient
 from nymproxy.mixnet.storage.ephemeral import EphemeralStorage
 from nymproxy.mixnet.traffic import DEFAULT
+from nymproxy.tracing import traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from nymproxy.address import NodeIdentity
     from nymproxy.mixnet.directory import NetworkDetails, Node, Topology
-    from nymproxy.mixnet.directory.client import DirectoryClient
-    from nymproxy.mixnet.directory.keeper import TopologyKeeper
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.traffic import TrafficProfile
+    from nymproxy.tracing import Trace
 
 _logger = logging.getLogger("nymproxy.client")
+
+_CLOSE_SECONDS: Final = 5.0
 
 LISTENER_LIFETIME_NS: Final = 7 * 24 * 3600 * 1_000_000_000
 """After this time a gateway's URLs are looked up again, as Rust clients do."""
@@ -230,14 +236,37 @@ def make_link(
     )
 
 
-def make_machine(
-    keys: ClientKeys,
+@dataclass(frozen=True, slots=True)
+class ClientParts:
+    """What a client stands on.
+
+    Attributes:
+        machine: decides everything.
+        link: connected.
+        keeper: with a topology.
+        storage: closed with the client.
+        clock: the machine's.
+        is_restored: the address was made by an earlier process.
+    """
+
+    machine: ClientMachine
+    link: GatewayLink
+    keeper: TopologyKeeper
+    storage: ClientStorage
+    clock: Callable[[], float]
+    is_restored: bool = False
+
+
+def assemble(
+    stored: StoredClient,
     link: GatewayLink,
     keeper: TopologyKeeper,
+    storage: ClientStorage,
     profile: TrafficProfile,
     environment: Environment,
-) -> ClientMachine:
-    """Put the machine of a real client together."""
+) -> ClientParts:
+    """Make the machine of a real client, and put it to what it works with."""
+    keys = stored.keys
     random_bytes = environment.random_bytes
     address = address_of(keys, link.listener.identity)
     memory = MemoryAccount() if environment.memory is None else environment.memory
@@ -246,7 +275,7 @@ def make_machine(
     builder = PacketBuilder(address, ack_key, profile, random_bytes, cover_keys)
     builder.use_topology(keeper.require())
     opener = PacketOpener(keys.encryption_private, ack_key, reply_keys, cover_keys)
-    return ClientMachine(
+    machine = ClientMachine(
         address,
         builder,
         InboundDecoder(opener, memory=memory),
@@ -256,3 +285,63 @@ def make_machine(
         now=environment.clock(),
         memory=memory,
     )
+    is_restored = stored.registration is not None
+    return ClientParts(machine, link, keeper, storage, environment.clock, is_restored)
+
+
+async def connect_parts(
+    network: NetworkDetails,
+    storage: ClientStorage,
+    gateway: NodeIdentity | None,
+    profile: TrafficProfile,
+    environment: Environment,
+    *,
+    avoided: Collection[NodeIdentity],
+    show: Callable[[ClientStatus], None],
+    trace: Trace | None,
+) -> ClientParts:
+    """Go all the way to a connected client; :meth:`MessageClient.connect` says what fails.
+
+    Args:
+        network: the network.
+        storage: closed if this fails.
+        gateway: the gateway to use; by default the stored one, or any.
+        profile: shapes the traffic.
+        environment: time, randomness, and the way out.
+        avoided: gateways that are not chosen where any may be.
+        show: is told each step.
+        trace: likewise.
+    """
+    link = None
+    try:
+        stored = await load_client(storage, environment.random_bytes)
+        show(ClientStatus(0.1, False, False, "asking the directory for the topology"))
+        directory = DirectoryClient(network, options=environment.options)
+        keeper = TopologyKeeper(
+            directory, unix_time=environment.unix_time, random_bytes=environment.random_bytes
+        )
+        with traced(trace, "connect.directory"):
+            topology = await keeper.refresh()
+        show(ClientStatus(0.4, False, False, "choosing a gateway"))
+        registration = await find_gateway(
+            stored, gateway, topology, directory, environment, avoided=avoided
+        )
+        keeper.avoid_as_mix(registration.identity)
+        if registration != stored.registration and registration.shared_key is not None:
+            await storage.save_registration(registration)
+        link = make_link(stored, registration, storage, environment)
+        show(ClientStatus(0.6, False, False, "connecting to the gateway"))
+        with traced(trace, "connect.gateway"):
+            await link.connect()
+        return assemble(stored, link, keeper, storage, profile, environment)
+    except BaseException:
+        await close_all(link, storage)
+        raise
+
+
+async def close_all(link: GatewayLink | None, storage: ClientStorage) -> None:
+    """Close what a client has open; also when cancelled, and in a bounded time."""
+    with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+        if link is not None:
+            await link.aclose()
+        await storage.close()

@@ -27,23 +27,18 @@ from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
 from nymproxy.mixnet.client.connecting import (
     Environment,
-    find_gateway,
-    load_client,
-    make_link,
-    make_machine,
+    close_all,
+    connect_parts,
     open_storage,
     warn_of_weak_profile,
 )
 from nymproxy.mixnet.client.shell import MachineShell, StatusBoard, ignore_status
 from nymproxy.mixnet.client.watching import Unwatched
 from nymproxy.mixnet.directory import NetworkDetails
-from nymproxy.mixnet.directory.client import DirectoryClient
-from nymproxy.mixnet.directory.keeper import TopologyKeeper
 from nymproxy.mixnet.gateway import LinkState
 from nymproxy.mixnet.machine import ClientStatus
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.traffic import DEFAULT, profile_of
-from nymproxy.tracing import traced
 
 if TYPE_CHECKING:
     import os
@@ -56,18 +51,17 @@ if TYPE_CHECKING:
     from nymproxy.address import NymAddress
     from nymproxy.connection_options import ConnectionOptions
     from nymproxy.memory_account import MemoryAccount
+    from nymproxy.mixnet.client.connecting import ClientParts
     from nymproxy.mixnet.client.shell import StatusChanges, StatusListener
     from nymproxy.mixnet.client.watching import ClientWatcher
     from nymproxy.mixnet.directory import Topology
-    from nymproxy.mixnet.gateway.link import GatewayLink
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.storage import ClientKeys, ClientStorage
+    from nymproxy.mixnet.storage import ClientStorage
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.tracing import Trace
 
 _logger = logging.getLogger("nymproxy.client")
 
-_CLOSE_SECONDS: Final = 5.0
 _READ_AT_ONCE: Final = 32
 """Pushed messages handled before other tasks get a turn."""
 
@@ -79,37 +73,19 @@ of the public network."""
 class MessageClient(MachineShell):
     """A client of the mixnet. Make one with :meth:`connect`, then enter it with ``async with``."""
 
-    def __init__(
-        self,
-        keys: ClientKeys,
-        link: GatewayLink,
-        keeper: TopologyKeeper,
-        storage: ClientStorage,
-        profile: TrafficProfile,
-        environment: Environment,
-        *,
-        is_restored: bool = False,
-        on_status: StatusListener = ignore_status,
-    ) -> None:
+    def __init__(self, parts: ClientParts, *, on_status: StatusListener = ignore_status) -> None:
         """Put the parts together. Use :meth:`connect` instead.
 
         Args:
-            keys: the client's keys.
-            link: connected.
-            keeper: with a topology.
-            storage: closed with the client.
-            profile: shapes the traffic.
-            environment: time and randomness.
-            is_restored: the address was made by an earlier process.
+            parts: all of them.
             on_status: called with each status.
         """
-        machine = make_machine(keys, link, keeper, profile, environment)
-        super().__init__(machine, environment.clock)
+        super().__init__(parts.machine, parts.clock)
         self._home = HomeLoop("a client")
-        self._link = link
-        self._keeper = keeper
-        self._storage = storage
-        self._is_restored = is_restored
+        self._link = parts.link
+        self._keeper = parts.keeper
+        self._storage = parts.storage
+        self._is_restored = parts.is_restored
         self._board = StatusBoard(
             ClientStatus(0.9, False, False, "connected, not started"), on_status
         )
@@ -117,8 +93,8 @@ class MessageClient(MachineShell):
         self._is_started = False
         self._supervisor: TaskGroup | None = None
         self._tasks: anyio.CancelScope | None = None
-        self._departure = Alarm(environment.clock)
-        self._deadline = Alarm(environment.clock)
+        self._departure = Alarm(parts.clock)
+        self._deadline = Alarm(parts.clock)
         self._chores_wait = Signal()
 
     @classmethod
@@ -171,40 +147,20 @@ class MessageClient(MachineShell):
         warn_of_weak_profile(network, profile)
         watcher = Unwatched() if watcher is None else watcher
         place = open_storage(storage)
-        link = None
         try:
-            stored = await load_client(place, random_bytes)
-            watcher.show(ClientStatus(0.1, False, False, "asking the directory for the topology"))
-            directory = DirectoryClient(network, options=options)
-            keeper = TopologyKeeper(directory, unix_time=unix_time, random_bytes=random_bytes)
-            with traced(trace, "connect.directory"):
-                topology = await keeper.refresh()
-            watcher.show(ClientStatus(0.4, False, False, "choosing a gateway"))
-            registration = await find_gateway(
-                stored, gateway, topology, directory, environment, avoided=avoided
+            parts = await connect_parts(
+                network,
+                *(place, gateway, profile, environment),
+                avoided=avoided,
+                show=watcher.show,
+                trace=trace,
             )
-            keeper.avoid_as_mix(registration.identity)
-            if registration != stored.registration and registration.shared_key is not None:
-                await place.save_registration(registration)
-            link = make_link(stored, registration, place, environment)
-            watcher.show(ClientStatus(0.6, False, False, "connecting to the gateway"))
-            with traced(trace, "connect.gateway"):
-                await link.connect()
-            is_restored = stored.registration is not None
-            client = cls(
-                *(stored.keys, link, keeper, place, profile, environment),
-                is_restored=is_restored,
-                on_status=watcher.show,
-            )
-            watcher.connected(client)
-            return client
         except BaseException as error:
             watcher.failed(error if isinstance(error, NymError) else None)
-            with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-                if link is not None:
-                    await link.aclose()
-                await place.close()
             raise
+        client = cls(parts, on_status=watcher.show)
+        watcher.connected(client)
+        return client
 
     # What users see.
 
@@ -243,9 +199,7 @@ class MessageClient(MachineShell):
         self._end(None)
         if not self._is_closed:
             self._is_closed = True
-            with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-                await self._link.aclose()
-                await self._storage.close()
+            await close_all(self._link, self._storage)
             if self._tasks is not None:
                 self._tasks.cancel()
         await anyio.lowlevel.checkpoint()
