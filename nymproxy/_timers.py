@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_CLEAN_ABOVE = 64
+_CLEAN_ABOVE = 16
 
 
 class TimeHeap(Generic[T]):

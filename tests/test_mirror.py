@@ -45,10 +45,6 @@ REACHED: dict[str, tuple[str, str]] = {
         "machine/test_client_machine.py",
         "how long a client was without its gateway",
     ),
-    "nymproxy.stream.nx2.after_end": (
-        "stream/nx2/test_over_memory.py",
-        "needs a channel, and its end",
-    ),
     "nymproxy.stream.nx2.movable": ("stream/nx2/test_moves.py", "a part of a dialer's link"),
     "nymproxy.mixnet.machine.ports": ("machine/test_packets.py", "what a maker of packets does"),
     "nymproxy.mixnet.client.watching": ("legacy/test_roster.py", "what a roster's entries are"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from nymproxy.address import SenderTag
@@ -22,7 +23,7 @@ RESET_INTERVAL_SECONDS = 60.0
 OFFER_INTERVAL_SECONDS = 1.0
 MAX_FAREWELLS = 64
 MAX_WORDS = 2048
-"""Stones that keep what answers for them, some 12 KiB each; the oldest lose it first."""
+"""Stones that keep what answers for them; the oldest lose it first."""
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ class Tombstones(Generic[K]):
         self._limit = limit
         self._stones: OrderedDict[K, Tombstone] = OrderedDict()
         self._held: dict[K, Tombstone] = {}
-        self._worded: OrderedDict[K, Tombstone] = OrderedDict()
+        self._worded: deque[Tombstone] = deque()  # about as they expire
 
     def __len__(self) -> int:
         return len(self._stones) + len(self._held)
@@ -106,11 +107,16 @@ class Tombstones(Generic[K]):
         # Only what a peer has opened can be opened again: a client that dials keeps no filter.
         if self._spent is not None and isinstance(peer, SenderTag):
             self._spent.add(self._identify(key))
+        before = self._stones.get(key)
+        if before is not None and words is not None and before.words is words:
+            before.expires_at = now + self._lifetime  # a dialer asks again and again
+            self._stones.move_to_end(key)
+            return
         stone = Tombstone(now + self._lifetime, peer, answers, words)
         if words is not None:
-            self._worded[key] = stone
+            self._worded.append(stone)
             if len(self._worded) > MAX_WORDS:
-                self._worded.popitem(last=False)[1].words = None
+                self._worded.popleft().words = None
         if is_held and len(self._held) < self._limit:
             self._held[key] = stone
         else:
@@ -125,10 +131,12 @@ class Tombstones(Generic[K]):
 
     def _bury(self, key: K, stone: Tombstone, now: float) -> None:
         self._expire(now)
-        self._stones.pop(key, None)
+        before = self._stones.pop(key, None)
+        if before is not None:
+            self._drop(before)
         self._stones[key] = stone
         if len(self._stones) > self._limit:
-            self._worded.pop(self._stones.popitem(last=False)[0], None)
+            self._drop(self._stones.popitem(last=False)[1])
 
     def get(self, key: K, now: float) -> Tombstone | None:
         """Return the tombstone of a key, if it has one."""
@@ -137,7 +145,7 @@ class Tombstones(Generic[K]):
 
     def farewells(self) -> list[tuple[NymAddress | SenderTag, bytes]]:
         """Return what tells the peers of the last channels that nobody answers any more."""
-        last = list(reversed(self._worded.values()))[:MAX_FAREWELLS]
+        last = islice(reversed(self._worded), MAX_FAREWELLS)
         said = ((stone.peer, stone.words.farewell()) for stone in last if stone.words is not None)
         return [(peer, frame) for peer, frame in said if frame is not None]
 
@@ -152,5 +160,9 @@ class Tombstones(Generic[K]):
             key = next(iter(self._stones))
             if self._stones[key].expires_at > now:
                 return
-            del self._stones[key]
-            self._worded.pop(key, None)
+            self._drop(self._stones.pop(key))
+
+    def _drop(self, stone: Tombstone) -> None:
+        stone.words = None
+        while self._worded and self._worded[0].words is None:
+            self._worded.popleft()

@@ -274,6 +274,24 @@ class TestTombstones:
         assert first.words is not None
         assert stones.farewells() == [(TAG, b"leaving")] * MAX_FAREWELLS
 
+    def test_a_key_that_is_used_up_again_has_one_answer_and_its_time_begins_anew(self) -> None:
+        class Words:
+            def answer(self, segment: Segment, now: float) -> list[bytes]:
+                return []
+
+            def farewell(self) -> bytes:
+                return b"leaving"
+
+        stones: Tombstones[str] = Tombstones()
+        first, second = Words(), Words()
+        for now in (0.0, 100.0):  # a dialer that resumes what is over does so again and again
+            stones.add("a", TAG, now, answers=True, words=first)
+        assert stones.get("a", 650.0) is not None
+        assert stones.farewells() == [(TAG, b"leaving")]
+        stones.add("a", TAG, 650.0, answers=True, words=second)
+        assert stones.farewells() == [(TAG, b"leaving")]
+        assert len(stones) == 1
+
     def test_data_is_answered_once_a_minute(self) -> None:
         stones: Tombstones[str] = Tombstones()
         stones.add("a", TAG, 0, answers=True)

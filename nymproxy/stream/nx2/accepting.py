@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nymproxy.address import SenderTag
-    from nymproxy.channel.link import LastWords
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelCodec
+    from nymproxy.stream.nx2.after_end import EndedStream
     from nymproxy.stream.nx2.envelopes import Opened
     from nymproxy.stream.nx2.frames import Offer, Resume
     from nymproxy.stream.nx2.sealer import AcceptorSealer
@@ -227,31 +227,15 @@ class AcceptorLink(SealedLink):
         waiting = 0 if self._gate is None else self._gate.kept_bytes
         return super().memory_bytes + waiting + self._held_bytes
 
-    def last_words(self) -> LastWords | None:
-        """See :meth:`ChannelLink.last_words`."""
+    def last_words(self) -> EndedStream | None:
+        """See :meth:`SealedLink.last_words`."""
         self._held.clear()
         self._held_bytes = 0
         return super().last_words()
 
-    def answer_late(self, segment: Segment, now: float) -> bytes | None:
-        """See :meth:`SealedLink.answer_late`; a dialer sends its OFFER until it is accepted, and
-        its SEAL until it is echoed."""
-        if segment.kind is SegmentKind.OFFER and self._sealer is not None:
-            self._accept_is_due = False
-            self.offer_received(segment.payload, now)
-            return self._sealer.accept() if self._accept_is_due else None
-        is_before_seal = self._gate is not None and segment.kind in _UNSEALED_KINDS
-        if is_before_seal and segment.payload and not self.receipts.has(segment.sequence):
-            return self._write_unknown()
-        frame = segment.payload
-        is_seal = segment.kind is SegmentKind.PROTECTED and frame[TYPE_OFFSET] == MessageType.SEAL
-        if not is_seal or self._sealer is None:
-            return super().answer_late(segment, now)
-        _, seal, _ = self._sealer.open_seal(frame)
-        self.receipts.asked(seal.ack.counter)
-        if seal.first:
-            return super().answer_late(replace(segment, payload=seal.first), now)
-        return self.write_ack()
+    @property
+    def _awaits_prefix(self) -> bool:
+        return self._gate is not None
 
     # What to send.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from nymproxy.channel.fate import ACKNOWLEDGED, Fate
 from nymproxy.channel.link import ChannelLink, Message
-from nymproxy.channel.segment import NUMBERED_KINDS, Segment, SegmentKind
+from nymproxy.channel.segment import NUMBERED_KINDS, SegmentKind
 from nymproxy.errors import (
     ChannelFormatError,
     ResetCode,
@@ -30,7 +30,7 @@ from nymproxy.stream.codec import (
     MessageType,
     StreamFrame,
 )
-from nymproxy.stream.nx2.after_end import AnswersAfterEnd
+from nymproxy.stream.nx2.after_end import EndedStream
 from nymproxy.stream.nx2.early import EarlyFrames
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE, NUMBERED_TYPES
 from nymproxy.stream.nx2.frames import Ack
@@ -41,7 +41,6 @@ from nymproxy.stream.nx2.roundtrip import RoundTrip
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from nymproxy.channel.link import LastWords
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelCodec
     from nymproxy.stream.nx2.envelopes import Opened
@@ -77,7 +76,7 @@ class SealedLink(ChannelLink, ABC):
         self.is_plain = False
         """The peer has no NX2: segments pass as they are."""
         self._early = EarlyFrames()
-        self._has_ended_late = False
+        self._ended: EndedStream | None = None
         self._unknown: dict[int, OutgoingSegment] = {}  # numbered, and not acknowledged
 
     @property
@@ -317,54 +316,32 @@ class SealedLink(ChannelLink, ABC):
         """Tell whether the machine takes what becomes of a message's packets for its fate."""
         return self.is_plain or message.sequence is None
 
-    def last_words(self) -> LastWords | None:
-        """See :meth:`ChannelLink.last_words`."""
+    def last_words(self) -> EndedStream | None:
+        """See :meth:`ChannelLink.last_words`; the same each time."""
         if self.is_plain or self.sealer is None or not self.sealer.has_keys:
             return None
-        self.kept = Kept(self.kept.round_trip, 0.0)
-        self._early = EarlyFrames()
-        return AnswersAfterEnd(self.answer_late, self._farewell)
+        if self._ended is None:
+            self.kept = Kept(self.kept.round_trip, 0.0)
+            self._early = EarlyFrames()
+            self._ended = EndedStream(
+                self.sealer,
+                self.receipts,
+                self.machine.inbound.window.limit,
+                may_say_farewell=self.may_say_farewell,
+                awaits_seal=self._awaits_prefix,
+            )
+        return self._ended
 
-    def answer_late(self, segment: Segment, now: float) -> bytes | None:
-        """Take what came when the stream was over here; returns what answers it.
-
-        That is an ACK, also of an end that came only now; or a RESET for data that nobody reads.
-
-        Raises:
-            ChannelFormatError: it does not verify.
-        """
-        if segment.kind is not SegmentKind.PROTECTED:
-            return None
-        assert self.sealer is not None
-        opened = self.sealer.open(segment.payload)
-        if opened.message_type is MessageType.PROBE:
-            assert opened.counter is not None
-            self.receipts.asked(opened.counter)
-        elif opened.message_type not in NUMBERED_TYPES:
-            return None
-        elif len(opened.frame) > HEADER_LENGTH and not self.receipts.has(opened.sequence):
-            return self._write_unknown()
-        else:
-            self.receipts.numbered(opened.sequence, 0, now)
-            self._has_ended_late |= opened.message_type is MessageType.FIN
-        return self.write_ack()
+    @property
+    def _awaits_prefix(self) -> bool:
+        """True when what the peer sends is unsealed, and not confirmed yet."""
+        return False
 
     @property
     def may_say_farewell(self) -> bool:
         """See :meth:`ChannelLink.may_say_farewell`."""
-        has_ended = self.machine.inbound.has_ended or self._has_ended_late
+        has_ended = self.machine.inbound.has_ended
         return self.hears_the_peer and not has_ended and self.machine.error is None
-
-    def _farewell(self) -> bytes | None:
-        return self._write_unknown() if self.may_say_farewell else None
-
-    def _write_unknown(self) -> bytes:
-        """Return a RESET that says that nobody reads any more."""
-        assert self.sealer is not None
-        code = ResetCode.UNKNOWN_STREAM
-        reset = Segment(SegmentKind.RESET, self.machine.channel_id, reset_code=code)
-        plain = self._codec.encode(self.machine.traits.stamp(reset))
-        return self.sealer.seal(plain, self.receipts.received.next_expected)
 
     # Time.
 

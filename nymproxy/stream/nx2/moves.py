@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from nymproxy.errors import ChannelFormatError
 from nymproxy.stream.nx2.accepting import AcceptorLink
 from nymproxy.stream.nx2.dialing import DialerLink
 from nymproxy.stream.nx2.moving import Alternates, Bound, Mover, Place
+from nymproxy.stream.nx2.sealer import AcceptorSealer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
     from nymproxy.channel.segment import Segment
     from nymproxy.stream.nx2.frames import Resume
     from nymproxy.stream.nx2.peers import PeerWatch
+    from nymproxy.stream.nx2.sealer import Sealer
 
 MAX_TRIED = 8
 """Streams with one id whose keys are tried on a RESUME."""
-MAX_OVER = 1024
-"""Streams that have ended in order, and may still be resumed by a dialer that does not know."""
 
 
 class Moves:
@@ -47,7 +47,6 @@ class Moves:
         self._watch = watch
         self._peers = peers
         self._alternates: dict[DialerLink, Alternates] = {}
-        self._over: OrderedDict[AcceptorLink, None] = OrderedDict()
         self._acceptors: defaultdict[int, list[AcceptorLink]] = defaultdict(list)
         watch.unanswered = self._unanswered
 
@@ -71,14 +70,6 @@ class Moves:
             self._alternates.pop(link, None)
             return
         assert isinstance(link, AcceptorLink)
-        if link.machine.error is None and link.is_sealed:
-            self._over[link] = None  # its dialer may not know yet
-            if len(self._over) <= MAX_OVER:
-                return
-            link, _ = self._over.popitem(last=False)
-        self._forget(link)
-
-    def _forget(self, link: AcceptorLink) -> None:
         stream_id = int(link.machine.channel_id)
         self._acceptors[stream_id].remove(link)
         if not self._acceptors[stream_id]:
@@ -151,23 +142,29 @@ class Moves:
 
     def resume(self, segment: Segment, tag: SenderTag, now: float) -> Resumed | None:
         """Take a RESUME that came under a tag; ``None``: no stream's keys verify it."""
-        for link in self._acceptors.get(int(segment.channel_id), [])[:MAX_TRIED]:
-            resume = self._open(link, segment.payload, tag)
+        stream_id, frame = int(segment.channel_id), segment.payload
+        links = self._acceptors.get(stream_id, [])[:MAX_TRIED]
+        for link in links:
+            resume = self._open(link.sealer, frame, tag)
             if resume is not None:
                 is_new = link.resumed(resume, tag, now) is Bound.MOVED
-                if link in self._over:
-                    return Resumed(link.opened_by, is_new, link.write_ack(), link.last_words())
                 if is_new:
                     self._watch.left(self._peers[link], link)
                     self._peers[link] = tag
                     self.verified(link, now)
                 return Resumed(link.opened_by, is_new)
+        for words in self._watch.ended(stream_id, now)[: MAX_TRIED - len(links)]:
+            sealer = words.sealer()
+            resume = self._open(sealer, frame, tag)
+            if resume is not None:
+                answer = words.resumed(sealer, resume.ack.counter)
+                return Resumed(words.tag, False, answer, words)
         return None
 
-    def _open(self, link: AcceptorLink, frame: bytes, tag: SenderTag) -> Resume | None:
-        if link.sealer is None:
+    def _open(self, sealer: Sealer | None, frame: bytes, tag: SenderTag) -> Resume | None:
+        if not isinstance(sealer, AcceptorSealer):
             return None
         try:
-            return link.sealer.open_resume(frame, tag, self._context.address_for(tag))
+            return sealer.open_resume(frame, tag, self._context.address_for(tag))
         except ChannelFormatError:
             return None

@@ -15,6 +15,8 @@ from nymproxy.address import NymAddress
 from nymproxy.channel.link import ChannelLink, LinkContext, Stray
 from nymproxy.errors import ChannelFormatError, ResetCode, StreamPeerLost
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType
+from nymproxy.stream.nx2.after_end import EndedStream
+from nymproxy.stream.nx2.ended import EndedStreams
 from nymproxy.stream.nx2.link import OPENING_SECONDS
 from nymproxy.stream.nx2.liveness import Answerer, Asker, ConnectedClock, read_ask, write_alive
 
@@ -26,10 +28,8 @@ if TYPE_CHECKING:
 
 ASK_SURBS = 3
 MAX_STRAYS = 256
-MAX_ENDED = 1024
 MAX_RETIRED = 256
 """Acceptors with which there is no stream now, whose ASKs go on to be numbered from the last."""
-ENDED_SECONDS = 600.0
 WAITED_SECONDS = tuple(5.0 * count for count in range(1, int(OPENING_SECONDS / 5) + 1))
 """More than matter: a process that is stopped between two of them has waited no longer."""
 _GRAIN_SECONDS = 0.001
@@ -70,8 +70,7 @@ class PeerWatch:
         self._retired: OrderedDict[NymAddress, Asker] = OrderedDict()
         self._answerers: dict[SenderTag, Answerer] = {}
         self._links: defaultdict[Peer, dict[int, ChannelLink]] = defaultdict(dict)
-        self._ended: OrderedDict[tuple[SenderTag, int], float] = OrderedDict()
-        """Streams that ended in order, and when: the dialer may not know yet."""
+        self._ended = EndedStreams()
         self._strays: deque[Stray] = deque()
         self._changed: list[ChannelLink] = []
         self._waiting: dict[ChannelLink, _Waiting] = {}
@@ -130,9 +129,15 @@ class PeerWatch:
         if isinstance(peer, NymAddress):
             self._retire(peer)  # one that only refused had no stream to be left
         elif was_there and not link.machine.error:
-            self._ended[peer, int(link.machine.channel_id)] = self._clock_at(0.0).seconds
-            if len(self._ended) > MAX_ENDED:
-                self._ended.popitem(last=False)
+            words = link.last_words()
+            assert isinstance(words, EndedStream)  # frames of it have verified
+            self._ended.add(words, peer, self._clock_at(0.0).seconds)
+
+    def ended(self, stream_id: int, now: float) -> list[EndedStream]:
+        """Return what is left of streams with an id that a dialer had opened, and that have ended
+        in order."""
+        self._ended.expire(self._connected(now))
+        return self._ended.of(stream_id)
 
     def left(self, peer: Peer, link: ChannelLink) -> bool:
         """Note that a stream is not with a peer any more; False: it was not."""
@@ -231,10 +236,9 @@ class PeerWatch:
         links = self._links.get(tag, {})
         for link in links.values():
             link.machine.peer_is_alive(now)
-        while self._ended and next(iter(self._ended.values())) <= connected - ENDED_SECONDS:
-            self._ended.popitem(last=False)
+        self._ended.expire(connected)
         has = tuple(
-            stream_id in links or (tag, stream_id) in self._ended for stream_id in ask.stream_ids
+            stream_id in links or self._ended.has(tag, stream_id) for stream_id in ask.stream_ids
         )
         self._strays.append(Stray(tag, write_alive(ask, has, tag, address)))
 

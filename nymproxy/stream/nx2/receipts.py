@@ -25,6 +25,8 @@ MAX_FRAMES_BEYOND = 2 * MAX_FRAMES_AHEAD
 class ReceivedRanges:
     """Which sequences have come: all below :attr:`next_expected`, and ranges beyond it."""
 
+    __slots__ = ("_ranges", "next_expected")
+
     def __init__(self) -> None:
         self.next_expected = 0
         self._ranges: list[list[int]] = []  # first and last, ascending, never touching
@@ -100,10 +102,6 @@ class Receipts:
     def is_in_reach(self, sequence: int) -> bool:
         """Tell whether a peer that keeps the rules can have sent that sequence."""
         return sequence < self.received.next_expected + MAX_FRAMES_BEYOND
-
-    def has(self, sequence: int) -> bool:
-        """Tell whether a numbered frame has come."""
-        return self.received.has(sequence)
 
     def numbered(self, sequence: int, size: int, now: float, *, is_end: bool = False) -> bool:
         """Note a numbered frame; False: it had come before."""

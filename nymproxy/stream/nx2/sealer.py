@@ -7,20 +7,26 @@ a lost one.
 
 from __future__ import annotations
 
+import struct
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy.errors import ChannelFormatError
 from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.nx2 import envelopes, keys
-from nymproxy.stream.nx2.frames import Accept, Ack, Offer, Resume, Seal
+from nymproxy.stream.nx2.frames import RANDOM_LENGTH, Accept, Ack, Offer, Resume, Seal
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.stream.nx2.envelopes import Opened
 
+_COUNTERS = struct.Struct(">QQ")
 
-class Sealer:
+
+class Sealer(ABC):
     """What dialer and acceptor have in common; use one of the subclasses.
 
     Args:
@@ -31,6 +37,8 @@ class Sealer:
 
     def __init__(self, stream_id: int, tag: SenderTag, address: NymAddress) -> None:
         self.stream_id = stream_id
+        self.tag = tag
+        self.address = address
         self._tag = tag.value
         self._address = address.to_bytes()
         self._channel: keys.ChannelKeys | None = None
@@ -38,6 +46,31 @@ class Sealer:
         self._receive_keys: tuple[bytes, ...] = ()
         self._counter = 0
         self._largest = 0
+        self.is_confirmed = False
+        """A frame under the final keys has come: the peer is there, now."""
+
+    # For a stream that is over, of which only this is kept.
+
+    def pack(self) -> bytes:
+        """Return in a short form what it is made of, and its counters; only with
+        :attr:`has_keys`."""
+        return _COUNTERS.pack(self._counter, self._largest) + self._pack()
+
+    @classmethod
+    def unpack(cls, stream_id: int, tag: SenderTag, address: NymAddress, packed: bytes) -> Self:
+        """Make it again."""
+        sealer = cls._unpack(stream_id, tag, address, packed[_COUNTERS.size :])
+        sealer._counter, sealer._largest = _COUNTERS.unpack_from(packed)
+        return sealer
+
+    @abstractmethod
+    def _pack(self) -> bytes: ...
+
+    @classmethod
+    @abstractmethod
+    def _unpack(
+        cls, stream_id: int, tag: SenderTag, address: NymAddress, secrets: bytes
+    ) -> Self: ...
 
     @property
     def has_keys(self) -> bool:
@@ -119,6 +152,7 @@ class Sealer:
 
     def _verified(self, key_index: int) -> None:
         """Note that a frame opened; key 0 is the final one."""
+        self.is_confirmed = self.is_confirmed or key_index == 0
 
 
 class DialerSealer(Sealer):
@@ -143,10 +177,28 @@ class DialerSealer(Sealer):
     ) -> None:
         super().__init__(stream_id, tag, address)
         self._random = dialer_random
+        self._acceptor_random = b""
         self._early_key = keys.early_key(dialer_random, stream_id)
         self._is_known = is_known
         if is_known:
             self._send_key = self._early_key
+
+    def _pack(self) -> bytes:
+        return self._random + self._acceptor_random
+
+    @classmethod
+    def _unpack(cls, stream_id: int, tag: SenderTag, address: NymAddress, secrets: bytes) -> Self:
+        own, other = secrets[:RANDOM_LENGTH], secrets[RANDOM_LENGTH:]
+        sealer = cls(stream_id, tag, address, dialer_random=own, is_known=True)
+        sealer._use(other)
+        return sealer
+
+    def _use(self, acceptor_random: bytes) -> None:
+        channel = keys.ChannelKeys.derive(self._random, acceptor_random, self.stream_id)
+        self._acceptor_random = acceptor_random
+        self._channel = channel
+        self._send_key = channel.dialer
+        self._receive_keys = (channel.acceptor,)
 
     def offer(self, minutes: int, data: bytes = b"") -> bytes:
         """Return the OFFER; keep it, since it is sent again as it is."""
@@ -166,10 +218,7 @@ class DialerSealer(Sealer):
         key = keys.accept_key(self._random, accept.acceptor_random)
         _read(MessageType.ACCEPT, frame, key, self._tag + self._address)
         if self._channel is None:
-            channel = keys.ChannelKeys.derive(self._random, accept.acceptor_random, self.stream_id)
-            self._channel = channel
-            self._send_key = channel.dialer
-            self._receive_keys = (channel.acceptor,)
+            self._use(accept.acceptor_random)
         return accept
 
     def write_seal(self, first_sealed: int, digest: bytes, ack: Ack, first: bytes = b"") -> bytes:
@@ -223,10 +272,16 @@ class AcceptorSealer(Sealer):
         self._send_key = channel.acceptor
         self._receive_keys = (channel.dialer, keys.early_key(offer.dialer_random, stream_id))
         self._dialer_random = offer.dialer_random
-        self.is_confirmed = False
-        """A frame under the final keys has come: the dialer is there, now."""
         self._accept = accept
         self._accept_key = keys.accept_key(offer.dialer_random, accept.acceptor_random)
+
+    def _pack(self) -> bytes:
+        return self._dialer_random + self._accept.encode()
+
+    @classmethod
+    def _unpack(cls, stream_id: int, tag: SenderTag, address: NymAddress, secrets: bytes) -> Self:
+        offer = Offer(0, secrets[:RANDOM_LENGTH])
+        return cls(stream_id, tag, address, offer, Accept.decode(secrets[RANDOM_LENGTH:]))
 
     def accept(self, first: bytes = b"") -> bytes:
         """Return the ACCEPT, for each copy of the OFFER the same but for a sealed frame of ours
@@ -265,10 +320,6 @@ class AcceptorSealer(Sealer):
         self.is_confirmed = True
         self._largest = max(self._largest, resume.ack.counter)
         return resume
-
-    def _verified(self, key_index: int) -> None:
-        if key_index == 0:
-            self.is_confirmed = True
 
 
 def read_offer(frame: bytes, tag: SenderTag, address: NymAddress) -> Offer:

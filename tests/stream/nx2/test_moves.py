@@ -19,7 +19,7 @@ from nymproxy.errors import (
     UnknownGateway,
 )
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType, StreamFrame
-from nymproxy.stream.nx2 import moves
+from nymproxy.stream.nx2 import ended
 from nymproxy.stream.nx2.accepting import AcceptorLink
 from nymproxy.stream.nx2.dialing import DialerLink
 from nymproxy.stream.nx2.linker import Nx2Linker
@@ -233,8 +233,19 @@ def test_a_stream_that_the_acceptor_has_forgotten_since_it_is_over_ends_in_order
     assert pair.dialer.machine.error is None
 
 
+def test_a_stream_that_is_over_answers_no_resume_of_another_one_with_its_id() -> None:
+    one, other = Moving.established(), Moving.established(acceptor_seed=3)
+    (key,) = one.acceptor.table.links
+    one.acceptor.table.remove(key, SENDER, one.acceptor.now)
+    other.new_client()
+    (resume,) = other.dialer_sends()
+    one.carry(resume)
+    answers = [stray.payload[TYPE_OFFSET] for stray in one.acceptor.table.strays]
+    assert answers == [MessageType.RESET]  # unsealed: it tells that there is no such stream
+
+
 def test_few_streams_are_kept_for_dialers_that_do_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moves, "MAX_OVER", 0)
+    monkeypatch.setattr(ended, "MAX_ENDED", 0)
     pair = Moving.established()
     key, tag = next(iter(pair.acceptor.table.links)), SENDER
     pair.acceptor.table.remove(key, tag, pair.acceptor.now)
@@ -417,7 +428,7 @@ def test_what_a_lane_gives_back_after_a_move_is_sent_at_once() -> None:
 
 
 def test_streams_of_one_id_are_told_apart_by_their_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(moves, "MAX_OVER", 0)
+    monkeypatch.setattr(ended, "MAX_ENDED", 0)
     one, other = Moving.established(), Moving.established(acceptor_seed=3)
     assert one.accepted.machine.channel_id == other.accepted.machine.channel_id
     linker = one.acceptor.table._linkers["stream"]

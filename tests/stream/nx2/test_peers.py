@@ -14,7 +14,9 @@ from nymproxy.channel.machine import ChannelMachine
 from nymproxy.channel.segment import ChannelId
 from nymproxy.errors import ChannelFormatError, ResetCode, StreamDataLost, StreamPeerLost
 from nymproxy.stream.codec import MessageType, StreamCodec
-from nymproxy.stream.nx2.frames import Alive, Ask
+from nymproxy.stream.nx2.after_end import EndedStream
+from nymproxy.stream.nx2.ended import ENDED_SECONDS, MAX_ENDED
+from nymproxy.stream.nx2.frames import Accept, Alive, Ask, Offer
 from nymproxy.stream.nx2.liveness import (
     ALIVE_PAUSE_SECONDS,
     Answerer,
@@ -23,12 +25,13 @@ from nymproxy.stream.nx2.liveness import (
     write_alive,
 )
 from nymproxy.stream.nx2.peers import (
-    ENDED_SECONDS,
-    MAX_ENDED,
     MAX_RETIRED,
     MAX_STRAYS,
     PeerWatch,
 )
+from nymproxy.stream.nx2.receipts import Receipts
+from nymproxy.stream.nx2.roundtrip import RoundTrip
+from nymproxy.stream.nx2.sealer import AcceptorSealer
 from nymproxy.stream.traits import StreamOptions, StreamTraits
 from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import SENDER, Pair, type_of
@@ -53,10 +56,20 @@ def watch(seed: int = 1) -> PeerWatch:
     )
 
 
+class Link(ChannelLink):
+    """A link without frames, of which the same is left as of a sealed one."""
+
+    def last_words(self) -> EndedStream:
+        stream_id = int(self.machine.channel_id)
+        sealer = AcceptorSealer(stream_id, SENDER, ADDRESS, Offer(0, bytes(32)), Accept(bytes(32)))
+        receipts = Receipts(RoundTrip(), is_dialer=False)
+        return EndedStream(sealer, receipts, 0, may_say_farewell=False, awaits_seal=False)
+
+
 def link(stream_id: int) -> ChannelLink:
     traits = StreamTraits(StreamOptions(), None, PeerMemory())
     machine = ChannelMachine(ChannelId(stream_id), traits, is_dialer=False, now=0.0)
-    return ChannelLink(machine, StreamCodec())
+    return Link(machine, StreamCodec())
 
 
 def ask_of(*stream_ids: int, number: int = 1, tag: SenderTag = SENDER, now: float = 0.0) -> bytes:

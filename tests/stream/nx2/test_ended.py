@@ -1,0 +1,89 @@
+"""What is left of streams that are over: found by id, for a while, and not much of each."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from typing import TYPE_CHECKING
+
+from nymproxy.address import SenderTag
+from nymproxy.stream.nx2 import ended
+from nymproxy.stream.nx2.after_end import EndedStream
+from nymproxy.stream.nx2.ended import ENDED_SECONDS, EndedStreams
+from nymproxy.stream.nx2.frames import Accept, Offer
+from nymproxy.stream.nx2.link import OPENING_SECONDS
+from nymproxy.stream.nx2.receipts import Receipts
+from nymproxy.stream.nx2.roundtrip import RoundTrip
+from nymproxy.stream.nx2.sealer import AcceptorSealer
+from tests.stream.nx2.builders import ADDRESS
+from tests.stream.nx2.test_links import SENDER, Pair
+from tests.stream.nx2.test_opening import text
+
+if TYPE_CHECKING:
+    import pytest
+
+STREAMS = 25
+MAX_BYTES_LEFT = 2_500
+"""Of one stream, at both ends. As machines and links they were 33 kB."""
+OTHER = SenderTag(b"other" + bytes(11))
+
+
+def words(stream_id: int, tag: SenderTag = SENDER) -> EndedStream:
+    sealer = AcceptorSealer(stream_id, tag, ADDRESS, Offer(0, bytes(32)), Accept(bytes(32)))
+    receipts = Receipts(RoundTrip(), is_dialer=False)
+    return EndedStream(sealer, receipts, 0, may_say_farewell=False, awaits_seal=False)
+
+
+def test_streams_of_one_id_are_all_found_and_told_apart_by_their_peers() -> None:
+    streams, first, second = EndedStreams(), words(7), words(7, OTHER)
+    streams.add(first, SENDER, 0.0)
+    streams.add(second, OTHER, 1.0)
+    assert streams.of(7) == [first, second]
+    assert streams.of(8) == []
+    assert [streams.has(peer, 7) for peer in (SENDER, OTHER)] == [True, True]
+    streams.expire(ENDED_SECONDS)
+    assert streams.of(7) == [second]
+    assert [streams.has(peer, 7) for peer in (SENDER, OTHER)] == [False, True]
+    streams.expire(ENDED_SECONDS + 1.0)
+    assert (len(streams), streams.of(7)) == (0, [])
+
+
+def test_the_oldest_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ended, "MAX_ENDED", 2)
+    streams = EndedStreams()
+    for stream_id in range(3):
+        streams.add(words(stream_id), SENDER, 0.0)
+    assert [streams.has(SENDER, stream_id) for stream_id in range(3)] == [False, True, True]
+
+
+def carry(pair: Pair, count: int) -> None:
+    """Open streams, send something each way, and end them, one after the other."""
+    table = pair.acceptor.table
+    for _ in range(count):
+        if not pair.dialer.table.links:
+            pair.dialer.dial()
+        pair.exchange()
+        assert table.accept(table._listeners["stream"]) is not None
+        for end in (pair.dialer, pair.acceptor):
+            end.machine.app_wrote(bytes(100))
+            end.machine.app_finished()
+        pair.settle()
+        for end in (pair.dialer, pair.acceptor):
+            assert len(text(end)) == 100
+            assert end.link.is_over
+            (key,) = end.table.links
+            end.table.take_changed()
+            end.table.remove(key, SENDER if key.tag else ADDRESS, end.now)
+    for end in (pair.dialer, pair.acceptor):
+        end.pass_time(OPENING_SECONDS)  # timers that belong to nobody any more are gone
+    gc.collect()
+
+
+def test_little_is_left_of_a_stream_at_its_two_ends() -> None:
+    pair = Pair()
+    carry(pair, 10)  # what is made once, as the filter of spent ids, is there then
+    tracemalloc.start()
+    carry(pair, STREAMS)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held / STREAMS < MAX_BYTES_LEFT
