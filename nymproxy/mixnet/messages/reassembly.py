@@ -14,6 +14,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nymproxy.mixnet.messages.finished import FinishedFragments
 from nymproxy.mixnet.messages.fragments import MAX_FRAGMENTS_PER_SET
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ class ReassemblyLimits:
         stored_bytes: payload of the stored fragments, with 200 bytes more for each.
         idle_seconds: a set is dropped this long after its last fragment.
         prune_interval_seconds: how often ages are looked at.
-        finished_fragments: fragments of finished messages that are remembered.
-        finished_seconds: how long they are; 0 switches the memory off.
+        finished_fragments: fragments of finished messages that are remembered; at least half of
+            them.
+        finished_seconds: how long they are, at least; 0 switches the memory off.
     """
 
     incomplete_sets: int = 32_768
@@ -143,7 +145,9 @@ class Reassembler:
         self._stored_bytes = 0
         self._logged_displaced_sets = 0
         self._next_prune = float("-inf")
-        self._finished = _FinishedSets(self.limits)
+        self._finished = FinishedFragments(
+            self.limits.finished_fragments, self.limits.finished_seconds
+        )
 
     @property
     def incomplete_sets(self) -> int:
@@ -167,7 +171,7 @@ class Reassembler:
         """
         if now >= self._next_prune:
             self.prune(now)
-        if self._finished.contains(fragment):
+        if fragment in self._finished:
             self.counts.late_duplicates += 1
             return None
         fragment_set = self._sets.get(fragment.set_id) or _FragmentSet(fragment)
@@ -291,56 +295,3 @@ class Reassembler:
             payloads.extend(fragment.payload for fragment in fragments)
         set_ids = tuple(fragment_set.set_id for fragment_set in message_sets)
         return ReassembledMessage(b"".join(payloads), set_ids)
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    fingerprints: tuple[int, ...]
-    at: float
-
-
-class _FinishedSets:
-    """Remembers the fragments of finished messages, to tell late duplicates from new messages.
-
-    The set id alone would not do: ids are 31 random bits, so among a hundred thousand remembered
-    ones a new message in twenty thousand would be taken for an old one, and lost.
-    """
-
-    def __init__(self, limits: ReassemblyLimits) -> None:
-        self._limits = limits
-        self._fragment_count = 0
-        self._sets: OrderedDict[FragmentSetId, _Finished] = OrderedDict()  # by their end
-
-    def contains(self, fragment: Fragment) -> bool:
-        finished = self._sets.get(fragment.set_id)
-        return (
-            finished is not None
-            and len(finished.fingerprints) == fragment.total
-            and finished.fingerprints[fragment.position - 1] == _fingerprint(fragment)
-        )
-
-    def add(self, fragments: list[Fragment], now: float) -> None:
-        if self._limits.finished_seconds <= 0:
-            return
-        set_id = fragments[0].set_id
-        if set_id in self._sets:
-            self._forget(set_id)
-        fingerprints = tuple(_fingerprint(fragment) for fragment in fragments)
-        self._sets[set_id] = _Finished(fingerprints, now)
-        self._fragment_count += len(fingerprints)
-        while self._fragment_count > self._limits.finished_fragments:
-            self._forget(next(iter(self._sets)))
-
-    def prune(self, now: float) -> None:
-        while self._sets:
-            set_id, finished = next(iter(self._sets.items()))
-            if now - finished.at < self._limits.finished_seconds:
-                return
-            self._forget(set_id)
-
-    def _forget(self, set_id: FragmentSetId) -> None:
-        self._fragment_count -= len(self._sets.pop(set_id).fingerprints)
-
-
-def _fingerprint(fragment: Fragment) -> int:
-    return hash((fragment.linked_set_id, fragment.payload))

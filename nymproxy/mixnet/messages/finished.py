@@ -1,0 +1,98 @@
+"""Which fragments of finished messages have come, in a fixed amount of memory.
+
+A fragment whose ack was lost comes again when its message is long complete; it must not begin a
+second one. The set id alone would not tell: ids are 31 random bits, so among a hundred thousand
+remembered ones a new message in twenty thousand would be taken for an old one, and lost. So each
+fragment is remembered, by 64 bits of a hash of all of it, of which Python keys the part that hashes
+the payload: nobody can choose fragments that look like others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from nymproxy.mixnet.messages.fragments import Fragment
+
+_SLOT_BYTES: Final = 8
+_HASH_BITS: Final = (1 << 64) - 1
+
+
+class _Table:
+    """A set of hashes of at most ``capacity``: open addressing, half of the slots stay empty."""
+
+    __slots__ = ("_mask", "_slots", "count")
+
+    def __init__(self, capacity: int) -> None:
+        slot_count = 1 << (2 * capacity - 1).bit_length()
+        # Pages of it are used as hashes fall into them, not now.
+        self._slots = memoryview(bytearray(slot_count * _SLOT_BYTES)).cast("Q")
+        self._mask = slot_count - 1
+        self.count = 0
+
+    def _slot_of(self, value: int) -> int:
+        slots, mask = self._slots, self._mask
+        slot = value & mask
+        while (taken := slots[slot]) and taken != value:
+            slot = (slot + 1) & mask
+        return slot
+
+    def __contains__(self, value: int) -> bool:
+        return self._slots[self._slot_of(value)] == value
+
+    def add(self, value: int) -> None:
+        slot = self._slot_of(value)
+        self.count += not self._slots[slot]
+        self._slots[slot] = value
+
+
+class FinishedFragments:
+    """Remembers the last ones, in two tables in turns: each for ``seconds`` at least and twice as
+    long at most, and of them the last half of ``maximum`` at least.
+
+    A table of the usual maximum takes 1 MiB.
+
+    Args:
+        maximum: of fragments.
+        seconds: 0 switches the memory off.
+    """
+
+    __slots__ = ("_capacity", "_newer", "_older", "_seconds", "_turned_at")
+
+    def __init__(self, maximum: int, seconds: float) -> None:
+        self._capacity = max(1, maximum // 2)
+        self._seconds = seconds
+        self._newer: _Table | None = None
+        self._older: _Table | None = None
+        self._turned_at = float("-inf")
+
+    def __contains__(self, fragment: Fragment) -> bool:
+        if self._newer is None and self._older is None:
+            return False
+        value = _hash_of(fragment)
+        return any(table is not None and value in table for table in (self._newer, self._older))
+
+    def add(self, fragments: Iterable[Fragment], now: float) -> None:
+        """Remember the fragments of a message that is complete."""
+        if self._seconds <= 0:
+            return
+        for fragment in fragments:
+            if self._newer is not None and self._newer.count >= self._capacity:
+                self._turn(now)
+            if self._newer is None:
+                self._newer = _Table(self._capacity)
+            self._newer.add(_hash_of(fragment))
+
+    def prune(self, now: float) -> None:
+        """Forget what is too old."""
+        if now - self._turned_at >= self._seconds:
+            self._turn(now)
+
+    def _turn(self, now: float) -> None:
+        self._older, self._newer, self._turned_at = self._newer, None, now
+
+
+def _hash_of(fragment: Fragment) -> int:
+    return hash(fragment) & _HASH_BITS or 1  # 0 is an empty slot
