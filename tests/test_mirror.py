@@ -33,6 +33,10 @@ REACHED: dict[str, tuple[str, str]] = {
         "machine/test_copies.py",
         "what they bring shows a whole client",
     ),
+    "nymproxy.mixnet.gateway.opening": (
+        "gateway/test_protocol.py",
+        "the first half of a connection",
+    ),
     "nymproxy.mixnet.machine.ahead": (
         "machine/test_packets.py",
         "what is prepared shows in the packets",

@@ -178,7 +178,7 @@ def test_deadlines(phase: Phase, seconds: float) -> None:
 def test_registration() -> None:
     driver = in_phase(Phase.AWAITING_REGISTRATION)
     assert driver.texts() == []
-    key = driver.protocol._handshake.shared_key if driver.protocol._handshake else KEY
+    key = driver.protocol._opening.receiving_key or KEY
     # A stored message comes under the new key, one under an old key is passed over.
     assert driver.push(b"stored", key) == [Pushed(b"stored")]
     assert driver.push(b"lost", KEY) == []

@@ -8,7 +8,8 @@ The codecs and state machines have no I/O and serve both sides; the names here a
 - :mod:`~nymproxy.mixnet.gateway.requests`, :mod:`~nymproxy.mixnet.gateway.responses`,
   :mod:`~nymproxy.mixnet.gateway.encrypted_texts`: the JSON texts;
 - :mod:`~nymproxy.mixnet.gateway.frames`: the binary frames;
-- :mod:`~nymproxy.mixnet.gateway.protocol`: the client's side of one connection.
+- :mod:`~nymproxy.mixnet.gateway.opening`, :mod:`~nymproxy.mixnet.gateway.protocol`: the client's
+  side of one connection.
 
 The I/O around them is imported from its modules: :mod:`~nymproxy.mixnet.gateway.link`,
 :mod:`~nymproxy.mixnet.gateway.connection` and :mod:`~nymproxy.mixnet.gateway.websocket`.

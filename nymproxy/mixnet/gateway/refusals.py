@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NoReturn
 
 from nymproxy.errors import (
     ClientNotRegistered,
@@ -99,3 +100,23 @@ def explain_refusal(text: str) -> tuple[RefusalKind, GatewayRefused]:
         if rule.fragment.casefold() in text.casefold():
             return rule.kind, rule.error(f"{rule.advice} (the gateway said: {printable(text)})")
     return RefusalKind.OTHER, GatewayRefused(f"the gateway refused: {printable(text)}")
+
+
+class Refusals:
+    """Why one gateway has said no.
+
+    Attributes:
+        kind: of the last refusal; ``None``: there was none.
+    """
+
+    def __init__(self) -> None:
+        self.kind: RefusalKind | None = None
+
+    def refuse(self, text: str) -> NoReturn:
+        """Take an error text.
+
+        Raises:
+            GatewayRefused: always; its subclasses tell why.
+        """
+        self.kind, error = explain_refusal(text)
+        raise error
