@@ -41,7 +41,9 @@ SHELLS: dict[str, set[str]] = {
     "nymproxy.mixnet": {"transport"},
     "nymproxy.mixnet.client": {"connecting", "group", "message_client", "roaming", "shell"},
     "nymproxy.mixnet.directory": {"client", "http_session", "keeper"},
-    "nymproxy.mixnet.gateway": {"connection", "establishing", "link", "websocket"},
+    "nymproxy.mixnet.gateway": {
+        "connection", "establishing", "link", "websocket", "websocket_messages",
+    },
     "nymproxy.mixnet.machine": set(),
     "nymproxy.mixnet.messages": set(),
     "nymproxy.mixnet.sphinx": set(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from nymproxy.localnet.server_socket import MessageKind, ServerSocket
-from nymproxy.mixnet.gateway.websocket import Ping, Pong, WebSocketEvent
+from nymproxy.mixnet.gateway.websocket_messages import Ping, Pong, WebSocketEvent
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream

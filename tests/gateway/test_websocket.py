@@ -14,12 +14,8 @@ from websockets.frames import Frame, Opcode
 from nymproxy.errors import ConfigurationError, GatewayProtocolError, GatewayUnreachable
 from nymproxy.mixnet.gateway import websocket as websocket_module
 from nymproxy.mixnet.gateway.connection import parse_websocket_url
-from nymproxy.mixnet.gateway.websocket import (
-    MAX_BUFFERED_BYTES,
-    Ping,
-    Pong,
-    WebSocketStream,
-)
+from nymproxy.mixnet.gateway.websocket import MAX_BUFFERED_BYTES, WebSocketStream
+from nymproxy.mixnet.gateway.websocket_messages import Ping, Pong
 from tests.gateway.server_end import ServerEnd
 from tests.gateway.streams import MemoryByteStream, memory_streams
 

@@ -25,13 +25,8 @@ from nymproxy.mixnet.gateway.events import (
     Registered,
     Streaming,
 )
-from nymproxy.mixnet.gateway.websocket import (
-    CLOSE_SECONDS,
-    Ping,
-    Pong,
-    WebSocketEvent,
-    WebSocketStream,
-)
+from nymproxy.mixnet.gateway.websocket import CLOSE_SECONDS, WebSocketStream
+from nymproxy.mixnet.gateway.websocket_messages import Ping, Pong, WebSocketEvent
 
 if TYPE_CHECKING:
     from collections import deque

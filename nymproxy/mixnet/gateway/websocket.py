@@ -9,24 +9,26 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 import anyio
 import anyio.lowlevel
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake
-from websockets.frames import CloseCode, Opcode
+from websockets.frames import CloseCode
 from websockets.frames import Frame as WireFrame
 from websockets.protocol import State
 
 from nymproxy._signal import Signal
 from nymproxy._tcp_stream import TcpStream
 from nymproxy.errors import GatewayProtocolError, GatewayUnreachable
+from nymproxy.mixnet.gateway.websocket_messages import MessageAssembler
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
     from websockets.uri import WebSocketURI
+
+    from nymproxy.mixnet.gateway.websocket_messages import WebSocketEvent
 
 MAX_MESSAGE_BYTES = 128 * 1024
 """Longest message accepted. Frames end at 33184 bytes; the rest is room for credentials in JSON."""
@@ -50,24 +52,6 @@ _logger = logging.getLogger("nymproxy.gateway.websocket")
 _logger.setLevel(logging.WARNING)
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """The peer sent a ping; the pong is already on its way."""
-
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Pong:
-    """The peer answered a ping."""
-
-    payload: bytes
-
-
-WebSocketEvent: TypeAlias = str | bytes | Ping | Pong
-"""A text message, a binary message, or a control frame that callers may want to see."""
-
-
 class WebSocketStream:
     """One websocket connection.
 
@@ -80,8 +64,7 @@ class WebSocketStream:
         self._stream = stream
         self._protocol = protocol
         self._events: deque[WebSocketEvent] = deque()
-        self._fragments: list[bytes] = []
-        self._fragments_are_text = False
+        self._messages = MessageAssembler()
         self._outgoing: list[bytes] = []
         self._buffered = 0
         self._has_writer = False
@@ -203,30 +186,14 @@ class WebSocketStream:
             await self._write_or_wake()
 
     def _take_frame(self, frame: WireFrame) -> None:
-        if frame.opcode is Opcode.PING:
-            self._events.append(Ping(bytes(frame.data)))
-        elif frame.opcode is Opcode.PONG:
-            self._events.append(Pong(bytes(frame.data)))
-        elif frame.opcode is not Opcode.CLOSE:
-            if frame.opcode is not Opcode.CONT:
-                self._fragments_are_text = frame.opcode is Opcode.TEXT
-            if frame.data:  # empty fragments would be a way to fill the memory for free
-                self._fragments.append(bytes(frame.data))
-            if frame.fin:
-                self._finish_message()
-
-    def _finish_message(self) -> None:
-        parts = self._fragments
-        data = parts[0] if len(parts) == 1 else b"".join(parts)
-        parts.clear()
-        if not self._fragments_are_text:
-            self._events.append(data)
-            return
         try:
-            self._events.append(data.decode())
+            event = self._messages.take(frame)
         except UnicodeDecodeError as error:
             self._protocol.fail(CloseCode.INVALID_DATA)
             self._protocol.parser_exc = error
+        else:
+            if event is not None:
+                self._events.append(event)
 
     # Sending.
 
