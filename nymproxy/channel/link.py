@@ -179,6 +179,7 @@ class LinkContext:
         addresses: all of ours.
         address_for: which of them a sender writes to.
         sender_tag_for: under which tag the client at an address knows us.
+        surbs_held_by: how many reply SURBs of ours the client at an address surely holds.
         random_bytes: for secrets.
         unix_time: the time of day in seconds.
         is_connected: whether the client has its gateway.
@@ -188,6 +189,7 @@ class LinkContext:
     addresses: tuple[NymAddress, ...]
     address_for: Callable[[SenderTag], NymAddress]
     sender_tag_for: Callable[[NymAddress], SenderTag]
+    surbs_held_by: Callable[[NymAddress], int]
     random_bytes: RandomBytes
     unix_time: Callable[[], float]
     is_connected: Callable[[], bool]

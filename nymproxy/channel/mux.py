@@ -74,6 +74,7 @@ class ChannelMux:
             transport.addresses,
             transport.address_for,
             transport.sender_tag_for,
+            transport.reply_surbs_held_by,
             random_bytes,
             unix_time,
             lambda: transport.is_connected,

@@ -215,6 +215,11 @@ class MessageTransport(Protocol):
         is sent with, or without, ``any_surb``."""
         ...
 
+    def reply_surbs_held_by(self, to: NymAddress) -> int:
+        """Return how many reply SURBs of ours the client at an address surely holds: what is on the
+        way to it does not count, nor what was made for a key rotation that is over."""
+        ...
+
     def sender_tag_for(self, to: NymAddress) -> SenderTag:
         """Return the tag under which the client at an address knows us, also before the first
         message."""
@@ -342,6 +347,10 @@ class TransportWrapper:
     def reply_surbs_in_hand(self, tag: SenderTag, *, any_surb: bool = False) -> int:
         """Of the other transport."""
         return self._transport.reply_surbs_in_hand(tag, any_surb=any_surb)
+
+    def reply_surbs_held_by(self, to: NymAddress) -> int:
+        """Of the other transport."""
+        return self._transport.reply_surbs_held_by(to)
 
     def sender_tag_for(self, to: NymAddress) -> SenderTag:
         """Of the other transport."""

@@ -109,7 +109,8 @@ class StreamEndpoint:
                 first that answers within 10 s (or ``timeout``) is taken, so these have to be of
                 peers that do, as ours; one that did not is passed over for a while.
             reply_surbs: sent with the first message; ``None`` for
-                :attr:`StreamOptions.open_surbs`. Later messages replace what the peer has used.
+                :attr:`StreamOptions.open_surbs`. Later messages replace what the peer has used. One
+                of ours that surely holds twice as many of other streams gets 3.
             wait: wait for a sign of the peer. Off by default, since a Rust acceptor gives none
                 before its application writes.
             timeout: limit of that wait in seconds, and only for a call that waits.

@@ -344,6 +344,7 @@ def test_sessions_are_never_sealed() -> None:
         (SERVER,),
         lambda _: SERVER,
         lambda _: SenderTag(bytes(16)),
+        lambda _: 0,
         bytes,
         lambda: 0.0,
         lambda: True,

@@ -42,6 +42,35 @@ def test_a_key_lives_a_day() -> None:
     assert len(store) == 1
 
 
+def test_a_recipient_surely_holds_what_has_arrived_and_was_not_used() -> None:
+    store = ReplyKeyStore()
+    alice = Client.create(1).address
+    store.arrived(alice, 3, 0)  # all of them displaced meanwhile
+    store.asked_by(alice)
+    assert store.surely_held_by(alice) == 0
+    store.add(map(key, range(5)), 0, alice, 7)
+    assert (store.held_by(alice), store.surely_held_by(alice)) == (5, 0)
+    store.take(reply_key_digest(key(0)), 0)  # a reply overtakes the ack
+    store.arrived(alice, 3, 7)
+    assert store.surely_held_by(alice) == 2
+    store.arrived(alice, 9, 7)
+    assert store.surely_held_by(alice) == store.held_by(alice) == 4
+    store.asked_by(alice)
+    assert store.surely_held_by(alice) == 0
+
+
+def test_what_was_made_for_another_rotation_is_not_surely_held() -> None:
+    store = ReplyKeyStore()
+    alice = Client.create(1).address
+    store.add([key(1), key(2)], 0, alice, 7)
+    store.arrived(alice, 1, 7)
+    store.rotated(7)
+    assert store.surely_held_by(alice) == 1
+    store.rotated(8)
+    store.arrived(alice, 1, 7)
+    assert (store.held_by(alice), store.surely_held_by(alice)) == (2, 0)
+
+
 def test_keys_of_rotations_that_no_node_knows_any_more_are_forgotten() -> None:
     store = ReplyKeyStore()
     alice, bob = Client.create(1).address, Client.create(2).address

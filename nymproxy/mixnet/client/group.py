@@ -214,6 +214,10 @@ class ClientGroup:
         """Return the number of reply SURBs for ``tag`` that may be used."""
         return self._client_of(tag).reply_surbs_in_hand(tag, any_surb=any_surb)
 
+    def reply_surbs_held_by(self, to: NymAddress) -> int:
+        """Return how many reply SURBs of the client that writes to an address are surely there."""
+        return self._client_of(to).reply_surbs_held_by(to)
+
     def sender_tag_for(self, to: NymAddress) -> SenderTag:
         """Return the tag under which the client at an address knows us."""
         return self._client_of(to).sender_tag_for(to)

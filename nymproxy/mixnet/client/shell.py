@@ -93,6 +93,10 @@ class MachineShell:
         ``any_surb`` alone."""
         return self._machine.reply_surbs_in_hand(tag, any_surb=any_surb)
 
+    def reply_surbs_held_by(self, to: NymAddress) -> int:
+        """Return how many reply SURBs of ours the client at an address surely holds."""
+        return self._machine.reply_surbs_held_by(to)
+
     def sender_tag_for(self, to: NymAddress) -> SenderTag:
         """Return the tag under which the client at an address knows us."""
         return self._machine.sender_tag_for(to)

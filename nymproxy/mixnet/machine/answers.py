@@ -62,6 +62,7 @@ class SurbAnswers:
         if self._tags.known(recipient) is None:
             _logger.debug("ignored a request for reply SURBs from somebody we never wrote to")
             return
+        self._reply_keys.asked_by(recipient)
         batches = self._budget.batches(recipient, amount, self._reply_keys.used_by(recipient), now)
         self._batches.extend((recipient, size) for size in batches)
 

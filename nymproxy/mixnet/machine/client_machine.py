@@ -204,6 +204,10 @@ class ClientMachine:
         """Return the tag under which the client at an address knows us."""
         return self._tags.tag_for(to)
 
+    def reply_surbs_held_by(self, to: NymAddress) -> int:
+        """Return how many reply SURBs of ours the client at an address surely holds."""
+        return self._reply_keys.surely_held_by(to)
+
     def reply_surbs_in_hand(self, tag: SenderTag, *, any_surb: bool = False) -> int:
         """Return how many packets could be sent to ``tag`` at once; the reserve counts with
         ``any_surb`` alone."""

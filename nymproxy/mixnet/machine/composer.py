@@ -137,13 +137,27 @@ class Composer:
     ) -> Composed:
         """Compose a message to an address, with our sender tag and some SURBs."""
         message = RepliableMessage(tag, RepliableKind.DATA, tuple(surbs), payload)
-        return self._compose(message, PacketKind.DATA, to, lane, surbs=len(surbs))
+        return self._giving(self._compose(message, PacketKind.DATA, to, lane, surbs=len(surbs)), to)
 
     def additional_surbs(self, to: NymAddress, tag: SenderTag, surbs: list[ReplySurb]) -> Composed:
         """Compose an answer to a request for SURBs."""
         message = RepliableMessage(tag, RepliableKind.ADDITIONAL_SURBS, tuple(surbs))
         lane = ControlLane.ADDITIONAL_SURBS
-        return self._compose(message, PacketKind.ADDITIONAL_SURBS, to, lane, surbs=len(surbs))
+        kind = PacketKind.ADDITIONAL_SURBS
+        return self._giving(self._compose(message, kind, to, lane, surbs=len(surbs)), to)
+
+    def _giving(self, composed: Composed, to: NymAddress) -> Composed:
+        """Have noted when the SURBs of a message have arrived."""
+        count = composed.message.surbs
+        if count:
+            rotation_id = self._reply_keys.rotation_id
+
+            def changed(delivery: DeliveryRecord) -> None:
+                if delivery.is_acknowledged:
+                    self._reply_keys.arrived(to, count, rotation_id)
+
+            composed.message.delivery.subscribe(changed)
+        return composed
 
     def plain(self, to: NymAddress, payload: bytes, lane: Lane) -> Composed:
         """Compose a message that says nothing about its sender."""

@@ -36,11 +36,13 @@ class GivenKey(NamedTuple):
 
 @dataclass(slots=True)
 class _Holder:
-    """One recipient that holds SURBs of ours: how many keys are here, how many came back."""
+    """One recipient that holds SURBs of ours: how many keys are here, how many came back, and how
+    many of this rotation have arrived there and did not come back."""
 
     address: NymAddress | None
     held: int = 0
     used: int = 0
+    arrived: int = 0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -81,6 +83,8 @@ class ReplyKeyStore:
         # entry when earlier ones were deleted.)
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
         self._holders: dict[NymAddress | None, _Holder] = {}
+        self.rotation_id = 0
+        """The key rotation as far as it was told here."""
         self.displaced = 0
         """Keys that were forgotten early because the store was full."""
 
@@ -94,6 +98,24 @@ class ReplyKeyStore:
         """Return how many SURBs of ours a recipient may still use."""
         holder = self._holders.get(address)
         return 0 if holder is None else holder.held
+
+    def surely_held_by(self, address: NymAddress) -> int:
+        """Return how many SURBs of ours a recipient has in hand at least: those of this rotation
+        that have arrived there and did not come back, of replies on their way alone."""
+        holder = self._holders.get(address)
+        return 0 if holder is None else min(holder.arrived, holder.held)
+
+    def arrived(self, address: NymAddress, count: int, rotation_id: int) -> None:
+        """Record that SURBs of a rotation have reached a recipient."""
+        holder = self._holders.get(address)
+        if holder is not None and rotation_id == self.rotation_id:
+            holder.arrived += count
+
+    def asked_by(self, address: NymAddress) -> None:
+        """Record that a recipient asks for SURBs: it knows best how few it has."""
+        holder = self._holders.get(address)
+        if holder is not None:
+            holder.arrived = 0
 
     def used_by(self, address: NymAddress) -> int:
         """Return how many replies came back from a recipient since it began to hold SURBs of ours
@@ -117,6 +139,7 @@ class ReplyKeyStore:
             rotation_id: the key rotation that the SURBs are made for, never less than before.
         """
         self.prune(now)
+        self.rotation_id = rotation_id
         displaced_before = self.displaced
         for key in keys:
             digest = reply_key_digest(key)
@@ -139,6 +162,10 @@ class ReplyKeyStore:
     def rotated(self, rotation_id: int) -> list[NymAddress]:
         """Forget the keys of SURBs that are dead in this rotation: those of all but it and the one
         before. Returns the recipients that hold no other SURBs of ours."""
+        if rotation_id != self.rotation_id:
+            self.rotation_id = rotation_id
+            for holder in self._holders.values():
+                holder.arrived = 0
         emptied: dict[NymAddress, None] = {}
         while self._entries:
             digest, entry = next(iter(self._entries.items()))
@@ -156,6 +183,7 @@ class ReplyKeyStore:
         if entry is None or now - entry.added >= self._lifetime_seconds:
             return None
         entry.holder.used += 1
+        entry.holder.arrived -= 1
         if not len(self._entries) % _CHARGED_AT_ONCE:
             self._charge()
         return GivenKey(entry.key, entry.holder.address)

@@ -26,15 +26,12 @@ from nymproxy.errors import (
 )
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
-from nymproxy.stream.nx2.link import (
-    CONTROL_SURBS,
-    MAX_FIRST_BYTES,
-    OPENING_SECONDS,
-)
+from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, OPENING_SECONDS
 from nymproxy.stream.nx2.movable import MovableLink
 from nymproxy.stream.nx2.patience import VERDICT_SECONDS, Patience
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES, PrefixDigest
 from nymproxy.stream.nx2.repeated import Repeated
+from nymproxy.stream.nx2.supply import CONTROL_SURBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,7 +214,7 @@ class DialerLink(MovableLink):
     def _take_accept(self, accept: Accept, now: float) -> None:
         is_prefix_sent = self.state is Dialing.UNKNOWN
         self.state = Dialing.SEALED
-        self._offers.stop()
+        self._offers.answered(now, self.kept.round_trip.peer)
         self._become_sealed()
         self.machine.outbound.open_acknowledged(now)
         if is_prefix_sent:
@@ -260,23 +257,26 @@ class DialerLink(MovableLink):
         answers, and the stream fails.
         """
         self._judge_silence(now)
-        if self.is_plain and self._offers.at <= now and self.machine.error is None:
+        if self.is_plain and self._offer_is_due(now) and self.machine.error is None:
             return self._write_offer(now)
         message = super().next_message(now)
         is_new = message is not None and message.sequence is not None and message.outgoing
         return self._seal(now, message) if is_new and self._awaits_first_seal else message
 
+    def _offer_is_due(self, now: float) -> bool:
+        return self._offers.is_due(now, self.kept.round_trip.question_seconds)
+
     def _write_offer(self, now: float) -> Message:
         # The first one brings no SURBs: it overtakes the Open, and the acceptor would ask for more.
         # A copy brings few: those of an Open take many packets, of which one may be lost again.
         surbs = CONTROL_SURBS if self._offers.has_begun else 0
-        self._offers.sent(now, self.kept.round_trip.question_seconds)
+        self._offers.queued(now, self.kept.round_trip.question_seconds)
         if self.is_plain and self._offers.at > self._opened_at + VERDICT_SECONDS:
             self._offers.stop()
         return Message(self._offer, surbs)
 
     def _next_own(self, now: float) -> Message | None:
-        if self._offers.at <= now:
+        if self._offer_is_due(now):
             return self._write_offer(now)
         if self.resume_is_due(now):
             return self.resume(now)
@@ -300,7 +300,7 @@ class DialerLink(MovableLink):
 
     def _seal(self, now: float, follows: Message | None = None) -> Message:
         """Return a SEAL, around what is sealed first."""
-        message = follows or Message(b"", CONTROL_SURBS)
+        message = follows or Message(b"", self._control_surbs())
         self._seals.sent(now, self.kept.round_trip.question_seconds)
         payload = self._sealer.write_seal(
             self._prefix.next_sequence, self._prefix.value(), self._ack(), message.payload
@@ -333,12 +333,14 @@ class DialerLink(MovableLink):
         if self.state is Dialing.UNKNOWN:
             self._offers.begin(now)
             return Message(self._codec.encode(outgoing.segment), outgoing.surbs, outgoing)
-        self._offers.sent(now, self.kept.round_trip.question_seconds)
-        return Message(self._offer, outgoing.surbs, outgoing)
+        self._offers.queued(now, self.kept.round_trip.question_seconds)
+        return Message(self._offer, self.supply.for_opening(outgoing.surbs), outgoing)
 
     def delivery_changed(self, message: Message, fate: Fate, now: float) -> None:
         """See :meth:`ChannelLink.delivery_changed`; what an unknown peer may get again is not lost
         before it is known as plain."""
+        if message.payload is self._offer and (fate.is_sent or fate.error is not None):
+            self._offers.left(now)
         if self.state is Dialing.UNKNOWN and fate.error is not None:
             if message.outgoing is not None:
                 self._given_up.append((message, fate))

@@ -118,6 +118,8 @@ class Kept:
         known = []
         while self._frames and (sequence := next(iter(self._frames))) < next_expected:
             kept = self._frames.pop(sequence)
+            if kept.sent == 1 and kept.delivered_at < math.inf:
+                self.round_trip.peer.sample(now - kept.delivered_at)
             self._due.pop(sequence, None)
             self._ahead_bytes -= kept.size
             if not kept.is_received:

@@ -37,6 +37,7 @@ from nymproxy.stream.nx2.frames import Ack
 from nymproxy.stream.nx2.kept import MAX_FRAMES_AHEAD, Kept
 from nymproxy.stream.nx2.receipts import Receipts
 from nymproxy.stream.nx2.roundtrip import RoundTrip
+from nymproxy.stream.nx2.supply import CONTROL_SURBS, SurbSupply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nymproxy.stream")
 
-CONTROL_SURBS = 3
 MAX_FIRST_BYTES = 1024
 """Payload that an ACCEPT or a SEAL brings along: so much takes no second packet."""
 OPENING_SECONDS = 100.0
@@ -69,6 +69,7 @@ class SealedLink(ChannelLink, ABC):
         round_trip = RoundTrip()
         self.kept = Kept(round_trip, now)
         self.receipts = Receipts(round_trip, is_dialer=machine.is_dialer)
+        self.supply = SurbSupply()
         self.counters: Counter[str] = Counter()
         """Frames that were dropped, by reason."""
         self.verified: Callable[[float], None] = lambda now: None
@@ -262,7 +263,7 @@ class SealedLink(ChannelLink, ABC):
 
     def _control_surbs(self) -> int:
         """SURBs that a message without data of its own brings along: it has the room."""
-        return CONTROL_SURBS if self.machine.is_dialer else 0
+        return self.supply.for_control() if self.machine.is_dialer else 0
 
     def _frame(self, message_type: MessageType, sequence: int) -> bytes:
         stream_id = int(self.machine.channel_id)

@@ -7,7 +7,9 @@ import math
 from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakValueDictionary
 
+from nymproxy.address import NymAddress
 from nymproxy.channel.link import (
     Admission,
     ChannelLink,
@@ -28,14 +30,16 @@ from nymproxy.stream.nx2.moves import Moves
 from nymproxy.stream.nx2.moving import Place
 from nymproxy.stream.nx2.openings import Openings, Verdict
 from nymproxy.stream.nx2.peers import PeerWatch
+from nymproxy.stream.nx2.roundtrip import PeerDelay
 from nymproxy.stream.nx2.sealer import AcceptorSealer, DialerSealer, read_offer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.address import SenderTag
     from nymproxy.channel.machine import ChannelMachine
     from nymproxy.channel.protocol import ChannelCodec, PeerMemory
+    from nymproxy.stream.nx2.peers import Peer
 
 logger = logging.getLogger("nymproxy.stream")
 
@@ -77,6 +81,7 @@ class Nx2Linker(Linker):
         self._admitted: OrderedDict[bytes, Verdict] = OrderedDict()  # by the OFFER's MAC
         self._peers: dict[ChannelLink, NymAddress | SenderTag] = {}
         self._moves = Moves(context, self._watch, self._peers)
+        self._delays: WeakValueDictionary[Peer, PeerDelay] = WeakValueDictionary()
 
     # Dialing.
 
@@ -100,10 +105,22 @@ class Nx2Linker(Linker):
         )
         self._peers[link] = to
         self._watch.awaits(link, now)
+        link.kept.round_trip.peer = self._delay_of(to)
+        link.supply.held = partial(self._surbs_held, link)
         link.verified = partial(self._moves.verified, link)
         link.accepted = partial(self._accepted, link, Place(tag, to))
         link.hinted = partial(self._moves.hinted, link)
         return link
+
+    def _delay_of(self, peer: Peer) -> PeerDelay:
+        delay = self._delays.get(peer)
+        if delay is None:
+            delay = self._delays[peer] = PeerDelay()
+        return delay
+
+    def _surbs_held(self, link: DialerLink) -> int:
+        peer = self._peers.get(link)
+        return self._context.surbs_held_by(peer) if isinstance(peer, NymAddress) else 0
 
     def _minutes(self) -> int:
         """The time for an OFFER: off by up to a minute, so that it does not show our clock."""
@@ -181,6 +198,7 @@ class Nx2Linker(Linker):
     def _acceptor(self, machine: ChannelMachine, tag: SenderTag, now: float) -> AcceptorLink:
         link = AcceptorLink(machine, self._codec, tag, now)
         self._peers[link] = tag
+        link.kept.round_trip.peer = self._delay_of(tag)
         self._watch.awaits(link, now)
         self._moves.add_acceptor(link)
         link.verified = partial(self._moves.verified, link)

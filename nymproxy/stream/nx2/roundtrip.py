@@ -1,15 +1,36 @@
-"""The round trip of a stream's packets, estimated as TCP does (RFC 6298)."""
+"""The round trip of a stream's packets, estimated as TCP does (RFC 6298); how busy its peer is."""
 
 from __future__ import annotations
 
 LEAST_RESEND_SECONDS = 1.5
 LEAST_QUESTION_SECONDS = 3.0
+LONGEST_ACK_PAUSE_SECONDS = 2.5
+"""So long a peer may keep an ACK back in the hope of data to send it with."""
+
+
+class PeerDelay:
+    """How much longer than it may a peer takes to answer what has reached it: all its streams tell.
+
+    A peer under load answers late, and questions that go again meanwhile are more load. Its own
+    streams alone wait for what it makes us believe.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        """The estimate."""
+
+    def sample(self, seconds: float) -> None:
+        """Take a measurement: from an arrival at its gateway to the answer."""
+        excess = max(0.0, seconds - LONGEST_ACK_PAUSE_SECONDS)
+        self.seconds += (excess - self.seconds) / 8
 
 
 class RoundTrip:
     """Smoothed time from handing a frame over to the acknowledgement of its packets."""
 
     def __init__(self) -> None:
+        self.peer = PeerDelay()
+        """Shared by all streams of the peer."""
         self._smoothed: float | None = None
         self._deviation = 0.0
 
@@ -34,4 +55,5 @@ class RoundTrip:
     @property
     def question_seconds(self) -> float:
         """How long an answer of the peer may take before it is asked (again)."""
-        return max(LEAST_QUESTION_SECONDS, 2 * self.seconds)
+        busy = LONGEST_ACK_PAUSE_SECONDS + 2 * self.peer.seconds
+        return max(LEAST_QUESTION_SECONDS, 2 * self.seconds, busy)

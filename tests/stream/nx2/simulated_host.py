@@ -82,6 +82,7 @@ class Host:
                 self.addresses,
                 lambda tag: self._writes_to.get(tag, address),
                 self.tag_for,
+                lambda to: 0,
                 self.random.randbytes,
                 lambda: START_UNIX + sim.now + skew,
                 is_connected=lambda: self.is_connected,

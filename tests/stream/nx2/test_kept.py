@@ -15,7 +15,11 @@ from nymproxy.stream.nx2.kept import (
     STALLED_SECONDS,
     Kept,
 )
-from nymproxy.stream.nx2.roundtrip import RoundTrip
+from nymproxy.stream.nx2.roundtrip import (
+    LEAST_QUESTION_SECONDS,
+    LONGEST_ACK_PAUSE_SECONDS,
+    RoundTrip,
+)
 
 
 def kept(count: int = 0, *, delivered_at: float | None = 0.5) -> Kept:
@@ -203,3 +207,19 @@ def test_after_a_move_all_that_is_missing_is_sent_at_once() -> None:
     frames.given_up(1, 2.5)  # and later ones are as usual
     assert due(frames, 2.5) == []
     assert due(frames, 5.2) == [1]
+
+
+def test_a_busy_peer_is_asked_later_also_about_other_streams() -> None:
+    kept, other = Kept(RoundTrip(), 0.0), Kept(RoundTrip(), 0.0)
+    other.round_trip.peer = kept.round_trip.peer
+    for each in (kept, other):
+        each.add(0, b"frame", 0.0)
+        each.handed_over(0, 0.0)
+        each.delivered(0, 0.1)
+    assert other.probe_at == pytest.approx(0.1 + LEAST_QUESTION_SECONDS)
+    kept.acknowledge(1, 0.1 + LONGEST_ACK_PAUSE_SECONDS + 8.0)
+    assert other.probe_at == pytest.approx(0.1 + LONGEST_ACK_PAUSE_SECONDS + 2.0)
+    other.handed_over(0, 5.0)
+    other.delivered(0, 5.1)
+    other.acknowledge(1, 50.0)  # which of the two was answered is not known
+    assert kept.round_trip.peer.seconds == pytest.approx(1.0)

@@ -65,6 +65,7 @@ class End:
         self.tag_for: Callable[[NymAddress], SenderTag] = lambda to: SENDER
         self.written_to: dict[SenderTag, NymAddress] = {}
         self.is_connected = True
+        self.surbs_held = 0
         self.protocol = StreamProtocol(StreamOptions(), memory or PeerMemory())
         self.table = ChannelTable(
             [self.protocol],
@@ -73,6 +74,7 @@ class End:
                 addresses,
                 lambda tag: self.written_to.get(tag, ADDRESS),
                 lambda to: self.tag_for(to),
+                lambda to: self.surbs_held,
                 source.randbytes,
                 lambda: UNIX + skew,
                 lambda: self.is_connected,
@@ -362,3 +364,31 @@ def test_data_that_comes_after_closing_is_answered_by_a_reset() -> None:
     acceptor.app_wrote(b"nobody reads this")
     pair.settle()
     assert isinstance(acceptor.error, StreamError)
+
+
+@pytest.mark.parametrize(("held", "surbs"), [(0, 20), (39, 20), (40, 3)])
+def test_an_opening_brings_few_surbs_to_who_surely_holds_plenty(held: int, surbs: int) -> None:
+    pair = Pair()
+    pair.dialer.surbs_held = held
+    (offer,) = pair.dialer.send()
+    assert (type_of(offer), offer.surbs) == (MessageType.OFFER, surbs)
+
+
+def test_a_stranger_gets_all_surbs_whatever_was_given_to_the_address() -> None:
+    pair = Pair(is_known=False)
+    pair.dialer.surbs_held = 1000
+    assert [message.surbs for message in pair.dialer.send()] == [20, 0]
+
+
+@pytest.mark.parametrize(("held", "surbs"), [(0, 3), (199, 3), (200, 0)])
+def test_a_message_without_data_brings_surbs_while_there_is_no_plenty(
+    held: int, surbs: int
+) -> None:
+    pair = Pair()
+    pair.exchange(1)
+    pair.dialer.surbs_held = held
+    pair.acceptor.machine.app_wrote(b"data")
+    pair.exchange(1)
+    pair.dialer.pass_time(10.0)
+    (ack,) = pair.dialer.send()
+    assert (type_of(ack), ack.surbs) == (MessageType.ACK, surbs)

@@ -65,6 +65,12 @@ class Ends:
         await accepted.aclose()
         await anyio.sleep(5)
 
+    async def ask(self) -> None:
+        """Open a stream, send 2 kB, and have them back."""
+        async with await self.dialer.open_stream(self.acceptor.address) as dialed:
+            await _send(dialed, 2000)
+            assert len(await receive_all(dialed)) == 2000
+
     def packets(self) -> int:
         """Packets of both ends since the last call."""
         messages = list(self.network.messages())
@@ -84,6 +90,11 @@ class Ends:
 async def _send(stream: MixnetStream, size: int) -> None:
     await stream.send(bytes(size))
     await stream.send_eof()
+
+
+async def _echo(stream: MixnetStream) -> None:
+    async with stream:
+        await _send(stream, len(await receive_all(stream)))
 
 
 @asynccontextmanager
@@ -165,6 +176,31 @@ def test_it_costs_few_packets(seconds: float) -> None:
         assert after[1] - before[1] <= 0 + ack_that_crosses
         assert after[2] <= 1.02 * before[2]
         assert after[3] <= 1.03 * before[3]
+
+    on_virtual_time(main)
+
+
+def test_many_streams_at_once_to_a_known_peer_take_few_packets_and_wait_for_no_surb() -> None:
+    """Each: opening, 2 kB and their end, ACCEPT, 2 kB and their end, two ACKs at the most. All at
+    once, when the peer has answered a few before."""
+    streams = 60
+
+    async def main() -> None:
+        async with ends(SEALED, SEALED, faults=MemoryFaults(delay_seconds=0.1)) as pair:
+            for _ in range(4):
+                await pair.transfer(10, 10)
+            pair.packets()
+            started = anyio.current_time()
+            async with anyio.create_task_group() as tasks:
+                for _ in range(streams):
+                    tasks.start_soon(pair.ask)
+                for _ in range(streams):
+                    tasks.start_soon(_echo, await pair.listener.accept())
+            assert anyio.current_time() - started < 2.0  # a few round trips
+            await anyio.sleep(5)
+            assert pair.packets() <= 11 * streams
+            asked = [each.kind for each in pair.network.messages()]
+            assert asked.count(MessageKind.SURB_REQUEST) <= 2
 
     on_virtual_time(main)
 

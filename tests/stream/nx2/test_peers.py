@@ -48,6 +48,7 @@ def watch(seed: int = 1) -> PeerWatch:
             (ADDRESS,),
             lambda tag: ADDRESS,
             lambda to: SENDER,
+            lambda to: 0,
             source.randbytes,
             lambda: 0.0,
             lambda: True,
