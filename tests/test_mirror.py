@@ -67,6 +67,8 @@ REACHED: dict[str, tuple[str, str]] = {
     "nymproxy.legacy.pooled_client": ("legacy/test_client_pool.py", "a part of ClientPool"),
     # A mixnet of nodes is tested as its clients see it: directory, gateway, packets, faults.
     "nymproxy.localnet.*": ("localnet", "parts of a running network"),
+    "nymproxy.testing._exchange": ("testing/test_workloads.py", "a connection of a workload"),
+    "nymproxy.testing._stream_calls": ("testing/test_checks.py", "what the checks are made of"),
     "nymproxy.testing._memory_*": ("testing/test_memory.py", "parts of MemoryNetwork"),
     "nymproxy.testing.pytest_plugin": ("testing/test_localnet_fixture.py", "pytest loads it"),
     # nymproxy-migrate: tests put a tree in front of it, and look at what it says and writes.

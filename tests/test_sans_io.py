@@ -52,8 +52,8 @@ SHELLS: dict[str, set[str]] = {
     },
     "nymproxy.mixnet.traffic": set(),
     "nymproxy.testing": {
-        "_memory_endpoint", "checks", "localnet", "memory", "old_programs", "processes", "stage",
-        "upstream", "workloads",
+        "_exchange", "_memory_endpoint", "_stream_calls", "checks", "localnet", "memory",
+        "old_programs", "processes", "stage", "upstream", "workloads",
     },
     "nymproxy.stream": {
         "asyncio_streams", "background", "client", "endpoint", "httpx_transport", "isolation",

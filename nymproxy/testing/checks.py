@@ -10,21 +10,30 @@ no counterpart. A maker is an async function without arguments that returns a co
 from __future__ import annotations
 
 import random
-import types
-from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import anyio
-from anyio import BrokenResourceError, BusyResourceError, ClosedResourceError, EndOfStream
+from anyio import BrokenResourceError, BusyResourceError, ClosedResourceError
+
+from nymproxy.testing._stream_calls import (
+    expect,
+    expect_end,
+    flipped,
+    group_raises,
+    pair,
+    raises,
+    send_until_broken,
+    yielding,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+    from collections.abc import Awaitable, Callable
 
     from anyio.abc import ByteStream
 
-    StreamMaker: TypeAlias = Callable[[], Awaitable[tuple[ByteStream, ByteStream]]]
+    from nymproxy.testing._stream_calls import StreamMaker
 
-_T = TypeVar("_T")
 _DUPLEX_BYTES = 2**20
 _DUPLEX_CHUNK_BYTES = 2**14
 
@@ -53,7 +62,7 @@ async def check_one_way_stream(maker: StreamMaker, clogged_maker: StreamMaker | 
         _cancelled_calls_leave_the_stream_usable,
         _close_wakes_a_receiver,
     ):
-        async with _pair(maker) as (sender, receiver):
+        async with pair(maker) as (sender, receiver):
             await check(sender, receiver)
     if clogged_maker is None:
         return
@@ -63,7 +72,7 @@ async def check_one_way_stream(maker: StreamMaker, clogged_maker: StreamMaker | 
         _closing_the_receiver_wakes_a_blocked_sender,
         _a_blocked_send_goes_on_when_there_is_room,
     ):
-        async with _pair(clogged_maker) as (sender, receiver):
+        async with pair(clogged_maker) as (sender, receiver):
             await check(sender, receiver)
 
 
@@ -75,9 +84,9 @@ async def check_two_way_stream(maker: StreamMaker, clogged_maker: StreamMaker | 
     """
     await check_one_way_stream(maker, clogged_maker)
     await check_one_way_stream(
-        _flipped(maker), None if clogged_maker is None else _flipped(clogged_maker)
+        flipped(maker), None if clogged_maker is None else flipped(clogged_maker)
     )
-    async with _pair(maker) as (first, second):
+    async with pair(maker) as (first, second):
         await _both_directions_at_once(first, second)
 
 
@@ -90,93 +99,11 @@ async def check_half_closeable_stream(
         AssertionError: a check failed.
     """
     await check_two_way_stream(maker, clogged_maker)
-    async with _pair(maker) as (first, second):
+    async with pair(maker) as (first, second):
         await _each_direction_ends_by_itself(first, second)
     if clogged_maker is not None:
-        async with _pair(clogged_maker) as (first, _):
+        async with pair(clogged_maker) as (first, _):
             await _end_while_sending_is_refused(first)
-
-
-# Helpers.
-
-
-@asynccontextmanager
-async def _pair(maker: StreamMaker) -> AsyncIterator[tuple[ByteStream, ByteStream]]:
-    first, second = await maker()
-    try:
-        yield first, second
-    finally:
-        await anyio.aclose_forcefully(first)
-        await anyio.aclose_forcefully(second)
-
-
-def _flipped(maker: StreamMaker) -> StreamMaker:
-    async def make() -> tuple[ByteStream, ByteStream]:
-        first, second = await maker()
-        return second, first
-
-    return make
-
-
-@contextmanager
-def _raises(expected: type[BaseException]) -> Iterator[None]:
-    try:
-        yield
-    except expected:
-        return
-    raise AssertionError(f"expected {expected.__name__}")
-
-
-@contextmanager
-def _group_raises(expected: type[BaseException]) -> Iterator[None]:
-    raised: BaseExceptionGroup[BaseException] | None = None
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        raised = group
-    assert raised is not None, f"expected {expected.__name__}"
-    assert [type(error) for error in raised.exceptions] == [expected], repr(raised)
-
-
-@types.coroutine
-def _count_turns(
-    coroutine: Coroutine[object, object, _T], turns: list[None]
-) -> Generator[object, object, _T]:
-    step: Callable[[Any], object] = coroutine.send
-    argument: object = None
-    while True:
-        try:
-            request = step(argument)
-        except StopIteration as stop:
-            return cast("_T", stop.value)
-        turns.append(None)
-        try:
-            argument, step = (yield request), coroutine.send
-        except BaseException as error:
-            argument, step = error, coroutine.throw
-
-
-async def _yielding(call: Callable[..., Coroutine[object, object, _T]], *arguments: object) -> _T:
-    """Make a call that must give other tasks a turn if it does not raise."""
-    turns: list[None] = []
-    outcome = await _count_turns(call(*arguments), turns)
-    assert turns, "the call did not checkpoint"
-    return outcome
-
-
-async def _expect(receiver: ByteStream, expected: bytes) -> None:
-    assert await _yielding(receiver.receive, len(expected)) == expected
-
-
-async def _expect_end(receiver: ByteStream) -> None:
-    with _raises(EndOfStream):
-        await _yielding(receiver.receive, 10)
-
-
-async def _send_until_broken(sender: ByteStream) -> None:
-    with _raises(BrokenResourceError):
-        while True:
-            await _yielding(sender.send, b"x" * 100)
 
 
 # One direction.
@@ -186,23 +113,23 @@ async def _bytes_arrive(sender: ByteStream, receiver: ByteStream) -> None:
     items: list[bytes | bytearray | memoryview] = [b"x", bytearray(b"1"), memoryview(b"2")]
     for item in items:
         async with anyio.create_task_group() as task_group:
-            task_group.start_soon(_yielding, sender.send, item)
-            task_group.start_soon(_expect, receiver, bytes(item))
+            task_group.start_soon(yielding, sender.send, item)
+            task_group.start_soon(expect, receiver, bytes(item))
 
     async def send_empty_then_y() -> None:
-        await _yielding(sender.send, b"")
-        await _yielding(sender.send, b"y")
+        await yielding(sender.send, b"")
+        await yielding(sender.send, b"y")
 
     async with anyio.create_task_group() as task_group:
         task_group.start_soon(send_empty_then_y)
-        task_group.start_soon(_expect, receiver, b"y")
+        task_group.start_soon(expect, receiver, b"y")
 
 
 async def _arguments_are_checked(sender: ByteStream, receiver: ByteStream) -> None:
     for bad in (-1, 0):
-        with _raises(ValueError):
+        with raises(ValueError):
             await receiver.receive(bad)
-    with _raises(TypeError):
+    with raises(TypeError):
         await receiver.receive(1.5)  # type: ignore[arg-type]
     async with anyio.create_task_group() as task_group:
         task_group.start_soon(sender.send, b"x")
@@ -210,51 +137,51 @@ async def _arguments_are_checked(sender: ByteStream, receiver: ByteStream) -> No
 
 
 async def _one_task_for_each_direction(sender: ByteStream, receiver: ByteStream) -> None:
-    with _group_raises(BusyResourceError):
+    with group_raises(BusyResourceError):
         async with anyio.create_task_group() as task_group:
-            task_group.start_soon(_yielding, receiver.receive, 1)
-            task_group.start_soon(_yielding, receiver.receive, 1)
+            task_group.start_soon(yielding, receiver.receive, 1)
+            task_group.start_soon(yielding, receiver.receive, 1)
 
 
 async def _closing_the_receiver_breaks_the_sender(sender: ByteStream, receiver: ByteStream) -> None:
     async with anyio.create_task_group() as task_group:
-        task_group.start_soon(_send_until_broken, sender)
-        task_group.start_soon(_yielding, receiver.aclose)
-    with _raises(BrokenResourceError):  # and stays so
-        await _yielding(sender.send, b"x" * 100)
-    with _raises(ClosedResourceError):
-        await _yielding(receiver.receive, 4096)
+        task_group.start_soon(send_until_broken, sender)
+        task_group.start_soon(yielding, receiver.aclose)
+    with raises(BrokenResourceError):  # and stays so
+        await yielding(sender.send, b"x" * 100)
+    with raises(ClosedResourceError):
+        await yielding(receiver.receive, 4096)
     for _ in range(2):
-        await _yielding(receiver.aclose)
-    await _yielding(sender.aclose)
+        await yielding(receiver.aclose)
+    await yielding(sender.aclose)
     await _sender_is_closed(sender)
 
 
 async def _sender_is_closed(sender: ByteStream) -> None:
     for item in (b"x" * 100, b""):
-        with _raises(ClosedResourceError):
-            await _yielding(sender.send, item)
+        with raises(ClosedResourceError):
+            await yielding(sender.send, item)
 
 
 async def _closed_stays_closed(sender: ByteStream, receiver: ByteStream) -> None:
     async with anyio.create_task_group() as task_group:
-        task_group.start_soon(_yielding, sender.aclose)
-        task_group.start_soon(_expect_end, receiver)
+        task_group.start_soon(yielding, sender.aclose)
+        task_group.start_soon(expect_end, receiver)
     await _sender_is_closed(sender)
     for _ in range(2):
-        await _yielding(sender.aclose)
+        await yielding(sender.aclose)
 
 
 async def _close_delivers_what_was_sent(sender: ByteStream, receiver: ByteStream) -> None:
     async def send_then_close() -> None:
-        await _yielding(sender.send, b"y")
-        await _yielding(sender.aclose)
+        await yielding(sender.send, b"y")
+        await yielding(sender.aclose)
 
     async def receive_then_close() -> None:
         await anyio.wait_all_tasks_blocked()
-        await _expect(receiver, b"y")
-        await _expect_end(receiver)
-        await _yielding(receiver.aclose)
+        await expect(receiver, b"y")
+        await expect_end(receiver)
+        await yielding(receiver.aclose)
 
     async with anyio.create_task_group() as task_group:
         task_group.start_soon(send_then_close)
@@ -263,17 +190,17 @@ async def _close_delivers_what_was_sent(sender: ByteStream, receiver: ByteStream
 
 async def _forceful_close_of_the_receiver(sender: ByteStream, receiver: ByteStream) -> None:
     await anyio.aclose_forcefully(receiver)
-    await _send_until_broken(sender)
-    with _raises(ClosedResourceError):
-        await _yielding(receiver.receive, 4096)
+    await send_until_broken(sender)
+    with raises(ClosedResourceError):
+        await yielding(receiver.receive, 4096)
 
 
 async def _forceful_close_of_the_sender(sender: ByteStream, receiver: ByteStream) -> None:
     await anyio.aclose_forcefully(sender)
-    with _raises(ClosedResourceError):
-        await _yielding(sender.send, b"123")
+    with raises(ClosedResourceError):
+        await yielding(sender.send, b"123")
     with suppress(BrokenResourceError):  # or a clean end
-        await _expect_end(receiver)
+        await expect_end(receiver)
 
 
 async def _cancelled_close_closes(sender: ByteStream, receiver: ByteStream) -> None:
@@ -281,17 +208,17 @@ async def _cancelled_close_closes(sender: ByteStream, receiver: ByteStream) -> N
         with anyio.CancelScope() as scope:
             scope.cancel()
             await stream.aclose()
-    with _raises(ClosedResourceError):
-        await _yielding(sender.send, b"123")
-    with _raises(ClosedResourceError):
-        await _yielding(receiver.receive, 4096)
+    with raises(ClosedResourceError):
+        await yielding(sender.send, b"123")
+    with raises(ClosedResourceError):
+        await yielding(receiver.receive, 4096)
 
 
 async def _cancelled_calls_leave_the_stream_usable(
     sender: ByteStream, receiver: ByteStream
 ) -> None:
     async def expect_cancelled(call: Callable[..., Awaitable[object]], argument: object) -> None:
-        with _raises(anyio.get_cancelled_exc_class()):
+        with raises(anyio.get_cancelled_exc_class()):
             await call(argument)
 
     with anyio.CancelScope() as scope:
@@ -300,13 +227,13 @@ async def _cancelled_calls_leave_the_stream_usable(
             task_group.start_soon(expect_cancelled, sender.send, b"x")
             task_group.start_soon(expect_cancelled, receiver.receive, 1)
     async with anyio.create_task_group() as task_group:
-        task_group.start_soon(_yielding, sender.aclose)
-        task_group.start_soon(_yielding, receiver.aclose)
+        task_group.start_soon(yielding, sender.aclose)
+        task_group.start_soon(yielding, receiver.aclose)
 
 
 async def _close_wakes_a_receiver(sender: ByteStream, receiver: ByteStream) -> None:
     async def expect_closed() -> None:
-        with _raises(ClosedResourceError):
+        with raises(ClosedResourceError):
             await receiver.receive(10)
 
     async with anyio.create_task_group() as task_group:
@@ -319,7 +246,7 @@ async def _close_wakes_a_receiver(sender: ByteStream, receiver: ByteStream) -> N
 
 
 async def _two_blocked_sends_are_refused(sender: ByteStream, receiver: ByteStream) -> None:
-    with _group_raises(BusyResourceError):
+    with group_raises(BusyResourceError):
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(sender.send, b"123")
             task_group.start_soon(sender.send, b"123")
@@ -332,7 +259,7 @@ async def _close_wakes_a_sender(sender: ByteStream, receiver: ByteStream) -> Non
 
     async with anyio.create_task_group() as task_group:
         task_group.start_soon(close_soon)
-        with _raises(ClosedResourceError):
+        with raises(ClosedResourceError):
             await sender.send(b"xyzzy")
 
 
@@ -340,7 +267,7 @@ async def _closing_the_receiver_wakes_a_blocked_sender(
     sender: ByteStream, receiver: ByteStream
 ) -> None:
     async with anyio.create_task_group() as task_group:
-        task_group.start_soon(_send_until_broken, sender)
+        task_group.start_soon(send_until_broken, sender)
         await anyio.wait_all_tasks_blocked()
         await anyio.aclose_forcefully(receiver)
 
@@ -395,7 +322,7 @@ async def _both_directions_at_once(first: ByteStream, second: ByteStream) -> Non
         task_group.start_soon(receive, second, data, 3)
 
     async def expect_end_then_close() -> None:
-        await _expect_end(second)
+        await expect_end(second)
         await second.aclose()
 
     async with anyio.create_task_group() as task_group:
@@ -406,28 +333,28 @@ async def _both_directions_at_once(first: ByteStream, second: ByteStream) -> Non
 async def _each_direction_ends_by_itself(first: ByteStream, second: ByteStream) -> None:
     async def send_x_then_end(stream: ByteStream) -> None:
         await stream.send(b"x")
-        await _yielding(stream.send_eof)
+        await yielding(stream.send_eof)
 
     async def expect_x_then_end(stream: ByteStream) -> None:
         await anyio.wait_all_tasks_blocked()
         assert await stream.receive(10) == b"x"
         for _ in range(2):
-            await _expect_end(stream)
+            await expect_end(stream)
 
     async with anyio.create_task_group() as task_group:
         task_group.start_soon(send_x_then_end, first)
         task_group.start_soon(expect_x_then_end, second)
     for item in (b"y", b""):
-        with _raises(ClosedResourceError):
+        with raises(ClosedResourceError):
             await first.send(item)
-    await _yielding(first.send_eof)  # once more is allowed
+    await yielding(first.send_eof)  # once more is allowed
     async with anyio.create_task_group() as task_group:
         task_group.start_soon(send_x_then_end, second)
         task_group.start_soon(expect_x_then_end, first)
 
 
 async def _end_while_sending_is_refused(stream: ByteStream) -> None:
-    with _group_raises(BusyResourceError):
+    with group_raises(BusyResourceError):
         async with anyio.create_task_group() as task_group:
             task_group.start_soon(stream.send, b"x")
             await anyio.wait_all_tasks_blocked()

@@ -7,16 +7,16 @@ for the end of data.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import anyio
 import h11
 
+from nymproxy.testing._exchange import Exchange
 from nymproxy.testing.payload import PIECE_BYTES, Payload, payload_digest
 from nymproxy.testing.upstream import GREETING
 
@@ -86,97 +86,10 @@ class WorkloadResult:
     round_trips_seconds: tuple[float, ...] = ()
 
 
-@dataclass(slots=True)
-class _Exchange:
-    """One connection's part."""
-
-    started: float = field(default_factory=time.perf_counter)
-    first_byte_seconds: float | None = None
-    payload_bytes: int = 0
-    problem: str | None = None
-    end_of_data: bool = False
-    finished: float | None = None
-    expected: Payload | None = None
-    first_wrong_byte: int | None = None
-    progress: list[tuple[float, int]] = field(default_factory=list)
-    round_trips_seconds: list[float] = field(default_factory=list)
-    on_half: Callable[[], None] | None = None
-    half: int = 0
-
-    def finish(self) -> None:
-        if self.finished is None:
-            self.finished = time.perf_counter()
-
-    def saw_bytes(self) -> None:
-        if self.first_byte_seconds is None:
-            self.first_byte_seconds = time.perf_counter() - self.started
-
-    def got(self, data: bytes) -> None:
-        """Count payload of the answer, and compare it with the expected payload, if any."""
-        if self.expected is not None and self.first_wrong_byte is None:
-            right = self.expected.take(len(data))
-            if data != right:
-                pairs = enumerate(zip(data, right, strict=True))
-                wrong = next(index for index, (got, want) in pairs if got != want)
-                self.first_wrong_byte = self.payload_bytes + wrong
-        self.payload_bytes += len(data)
-        if self.on_half is not None and self.payload_bytes >= self.half:
-            self.on_half()
-            self.on_half = None
-        self.progress.append((time.perf_counter() - self.started, self.payload_bytes))
-
-
 @asynccontextmanager
 async def _connected(target: Target) -> AsyncIterator[SocketStream]:
     async with await anyio.connect_tcp(target.host, target.port) as stream:
         yield stream
-
-
-async def _read_http_response(
-    target: Target, stream: SocketStream, exchange: _Exchange
-) -> tuple[int, str, bytes]:
-    """Read a response to its end of data: status, SHA-256, and the first 4 KiB of the body."""
-    protocol = h11.Connection(h11.CLIENT)
-    protocol.send(h11.Request(method="GET", target="/", headers=[("host", "upstream")]))
-    protocol.send(h11.EndOfMessage())
-    digest, head, status = hashlib.sha256(), b"", 0
-    while True:
-        event = protocol.next_event()
-        if event is h11.NEED_DATA:
-            try:
-                data = await stream.receive(PIECE_BYTES)
-            except anyio.EndOfStream:
-                exchange.end_of_data = True
-                protocol.receive_data(b"")
-                continue
-            exchange.saw_bytes()
-            protocol.receive_data(data)
-        elif isinstance(event, h11.Response):
-            status = event.status_code
-        elif isinstance(event, h11.Data):
-            digest.update(event.data)
-            exchange.got(bytes(event.data))
-            head = (head + event.data)[:4096] if len(head) < 4096 else head
-        elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
-            break
-    await _read_end_of_data(target, stream, exchange)
-    return status, digest.hexdigest(), head
-
-
-async def _read_end_of_data(target: Target, stream: SocketStream, exchange: _Exchange) -> None:
-    if exchange.end_of_data:
-        return
-    patience = target.end_of_data_seconds
-    complete = time.perf_counter()
-    with anyio.move_on_after(float("inf") if patience is None else patience):
-        try:
-            await stream.receive(1)
-        except anyio.EndOfStream:
-            exchange.end_of_data = True
-        else:
-            exchange.problem = "bytes after the end of the answer"
-    if not exchange.end_of_data:
-        exchange.finished = complete
 
 
 def _request(method: str, path: str, body_length: int | None = None) -> bytes:
@@ -187,14 +100,14 @@ def _request(method: str, path: str, body_length: int | None = None) -> bytes:
 
 
 async def _download_once(
-    target: Target, exchange: _Exchange, seed: int, length: int, *, half_close: bool = False
+    target: Target, exchange: Exchange, seed: int, length: int, *, half_close: bool = False
 ) -> None:
     async with _connected(target) as stream:
         await stream.send(_request("GET", f"/payload/{seed}/{length}"))
         exchange.expected = Payload(seed)
         if half_close:
             await stream.send_eof()
-        status, digest, _ = await _read_http_response(target, stream, exchange)
+        status, digest, _ = await exchange.read_http_response(stream)
     if status != 200:
         exchange.problem = f"status {status}"
     elif exchange.payload_bytes != length:
@@ -203,7 +116,7 @@ async def _download_once(
         exchange.problem = "another SHA-256"
 
 
-async def _upload_once(target: Target, exchange: _Exchange, seed: int, length: int) -> None:
+async def _upload_once(target: Target, exchange: Exchange, seed: int, length: int) -> None:
     async with _connected(target) as stream, anyio.create_task_group() as tasks:
 
         async def send_body() -> None:
@@ -215,7 +128,7 @@ async def _upload_once(target: Target, exchange: _Exchange, seed: int, length: i
                 rest -= len(piece)
 
         tasks.start_soon(send_body)
-        status, _, body = await _read_http_response(target, stream, exchange)
+        status, _, body = await exchange.read_http_response(stream)
     exchange.payload_bytes, exchange.progress = length, []
     exchange.first_byte_seconds = None  # the answer begins when the upload has ended
     expected = {"length": length, "sha256": payload_digest(seed, length)}
@@ -225,10 +138,10 @@ async def _upload_once(target: Target, exchange: _Exchange, seed: int, length: i
         exchange.problem = "the upstream got other bytes"
 
 
-async def _echo_once(target: Target, exchange: _Exchange, seed: int, length: int) -> None:
+async def _echo_once(target: Target, exchange: Exchange, seed: int, length: int) -> None:
     async with _connected(target) as stream:
         await stream.send(_request("POST", "/echo", length) + Payload(seed).take(length))
-        status, digest, _ = await _read_http_response(target, stream, exchange)
+        status, digest, _ = await exchange.read_http_response(stream)
     if status != 200:
         exchange.problem = f"status {status}"
     elif digest != payload_digest(seed, length):
@@ -236,7 +149,7 @@ async def _echo_once(target: Target, exchange: _Exchange, seed: int, length: int
 
 
 async def _bursts_once(
-    target: Target, exchange: _Exchange, seed: int, bursts: int, writes: int, length: int
+    target: Target, exchange: Exchange, seed: int, bursts: int, writes: int, length: int
 ) -> None:
     """Write small pieces without a pause, wait, and again; everything comes back once."""
     total = bursts * writes * length
@@ -251,7 +164,7 @@ async def _bursts_once(
 
     async with _connected(target) as stream, anyio.create_task_group() as tasks:
         tasks.start_soon(send_bursts, stream)
-        status, digest, _ = await _read_http_response(target, stream, exchange)
+        status, digest, _ = await exchange.read_http_response(stream)
         tasks.cancel_scope.cancel()
     if status != 200:
         exchange.problem = f"status {status}"
@@ -260,7 +173,7 @@ async def _bursts_once(
 
 
 async def _round_trips_once(
-    target: Target, exchange: _Exchange, seed: int, count: int, length: int
+    target: Target, exchange: Exchange, seed: int, count: int, length: int
 ) -> None:
     """Ask ``count`` times on one connection, each time when the last answer is complete."""
     protocol = h11.Connection(h11.CLIENT)
@@ -295,12 +208,12 @@ async def _round_trips_once(
                 protocol.receive_data(await stream.receive(PIECE_BYTES))
             else:
                 exchange.problem = "bytes after the end of the answer"
-        await _read_end_of_data(target, stream, exchange)
+        await exchange.read_end_of_data(stream)
     if exchange.first_wrong_byte is not None:
         exchange.problem = "another payload came back"
 
 
-async def _greeting_once(target: Target, exchange: _Exchange) -> None:
+async def _greeting_once(target: Target, exchange: Exchange) -> None:
     async with _connected(target) as stream:
         seen = b""
         while len(seen) < len(GREETING):
@@ -310,19 +223,19 @@ async def _greeting_once(target: Target, exchange: _Exchange) -> None:
         expected = GREETING + b"250 HELO app\r\n"
         while len(seen) < len(expected):
             seen += await stream.receive()
-        await _read_end_of_data(target, stream, exchange)
+        await exchange.read_end_of_data(stream)
     exchange.payload_bytes = len(seen)
     if seen != expected:
         exchange.problem = "another dialogue"
 
 
 async def _run(
-    name: str, target: Target, *parts: Callable[[_Exchange], Awaitable[None]]
+    name: str, target: Target, *parts: Callable[[Exchange], Awaitable[None]]
 ) -> WorkloadResult:
     """Run the parts at once, each on a connection of its own, and sum up."""
-    exchanges = [_Exchange() for _ in parts]
+    exchanges = [Exchange(target.end_of_data_seconds) for _ in parts]
 
-    async def guarded(part: Callable[[_Exchange], Awaitable[None]], exchange: _Exchange) -> None:
+    async def guarded(part: Callable[[Exchange], Awaitable[None]], exchange: Exchange) -> None:
         try:
             await part(exchange)
         except* (OSError, anyio.EndOfStream, anyio.BrokenResourceError) as group:
@@ -369,7 +282,7 @@ async def download(
 ) -> WorkloadResult:
     """One HTTP download; ``on_half`` is called when half of it has come."""
 
-    async def part(one: _Exchange) -> None:
+    async def part(one: Exchange) -> None:
         one.on_half, one.half = on_half, length // 2
         await _download_once(target, one, seed, length)
 
@@ -409,7 +322,7 @@ async def connections_at_once(
 ) -> WorkloadResult:
     """``count`` connections at the same moment, each with a payload of its own."""
 
-    def part(seed: int) -> Callable[[_Exchange], Awaitable[None]]:
+    def part(seed: int) -> Callable[[Exchange], Awaitable[None]]:
         return lambda one: _download_once(target, one, seed, length)
 
     return await _run(f"{count} at once", target, *(part(seed + index) for index in range(count)))
