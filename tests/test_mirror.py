@@ -80,6 +80,8 @@ REACHED: dict[str, tuple[str, str]] = {
     "nymproxy_migrate.report.documents": ("migrate/test_schemas.py", "what all reports share"),
     "nymproxy_migrate.rewrite.*": ("migrate/test_write.py", "what it makes of a tree"),
     "nymproxy_migrate.rules.*": ("migrate/test_corpus.py", "what it says of a tree"),
+    "nymproxy_migrate.workers.connections": ("migrate/workers/test_pool.py", "starts the workers"),
+    "nymproxy_migrate.workers.piped": ("cli/test_windows.py", "what takes their place on Windows"),
 }
 
 

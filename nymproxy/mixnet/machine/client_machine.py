@@ -20,7 +20,6 @@ from nymproxy.address import NymAddress, SenderTag
 from nymproxy.errors import (
     ClientDisconnected,
     DeliveryAbandoned,
-    NoReplySurbs,
     NymError,
 )
 from nymproxy.memory_account import MemoryAccount
@@ -33,7 +32,7 @@ from nymproxy.mixnet.machine.live_peers import LivePeers
 from nymproxy.mixnet.machine.outages import Outages
 from nymproxy.mixnet.machine.pacing import make_pacing
 from nymproxy.mixnet.machine.status import READY, ClientStatus, Tally
-from nymproxy.mixnet.machine.submission import Submission
+from nymproxy.mixnet.machine.submission import Submissions
 from nymproxy.mixnet.messages import (
     AckReceived,
     CoverReceived,
@@ -46,14 +45,12 @@ from nymproxy.mixnet.records import Received, check_message
 from nymproxy.mixnet.traffic import Outbox, ReplyController, SenderTags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.machine.batches import PacketBatch
-    from nymproxy.mixnet.machine.composer import Composed, SurbDraft
     from nymproxy.mixnet.machine.pacing import Pacing
     from nymproxy.mixnet.machine.ports import PacketMaker
     from nymproxy.mixnet.machine.status import ClientCounters, ClientGauges
+    from nymproxy.mixnet.machine.submission import Submission
     from nymproxy.mixnet.messages import InboundDecoder, InboundEvent, ReplyKeyStore
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.traffic import Lane, TrafficProfile
@@ -112,7 +109,9 @@ class ClientMachine:
         )
         self.live_peers = LivePeers(self._outbox.replies, self._answers)
         self.outages = Outages()
-        self._waiting: dict[Submission, None] = {}
+        self._submissions = Submissions(
+            self._outbox, self._composer, maker, self._tags, lambda: self._now
+        )
         self._stall = ReadingStall()
         self._tally = Tally()
         self._batches = BatchBuilder(profile, maker, self._outbox, self._tally)
@@ -146,39 +145,14 @@ class ClientMachine:
         check_message(to, payload, surbs)
         payload = bytes(payload)
         if isinstance(to, SenderTag):
-            if not self._outbox.replies.knows(to):
-                raise NoReplySurbs("nothing was received from this sender tag (recently)")
-
-            def compose_reply(_: object) -> Composed:
-                return self._composer.reply(to, payload, lane, any_surb=any_surb)
-
-            return self._begin(lane, None, compose_reply)
-        self._maker.check_gateway(to.gateway)
-        surbs = self._composer.with_spare(to, len(payload), surbs)
-        draft = self._composer.draft_surbs(to, surbs) if surbs else None
-
-        def compose(draft: SurbDraft | None) -> Composed:
-            made = [] if draft is None else draft.surbs
-            return self._composer.data(to, self._tags.tag_for(to), payload, made, lane)
-
-        return self._begin(lane, draft, compose)
+            return self._submissions.reply(to, payload, lane, any_surb=any_surb)
+        return self._submissions.data(to, payload, lane, surbs)
 
     def submit_plain(self, to: NymAddress, payload: bytes, *, lane: Lane, now: float) -> Submission:
         """As :meth:`submit`, without even a sender tag: nothing links the message to others."""
         self._check_running(now)
         check_message(to, payload)
-        self._maker.check_gateway(to.gateway)
-        payload = bytes(payload)
-        return self._begin(lane, None, lambda _: self._composer.plain(to, payload, lane))
-
-    def _begin(
-        self, lane: Lane, draft: SurbDraft | None, compose: Callable[[SurbDraft | None], Composed]
-    ) -> Submission:
-        submission = Submission(self._outbox, lane, draft, compose, lambda: self._now)
-        submission.advance(self._now)
-        if not submission.is_settled:
-            self._waiting[submission] = None
-        return submission
+        return self._submissions.plain(to, bytes(payload), lane)
 
     def advance(self, submission: Submission, now: float) -> None:
         """Go on with a submission that is not made yet. Raises as :meth:`Submission.advance`."""
@@ -187,13 +161,11 @@ class ClientMachine:
 
     def forget(self, submission: Submission) -> None:
         """Record that nobody waits for a submission any more. Idempotent."""
-        self._waiting.pop(submission, None)
+        self._submissions.forget(submission)
 
     def discard_lane(self, lane: int) -> None:
         """Drop what waits in or for a lane, and retransmissions of it; their deliveries fail."""
-        error = DeliveryAbandoned("the lane of the message was discarded")
-        for submission in [each for each in self._waiting if each.lane == lane]:
-            submission.fail(error)
+        self._submissions.discard_lane(lane)
         self._outbox.discard_lane(lane)
 
     def knows(self, tag: SenderTag) -> bool:
@@ -234,8 +206,7 @@ class ClientMachine:
         abandoned = DeliveryAbandoned(reason)
         abandoned.__cause__ = self.ended  # channels tell this from a message that was lost
         self._outbox.give_up_all(abandoned)
-        for submission in list(self._waiting):
-            submission.fail(self.ended)
+        self._submissions.fail_all(self.ended)
         for store in (
             self.inbox,
             self._outbox.replies,

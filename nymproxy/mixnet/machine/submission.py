@@ -6,15 +6,24 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from nymproxy.address import SenderTag
-from nymproxy.errors import DeliveryAbandoned
+from nymproxy.errors import DeliveryAbandoned, NoReplySurbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from nymproxy.address import NymAddress
     from nymproxy.errors import NymError
-    from nymproxy.mixnet.machine.composer import Composed, SurbDraft
+    from nymproxy.mixnet.machine.composer import Composed, Composer, SurbDraft
+    from nymproxy.mixnet.machine.ports import PacketMaker
     from nymproxy.mixnet.records import DeliveryRecord
-    from nymproxy.mixnet.traffic import Lane, Outbox, OutgoingMessage, Reservation, Room
+    from nymproxy.mixnet.traffic import (
+        Lane,
+        Outbox,
+        OutgoingMessage,
+        Reservation,
+        Room,
+        SenderTags,
+    )
 
 
 class Submission:
@@ -144,3 +153,88 @@ class Submission:
         if self.on_settled is not None:
             self.on_settled()
             self.on_settled = None
+
+
+class Submissions:
+    """Begins submissions, and knows those that are not settled.
+
+    Args:
+        outbox: takes the messages.
+        composer: makes them.
+        maker: knows which gateways there are.
+        tags: under which recipients know us.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        composer: Composer,
+        maker: PacketMaker,
+        tags: SenderTags,
+        clock: Callable[[], float],
+    ) -> None:
+        self._outbox = outbox
+        self._composer = composer
+        self._maker = maker
+        self._tags = tags
+        self._clock = clock
+        self._waiting: dict[Submission, None] = {}
+
+    def reply(self, to: SenderTag, payload: bytes, lane: Lane, *, any_surb: bool) -> Submission:
+        """Begin to answer a sender.
+
+        Raises:
+            NoReplySurbs: nothing was received from this tag (recently).
+        """
+        if not self._outbox.replies.knows(to):
+            raise NoReplySurbs("nothing was received from this sender tag (recently)")
+        return self._begin(
+            lane, None, lambda _: self._composer.reply(to, payload, lane, any_surb=any_surb)
+        )
+
+    def data(self, to: NymAddress, payload: bytes, lane: Lane, surbs: int) -> Submission:
+        """Begin to send to an address, with reply SURBs.
+
+        Raises:
+            UnknownGateway: the recipient's gateway is not in the topology.
+            TopologyUnavailable: there is no topology now.
+        """
+        self._maker.check_gateway(to.gateway)
+        surbs = self._composer.with_spare(to, len(payload), surbs)
+        draft = self._composer.draft_surbs(to, surbs) if surbs else None
+
+        def compose(draft: SurbDraft | None) -> Composed:
+            made = [] if draft is None else draft.surbs
+            return self._composer.data(to, self._tags.tag_for(to), payload, made, lane)
+
+        return self._begin(lane, draft, compose)
+
+    def plain(self, to: NymAddress, payload: bytes, lane: Lane) -> Submission:
+        """As :meth:`data`, without even a sender tag."""
+        self._maker.check_gateway(to.gateway)
+        return self._begin(lane, None, lambda _: self._composer.plain(to, payload, lane))
+
+    def _begin(
+        self, lane: Lane, draft: SurbDraft | None, compose: Callable[[SurbDraft | None], Composed]
+    ) -> Submission:
+        submission = Submission(self._outbox, lane, draft, compose, self._clock)
+        submission.advance(self._clock())
+        if not submission.is_settled:
+            self._waiting[submission] = None
+        return submission
+
+    def forget(self, submission: Submission) -> None:
+        """Record that nobody waits for it any more. Idempotent."""
+        self._waiting.pop(submission, None)
+
+    def discard_lane(self, lane: int) -> None:
+        """Fail those in a lane."""
+        error = DeliveryAbandoned("the lane of the message was discarded")
+        for submission in [each for each in self._waiting if each.lane == lane]:
+            submission.fail(error)
+
+    def fail_all(self, error: NymError) -> None:
+        """Fail all of them."""
+        for submission in list(self._waiting):
+            submission.fail(error)
