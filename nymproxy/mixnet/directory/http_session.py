@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from nymproxy._dial import ProxyFailed, dial, trusted_context
 from nymproxy.errors import DirectoryFormatError, DirectoryUnavailable
 from nymproxy.mixnet.directory.bounded_body import BoundedBody
+from nymproxy.mixnet.directory.http_connection import ConnectionLost, HttpConnection, NoConnection
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable
     from types import TracebackType
     from typing import Self
 
-    import httpcore
+    import h11
 
     from nymproxy.connection_options import ConnectionOptions
 
@@ -45,12 +43,6 @@ LARGE_BODIES_AT_ONCE: Final = 2
 
 BETWEEN_STEPS_SECONDS: Final = 0.002
 """Between two steps of decompressing one body: a step takes a part of it."""
-
-_HEADERS: Final[Mapping[bytes | str, bytes | str]] = {
-    "Accept": "application/json",
-    "Accept-Encoding": "gzip",
-    "User-Agent": "nymproxy",
-}
 
 _turns: anyio.lowlevel.RunVar[anyio.Semaphore] = anyio.lowlevel.RunVar("large directory bodies")
 
@@ -89,13 +81,14 @@ class HttpSession:
 
     def __init__(
         self,
-        pool: httpcore.AsyncConnectionPool,
+        options: ConnectionOptions,
         *,
         connect_seconds: float,
         timeout_seconds: float,
         max_body_bytes: int,
     ) -> None:
-        self._pool = pool
+        self._options = options
+        self._idle: list[tuple[str, HttpConnection]] = []
         self._connect_seconds = connect_seconds
         self._timeout_seconds = timeout_seconds
         self._max_body_bytes = max_body_bytes
@@ -125,66 +118,68 @@ class HttpSession:
             return parse(body)
         return await anyio.to_thread.run_sync(parse, body)
 
-    async def _body(self, url: str, turn: _Turn) -> bytes:
-        import httpcore
+    async def aclose(self) -> None:
+        """Close the connections that were kept for further requests."""
+        for _, connection in self._idle:
+            await connection.aclose()
+        self._idle.clear()
 
-        lost = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+    async def _body(self, url: str, turn: _Turn) -> bytes:
         try:
             return await self._body_once(url, turn)
-        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-            raise _no_connection(error) from error
-        except lost as error:
-            _logger.debug("asking once more after a lost connection: %s", type(error).__name__)
+        except NoConnection as error:
+            raise DirectoryUnavailable(f"no connection ({error})") from error
+        except ConnectionLost as error:
+            _logger.debug("asking once more after a lost connection: %s", error)
         try:
             return await self._body_once(url, turn)
-        except lost as error:
-            raise _no_connection(error) from error
+        except (NoConnection, ConnectionLost) as error:
+            raise DirectoryUnavailable(f"no connection ({error})") from error
 
     async def _body_once(self, url: str, turn: _Turn) -> bytes:
         try:
             with anyio.fail_after(self._timeout_seconds):
-                async with self._pool.stream(
-                    "GET",
-                    url,
-                    headers=_headers(url),
-                    extensions={"timeout": {"connect": self._connect_seconds}},
-                ) as response:
-                    return await self._read(response, turn)
+                origin, connection = await self._connection(url)
+                try:
+                    body = await self._read(connection, await connection.request(url), turn)
+                    if connection.take_again():
+                        self._idle.append((origin, connection))
+                    return body
+                finally:
+                    if (origin, connection) not in self._idle:
+                        await connection.aclose()
         except TimeoutError as error:
             raise DirectoryUnavailable(
                 f"no complete answer within {self._timeout_seconds:g} seconds"
             ) from error
 
-    async def _read(self, response: httpcore.Response, turn: _Turn) -> bytes:
-        import httpcore
+    async def _connection(self, url: str) -> tuple[str, HttpConnection]:
+        """Return a connection to the host of a URL: one that is idle, or a new one."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        for entry in self._idle:
+            if entry[0] == origin:
+                self._idle.remove(entry)
+                return entry
+        return origin, await HttpConnection.open(url, self._options, self._connect_seconds)
 
-        if response.status // 100 != 2:
-            raise DirectoryUnavailable(f"the answer was HTTP {response.status}")
-        if _header(response, b"content-type").startswith("application/bincode"):
+    async def _read(self, connection: HttpConnection, head: h11.Response, turn: _Turn) -> bytes:
+        if head.status_code // 100 != 2:
+            raise DirectoryUnavailable(f"the answer was HTTP {head.status_code}")
+        if _header(head, b"content-type").startswith("application/bincode"):
             raise DirectoryFormatError("an answer in bincode, although JSON was asked for")
         encoding, length = (
-            _header(response, name) for name in (b"content-encoding", b"content-length")
+            _header(head, name) for name in (b"content-encoding", b"content-length")
         )
         if encoding or not length.isdecimal() or int(length[:12]) > LARGE_BYTES:
-            # Not later: whoever is cancelled must not be inside the iteration below.
             await turn.take()
         body = BoundedBody(encoding, self._max_body_bytes)
-        problem: DirectoryFormatError | None = None
         try:
-            async for chunk in response.aiter_stream():
-                if problem is None:
-                    problem = await _fed(body, chunk)
+            while chunk := await connection.next_chunk():
+                problem = await _fed(body, chunk)
                 if problem is not None:
-                    # Closing ends the iteration. Leaving it would leave a chain of asynchronous
-                    # generators to the garbage collector, which trio complains of.
-                    await response.aclose()
-            if problem is not None:
-                raise problem
+                    raise problem
             return body.finish()
-        except (httpcore.NetworkError, httpcore.ProtocolError):
-            if problem is None:
-                raise
-            raise problem from None
         finally:
             body.discard()  # not when some exception's frames are collected
 
@@ -198,27 +193,8 @@ async def _fed(body: BoundedBody, chunk: bytes) -> DirectoryFormatError | None:
     return problem
 
 
-def _no_connection(error: Exception) -> DirectoryUnavailable:
-    # The system's own words name addresses. (httpcore raises on "from None".)
-    failed = isinstance(error.__context__, ProxyFailed)
-    reason = error.__context__ if failed else type(error).__name__
-    return DirectoryUnavailable(f"no connection ({reason})")
-
-
-def _headers(url: str) -> Mapping[bytes | str, bytes | str]:
-    """Return what goes with a request, the URL's user and password included."""
-    parts = urlsplit(url)
-    if parts.username is None:
-        return _HEADERS
-    user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return {**_HEADERS, "Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
-
-
-def _header(response: httpcore.Response, name: bytes) -> str:
-    for key, value in response.headers:
-        if key.lower() == name:
-            return value.decode("latin-1")
-    return ""
+def _header(head: h11.Response, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in head.headers if key == name), "")
 
 
 @asynccontextmanager
@@ -232,21 +208,13 @@ async def http_session(
         max_body_bytes: limit for each body, decompressed.
         options: how to connect. The environment is not asked.
     """
-    context = await trusted_context(options)
-    backend = await anyio.to_thread.run_sync(_backend, options)
-    import httpcore
-
-    async with httpcore.AsyncConnectionPool(ssl_context=context, network_backend=backend) as pool:
-        yield HttpSession(
-            pool,
-            connect_seconds=CONNECT_SECONDS if options.proxy is None else PROXIED_CONNECT_SECONDS,
-            timeout_seconds=timeout_seconds,
-            max_body_bytes=max_body_bytes,
-        )
-
-
-def _backend(options: ConnectionOptions) -> httpcore.AsyncNetworkBackend:
-    """Import httpcore, in a thread the first time."""
-    from nymproxy._httpcore_backend import ByteStreamBackend
-
-    return ByteStreamBackend(partial(dial, options=options))
+    session = HttpSession(
+        options,
+        connect_seconds=CONNECT_SECONDS if options.proxy is None else PROXIED_CONNECT_SECONDS,
+        timeout_seconds=timeout_seconds,
+        max_body_bytes=max_body_bytes,
+    )
+    try:
+        yield session
+    finally:
+        await session.aclose()
