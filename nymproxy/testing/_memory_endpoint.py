@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 import anyio.lowlevel
 
+from nymproxy._signal import Signal
 from nymproxy.errors import GatewayUnreachable, UsageError
 from nymproxy.mixnet.client.shell import MachineShell
 from nymproxy.mixnet.transport import DEFAULT_LANE
@@ -54,6 +55,7 @@ class MemoryEndpoint(MachineShell):
         self.name = name
         self._network = network
         self._records: dict[OutgoingMessage, MemoryMessage] = {}
+        self._resumed = Signal()
         self._client = PretendedClient(
             name,
             network.mixnet,
@@ -102,6 +104,8 @@ class MemoryEndpoint(MachineShell):
         """Accept one message. Raises as :meth:`MachineShell.send`."""
         self._check_running()
         await anyio.lowlevel.checkpoint()
+        while self.is_suspended:
+            await self._resumed.wait()
         now = anyio.current_time()
         submission = self._machine.submit(
             to, payload, surbs=surbs, lane=lane, now=now, any_surb=any_surb
@@ -130,6 +134,29 @@ class MemoryEndpoint(MachineShell):
     def reconnect(self) -> None:
         """Restore the link; what waited at the gateway comes in."""
         self._client.reconnect()
+
+    @property
+    def is_suspended(self) -> bool:
+        """True between :meth:`suspend` and :meth:`resume`."""
+        return self._client.is_suspended
+
+    def suspend(self) -> None:
+        """Let the client stand still, as a process that is stopped: nothing is sent, read, or done
+        in time, until :meth:`resume`. Its link stays, and what comes waits at the gateway."""
+        self._client.suspend()
+
+    def resume(self) -> None:
+        """Let it go on. First it does what was due long ago, then it reads what waited."""
+        self._client.resume()
+        self._resumed.set()
+
+    def learn_rotation(self, overlap_seconds: float) -> None:
+        """Make packets for the network's present key rotation from now on.
+
+        Args:
+            overlap_seconds: how long nodes keep the keys of the rotation before.
+        """
+        self._client.use_topology(self._network.mixnet.topology, overlap_seconds)
 
     def lose_gateway(self) -> None:
         """Lose the gateway for good, as a client that is refused by it again and again."""

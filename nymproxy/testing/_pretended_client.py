@@ -101,6 +101,8 @@ class PretendedClient:
         )
         self._mailbox = network.join(address.identity, self._push)
         self._is_pumping = False
+        self.is_suspended = False
+        """The process stands still."""
         self._wakes_at = math.inf
 
     @property
@@ -120,6 +122,17 @@ class PretendedClient:
         self.machine.link_changed(None, self._agenda.now)
         self.pump()
 
+    def suspend(self) -> None:
+        """Let the process stand still: the machine is told nothing, and what comes waits."""
+        self.is_suspended = True
+        self._mailbox.is_connected = False
+
+    def resume(self) -> None:
+        """Let it go on: what was due is done, and what came meanwhile is read."""
+        self.is_suspended = False
+        self._mailbox.is_connected = True
+        self.pump()
+
     def use_topology(self, topology: Topology, overlap_seconds: float) -> None:
         """Give the machine another topology."""
         self.machine.use_topology(topology, overlap_seconds, self._agenda.now)
@@ -133,6 +146,8 @@ class PretendedClient:
 
     def pump(self) -> None:
         """Do all that can be done now, and plan the rest."""
+        if self.is_suspended:
+            return
         if self._is_pumping:  # told something from within: the loop below goes round again
             return
         self._is_pumping = True

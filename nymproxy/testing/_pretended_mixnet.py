@@ -122,7 +122,7 @@ class PretendedMixnet:
     ) -> None:
         self.agenda = agenda
         self.seed = seed
-        self.rotation_id = 2
+        self.rotation_id = self.oldest_rotation_id = 2
         self.random = random.Random(f"{seed}/network")
         self.gateway = NodeIdentity(self.ed25519_public("gateway"))
         self.topology = self._make_topology()
@@ -157,9 +157,14 @@ class PretendedMixnet:
 
     def rotate(self) -> Topology:
         """Begin the next key rotation; packets of the one before still pass."""
+        self.oldest_rotation_id = self.rotation_id
         self.rotation_id += 1
         self.topology = self._make_topology()
         return self.topology
+
+    def end_overlap(self) -> None:
+        """Let packets of the rotation before pass no more."""
+        self.oldest_rotation_id = self.rotation_id
 
     def carry(self, packet: MixPacket) -> None:
         """Take a packet from a client."""
@@ -184,7 +189,7 @@ class PretendedMixnet:
     def _arrive(self, packet: PretendedPacket, faults: PacketFaults, verdict: Verdict) -> None:
         """Let the recipient's gateway have a packet: it acks what it has queued."""
         mailbox = self._mailboxes.get(packet.recipient)
-        if mailbox is None or packet.rotation_id < self.rotation_id - 1:
+        if mailbox is None or packet.rotation_id < self.oldest_rotation_id:
             return
         chance = self.random.random
         is_swallowed = verdict.is_swallowed or (

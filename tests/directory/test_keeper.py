@@ -63,6 +63,13 @@ def test_a_directory_that_is_late_is_asked_again_ever_more_slowly() -> None:
     assert delay(state(), HOUR + 1000) == 300
 
 
+def test_when_a_whole_epoch_was_missed_retries_come_sooner() -> None:
+    """A laptop wakes, and its network is not there yet: the keys may be dead meanwhile."""
+    assert delay(state(failures=1), 2 * HOUR - 1) == 300
+    delays = [delay(state(failures=count), 2 * HOUR + 1) for count in range(1, 9)]
+    assert delays == [5, 10, 20, 40, 80, 160, 300, 300]
+
+
 def test_without_a_topology_retries_come_sooner() -> None:
     empty = TopologyState()
     delays = []
@@ -205,6 +212,23 @@ async def test_run_refreshes_on_schedule_and_tells_of_changes() -> None:
             assert kept.current is OTHER
             assert await kept.wait_changed(0) == 2
         group.cancel_scope.cancel()
+
+
+async def test_a_machine_that_slept_refreshes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of the event loop may have stood still meanwhile; the time of day has not."""
+    monkeypatch.setattr("nymproxy.mixnet.directory.keeper._LOOK_SECONDS", 0.01)
+    source, unix = Source(TOPOLOGY, OTHER), [START]
+    kept = TopologyKeeper(source, unix_time=lambda: unix[0], random_bytes=bytes)
+    await kept.refresh()
+    async with anyio.create_task_group() as group:
+        group.start_soon(kept.run)
+        await anyio.wait_all_tasks_blocked()
+        assert source.fetches == 1
+        unix[0] += 8 * HOUR
+        with anyio.fail_after(30):
+            await kept.wait_changed(1)
+        group.cancel_scope.cancel()
+    assert kept.current is OTHER
 
 
 async def test_run_outlives_failures() -> None:

@@ -326,6 +326,36 @@ class TestTimers:
         alice.acked(packets)
         assert alice.machine.next_deadline() == math.inf
 
+    @pytest.mark.parametrize("first", ["timers", "what waited"])
+    def test_acks_that_waited_while_we_slept_make_no_timer_longer(self, first: str) -> None:
+        """The event loop may come to either first."""
+        stage, alice, bob = pair()
+        for _ in range(20):
+            alice.send(bob)
+        packets = alice.leave()
+        stage.now += 100.0
+        if first == "timers":
+            alice.tick()
+        alice.acked(packets)
+        alice.send(bob)
+        alice.leave()
+        assert alice.machine.next_deadline() <= stage.now + 2.0
+
+    def test_who_slept_trusts_the_last_surbs_until_the_topology_is_known(self) -> None:
+        stage = Stage()
+        client, server, tag = meet(stage, 12)
+        assert server.machine.next_deadline() == stage.now + 5.0  # nothing is in flight
+        client.send(server, surbs=1)
+        [later] = client.leave()
+        stage.now += 30.0
+        server.hear([later])
+        stock = server.outbox.replies._correspondents.get(tag).stock
+        last = stock._fresh[-1].surb
+        server.send(tag, b"answer")
+        assert server.outbox._lanes.pop().surb is last
+        server.machine.use_topology(stage.mixnet.rotate(), OVERLAP_SECONDS, stage.now)
+        assert not server.outbox.replies.slept
+
     def test_a_tick_that_is_hardly_late_retransmits(self) -> None:
         stage, alice, bob = pair()
         alice.send(bob)

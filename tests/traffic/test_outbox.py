@@ -59,26 +59,24 @@ class Bench:
 
 
 class TestSleep:
-    @pytest.mark.parametrize("wakes_by", ["a late timer", "a restored link"])
+    @pytest.mark.parametrize("wakes_by", ["a sleep", "a restored link"])
     def test_acks_that_waited_for_us_prove_no_delay(self, wakes_by: str) -> None:
         """Suspended for 70 s: else later losses would not be noticed for 20 s each."""
         bench = Bench()
         bench.submit(4)
         slept, measured, later, last = (bench.take() for _ in range(4))
         bench.outbox.left(measured, 0.0)
-        bench.outbox.reading(0.1)
         bench.ack(measured, 0.1)
         before = bench.outbox._pending.excess.seconds
         bench.outbox.left(slept, 0.2)
-        if wakes_by == "a late timer":
-            bench.outbox.reading(70.0)
+        if wakes_by == "a sleep":
+            bench.outbox.slept(70.0)
         else:
             bench.outbox.link_restored(70.0)
         bench.ack(slept, 70.0)
         assert bench.outbox._pending.excess.seconds == before
         bench.outbox.left(later, 71.0)
         bench.outbox.left(last, 71.0)
-        bench.outbox.reading(71.2)
         bench.ack(later, 71.2)
         assert bench.outbox._pending.excess.seconds != before
 

@@ -207,6 +207,20 @@ class TestRequests:
             controller.receive(TAG, make_surbs(3), now, additional=True)
 
 
+class TestAfterASleep:
+    def test_the_last_surbs_to_come_are_used_first_until_the_topology_is_known(self) -> None:
+        controller = _fed(12)
+        late = make_surbs(2, KeyRotation.ODD)
+        controller.receive(TAG, late, 1.0, additional=False)
+        controller.slept = True
+        [first] = _ready(controller.queue(TAG, 0, _reply(1), 1.0))
+        assert first.surb is late[1]
+        controller.slept = False
+        [second] = _ready(controller.queue(TAG, 0, _reply(1), 1.0))
+        assert second.surb is not None
+        assert second.surb.rotation is KeyRotation.EVEN
+
+
 class TestTheReserve:
     def test_one_packet_that_may_use_it_leaves_at_once(self) -> None:
         controller = _fed(2)

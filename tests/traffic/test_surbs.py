@@ -25,7 +25,7 @@ def test_surbs_are_used_oldest_first_and_once() -> None:
     assert [stock.take() for _ in range(4)] == [*surbs, None]
 
 
-def test_fresh_ones_go_before_stale_ones() -> None:
+def test_fresh_ones_go_before_stale_ones_of_which_the_last_works_longest() -> None:
     stock = _stock()
     stale = make_surbs(2, KeyRotation.ODD)
     fresh = make_surbs(2)
@@ -33,7 +33,20 @@ def test_fresh_ones_go_before_stale_ones() -> None:
     stock.add(fresh, 1.0)
     assert stock.fresh == 2
     assert len(stock) == 4
-    assert [stock.take() for _ in range(4)] == [*fresh, *stale]
+    assert [stock.take() for _ in range(4)] == [*fresh, *reversed(stale)]
+
+
+def test_of_those_of_a_sleeper_the_last_to_come_goes_first() -> None:
+    stock = _stock()
+    assert stock.take(newest=True) is None
+    surbs = make_surbs(4)
+    odd = make_surbs(3, KeyRotation.ODD)
+    stock.add([odd[0]], 0.0)
+    stock.add(surbs[:2], 1.0)
+    stock.add([odd[1]], 2.0)
+    stock.add([surbs[2]], 2.0)
+    order = [stock.take(newest=True) for _ in range(5)]
+    assert order == [surbs[2], odd[1], surbs[1], surbs[0], odd[0]]
 
 
 def test_unknown_rotations_are_always_fresh() -> None:
@@ -88,6 +101,16 @@ def test_several_rotations_at_once_leave_what_came_lately_the_last_first() -> No
         assert (stock.fresh, len(stock)) == (1, 3)
         order = [surb.encryption_key for surb in (stock.take() for _ in range(3)) if surb]
         assert order == [each.encryption_key for each in (*new, *reversed(young))]
+
+
+def test_what_came_while_we_slept_and_may_be_of_today_outlives_the_keys_before() -> None:
+    stock = _stock()
+    even, odd = make_surbs(2), make_surbs(2, KeyRotation.ODD)
+    stock.add([*even, *odd], 99.0)
+    stock.rotate(EVEN_ID + 4, keep_since=50.0)
+    assert (stock.fresh, len(stock)) == (0, 4)
+    stock.drop_stale(received_before=110.0)
+    assert [stock.take() for _ in range(3)] == [*reversed(even), None]
 
 
 def test_what_was_made_in_a_known_rotation_outlives_one_change_whatever_its_age() -> None:

@@ -2,7 +2,8 @@
 
 Policy of nym-client-core 1.21.6 (src/client/topology_control/accessor.rs, mod.rs): every 300
 seconds; a failure keeps the last good topology, the 11th in a row clears it. In addition it is
-refreshed when an epoch ends, since that may bring new keys.
+refreshed when an epoch ends, since that may bring new keys, and at once after a sleep of the
+machine.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _logger = logging.getLogger("nymproxy.mixnet.directory")
 REFRESH_SECONDS = 300.0
 
 _KEY_ROTATION_GRACE_SECONDS = 5.0
+_LOOK_SECONDS = 5.0
+"""How often it is looked whether the time of day has jumped."""
 
 
 class TopologySource(Protocol):
@@ -173,7 +176,7 @@ class TopologyKeeper:
         if self._state.current is None and not self._state.failures:
             await self._refresh_quietly()
         while True:
-            await anyio.sleep(
+            await self._pass_time(
                 self._state.next_delay_seconds(
                     int(self._unix_time() * 1e9),
                     uniform_fraction(self._random_bytes),
@@ -181,6 +184,16 @@ class TopologyKeeper:
                 )
             )
             await self._refresh_quietly()
+
+    async def _pass_time(self, seconds: float) -> None:
+        """Wait until so much time has passed by either clock: that of the event loop stands still
+        while a laptop is suspended, and what is refreshed then is long out of date."""
+        due_at, due_at_unix = anyio.current_time() + seconds, self._unix_time() + seconds
+        while True:
+            left = min(due_at - anyio.current_time(), due_at_unix - self._unix_time())
+            if left <= 0:
+                return
+            await anyio.sleep(min(left, _LOOK_SECONDS))
 
     async def _refresh_quietly(self) -> None:
         try:

@@ -2,7 +2,8 @@
 
 Policy of nym-client-core 1.21.6 (src/client/topology_control/accessor.rs, mod.rs): a failed refresh
 keeps the last good topology, the 11th in a row clears it. In addition it is refreshed when an epoch
-ends, since that may bring new keys.
+ends, since that may bring new keys, and asked for sooner after a failure when a whole epoch was
+missed.
 """
 
 from __future__ import annotations
@@ -74,14 +75,19 @@ class TopologyState:
             spread: random, 0 to 1, so that not all clients ask in the same instant.
             refresh_seconds: the regular interval.
         """
+        retry = doubled(_FIRST_RETRY_SECONDS, max(self.failures - 1, 0), refresh_seconds)
         if self.current is None:
-            return doubled(_FIRST_RETRY_SECONDS, max(self.failures - 1, 0), refresh_seconds)
+            return retry
         info = self.key_rotation
-        if info is None or self.failures:
+        if info is None:
             return refresh_seconds
+        behind = info.expected_epoch(unix_ns) - self.current.epoch_id
+        if self.failures:
+            # A whole epoch was missed, as by a machine that slept: the keys may be dead.
+            return retry if behind > 1 else refresh_seconds
         epoch_end = (info.next_epoch_start_ns(unix_ns) - unix_ns) / 1e9
         epoch_seconds = info.epoch_duration_ns / 1e9
-        if info.expected_epoch(unix_ns) > self.current.epoch_id:
+        if behind > 0:
             # The directory is late. Wait as long again as it is late by now.
             delay = epoch_seconds - epoch_end
         else:

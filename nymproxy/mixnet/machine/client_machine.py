@@ -58,6 +58,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("nymproxy.client")
 
 _LATE_SECONDS: Final = 0.1
+_SLEPT_SECONDS: Final = 3.0
+"""A deadline that was missed by more was not met late: the process stood still."""
 
 
 class ClientMachine:
@@ -260,7 +262,8 @@ class ClientMachine:
         self._now = now
         if self.ended is not None:
             return False
-        self._outbox.reading(now)
+        if now - self.next_deadline() > _SLEPT_SECONDS:
+            self._outbox.slept(now)
         events = self._decoder.receive(pushed, now)
         if len(events) == 1 and isinstance(cover := events[0], CoverReceived):
             self._tally.covers_received += not cover.is_ack
@@ -302,6 +305,7 @@ class ClientMachine:
         """
         self._now = now
         self._batches.use_topology(topology)
+        self._outbox.replies.slept = False
         if topology is not None and topology.rotation_id != self._rotation_id:
             self._rotation_id = topology.rotation_id
             _logger.info("the network is in key rotation %d now", topology.rotation_id)
@@ -338,6 +342,8 @@ class ClientMachine:
         """
         self._now = now
         late = now - self.next_deadline()
+        if late > _SLEPT_SECONDS:
+            self._outbox.slept(now)
         stall = self._stall.seconds(now)
         if late > _LATE_SECONDS:
             stall = max(stall, late)

@@ -66,6 +66,11 @@ class Correspondent:
         """How many fragments wait."""
         return self.stock.waiting_fragments + len(self.retransmissions)
 
+    def is_hopeless(self, fed_before: float) -> bool:
+        """Tell whether no SURB is in hand, and none on its way: none was asked for, and none has
+        come since a time, after which what was seen first has overtaken no others."""
+        return not len(self.stock) and not self.pending and self.fed_at < fed_before
+
     def wait(self, lane: Lane, fragments: Sequence[OutgoingFragment]) -> None:
         """Let fragments of a lane wait."""
         self.waiting.setdefault(lane, deque()).extend(fragments)

@@ -52,9 +52,6 @@ ComposeRequest: TypeAlias = (
     "Callable[[SurbRequestPlan], tuple[OutgoingMessage, Sequence[OutgoingFragment]]]"
 )
 
-SLEPT_SECONDS: Final = 3.0
-"""A timer that is overdue for longer was not late: the process stood still."""
-
 
 class Outbox:
     """Everything that was accepted and is neither acknowledged nor given up.
@@ -239,12 +236,11 @@ class Outbox:
         meanwhile is sent again at once."""
         self._pending.hasten(now)
 
-    def reading(self, now: float) -> None:
-        """Take note, before acks are taken, that something is read. When a timer is long overdue
-        the process has slept: acks that waited meanwhile prove no delay of the network."""
-        timer = self.next_timer()
-        if timer is not None and now - timer > SLEPT_SECONDS:
-            self._pending.measure_from(now)
+    def slept(self, now: float) -> None:
+        """Take note, before acks are taken or timers fire, that the process stood still until now:
+        acks that waited meanwhile prove no delay of the network. Idempotent."""
+        self._pending.measure_from(now)
+        self.replies.slept = True
 
     def surbs_received(
         self, tag: SenderTag, surbs: Sequence[ReplySurb], now: float, *, additional: bool

@@ -44,7 +44,7 @@ class ReplyController:
         memory: where they are charged; by default an account of its own.
     """
 
-    __slots__ = ("_correspondents", "_memory", "_policy", "_rotation_id", "_stale_until")
+    __slots__ = ("_correspondents", "_memory", "_policy", "_rotation_id", "_stale_until", "slept")
 
     TICK_SECONDS: Final = 5.0
     """How often :meth:`tick` wants to be called while anything waits or is held."""
@@ -59,6 +59,9 @@ class ReplyController:
         affordable = max(_FEWEST_TAGS, self._memory.maximum_bytes // _PART_OF_MEMORY // _TAG_BYTES)
         self._correspondents = Correspondents(policy.maximum_tags, affordable)
         self._stale_until: float | None = None
+        self.slept = False
+        """Set after a sleep until the topology is known anew: a SURB's marker may be of a rotation
+        long over, and the last to come is used first."""
 
     def __len__(self) -> int:
         return len(self._correspondents)
@@ -140,13 +143,15 @@ class ReplyController:
         """
         actions = ReplyActions()
         correspondent = self._correspondents.get(tag)
-        if correspondent is None or self._is_hopeless(correspondent, now):
+        if correspondent is None or correspondent.is_hopeless(
+            now - self._policy.overtaking_seconds
+        ):
             actions.abandoned.extend(fragments)
             return actions
         stock = correspondent.stock
         if len(fragments) == 1 and fragments[0].message.any_surb and len(stock):
             # It is no sign of more to come, so no more is asked for on its account.
-            fragments[0].surb = stock.take()
+            fragments[0].surb = stock.take(newest=self.slept)
             stock.charge()
             actions.ready.append((lane, fragments[0]))
             return actions
@@ -171,7 +176,7 @@ class ReplyController:
         is_request = fragment.message.kind is PacketKind.SURB_REQUEST
         # One less than a new fragment needs.
         may_take = fragment.message.any_surb or len(stock) >= self._policy.reserve
-        surb = stock.take() if may_take else None
+        surb = stock.take(newest=self.slept) if may_take else None
         if surb is not None:
             fragment.surb = surb
             actions.ready.append((ControlLane.RETRANSMISSION, fragment))
@@ -194,7 +199,7 @@ class ReplyController:
         if correspondent is None or len(correspondent.stock) <= 2 * self._policy.reserve:
             return None
         correspondent.rate.spent(1, now)
-        return correspondent.stock.take()
+        return correspondent.stock.take(newest=self.slept)
 
     def request_failed(self, tag: SenderTag, amount: int, now: float) -> ReplyActions:
         """Record that a request was given up, so that its SURBs will not come."""
@@ -203,7 +208,7 @@ class ReplyController:
         if correspondent is not None:
             correspondent.pending = max(0, correspondent.pending - amount)
             self._serve(tag, correspondent, now, actions)
-            if self._is_hopeless(correspondent, now):
+            if correspondent.is_hopeless(now - self._policy.overtaking_seconds):
                 self._abandon(correspondent, actions)
         return actions
 
@@ -309,15 +314,6 @@ class ReplyController:
         stock = SurbStock(self._rotation_id, self._policy.maximum_per_tag, share)
         return stock
 
-    def _is_hopeless(self, correspondent: Correspondent, now: float) -> bool:
-        """No SURB is in hand, and none is on its way: none was asked for, and those that the
-        message came with that was seen first would have overtaken nothing for so long."""
-        return (
-            not len(correspondent.stock)
-            and not correspondent.pending
-            and now - correspondent.fed_at > self._policy.overtaking_seconds
-        )
-
     def _serve(
         self, tag: SenderTag, correspondent: Correspondent, now: float, actions: ReplyActions
     ) -> None:
@@ -328,7 +324,7 @@ class ReplyController:
             if following is None:
                 break
             lane, fragment = following
-            fragment.surb = stock.take()
+            fragment.surb = stock.take(newest=self.slept)
             actions.ready.append((lane, fragment))
             spent += 1
         if spent:
@@ -365,7 +361,7 @@ class ReplyController:
         now: float,
         actions: ReplyActions,
     ) -> bool:
-        surb = correspondent.stock.take()
+        surb = correspondent.stock.take(newest=self.slept)
         if surb is None:
             return False
         amount = min(self._policy.maximum_request, max(amount, self._policy.minimum_request))
@@ -378,7 +374,7 @@ class ReplyController:
         self, tag: SenderTag, correspondent: Correspondent, now: float, actions: ReplyActions
     ) -> None:
         policy = self._policy
-        if self._is_hopeless(correspondent, now):
+        if correspondent.is_hopeless(now - policy.overtaking_seconds):
             self._abandon(correspondent, actions)
             return
         silence = now - correspondent.fed_at

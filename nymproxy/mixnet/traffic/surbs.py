@@ -88,10 +88,17 @@ class SurbStock:
             (self._stale or self._fresh).popleft()
         self.charge()
 
-    def take(self) -> ReplySurb | None:
-        """Take one out for use, fresh before stale, oldest first; ``None`` if there is none."""
-        queue = self._fresh or self._stale
-        return queue.popleft().surb if queue else None
+    def take(self, *, newest: bool = False) -> ReplySurb | None:
+        """Take one out for use: of the fresh ones the first, or else the last of the stale ones,
+        which works longest; ``None`` if there is none.
+
+        Args:
+            newest: take the last to come, whatever it seems to be.
+        """
+        fresh, stale = self._fresh, self._stale
+        if not fresh or (newest and stale and stale[-1].received_at > fresh[-1].received_at):
+            return stale.pop().surb if stale else None
+        return (fresh.pop() if newest else fresh.popleft()).surb
 
     def clear(self) -> None:
         """Drop all of them."""
@@ -107,8 +114,8 @@ class SurbStock:
     def rotate(self, rotation_id: int, keep_since: float) -> None:
         """Sort again after a change of the key rotation.
 
-        After several at once, as when the process stood still, what came lately is stale, and the
-        last to come is the first to be used: it may have waited at the gateway, and be dead, too.
+        After several at once, as when the process stood still, what came lately is stale: it may
+        have waited at the gateway, and be dead, too.
 
         Args:
             rotation_id: the new rotation.
@@ -124,7 +131,7 @@ class SurbStock:
         for surb, received_at, made_in in held:
             is_known = made_in is not None and 0 <= rotation_id - made_in <= 1
             if slept and received_at >= keep_since:
-                self._stale.appendleft(_Held(surb, received_at, None))
+                self._stale.append(_Held(surb, received_at, None))
             elif is_known or received_at >= keep_since:
                 if self._is_fresh(surb):
                     self._fresh.append(_Held(surb, received_at, rotation_id))
@@ -133,8 +140,13 @@ class SurbStock:
         self.charge()
 
     def drop_stale(self, received_before: float) -> None:
-        """Drop the stale SURBs received before a time: the nodes have forgotten their keys."""
-        kept = [each for each in self._stale if each.received_at >= received_before]
+        """Drop the stale SURBs received before a time: the nodes have forgotten their keys. Those
+        that are stale since we slept, and have the marker of today, may be of today."""
+        kept = [
+            each
+            for each in self._stale
+            if each.received_at >= received_before or self._is_fresh(each.surb)
+        ]
         self._stale = deque(kept)
         self.charge()
 
