@@ -33,8 +33,8 @@ CORE := tests/vectors tests/sphinx tests/messages tests/machine tests/traffic te
 	tests/legacy/test_session_totals.py \
 	tests/legacy/test_traits.py tests/legacy/test_turns.py tests/legacy/test_wire_choice.py tests/client/test_records.py \
 	tests/client/test_randomness.py \
-	$(filter-out tests/test_code_blocks.py tests/test_examples.py tests/test_migrating_guide.py tests/test_readme.py,\
-	$(wildcard tests/test_*.py))
+	$(filter-out tests/test_code_blocks.py tests/test_console_blocks.py tests/test_examples.py tests/test_migrating_guide.py\
+	tests/test_readme.py,$(wildcard tests/test_*.py))
 COVERED := rm -rf build/coverage && $(BIN)/coverage run -m pytest -n 3 --dist worksteal
 test-core: $(VENV)/.installed
 	$(COVERED) $(CORE)

@@ -19,7 +19,12 @@ settings.register_profile(
 )
 settings.load_profile("default")
 
-LONGEST = ("tests/test_migrating_guide.py", "tests/client/test_localnet.py", "tests/integration/")
+LONGEST = (
+    "tests/test_migrating_guide.py",
+    "tests/test_console_blocks.py",
+    "tests/client/test_localnet.py",
+    "tests/integration/",
+)
 """Begun first: the last processes would run them while the others have nothing left to do."""
 
 

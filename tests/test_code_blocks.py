@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import runpy
 import ssl
-import subprocess
-import sys
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -73,7 +70,7 @@ def test_each_block_is_a_file_or_is_run_below() -> None:
         "httpx_over_stream.py",
         "quickstart_client.py",  # tests/test_readme.py runs these two
         "quickstart_server.py",
-        "stream_echo_client.py",
+        "stream_echo_client.py",  # tests/test_console_blocks.py runs these two
         "stream_echo_server.py",
         "tls_over_stream.py",
         "tracing_with_opentelemetry.py",
@@ -246,31 +243,6 @@ def test_flask() -> None:
         assert app.test_client().get("/ask/anybody+there").data == b"anybody+there"
     finally:
         background.stop()
-
-
-def test_server_and_client_on_the_localnet(
-    nymproxy_localnet: BackgroundLocalnet, tmp_path: Path
-) -> None:
-    env = str(nymproxy_localnet.env_file)
-    server = subprocess.Popen(
-        [sys.executable, str(EXAMPLES / "stream_echo_server.py"), env, str(tmp_path / "keys")],
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        address = server.stdout.readline().strip()
-        client = subprocess.run(
-            [sys.executable, str(EXAMPLES / "stream_echo_client.py"), env, address],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    finally:
-        server.kill()
-        server.communicate()
-    assert client.stdout == "hello through the mixnet\n"
 
 
 def test_statistics(nymproxy_localnet: BackgroundLocalnet) -> None:
