@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-core coverage fuzz lint types docs dist format bench guard interop vectors clean
+.PHONY: demo test test-core coverage fuzz lint types docs wheel dist format bench guard interop vectors clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -59,7 +59,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every public name has a type that every type checker knows. Pyright brings its own Node, once.
+# Every public name has a type that every type checker knows. Pyright's Node comes with it.
 types: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --group types
 	$(BIN)/python .ci/public_types.py
@@ -70,14 +70,22 @@ docs: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	$(BIN)/python .ci/check_site.py build/site
 
+# What `pip install` makes of these sources, tried in a new environment of each Python here, and with
+# both demos on the oldest.
+wheel: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group types
+	rm -rf build/wheel build/lib build/bdist.*
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(BIN)/python .ci/try_wheel.py --demos-on-first build/wheel/*.whl $$(python3 .ci/pythons.py --all)
+
 # Sources and wheel into dist/, looked at, and the wheel tried in new environments.
 dist: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --group dist
+	$(BIN)/python -m pip install --quiet --group dist --group types
 	rm -rf dist build/lib build/bdist.*
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/check-wheel-contents dist/*.whl
-	$(BIN)/python .ci/try_wheel.py dist/*.whl $$(python3 .ci/pythons.py)
+	$(BIN)/python .ci/try_wheel.py dist/*.whl $$(python3 .ci/pythons.py --all)
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .

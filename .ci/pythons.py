@@ -1,4 +1,5 @@
-"""Print the oldest and the newest Python here that pyproject.toml lists, one path a line.
+"""Print the oldest and the newest Python here that pyproject.toml lists, one path a line; with
+`--all` those between, too.
 
 They are looked for on PATH and where pyenv and uv put theirs; one that cannot make a virtual
 environment does not count. Prints one line if there is one only, and fails if there is none.
@@ -60,7 +61,7 @@ def main() -> int:
         versions = ", ".join(f"3.{minor}" for _, minor in sorted(wanted))
         print(f"no Python of {versions} with venv and ensurepip here", file=sys.stderr)
         return 1
-    for version in sorted({min(found), max(found)}):
+    for version in sorted(found if "--all" in sys.argv[1:] else {min(found), max(found)}):
         print(found[version])
     return 0
 

@@ -6,10 +6,9 @@ import runpy
 import sys
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS: dict[str, Any] = runpy.run_path(str(ROOT / ".ci" / "pythons.py"))
@@ -44,6 +43,22 @@ def test_only_what_answers_with_a_listed_version_counts(tmp_path: Path) -> None:
 def test_the_one_that_runs_the_tests_is_among_them() -> None:
     found = PYTHONS["usable"]([Path(sys.executable).with_name("python3")], {sys.version_info[:2]})
     assert set(found) == {sys.version_info[:2]}
+
+
+@pytest.mark.parametrize(("arguments", "minors"), [([], (11, 13)), (["--all"], (11, 12, 13))])
+def test_those_between_are_printed_where_they_are_asked_for(
+    arguments: list[str],
+    minors: tuple[int, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    found = [script(tmp_path, f"python3.{minor}", f"echo 3 {minor} /{minor}") for minor in minors]
+    found += [script(tmp_path, "python3.12", "echo 3 12 /12")]
+    monkeypatch.setitem(PYTHONS["main"].__globals__, "candidates", lambda: found)
+    monkeypatch.setattr(sys, "argv", ["pythons.py", *arguments])
+    assert PYTHONS["main"]() == 0
+    assert capsys.readouterr().out == "".join(f"/{minor}\n" for minor in minors)
 
 
 def test_none_is_a_failure(
