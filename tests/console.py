@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EXIT_CODE = re.compile(r"\s+# exit code (\d+)$")
-READY_SECONDS = 30
+READY_SECONDS = 60
 
 # Runs each command file in the shell itself, so that variables and jobs live on: in one folder. Of
 # what ran in another, only the first job goes on, the network.
