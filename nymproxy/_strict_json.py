@@ -27,13 +27,29 @@ MAX_DEPTH: Final = 32
 _REQUIRED: Final = object()
 _NOT_JSON: Final = object()
 
-_GIVE_WAY_CHARACTERS: Final = 64 * 1024
-_GIVE_WAY_OBJECTS: Final = 256
-"""How much is read before other threads may go on: a large text is read in a thread of its own,
-which would otherwise let the event loop wait for five milliseconds again and again."""
+MAX_CONTAINERS: Final = 100_000
+"""Objects and arrays: a collection of garbage may have to look at all of them."""
 
-# The parts of a text that say how deep it is; possessive, so that no text makes it search twice.
-_STRUCTURE = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
+MAX_RUN: Final = 10_000
+"""Strings, arrays and beginnings of objects up to the next end of an object."""
+
+_GIVE_WAY_CHARACTERS: Final = 64 * 1024
+_GIVE_WAY_VALUES: Final = 256
+"""How much is read before other threads may go on: a large text is read in a thread of its own,
+which would otherwise let the event loop wait for five milliseconds again and again. The parser
+itself lets nobody in but at numbers and ends of objects."""
+
+_DIGITS: Final = 1024
+"""A row of twice as many is no number of ours: Python takes time for the square of it."""
+
+_EMPTY: Final = 16
+"""Pieces of a text, each as long as above, in which the search below would find nothing."""
+
+_MARKS = re.compile(r'["\[\]{}]')
+
+# The parts of a text that say how deep it is, and how much is in a row. Possessive, so that no text
+# makes it search twice; a string of over a megabyte ends before its quotation mark.
+_STRUCTURE = re.compile(r'"(?:[^"\\]{1,16}+|\\.){0,65536}+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class Fields:
@@ -162,9 +178,12 @@ class JsonReader:
     def __init__(self, error: type[NymError], *, max_values: int) -> None:
         self._error = error
         self._max_values = max_values
-        self._objects = 0
+        self._count = 0
         self._decoder = json.JSONDecoder(
-            object_pairs_hook=self._fields, parse_int=_integer, parse_constant=_no_constant
+            object_pairs_hook=self._fields,
+            parse_int=self._integer,
+            parse_float=self._real,
+            parse_constant=_no_constant,
         )
 
     def read_object(self, text: str | bytes) -> Fields:
@@ -198,33 +217,67 @@ class JsonReader:
         return value
 
     def _fields(self, pairs: list[tuple[str, object]]) -> Fields:
-        self._objects += 1
-        if not self._objects % _GIVE_WAY_OBJECTS:
-            _give_way()
+        self._count_value()
         return Fields(pairs, self._error)
 
+    def _integer(self, text: str) -> int | float:
+        self._count_value()
+        # serde_json reads "-0" as a float, and so refuses it for every integer field.
+        return -0.0 if text == "-0" else int(text)
+
+    def _real(self, text: str) -> float:
+        self._count_value()
+        return float(text)
+
+    def _count_value(self) -> None:
+        self._count += 1
+        if not self._count % _GIVE_WAY_VALUES:
+            _give_way()
+
     def _size_up(self, text: str) -> None:
-        containers = commas = 0
+        containers = commas = empty = 0
         for start in range(0, len(text), _GIVE_WAY_CHARACTERS):
             end = start + _GIVE_WAY_CHARACTERS
             containers += text.count("[", start, end) + text.count("{", start, end)
             commas += text.count(",", start, end)
             if commas + containers >= self._max_values:
                 raise self._error(f"a text with more than {self._max_values} values")
+            if containers > MAX_CONTAINERS:
+                raise self._error(f"a text with more than {MAX_CONTAINERS} objects and arrays")
+            empty = 0 if _MARKS.search(text, start, end) else empty + 1
+            if empty >= _EMPTY:
+                raise self._error("a text with a megabyte of neither strings nor structure")
+            if _has_long_number(text, start, end):
+                raise self._error(f"a text with a number of {_DIGITS} digits or more")
             if end < len(text):
                 _give_way()
-        if containers <= MAX_DEPTH:
-            return
-        depth = 0
+        if containers > MAX_DEPTH or len(text) > _GIVE_WAY_CHARACTERS:
+            self._check_structure(text)
+
+    def _check_structure(self, text: str) -> None:
+        depth = run = turn_at = 0
         for number, match in enumerate(_STRUCTURE.finditer(text), start=1):
-            if not number % _GIVE_WAY_OBJECTS:
+            start, end = match.span()
+            if not number % _GIVE_WAY_VALUES or end > turn_at:
                 _give_way()
-            kind = match[0][0]
+                turn_at = end + _GIVE_WAY_CHARACTERS
+            kind = text[start]
+            run = 0 if kind == "}" else run + 1
+            if run > MAX_RUN:
+                raise self._error(f"a text with more than {MAX_RUN} values in a row")
             if kind == '"':
+                if end - start == 1 or text[end - 1] != '"':
+                    raise self._error("a text with a string without an end, or a long one")
                 continue
             depth += 1 if kind in "[{" else -1
             if depth > MAX_DEPTH:
                 raise self._error(f"a text with more than {MAX_DEPTH} levels")
+
+
+def _has_long_number(text: str, start: int, end: int) -> bool:
+    """Tell whether one of the blocks has digits alone: looking at all others takes no time."""
+    blocks = (text[each : each + _DIGITS] for each in range(start, end, _DIGITS))
+    return any(len(block) == _DIGITS and block.isdigit() for block in blocks)
 
 
 def write_object(fields: dict[str, object]) -> str:
@@ -234,11 +287,6 @@ def write_object(fields: dict[str, object]) -> str:
 
 def _give_way() -> None:
     time.sleep(0)
-
-
-def _integer(text: str) -> int | float:
-    # serde_json reads "-0" as a float, and so refuses it for every integer field.
-    return -0.0 if text == "-0" else int(text)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nymproxy._strict_json import I64, MAX_DEPTH, U8, U64, Fields, JsonReader, write_object
+from nymproxy._strict_json import (
+    I64,
+    MAX_CONTAINERS,
+    MAX_DEPTH,
+    MAX_RUN,
+    U8,
+    U64,
+    Fields,
+    JsonReader,
+    write_object,
+)
 from nymproxy.errors import DirectoryFormatError
 
 if TYPE_CHECKING:
@@ -108,6 +118,31 @@ def test_the_number_of_values_has_a_limit() -> None:
     for filler in ("0", "{}", '""'):
         with pytest.raises(DirectoryFormatError, match="values"):
             READER.read_object('{"a":[' + ",".join([filler] * 1000) + "]}")
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("9" * 3000, "number"),
+        ("-1." + "9" * 3000, "number"),
+        ("[" + ",".join(["[]"] * MAX_CONTAINERS) + "]", "objects and arrays"),
+        ("[" + ",".join(["{}", *['"strings"'] * (MAX_RUN + 1)]) + "]", "in a row"),
+        ('[{},"' + "x" * 2_000_000 + '"]', "string"),
+        ('[{},"' + "x" * 70_000, "string"),
+        ("[" + "0," * 600_000 + "0]", "structure"),
+    ],
+)
+def test_what_takes_long_in_one_go_is_refused_before_it_is_parsed(value: str, what: str) -> None:
+    reader = JsonReader(DirectoryFormatError, max_values=1_000_000)
+    with pytest.raises(DirectoryFormatError, match=what):
+        reader.read_object('{"a":' + value + "}")
+
+
+def test_what_is_just_as_long_as_it_may_be_is_read() -> None:
+    reader = JsonReader(DirectoryFormatError, max_values=1_000_000)
+    row = ['"s"'] * (MAX_RUN - 10)
+    values = ["9" * 1000, "0." + "9" * 1000, "{}", *row, "{}", *row, '"' + "x" * 1_000_000 + '"']
+    assert len(reader.read_object('{"a":[' + ",".join(values) + "]}").array("a")) == len(values)
 
 
 @pytest.mark.parametrize("text", ['"' * 300_000, '"\\' * 300_000, '\\"' * 300_000, "]" * 300_000])

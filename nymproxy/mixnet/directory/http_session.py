@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
@@ -35,7 +37,7 @@ directories, so that a machine without a network knows it within ten seconds."""
 PROXIED_CONNECT_SECONDS: Final = 20.0
 """The same through a proxy, which may have a long way of its own."""
 
-LARGE_BYTES: Final = 64 * 1024
+LARGE_BYTES: Final = 16 * 1024
 """Larger bodies are parsed in a thread, and wait for their turn."""
 
 LARGE_BODIES_AT_ONCE: Final = 2
@@ -116,7 +118,7 @@ class HttpSession:
         body = await self._body(url, turn)
         if len(body) < LARGE_BYTES:
             return parse(body)
-        return await anyio.to_thread.run_sync(parse, body)
+        return await anyio.to_thread.run_sync(_parse_large, parse, body)
 
     async def aclose(self) -> None:
         """Close the connections that were kept for further requests."""
@@ -182,6 +184,37 @@ class HttpSession:
             return body.finish()
         finally:
             body.discard()  # not when some exception's frames are collected
+
+
+class _CollectorPause:
+    """While a large body is parsed, by whomever, garbage is not collected: all that is parsed would
+    be walked through again and again, for up to 0.15 s in which the event loop stands still."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._was_enabled = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._count:
+                self._was_enabled = gc.isenabled()
+                gc.disable()
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._count -= 1
+            if not self._count and self._was_enabled:
+                gc.enable()
+
+
+_collector_pause = _CollectorPause()
+
+
+def _parse_large(parse: Callable[[bytes], T], body: bytes) -> T:
+    with _collector_pause:
+        return parse(body)
 
 
 async def _fed(body: BoundedBody, chunk: bytes) -> DirectoryFormatError | None:
