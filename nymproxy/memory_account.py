@@ -72,10 +72,12 @@ class _Owner:
 class MemoryAccount:
     """Everything that others make a process keep.
 
-    When it holds more than the maximum, the owner (a peer) that holds most loses all that it has,
-    of equal ones the one that came first; then the next, until no more than three quarters of the
-    maximum are held. Who has no more than an equal part of that is never touched. What belongs to
-    no peer alone (messages in pieces, keys of reply SURBs) is touched last, the largest first.
+    When it holds more than the maximum, the owner (a peer) that holds most loses what it has, share
+    by share in the order in which they were opened, until it has no more than an equal part; of
+    equal ones the one that came first; then the next, until no more than three quarters of the
+    maximum are held. So a peer whose reply SURBs are many loses these, and keeps its channels. Who
+    has no more than an equal part is never touched. What belongs to no peer alone (messages in
+    pieces, keys of reply SURBs) is touched last, the largest first.
     Above three quarters, who can wait holds no more for those that have more than their part
     (:meth:`is_over_share`).
 
@@ -159,12 +161,13 @@ class MemoryAccount:
         equal_part = low_water / max(1, len(self._owners))
         losers = [each for each in self._owners.values() if each.held_bytes > equal_part]
         losers.sort(key=lambda each: (-each.held_bytes, each.number))
-        shares = [share for owner in losers for share in owner.shares]
-        shares += sorted(self._common, key=lambda each: -each.held_bytes)
-        for share in shares:
+        shares = [(owner, share) for owner in losers for share in owner.shares]
+        common = sorted(self._common, key=lambda each: -each.held_bytes)
+        for owner, share in [*shares, *((None, each) for each in common)]:
             if self.used_bytes <= low_water:
                 break
-            share.reclaim()
+            if owner is None or owner.held_bytes > equal_part:
+                share.reclaim()
         taken = before - self.used_bytes
         self.reclaimed_bytes += taken
         _logger.warning(
