@@ -68,6 +68,8 @@ class ChannelLink:
         """How often messages have gone to another peer from then on."""
         self.moved_to: NymAddress | SenderTag | None = None
         """Where they go after the last move."""
+        self.addresses: set[NymAddress] = set()
+        """Of a channel that we opened, where they have gone so far: who may answer."""
 
     @property
     def is_acceptable(self) -> bool:
@@ -280,8 +282,11 @@ class Linker:
         for link in links:
             link.machine.transport_failed(ClientDisconnected(CANNOT_MOVE))
 
-    def peer_segment_received(self, segment: Segment, tag: SenderTag | None, now: float) -> None:
-        """Take a segment that belongs to a peer, not to a channel."""
+    def peer_segment_received(
+        self, segment: Segment, tag: SenderTag | None, given_to: NymAddress | None, now: float
+    ) -> None:
+        """Take a segment that belongs to a peer, not to a channel; a reply came through SURBs that
+        ``given_to`` has."""
 
     def take_strays(self, now: float) -> list[Stray]:
         """Return messages that belong to no channel and are due."""

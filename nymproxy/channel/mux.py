@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.address import NymAddress
     from nymproxy.channel.channel import Channel
     from nymproxy.channel.limits import TableLimits
     from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.errors import ClientDisconnected
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.transport import MessageTransport
+    from nymproxy.mixnet.transport import MessageTransport, Received
 
 
 class ChannelMux:
@@ -162,15 +162,17 @@ class ChannelMux:
         """Read the transport to its end; returns the error that it ended with, if any."""
         try:
             async for received in self.transport.receive():
-                self._message_received(received.payload, received.sender_tag)
+                self._message_received(received)
         except NymError as error:
             return error
         return None
 
-    def _message_received(self, payload: bytes, tag: SenderTag | None) -> None:
-        now = anyio.current_time()
+    def _message_received(self, received: Received) -> None:
+        now, tag = anyio.current_time(), received.sender_tag
         try:
-            key = self._table.message_received(payload, tag, now)
+            key = self._table.message_received(
+                received.payload, tag, now, given_to=received.given_to
+            )
         except ChannelFault as fault:
             self._drivers.fault(self._drivers.get(fault.key), fault)
             return

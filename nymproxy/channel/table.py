@@ -98,7 +98,8 @@ class ChannelTable:
         traits = protocol.dial(channel_id, to)
         machine = ChannelMachine(channel_id, traits, is_dialer=True, now=now)
         self.channels[key] = machine
-        self.links[key] = self._linkers[key.protocol].dial(machine, to, now)
+        link = self.links[key] = self._linkers[key.protocol].dial(machine, to, now)
+        link.addresses.add(to)
         return key, machine
 
     def listen(self, protocol: ChannelProtocol, backlog: int, now: float) -> Listener:
@@ -170,9 +171,16 @@ class ChannelTable:
     # Receiving.
 
     def message_received(
-        self, payload: bytes, tag: SenderTag | None, now: float
+        self,
+        payload: bytes,
+        tag: SenderTag | None,
+        now: float,
+        *,
+        given_to: NymAddress | None = None,
     ) -> ChannelKey | None:
-        """Route one message; returns the channel that it changed, or made.
+        """Route one message; returns the channel that it changed, or made. A reply came through
+        SURBs that were ``given_to`` somebody, and is for channels with him alone: two peers that
+        work together could learn else, from what we do, that they know the same client.
 
         Raises:
             ChannelFault: it made something fail that should not; all other channels are as before.
@@ -190,17 +198,26 @@ class ChannelTable:
             self._drop("malformed")
             return None
         key = ChannelKey(protocol.codec.name, tag, segment.channel_id)
+        known = self.links.get(key) or self._answers.tombstones.get(key, now)
+        if given_to is not None and known is not None and given_to not in known.addresses:
+            self._drop("another-peers-surb")
+            return None
         try:
-            return self._segment_received(key, protocol, segment, now)
+            return self._segment_received(key, protocol, segment, now, given_to)
         except Exception as error:  # whatever a stranger finds: it must end his channel alone
             raise ChannelFault(key) from error
 
     def _segment_received(
-        self, key: ChannelKey, protocol: ChannelProtocol, segment: Segment, now: float
+        self,
+        key: ChannelKey,
+        protocol: ChannelProtocol,
+        segment: Segment,
+        now: float,
+        given_to: NymAddress | None = None,
     ) -> ChannelKey | None:
         tag = key.tag
         if segment.kind is SegmentKind.LIVENESS:
-            self._linkers[key.protocol].peer_segment_received(segment, tag, now)
+            self._linkers[key.protocol].peer_segment_received(segment, tag, given_to, now)
             self._collect(now)
             return None
         if segment.kind is SegmentKind.RESUME:
@@ -215,10 +232,7 @@ class ChannelTable:
                 self._confirm(key)
                 self._check_backlog(key, link.machine)
             return key
-        if tag is None:
-            self._answers.drop_unknown(key, segment, now)
-            return None
-        if self._answers.tombstones.covers(key, now):
+        if tag is None or self._answers.tombstones.covers(key, now):
             self._answers.drop_unknown(key, segment, now)
             return None
         if protocol.opens(segment):

@@ -48,6 +48,11 @@ class Tombstone:
     last_reset_at: float = -math.inf
     last_offer_at: float = -math.inf
 
+    @property
+    def addresses(self) -> set[NymAddress | SenderTag]:
+        """Who may still answer to it: see :attr:`ChannelLink.addresses`."""
+        return {self.peer}
+
     def may_answer(self, now: float) -> bool:
         """Tell whether to answer now; at most once a minute."""
         if not self.answers or now - self.last_reset_at < RESET_INTERVAL_SECONDS:

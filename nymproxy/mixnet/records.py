@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nymproxy.address import NymAddress, SenderTag
@@ -28,10 +28,12 @@ class Received:
         payload: the bytes the sender passed to ``send``.
         sender_tag: the tag to answer to if the sender was anonymous and sent SURBs with the
             message; ``None`` for replies to our own messages and for plain messages.
+        given_to: of a reply, whom we gave the reply SURBs to that it came through.
     """
 
     payload: bytes
     sender_tag: SenderTag | None
+    given_to: NymAddress | None = field(default=None, compare=False)
 
 
 class DeliveryRecord:

@@ -1,13 +1,18 @@
-"""P 8 of NX2: a server names another server's address as its own, and the two compare notes."""
+"""P 8 of NX2: two servers of one client work together: each names the other's address as its own,
+answers with the other's reply SURBs, and compares what it has seen.
+"""
 
 from __future__ import annotations
 
 import random
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from nymproxy.address import SenderTag
 from nymproxy.mixnet.client.group import ClientGroup
 from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.endpoint import StreamEndpoint
@@ -16,12 +21,12 @@ from tests.legacy.memory_clients import MemoryClient
 from tests.stream.support import on_virtual_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
-    from nymproxy.address import SenderTag
-    from nymproxy.mixnet.transport import Received
+    from nymproxy.address import NymAddress
+    from nymproxy.mixnet.transport import Delivery, Received
     from nymproxy.stream.stream import MixnetStream
-    from nymproxy.testing import MemoryMessage
+    from nymproxy.testing import MemoryEndpoint, MemoryMessage
 
 WINDOW_BYTES = 8
 """As long as the shortest random value, an id."""
@@ -36,12 +41,18 @@ class Colluders(ClientGroup):
     def __init__(self, clients: Sequence[MemoryClient]) -> None:
         super().__init__(clients)
         self.seen: defaultdict[SenderTag, list[bytes]] = defaultdict(list)
+        self.crossed: dict[SenderTag, SenderTag] = {}
+        """Whose SURBs are used for whose answers, as far as they are not his own."""
 
     async def next_message(self) -> Received:
         received = await super().next_message()
         if received.sender_tag is not None:
             self.seen[received.sender_tag].append(received.payload)
         return received
+
+    async def send(self, to: NymAddress | SenderTag, payload: bytes, **arguments: Any) -> Delivery:
+        to = self.crossed.get(to, to) if isinstance(to, SenderTag) else to
+        return await super().send(to, payload, **arguments)
 
     def windows(self, tags: Iterable[SenderTag]) -> set[bytes]:
         """Everything in what came under some tags that could be of one client alone."""
@@ -78,40 +89,78 @@ def swallow_first(message: MemoryMessage) -> MessageFate:
     return MessageFate.VANISH if message.recipient == "first" else MessageFate.DELIVER
 
 
+@dataclass
+class Scene:
+    """A client with a stream to each of two servers that work together."""
+
+    network: MemoryNetwork
+    servers: Colluders
+    client: MemoryEndpoint
+    addresses: tuple[NymAddress, NymAddress]
+    streams: tuple[MixnetStream, MixnetStream]
+
+    @property
+    def tags(self) -> tuple[SenderTag, SenderTag]:
+        """Under which each server was dialed."""
+        first, second = self.addresses
+        return self.client.sender_tag_for(first), self.client.sender_tag_for(second)
+
+
+@asynccontextmanager
+async def colluding() -> AsyncIterator[Scene]:
+    draw = random.Random("colluders").randbytes
+    async with MemoryNetwork(seed=1) as network:
+        both = [MemoryClient(network.endpoint(name)) for name in ("first", "second")]
+        async with (
+            Colluders(both) as servers,
+            StreamEndpoint(servers, random_bytes=draw) as accepting,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(accepting.listener().serve, echo, tasks)
+            client = network.endpoint("client")
+            async with StreamEndpoint(client, random_bytes=draw, grace_seconds=0) as dialing:
+                first, second = (each.address for each in both)
+                streams = await dialing.open_stream(first), await dialing.open_stream(second)
+                for stream in streams:
+                    await ask(stream, draw(3000))
+                yield Scene(network, servers, client, (first, second), streams)
+            tasks.cancel_scope.cancel()
+
+
 def test_where_a_server_sends_us_we_are_strangers() -> None:
     """It was asked under the tag of the user's own streams there: both knew the same client."""
 
     async def main() -> None:
-        draw = random.Random("colluders").randbytes
-        async with MemoryNetwork(seed=1) as network:
-            first, second = (MemoryClient(network.endpoint(name)) for name in ("first", "second"))
-            async with (
-                Colluders([first, second]) as servers,
-                StreamEndpoint(servers, random_bytes=draw) as accepting,
-                anyio.create_task_group() as tasks,
-            ):
-                tasks.start_soon(accepting.listener().serve, echo, tasks)
-                dialer = network.endpoint("dialer")
-                async with StreamEndpoint(dialer, random_bytes=draw, grace_seconds=0) as dialing:
-                    to_first = await dialing.open_stream(first.address)
-                    to_second = await dialing.open_stream(second.address)
-                    for stream in (to_first, to_second):
-                        await ask(stream, draw(3000))
-                    first.endpoint.disconnect()
-                    network.faults = MemoryFaults(choose_fate=swallow_first)
-                    await ask(to_first, draw(3000))
-                    await ask(to_second, draw(3000))
-                    own = dialer.sender_tag_for(second.address)
-                    [told] = servers.seen.keys() - {own, dialer.sender_tag_for(first.address)}
-                    # It has moved there, and the two who run it have nothing to know it by.
-                    assert servers.address_for(told) == servers.address_for(own) == second.address
-                    assert servers.windows([own])
-                    others = servers.windows(servers.seen.keys() - {own})
-                    common = servers.windows([own]) & others
-                    assert not common, sorted(common)
-                    assert servers.question_numbers(told)[0] == 1
-                    numbers = servers.question_numbers(own)
-                    assert numbers == list(range(1, len(numbers) + 1))
-                tasks.cancel_scope.cancel()
+        async with colluding() as scene:
+            servers, (to_first, to_second) = scene.servers, scene.streams
+            scene.network.faults = MemoryFaults(choose_fate=swallow_first)
+            await ask(to_first, random.Random(1).randbytes(3000))
+            await ask(to_second, random.Random(2).randbytes(3000))
+            of_first, own = scene.tags
+            [told] = servers.seen.keys() - {of_first, own}
+            # It has moved there, and the two who run it have nothing to know it by.
+            assert servers.address_for(told) == servers.address_for(own) == scene.addresses[1]
+            assert servers.windows([own])
+            common = servers.windows([own]) & servers.windows([of_first, told])
+            assert not common, sorted(common)
+            assert servers.question_numbers(told)[0] == 1
+            numbers = servers.question_numbers(own)
+            assert numbers == list(range(1, len(numbers) + 1))
+
+    on_virtual_time(main)
+
+
+def test_what_comes_through_another_servers_surbs_is_not_taken() -> None:
+    """An answer of one server that came through the SURBs of another one was: both knew that they
+    were of one client as soon as it went on."""
+
+    async def main() -> None:
+        async with colluding() as scene:
+            of_first, of_second = scene.tags
+            scene.servers.crossed[of_first] = of_second
+            await ask(scene.streams[0], b"who answers?")
+            # Nobody, for the client: so it has asked where the first server had said, and as one
+            # whom nobody knows there.
+            assert len(scene.servers.seen.keys() - {of_first, of_second}) == 1
 
     on_virtual_time(main)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from nymproxy.address import SenderTag
+from nymproxy.address import NymAddress, SenderTag
 from nymproxy.channel import ChannelCodec, ChannelId, Segment, SegmentKind
 from nymproxy.channel.failures import ChannelFault
 from nymproxy.channel.limits import TableLimits
@@ -69,7 +69,9 @@ class Decisions(Linker):
         machine.opened_by(segment, now)
         return Link(machine, self._codec)
 
-    def peer_segment_received(self, segment: Segment, tag: SenderTag | None, now: float) -> None:
+    def peer_segment_received(
+        self, segment: Segment, tag: SenderTag | None, given_to: NymAddress | None, now: float
+    ) -> None:
         assert tag is not None
         self.asked.append(Stray(tag, segment.payload))
 
@@ -369,3 +371,22 @@ def test_what_resumes_a_channel_is_unknown_to_a_plain_protocol() -> None:
     assert desk.table._segment_received(KEY, desk.protocol, resume, 1.0) is None
     assert desk.table.counters["unknown-channel"] == 1
     assert not desk.table.links[KEY].can_move
+
+
+def test_a_reply_is_of_who_has_the_surbs_that_it_came_through() -> None:
+    desk = Desk(is_plain=True)
+    key, machine = desk.table.open(desk.protocol, ADDRESS, 0.0)
+    other = replace(ADDRESS, encryption=bytes([7] * 32))
+
+    def reply(sequence: int, given_to: NymAddress | None) -> ChannelKey | None:
+        payload = CODEC.encode(replace(data(sequence, b"x"), channel_id=key.channel_id))
+        return desk.table.message_received(payload, None, 1.0, given_to=given_to)
+
+    assert reply(0, other) is None
+    assert machine.inbound.buffered_bytes == 0
+    assert reply(0, ADDRESS) == reply(1, None) == key
+    assert machine.inbound.read(10) == b"xx"
+    desk.table.remove(key, ADDRESS, 1.0)
+    assert [reply(2, given_to) for given_to in (other, ADDRESS)] == [None, None]
+    assert desk.table.counters["another-peers-surb"] == 2
+    assert desk.table.counters["after-end"] == 1

@@ -286,12 +286,12 @@ class ClientMachine:
                 # Else somebody asks in another one's name.
                 if given_to is not None and recipient.is_where(given_to):
                     self._answers.requested(given_to, amount, now)
-            case MessageReceived(data, tag):  # pragma: no branch - the last kind there is
+            case MessageReceived(data, tag, given_to):  # pragma: no branch - the last kind there is
                 self._tally.messages_received += 1
                 self._tally.bytes_received += len(data)
                 if tag is not None:
                     self._outbox.sender_seen(tag, now)
-                self.inbox.put(Received(data, tag))
+                self.inbox.put(Received(data, tag, given_to))
 
     # Topology and link.
 

@@ -64,10 +64,12 @@ class MessageReceived:
         data: what the sender sent.
         sender_tag: whom to answer, if the sender is anonymous; ``None`` for plain messages and for
             replies, which do not say what they reply to.
+        given_to: whom the reply SURBs were given to that it came through; ``None``: through none.
     """
 
     data: bytes = field(repr=False)
     sender_tag: SenderTag | None
+    given_to: NymAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ class InboundDecoder:
         except MessageFormatError:
             return self._drop(MalformedInput.FRAGMENT)
         came: list[InboundEvent] = [] if given_to is None else [ReplyPacketReceived(given_to)]
-        complete = self.reassembler.insert(fragment, now)
+        complete = self.reassembler.insert(fragment, now, given_to)
         if complete is None:
             return came
         try:
@@ -269,7 +271,9 @@ class InboundDecoder:
         except MessageFormatError:
             return came + self._drop(MalformedInput.MESSAGE)
         is_whole = fragment.total == 1 and fragment.linked_set_id is None
-        return came + _events(message, given_to if is_whole else None)
+        if isinstance(message, SurbRequest) and not is_whole:
+            given_to = None
+        return came + _events(message, given_to)
 
     def _receive_ack(self, pushed: bytes) -> list[InboundEvent]:
         try:
@@ -287,7 +291,7 @@ class InboundDecoder:
 def _events(message: NymMessage, given_to: NymAddress | None) -> list[InboundEvent]:
     match message:
         case PlainMessage(data) | ReplyMessage(data):
-            return [MessageReceived(data, None)]
+            return [MessageReceived(data, None, given_to)]
         case SurbRequest(recipient, amount):
             return [SurbsRequested(recipient, amount, given_to)]
         case RepliableMessage(sender_tag, kind, surbs, data):  # pragma: no branch

@@ -12,12 +12,13 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from nymproxy.mixnet.messages.finished import FinishedFragments
 from nymproxy.mixnet.messages.fragments import MAX_FRAGMENTS_PER_SET
 
 if TYPE_CHECKING:
+    from nymproxy.address import NymAddress
     from nymproxy.memory_account import MemoryAccount, MemoryShare
     from nymproxy.mixnet.messages.fragments import Fragment, FragmentSetId
 
@@ -87,17 +88,25 @@ class _ContradictingLinks(Exception):
     """Sets that claim to be neighbours do not agree on it."""
 
 
+_SetKey: TypeAlias = "tuple[NymAddress | None, FragmentSetId]"
+
+
 class _FragmentSet:
     """The fragments of one set so far."""
 
-    __slots__ = ("fragments", "last_fragment", "set_id", "stored_bytes", "total")
+    __slots__ = ("fragments", "given_to", "last_fragment", "set_id", "stored_bytes", "total")
 
-    def __init__(self, first: Fragment) -> None:
+    def __init__(self, first: Fragment, given_to: NymAddress | None) -> None:
         self.set_id = first.set_id
+        self.given_to = given_to
         self.total = first.total
         self.fragments: dict[int, Fragment] = {}
         self.last_fragment = 0.0
         self.stored_bytes = 0
+
+    @property
+    def key(self) -> _SetKey:
+        return self.given_to, self.set_id
 
     @property
     def is_complete(self) -> bool:
@@ -141,7 +150,7 @@ class Reassembler:
         self.counts = ReassemblyCounts()
         # In the order of their last fragments: the first is the first to expire or make room. (A
         # plain dict takes linear time to find its first entry when earlier ones were deleted.)
-        self._sets: OrderedDict[FragmentSetId, _FragmentSet] = OrderedDict()
+        self._sets: OrderedDict[_SetKey, _FragmentSet] = OrderedDict()
         self._stored_bytes = 0
         self._logged_displaced_sets = 0
         self._next_prune = float("-inf")
@@ -159,12 +168,16 @@ class Reassembler:
         """What counts against ``limits.stored_bytes``."""
         return self._stored_bytes
 
-    def insert(self, fragment: Fragment, now: float) -> ReassembledMessage | None:
+    def insert(
+        self, fragment: Fragment, now: float, given_to: NymAddress | None = None
+    ) -> ReassembledMessage | None:
         """Take one fragment.
 
         Args:
             fragment: as it arrived; duplicates and any order are fine.
             now: monotonic seconds, never less than before.
+            given_to: whom the reply SURB was given to that it came through. What came through those
+                of different recipients is of different messages.
 
         Returns:
             The message that this fragment completes, if it does.
@@ -174,7 +187,8 @@ class Reassembler:
         if fragment in self._finished:
             self.counts.late_duplicates += 1
             return None
-        fragment_set = self._sets.get(fragment.set_id) or _FragmentSet(fragment)
+        key = (given_to, fragment.set_id)
+        fragment_set = self._sets.get(key) or _FragmentSet(fragment, given_to)
         if fragment.total != fragment_set.total:
             self.counts.contradicting_fragments += 1
             return None
@@ -220,8 +234,8 @@ class Reassembler:
             growth -= len(replaced.payload) + _FRAGMENT_OVERHEAD
             if replaced != fragment:
                 self.counts.overwritten += 1
-        self._sets[fragment_set.set_id] = fragment_set
-        self._sets.move_to_end(fragment_set.set_id)
+        self._sets[fragment_set.key] = fragment_set
+        self._sets.move_to_end(fragment_set.key)
         fragment_set.fragments[fragment.position] = fragment
         fragment_set.last_fragment = now
         fragment_set.stored_bytes += growth
@@ -248,7 +262,7 @@ class Reassembler:
             self._share.hold(self._stored_bytes)
 
     def _drop(self, fragment_set: _FragmentSet) -> None:
-        del self._sets[fragment_set.set_id]
+        del self._sets[fragment_set.key]
         self._stored_bytes -= fragment_set.stored_bytes
 
     def _complete(self, completed: _FragmentSet, now: float) -> ReassembledMessage | None:
@@ -269,7 +283,7 @@ class Reassembler:
         message_sets = deque([completed])
         seen = {completed.set_id}
         while (previous := message_sets[0].previous_set_id) is not None:
-            neighbour = self._sets.get(previous)
+            neighbour = self._sets.get((completed.given_to, previous))
             if neighbour is None or not neighbour.is_complete:
                 return None
             if neighbour.next_set_id != message_sets[0].set_id or previous in seen:
@@ -277,7 +291,7 @@ class Reassembler:
             seen.add(previous)
             message_sets.appendleft(neighbour)
         while (following := message_sets[-1].next_set_id) is not None:
-            neighbour = self._sets.get(following)
+            neighbour = self._sets.get((completed.given_to, following))
             if neighbour is None or not neighbour.is_complete:
                 return None
             if neighbour.previous_set_id != message_sets[-1].set_id or following in seen:

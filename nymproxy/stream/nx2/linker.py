@@ -273,10 +273,12 @@ class Nx2Linker(Linker):
         """See :meth:`Linker.client_moved`; streams of peers with NX2 go on."""
         super().client_moved(self._moves.client_moved(links, now), now)
 
-    def peer_segment_received(self, segment: Segment, tag: SenderTag | None, now: float) -> None:
+    def peer_segment_received(
+        self, segment: Segment, tag: SenderTag | None, given_to: NymAddress | None, now: float
+    ) -> None:
         """See :meth:`Linker.peer_segment_received`."""
         try:
-            self._watch.frame_received(segment.payload, tag, now)
+            self._watch.frame_received(segment.payload, tag, given_to, now)
         except ChannelFormatError as error:
             logger.debug("dropped a question or an answer: %s", error)
 

@@ -116,6 +116,7 @@ class Moves:
         if place == mover.place:
             return
         mover.go(place, now)
+        link.addresses.add(address)
         self._watch.left(before, link)
         self._peers[link] = address
         if address != before:

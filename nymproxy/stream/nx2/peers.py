@@ -213,8 +213,10 @@ class PeerWatch:
 
     # Frames.
 
-    def frame_received(self, frame: bytes, tag: SenderTag | None, now: float) -> None:
-        """Take an ASK or ALIVE.
+    def frame_received(
+        self, frame: bytes, tag: SenderTag | None, given_to: NymAddress | None, now: float
+    ) -> None:
+        """Take an ASK or ALIVE; it came through reply SURBs that ``given_to`` has.
 
         Raises:
             ChannelFormatError: it is not to be taken.
@@ -222,7 +224,7 @@ class PeerWatch:
         if tag is not None and frame[TYPE_OFFSET] == MessageType.ASK:
             self._asked(frame, tag, now)
         elif tag is None and frame[TYPE_OFFSET] == MessageType.ALIVE:
-            self._answered(frame, now)
+            self._answered(frame, given_to, now)
         else:
             raise ChannelFormatError("a question or an answer from the wrong side")
 
@@ -242,9 +244,11 @@ class PeerWatch:
         )
         self._strays.append(Stray(tag, write_alive(ask, has, tag, address)))
 
-    def _answered(self, frame: bytes, now: float) -> None:
+    def _answered(self, frame: bytes, given_to: NymAddress | None, now: float) -> None:
         connected = self._connected(now)
         for peer, asker in self._askers.items():
+            if given_to not in (None, peer):
+                continue
             try:
                 lost = asker.take_alive(frame, connected)
             except ChannelFormatError:

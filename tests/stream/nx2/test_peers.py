@@ -87,7 +87,7 @@ def ask_of(*stream_ids: int, number: int = 1, tag: SenderTag = SENDER, now: floa
 
 def answer(watched: PeerWatch, ask: bytes, now: float) -> tuple[bool, ...]:
     """Ask, and return what the answer says of each stream."""
-    watched.frame_received(ask, SENDER, now)
+    watched.frame_received(ask, SENDER, None, now)
     (stray,) = watched.take_strays(now)
     assert stray.to == SENDER
     return Alive.decode(0, stray.payload[16:-16]).has_stream
@@ -157,9 +157,9 @@ def test_one_answer_in_two_seconds_and_none_to_a_copy() -> None:
     watched.verified(SENDER, link(1), 0.0)
     assert answer(watched, ask_of(1, number=1), 0.0) == (True,)
     watched.next_deadline(0.0)
-    watched.frame_received(ask_of(1, number=2), SENDER, 1.0)
+    watched.frame_received(ask_of(1, number=2), SENDER, None, 1.0)
     watched.next_deadline(1.0)
-    watched.frame_received(ask_of(1, number=2), SENDER, 1.0 + ALIVE_PAUSE_SECONDS)
+    watched.frame_received(ask_of(1, number=2), SENDER, None, 1.0 + ALIVE_PAUSE_SECONDS)
     assert watched.take_strays(1.0 + ALIVE_PAUSE_SECONDS) == []
     assert answer(watched, ask_of(1, number=3), 1.0 + ALIVE_PAUSE_SECONDS) == (True,)
 
@@ -168,7 +168,7 @@ def test_answers_wait_in_a_bounded_place() -> None:
     watched = watch()
     for number in range(MAX_STRAYS + 5):
         tag = SenderTag(number.to_bytes(16, "big"))
-        watched.frame_received(ask_of(1, tag=tag), tag, 0.0)
+        watched.frame_received(ask_of(1, tag=tag), tag, None, 0.0)
     assert len(watched.take_strays(0.0)) == MAX_STRAYS
 
 
@@ -183,7 +183,7 @@ def test_questions_and_answers_count_from_their_own_side_alone() -> None:
         (flipped(ask), SENDER),
     ):
         with pytest.raises(ChannelFormatError):
-            watched.frame_received(frame, tag, 0.0)
+            watched.frame_received(frame, tag, None, 0.0)
     assert watched.take_strays(0.0) == []
 
 
@@ -224,12 +224,12 @@ def test_one_question_names_all_streams_of_a_peer_and_ends_those_it_has_lost() -
         watched.verified(peer, each, 0.0)
     (ask,), now = first_asks(watched, ADDRESS)
     assert set(ask.stream_ids) == {1, 2}
-    watched.frame_received(alive(ask, ADDRESS, 2), None, now)
+    watched.frame_received(alive(ask, ADDRESS, 2), None, None, now)
     assert isinstance(lost.machine.error, StreamPeerLost)
     assert (kept.machine.error, other.machine.error) == (None, None)
     assert watched.take_changed() == [lost]
     with pytest.raises(ChannelFormatError):
-        watched.frame_received(alive(ask, ADDRESS, 2), None, now)  # answered already
+        watched.frame_received(alive(ask, ADDRESS, 2), None, None, now)  # answered already
 
 
 def test_each_peer_answers_for_itself() -> None:
@@ -237,9 +237,20 @@ def test_each_peer_answers_for_itself() -> None:
     watched.verified(OTHER_ADDRESS, first, 0.0)
     watched.verified(ADDRESS, second, 0.0)
     (ask,), now = first_asks(watched, ADDRESS)
-    watched.frame_received(alive(ask, ADDRESS, 2), None, now)
+    watched.frame_received(alive(ask, ADDRESS, 2), None, None, now)
     assert first.machine.error is None
     assert isinstance(second.machine.error, StreamPeerLost)
+
+
+def test_nobody_answers_through_the_surbs_that_another_was_given() -> None:
+    watched, each = watch(), link(2)
+    watched.verified(ADDRESS, each, 0.0)
+    (ask,), now = first_asks(watched, ADDRESS)
+    with pytest.raises(ChannelFormatError):
+        watched.frame_received(alive(ask, ADDRESS, 2), None, OTHER_ADDRESS, now)
+    assert each.machine.error is None
+    watched.frame_received(alive(ask, ADDRESS, 2), None, ADDRESS, now)
+    assert isinstance(each.machine.error, StreamPeerLost)
 
 
 def test_a_dead_peer_ends_all_its_streams_but_keeps_the_errors_they_had() -> None:
@@ -294,7 +305,7 @@ def test_addresses_that_an_acceptor_names_are_kept_no_longer_than_its_streams() 
             watched.seek(address, each, lambda where, _: found.append(where), 0.0)
         if number % 2:
             (ask,) = asks_to(watched, address, 0.0)
-            watched.frame_received(alive(ask, address), None, 0.0)
+            watched.frame_received(alive(ask, address), None, None, 0.0)
             assert found.pop() == address
         watched.removed(ADDRESS, each)
         watched.take_strays(0.0)
