@@ -1,9 +1,10 @@
-"""Names that are imported when they are first used (PEP 562)."""
+"""Names, and a module, that are imported when they are first used (PEP 562)."""
 
 from __future__ import annotations
 
 import importlib
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,3 +30,28 @@ def lazy_names(package: str, names_of_module: Mapping[str, str]) -> Callable[[st
         return value
 
     return load
+
+
+class _OnDemand(ModuleType):
+    """Stands for a module until something of it is asked for."""
+
+    def __getattr__(self, name: str) -> object:
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def put_off(name: str) -> None:
+    """Have a submodule imported when something of it is used, not when others import it.
+
+    It changes what the whole process sees: it is for programs alone, and for what they hardly ever
+    need. Does nothing if the module is there.
+
+    Args:
+        name: of the module, with that of its package.
+    """
+    if name in sys.modules:
+        return
+    package, _, child = name.rpartition(".")
+    sys.modules[name] = _OnDemand(name)
+    setattr(importlib.import_module(package), child, sys.modules[name])

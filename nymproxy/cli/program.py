@@ -13,6 +13,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from nymproxy._error_groups import first_cause
+from nymproxy._lazy import put_off
 from nymproxy._standard_streams import discard_output, open_standard_streams
 from nymproxy.cli import outcome
 from nymproxy.cli.jobs import Job
@@ -35,6 +36,9 @@ def run(arguments: list[str] | None = None) -> int:
     read = _read_apart if reads_apart and arguments[0] in _LONG_RUNNING else _read
     result = _guarded(lambda: read(arguments), arguments)
     if isinstance(result, Job):
+        if reads_apart:
+            # Websockets imports it for its development versions alone, with email and zipfile.
+            put_off("importlib.metadata")
         result = _guarded(result.run, arguments)
     return result if isinstance(result, int) else outcome.EXIT_OK
 
