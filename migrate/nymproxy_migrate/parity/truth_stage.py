@@ -19,7 +19,7 @@ from nymproxy_migrate.parity.stage import Stage, Started, temporary_folder
 from nymproxy_migrate.parity.truths import Breakable, Troubles, measure, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from anyio.abc import TaskStatus
 
@@ -28,20 +28,26 @@ if TYPE_CHECKING:
 
 GATEWAYS = 3
 """Servers are at the first two of them, the old one at the first."""
-_PACKETS_OF_AN_OPENING = 12
-ALTERING = FaultPlan(
-    pushes=(
-        PushFault(
+_ALTERED_EACH = 10
+_ALTERED_PACKETS = 20
+
+
+def _altering(client: str) -> Iterator[PushFault]:
+    """Flip a bit of each tenth packet to a client, where one of a download has application bytes.
+
+    By count, so that what is altered is of the download however few packets it takes: beside cover
+    traffic that is half of what comes.
+    """
+    for nth in range(1, _ALTERED_PACKETS + 1):
+        yield PushFault(
             action=PushAction.ALTER,
+            client=client,
             packet="regular",
-            skip=_PACKETS_OF_AN_OPENING,
-            count=2,
+            skip=nth * _ALTERED_EACH - 1,
+            count=1,
             offsets=(1200,),
             mask=0x10,
-        ),
-    ),
-)
-"""One bit of two packets at each gateway, where those of a download have application bytes."""
+        )
 
 
 @dataclass(slots=True)
@@ -81,6 +87,11 @@ class _Pair:
         await self.server.process.wait()
         self.server = await self._started_server()
 
+    def identity(self) -> str:
+        """The server's, as the fault plan names clients of a gateway."""
+        assert self.server is not None
+        return self.server.address.partition(".")[0]
+
     def breakable(self) -> Breakable:
         assert self.client is not None
         assert self.client.target is not None
@@ -115,8 +126,14 @@ async def see_truths(
             for pair in pairs:
                 await pair.start()
 
+        async def alter_some() -> None:
+            servers = {pair.identity() for pair in pairs}
+            connected = {name for names in (await localnet.clients()).values() for name in names}
+            faults = (fault for name in connected - servers for fault in _altering(name))
+            await localnet.set_faults(FaultPlan(pushes=tuple(faults)))
+
         troubles = Troubles(
-            partial(localnet.set_faults, ALTERING),
+            alter_some,
             partial(localnet.set_faults, FaultPlan()),
             partial(localnet.remove_node, first.name),
         )

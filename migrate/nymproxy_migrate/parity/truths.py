@@ -35,8 +35,8 @@ _T = TypeVar("_T")
 _RESET = (anyio.BrokenResourceError, ConnectionError)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 HALF = payload_bytes(1, 10_000)[:5_000]
-ALTERED = payload_bytes(2, 60_000)
-"""Some 40 packets."""
+ALTERED = payload_bytes(2, 200_000)
+"""Some 130 packets."""
 _TURN_SECONDS = 0.5
 """A process that does not get its turn for so long stood still."""
 
@@ -133,7 +133,7 @@ class Troubles:
     """What the network of all sides can do to them.
 
     Attributes:
-        alter_some: alters a few of the next packets behind those that open a connection.
+        alter_some: alters some of the next packets to clients.
         alter_none: ends that.
         remove_gateway: takes the servers' first gateway away for good.
     """
@@ -241,8 +241,7 @@ async def measure(
     await each("upstream_aborts", patience.aborts, _upstream_aborts)
     await each("app_aborts", patience.aborts, _app_aborts)
     for way in ways:
-        await troubles.alter_some()
-        await each("altered", patience.altered, _altered, ways=[way])
+        await each("altered", patience.altered, _altered, [troubles.alter_some], [way])
         await troubles.alter_none()
     task_status.started()
     restarts = [way.restart_server for way in ways]
