@@ -114,6 +114,8 @@ class OutboundDirection:
         )
         self.max_ahead_frames = rules.sending.max_ahead_frames
         """A numbered message is never further ahead of the oldest unacknowledged one."""
+        self.max_payload_bytes = 1 << 30
+        """Of one message, whatever the peer can take."""
         self.next_index = 0
         """How many numbered messages there were."""
         self.is_held = False
@@ -289,7 +291,7 @@ class OutboundDirection:
 
     @property
     def _payload_limit(self) -> int:
-        limit = self._traits.max_payload_bytes
+        limit = min(self._traits.max_payload_bytes, self.max_payload_bytes)
         is_free = self._traits.flow_control is False and self.window.ceiling is None
         return limit if is_free else min(limit, self.window.room)
 

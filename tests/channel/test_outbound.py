@@ -152,3 +152,15 @@ def test_a_ceiling_of_our_own_holds_until_more_is_known_of_the_peer() -> None:
     rest = outbound.take(1.0)
     assert rest is not None
     assert rest.segment.payload == b"ef"
+
+
+def test_the_link_below_may_want_smaller_messages() -> None:
+    outbound = direction(Peer())
+    outbound.max_payload_bytes = 4
+    outbound.write(b"0123456789")
+    outbound.request_end()
+    sizes = []
+    while (numbered := outbound.take(0.0)) is not None:
+        sizes.append(len(numbered.segment.payload))
+        outbound.sent(len(sizes) - 1, 0.0)
+    assert sizes == [4, 4, 2, 0]

@@ -40,15 +40,15 @@ def test_a_stranger_gets_nothing() -> None:
 
 def test_an_answer_is_made_in_pieces_and_arrives() -> None:
     client, server, answers = met()
-    answers.requested(server.address, 20, client.stage.now)
-    for _ in range(3):
+    answers.requested(server.address, 10, client.stage.now)
+    for _ in range(2):
         assert answers
         assert client.leave() == []
         answers.advance(client.stage.now)
     assert not answers
     server.hear(client.leave())
     [(_, correspondent)] = server.outbox.replies._correspondents.by_age()
-    assert len(correspondent.stock) == 20
+    assert len(correspondent.stock) == 10
 
 
 def test_a_large_one_comes_in_batches_and_no_more_than_the_maximum() -> None:

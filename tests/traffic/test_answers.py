@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nymproxy.address import NodeIdentity, NymAddress
+from nymproxy.mixnet.messages import fragment_length, fragments_needed
+from nymproxy.mixnet.sphinx import PacketSize
 from nymproxy.mixnet.traffic import AnswerBudget, SenderTags, SurbPolicy
 from tests.traffic.helpers import seeded
 
@@ -42,8 +44,8 @@ def test_the_recipient_not_written_to_for_longest_is_forgotten() -> None:
 def test_an_answer_comes_in_batches() -> None:
     budget = AnswerBudget(SurbPolicy())
     assert budget.batches(_address(1), 10, 0, 0.0) == [10]
-    assert budget.batches(_address(2), 100, 0, 0.0) == [100]
-    assert budget.batches(_address(3), 250, 0, 0.0) == [100, 100, 50]
+    assert budget.batches(_address(2), 20, 0, 0.0) == [10, 10]
+    assert budget.batches(_address(3), 45, 0, 0.0) == [10, 10, 10, 10, 5]
 
 
 def test_a_greedy_request_is_cut() -> None:
@@ -53,12 +55,14 @@ def test_a_greedy_request_is_cut() -> None:
 
 def test_asking_again_before_the_answer_left_gains_nothing() -> None:
     budget = AnswerBudget(SurbPolicy())
-    budget.batches(_address(1), 450, 0, 0.0)
-    assert budget.batches(_address(1), 100, 0, 0.0) == [50]
-    assert budget.batches(_address(1), 100, 0, 0.0) == []
-    assert budget.batches(_address(2), 100, 0, 0.0) == [100]
+
+    def asked(who: int, amount: int, now: float) -> int:
+        return sum(budget.batches(_address(who), amount, 0, now))
+
+    asked(1, 450, 0.0)
+    assert [asked(1, 100, 0.0), asked(1, 100, 0.0), asked(2, 100, 0.0)] == [50, 0, 100]
     budget.left(_address(1), 100)
-    assert budget.batches(_address(1), 300, 0, 1.0) == [100]
+    assert asked(1, 300, 1.0) == 100
 
 
 def test_a_large_answer_is_given_once_a_second() -> None:
@@ -95,6 +99,17 @@ def test_the_recipient_not_heard_of_for_longest_is_forgotten() -> None:
 
 def test_a_request_for_nothing_is_refused() -> None:
     assert AnswerBudget(SurbPolicy()).batches(_address(1), 0, 0, 0.0) == []
+
+
+def test_an_answer_comes_in_messages_of_few_packets_and_takes_no_more_of_them() -> None:
+    """In one message, every other answer was lost whole where 3 % of the packets were."""
+    policy = SurbPolicy()
+    batches = AnswerBudget(policy).batches(_address(1), policy.maximum_request, 0, 0.0)
+    assert batches == [10] * 5
+    whole = fragment_length(PacketSize.REGULAR) - 1
+    sizes = (policy.maximum_request, *batches)
+    in_one, *in_parts = (fragments_needed(23 + 460 * surbs, whole)[0] for surbs in sizes)
+    assert (in_one, in_parts) == (15, [3] * 5)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 700)), max_size=40))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nymproxy.stream.nx2.frame_size import FrameSize
 from nymproxy.stream.nx2.frames import MAX_RANGES
 from nymproxy.stream.nx2.roundtrip import LEAST_RESEND_SECONDS, RoundTrip
 
@@ -48,6 +49,7 @@ class Kept:
 
     def __init__(self, round_trip: RoundTrip, now: float) -> None:
         self.round_trip = round_trip
+        self.frame_size = FrameSize()
         self.charged_bytes = 0
         """What is kept, for the process's memory account: at least 256 bytes a frame."""
         self._frames: dict[int, _Frame] = {}
@@ -170,6 +172,8 @@ class Kept:
         return asked_at
 
     def _release(self, kept: _Frame) -> None:
+        if kept.sent == 1:
+            self.frame_size.arrived()
         self.charged_bytes -= max(kept.size, LEAST_CHARGE_BYTES)
         kept.frame = b""
 
@@ -191,7 +195,10 @@ class Kept:
         if due is None:
             return None
         del self._due[due]
-        return due, self._frames[due].frame
+        kept = self._frames[due]
+        if kept.delivered_at < math.inf and kept.handed_at > self._moved_at:
+            self.frame_size.lost(kept.size)
+        return due, kept.frame
 
     @property
     def probe_at(self) -> float:

@@ -215,6 +215,7 @@ class SealedLink(ChannelLink, ABC):
             if message is not None:
                 return message
         self.machine.outbound.is_held = self._is_holding()
+        self.machine.outbound.max_payload_bytes = self.kept.frame_size.payload_bytes
         while (outgoing := self.machine.next_outgoing(now)) is not None:
             message = self._write(outgoing, now)
             if message is not None:

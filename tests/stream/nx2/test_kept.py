@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from nymproxy.stream.nx2.frame_size import MOST_FRAME_BYTES
 from nymproxy.stream.nx2.frames import Ack
 from nymproxy.stream.nx2.kept import (
     LEAST_CHARGE_BYTES,
@@ -113,6 +114,30 @@ def test_what_packets_do_not_get_through_goes_again_after_half_a_minute_at_most(
         pauses.append(at - now)
         now = at
     assert pauses == [pytest.approx(each) for each in (1.5, 3, 6, 12, 24, 30, 30, 30)]
+
+
+def test_new_frames_are_smaller_when_gateways_lose_what_they_acknowledged() -> None:
+    frames = Kept(RoundTrip(), 0.0)
+    for sequence in range(2):
+        frames.add(sequence, bytes(32_768), 0.0)
+        frames.handed_over(sequence, 0.0)
+        frames.delivered(sequence, 0.5)
+    frames.take_ack(ack(0, (1, 1)), 1.0)
+    assert frames.frame_size.payload_bytes == MOST_FRAME_BYTES
+    assert due(frames, 2.5) == [0]
+    assert frames.frame_size.payload_bytes == 16_384
+    frames.delivered(0, 3.0)
+    frames.take_ack(ack(2), 3.0)  # only a frame that came at once is a sign that they may be larger
+    assert frames.frame_size.payload_bytes == 16_384
+
+
+def test_what_never_arrived_at_a_gateway_or_moves_says_nothing_of_the_size() -> None:
+    frames = kept(2)
+    frames.moved(1.0)
+    assert due(frames, 1.0) == [0, 1]
+    frames.given_up(0, 40.0)
+    assert due(frames, 80.0) == [0]
+    assert frames.frame_size.payload_bytes == MOST_FRAME_BYTES
 
 
 def test_a_probe_finds_a_tail_that_was_lost() -> None:

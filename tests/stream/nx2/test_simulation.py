@@ -84,7 +84,7 @@ def test_three_megabytes_each_way_though_gateways_swallow_3_percent(seeds: range
     for seed in seeds:
         run = simulate(seed, plan)
         assert errors(run) == [], f"seed {seed}"
-        assert max(max(host.ended_at.values()) for host in run.hosts) < 150, f"seed {seed}"
+        assert max(max(host.ended_at.values()) for host in run.hosts) < 100, f"seed {seed}"
 
 
 def test_a_restarted_server_is_noticed_within_30_seconds() -> None:
