@@ -33,14 +33,17 @@ class TraceEvent:
     Attributes:
         operation: ``connect``, and within it ``connect.directory`` (the topology is fetched) and
             ``connect.gateway`` (a connection, registered or authenticated); ``open_stream``;
-            ``stream``, from where a stream is the application's until it is over.
+            ``stream``, from where a stream is the application's until it is over; and of the TCP
+            proxies ``session``, from where a connection has a way to the other side until it is
+            over there.
         phase: ``started``, and then one of the others, once.
         number: the same in all events of one operation, and of no other one in this process.
         facts: names and values: ``stream_id`` and ``side`` (``dialer`` or ``acceptor``) of a
-            ``stream``, and at its end ``sent_bytes`` and ``received_bytes``, as the application
-            saw them. No address, no payload.
+            ``stream``, ``session`` (its number in the log) and ``protocol`` (``legacy`` or
+            ``stream``) of a ``session``; and at the end of both ``sent_bytes`` and
+            ``received_bytes``, as the application saw them. No address, no payload.
         error: what it failed with: the exception that the caller sees, a cancellation too; for a
-            ``stream``, why it was over before its time.
+            ``stream`` and a ``session``, why it was over before its time.
     """
 
     operation: str

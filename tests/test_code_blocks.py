@@ -259,6 +259,8 @@ def test_statistics(nymproxy_localnet: BackgroundLocalnet) -> None:
     operations += ["connect.gateway", "connect.gateway", "connect"]
     assert [event.operation for event in seen] == operations
     assert {event.phase for event in seen} == {"started", "complete"}
+    with MixnetClient.in_background(nymproxy_localnet.env_file, profile="bare") as client:
+        assert one_line(client).startswith("ready: ")
 
 
 def test_the_test_on_the_localnet(nymproxy_localnet: BackgroundLocalnet) -> None:

@@ -8,12 +8,17 @@ import anyio
 import pytest
 
 from nymproxy.errors import AddressError, StreamRefused, StreamReset
+from nymproxy.forward.sockets import reset_stream
+from nymproxy.legacy.client import NymProxyClient
 from nymproxy.stream.client import MixnetClient
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.testing import MemoryNetwork
 from nymproxy.tracing import TraceEvent, traced
+from tests.legacy.memory_clients import MemoryConnector
+from tests.legacy.proxies import echo, read_all, running_server, until, upstream
 
 if TYPE_CHECKING:
+    from nymproxy.legacy.wire import WireChoice
     from nymproxy.stream.stream import MixnetStream
 
 
@@ -123,3 +128,43 @@ async def test_connecting_tells_where_it_fails() -> None:
         await MixnetClient.connect("missing.env", trace=log)
     assert log.steps("connect") == ["started", "failed"]
     assert log.end_of("connect").error is failed.value
+
+
+@pytest.mark.parametrize("wire", ["legacy", "stream"])
+async def test_both_proxies_tell_of_a_session(wire: WireChoice) -> None:
+    """Of one that ends in order, and of one that the app breaks off."""
+
+    def ends() -> list[TraceEvent]:
+        return [e for e in (*client_log, *server_log) if e.phase != "started"]
+
+    client_log, server_log = Log(), Log()
+    async with (
+        MemoryNetwork() as network,
+        upstream(echo) as address,
+        running_server(network, address, trace=server_log) as server,
+        NymProxyClient(
+            server.nym_address(),
+            listen_port=0,
+            wire=wire,
+            connector=MemoryConnector(network),
+            trace=client_log,
+        ) as client,
+    ):
+        async with await anyio.connect_tcp(*client.local_address) as app:
+            await app.send(b"hello")
+            await app.send_eof()
+            assert await read_all(app) == b"hello"
+        await until(lambda: len(ends()) == 2)
+        for event in ends():
+            assert (event.operation, event.phase, event.error) == ("session", "complete", None)
+            assert event.facts["protocol"] == wire
+            assert (event.facts["sent_bytes"], event.facts["received_bytes"]) == (5, 5)
+        client_log.clear()
+        server_log.clear()
+        app = await anyio.connect_tcp(*client.local_address)
+        await app.send(b"x")
+        assert await app.receive() == b"x"
+        await reset_stream(app)
+        await until(lambda: len(ends()) == 2)
+        assert [event.phase for event in ends()] == ["failed", "failed"]
+        assert all(event.error is not None for event in ends())

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
+    from nymproxy.tracing import Trace
 
 logger = logging.getLogger("nymproxy.legacy")
 
@@ -97,6 +98,7 @@ class NymProxyClient(Runnable):
         options: TLS towards the gateway, and a proxy on the way to it.
         memory: the account of what others make the proxy keep; by default one of its own.
         connector: connects mixnet clients, in place of everything about the network above.
+        trace: is told of connecting, and of each session; see :class:`nymproxy.TraceEvent`.
         roster: knows of all mixnet clients; by default one of its own.
         group: whose identity is used, in place of ``identity_mode`` and everything about the
             network above.
@@ -127,6 +129,7 @@ class NymProxyClient(Runnable):
         max_connections: int = MAX_CONNECTIONS,
         options: ConnectionOptions = DEFAULT_OPTIONS,
         memory: MemoryAccount | None = None,
+        trace: Trace | None = None,
         connector: Connector | None = None,
         roster: ClientRoster | None = None,
         group: IdentityGroup | None = None,
@@ -141,6 +144,7 @@ class NymProxyClient(Runnable):
         self._connections = AppConnections(max_connections, self._log)
         self._header = None if upstream_header is None else make_header(upstream_header)
         self._roster = group.roster if group is not None else roster or ClientRoster()
+        self._trace = trace
         self._is_serving = False
         self.totals = SessionTotals()
         timed = (settings or WireSettings()).with_timeouts(
@@ -162,6 +166,7 @@ class NymProxyClient(Runnable):
                     memory=memory,
                     roster=self._roster,
                     roams=True,
+                    trace=trace,
                 ),
                 destination,
                 amount=default_client_amount,
@@ -337,13 +342,15 @@ class NymProxyClient(Runnable):
                 self._log,
                 self.totals,
                 on_first_bytes=connection.spoke,
+                trace=self._trace,
             )
             connection.session = session
-            if self._is_cutting:
-                session.stop()
-            if self._header is not None:
-                await channel.send(self._header)
-            await session.run(connection.stream, first=connection.first)
+            with session:
+                if self._is_cutting:
+                    session.stop()
+                if self._header is not None:
+                    await channel.send(self._header)
+                await session.run(connection.stream, first=connection.first)
 
     async def _identity_for(self, connection: AppConnection) -> Lease | None:
         """Wait for an identity; ``None``: the app went away without a word."""

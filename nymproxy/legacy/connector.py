@@ -14,6 +14,7 @@ from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.mixnet.machine.gateway_moves import GatewayMoves
 from nymproxy.mixnet.randomness import system_random_bytes
 from nymproxy.mixnet.traffic import DEFAULT, profile_of
+from nymproxy.tracing import traced
 
 if TYPE_CHECKING:
     import os
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.directory import Node
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import ConnectedClient
+    from nymproxy.tracing import Trace
 
 FLUSH_SECONDS = 5.0
 """How long one step of stopping may take: flushing a session, and then what is left of all."""
@@ -57,6 +59,7 @@ def mixnet_connector(
     memory: MemoryAccount | None = None,
     roster: ClientRoster | None = None,
     roams: bool = False,
+    trace: Trace | None = None,
 ) -> Connector:
     """Return what connects mixnet clients.
 
@@ -71,6 +74,7 @@ def mixnet_connector(
             account for all of them.
         roster: is told of all clients.
         roams: have clients go to another gateway when theirs is lost, unless ``gateway`` names it.
+        trace: is told of each connecting, and of its steps.
 
     Raises:
         ConfigurationError: the env file or the profile cannot be used.
@@ -84,15 +88,17 @@ def mixnet_connector(
     async def connect(gateway: NodeIdentity | None = None) -> MessageClient:
         from nymproxy.mixnet.client.message_client import MessageClient
 
-        return await MessageClient.connect(
-            details,
-            storage=storage,
-            gateway=gateway or own_gateway,
-            profile=chosen,
-            options=options,
-            memory=account,
-            watcher=roster.enter(),
-        )
+        with traced(trace, "connect"):
+            return await MessageClient.connect(
+                details,
+                storage=storage,
+                gateway=gateway or own_gateway,
+                profile=chosen,
+                options=options,
+                memory=account,
+                watcher=roster.enter(),
+                trace=trace,
+            )
 
     if not roams or own_gateway is not None:
         return connect
@@ -142,6 +148,7 @@ def server_connector(
     options: ConnectionOptions = DEFAULT_OPTIONS,
     memory: MemoryAccount | None = None,
     roster: ClientRoster | None = None,
+    trace: Trace | None = None,
 ) -> Connector:
     """Return what connects a server, at one gateway or several.
 
@@ -150,6 +157,7 @@ def server_connector(
         count: at how many in all, at least; others than those are chosen at random.
         network, env, profile, storage, options, memory, roster: as for
             :func:`mixnet_connector`; the identities are kept as :meth:`ClientGroup.connect` says.
+        trace: is told of connecting; of its steps, too, if that is to one gateway.
 
     Raises:
         ConfigurationError: a gateway is named twice, or there is none; and as
@@ -170,15 +178,16 @@ def server_connector(
     async def connect(gateway: NodeIdentity | None = None) -> ConnectedClient:
         from nymproxy.mixnet.client.group import ClientGroup
 
-        return await ClientGroup.connect(
-            details,
-            gateways=gateways,
-            storage=storage,
-            profile=chosen,
-            options=options,
-            memory=account,
-            watch=roster.enter,
-        )
+        with traced(trace, "connect"):
+            return await ClientGroup.connect(
+                details,
+                gateways=gateways,
+                storage=storage,
+                profile=chosen,
+                options=options,
+                memory=account,
+                watch=roster.enter,
+            )
 
     if len(gateways) > 1:
         return connect
@@ -190,6 +199,7 @@ def server_connector(
         options=options,
         memory=account,
         roster=roster,
+        trace=trace,
     )
 
 

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.machine import ClientStatus
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import ConnectedClient
+    from nymproxy.tracing import Trace
 
 logger = logging.getLogger("nymproxy.legacy")
 
@@ -89,12 +90,14 @@ class NymProxyServer(Runnable):
         connect_timeout: float,
         allowed_upstreams: AllowList | None,
         roster: ClientRoster,
+        trace: Trace | None = None,
     ) -> None:
         self._client = client
         self._accept = accept
         self._settings = settings
         self._limits = limits
         self._roster = roster
+        self._trace = trace
         self.totals = SessionTotals()
         """What was carried so far."""
         self._numbers = itertools.count(1)
@@ -134,6 +137,7 @@ class NymProxyServer(Runnable):
         allowed_upstreams: Sequence[str] | None = None,
         options: ConnectionOptions = DEFAULT_OPTIONS,
         memory: MemoryAccount | None = None,
+        trace: Trace | None = None,
         connector: Connector | None = None,
         roster: ClientRoster | None = None,
     ) -> Self:
@@ -159,6 +163,7 @@ class NymProxyServer(Runnable):
                 ``UPSTREAM:host:port`` line (the dialect of nym-rpc). Off without it.
             options: TLS towards the gateway, and a proxy on the way to it.
             memory: the account of what others make the proxy keep; by default one of its own.
+            trace: is told of connecting, and of each session; see :class:`nymproxy.TraceEvent`.
             connector: connects the mixnet client, in place of everything about it above.
             roster: is told of the mixnet client, how far it is with connecting, too.
 
@@ -187,6 +192,7 @@ class NymProxyServer(Runnable):
             options=options,
             memory=memory,
             roster=roster,
+            trace=trace,
         )
         logger.info("Creating client")
         client = await connector()
@@ -201,6 +207,7 @@ class NymProxyServer(Runnable):
             connect_timeout=connect_timeout,
             allowed_upstreams=allowed,
             roster=roster,
+            trace=trace,
         )
 
     @classmethod
@@ -354,7 +361,8 @@ class NymProxyServer(Runnable):
             except (anyio.ClosedResourceError, anyio.BrokenResourceError):
                 return
             if self._admission.make_room(channel):
-                session = Session(next(self._numbers), channel, self._log, self.totals)
+                number = next(self._numbers)
+                session = Session(number, channel, self._log, self.totals, trace=self._trace)
                 self._admission.add(session)
                 sessions.start_soon(self._serve, session)
 
@@ -362,7 +370,7 @@ class NymProxyServer(Runnable):
         """Carry one session. Whatever goes wrong ends it, and nothing else."""
         logger.debug("Spawned a new session handler: %s", session_name(session.channel))
         try:
-            with session.starting:
+            with session, session.starting:
                 stream, channel = await self._dialer.connect(session.channel)
                 try:
                     await session.run(stream, channel)

@@ -14,9 +14,11 @@ from nymproxy._log_fields import fields
 from nymproxy.channel.protocol import AbortSignal
 from nymproxy.errors import ResetCode
 from nymproxy.forward.forwarder import ForwardEnd, Forwarding, ForwardResult
+from nymproxy.tracing import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
 
     from anyio.abc import ByteStream
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from nymproxy.channel.limited_log import LimitedLog
     from nymproxy.forward.forwarder import ByteChannel
     from nymproxy.legacy.session_totals import SessionTotals
+    from nymproxy.tracing import Trace
 
 logger = logging.getLogger("nymproxy.legacy")
 
@@ -85,6 +88,7 @@ class Session:
         log: for what a stranger can cause.
         totals: counts it.
         on_first_bytes: called when the first bytes have gone through, in either direction.
+        trace: is told of it, as a block (``with session:``).
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Session:
         totals: SessionTotals,
         *,
         on_first_bytes: Callable[[], None] | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self.number = number
         self.channel = channel
@@ -107,6 +112,8 @@ class Session:
         self._on_first_bytes = on_first_bytes
         self._forwarding: Forwarding | None = None
         self._is_counted = False
+        self._facts: dict[str, str | int] = {"session": number, "protocol": channel.protocol}
+        self._operation = None if trace is None else Operation(trace, "session", self._facts)
         self._mark = session_mark(channel)
         logger.info(
             "Starting session: %d (%s, %s)",
@@ -118,6 +125,16 @@ class Session:
             ),
         )
         logger.debug("Starting session: %s (number %d)", session_name(channel), number)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if self._operation is not None:
+            moved = self._forwarding
+            sent, received = (moved.bytes_to_channel, moved.bytes_to_socket) if moved else (0, 0)
+            carried = {"sent_bytes": sent, "received_bytes": received}
+            self._operation.end({**self._facts, **carried}, error or self.channel.error)
 
     @property
     def peer(self) -> NymAddress | SenderTag:

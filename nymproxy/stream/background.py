@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from nymproxy._background_loop import BackgroundLoop, InBackground
-from nymproxy.errors import ResetCode
+from nymproxy.errors import ResetCode, UsageError
 from nymproxy.stream.stream import DEFAULT_RECEIVE_BYTES, MixnetStream
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.errors import NymError
+    from nymproxy.mixnet.machine.status import ClientStatistics
     from nymproxy.stream.listener import MixnetListener
 
 _NOTHING_CAME = "nothing was received"
@@ -110,6 +111,17 @@ class BackgroundClient:
             self.client.open_stream, recipient, reply_surbs, wait=wait, timeout=timeout, **more
         )
         return BackgroundStream(self._loop, self._loop.call(opening))
+
+    def statistics(self) -> ClientStatistics:
+        """Return what the client has done so far and what it holds now.
+
+        Raises:
+            UsageError: it is no ``MixnetClient``, which alone has these.
+        """
+        own: Callable[[], ClientStatistics] | None = getattr(self.client, "statistics", None)
+        if own is None:
+            raise UsageError(f"{type(self.client).__name__} has no statistics; MixnetClient has")
+        return self._loop.call_now(own)
 
     def listener(self) -> BackgroundListener:
         """Accept streams; once for each client.

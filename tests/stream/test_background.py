@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from nymproxy.errors import ListenerAlreadyTaken, PhaseTimeout, StreamReset
+from nymproxy.errors import ListenerAlreadyTaken, PhaseTimeout, StreamReset, UsageError
 from nymproxy.stream.background import BackgroundClient, BackgroundStream, in_background
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.testing import MemoryNetwork
@@ -137,3 +137,8 @@ def test_leaving_the_block_ends_a_blocked_call() -> None:
             client.open_stream(client.address).receive(timeout=0.02)
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_an_endpoint_has_no_statistics(client: BackgroundClient) -> None:
+    with pytest.raises(UsageError, match="StreamEndpoint has no statistics"):
+        client.statistics()
