@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +27,9 @@ LEVELS = {
     "debug": logging.DEBUG,
     "trace": logging.DEBUG,
 }
+forward_name: ContextVar[str] = ContextVar("forward_name", default="")
+"""Of the forward whose task this is, in a process that has any number of them."""
+
 _SESSION_EVENTS = "session-"
 """What the events of single sessions begin with."""
 
@@ -83,18 +87,21 @@ def _utc(seconds: float) -> str:
 
 
 class _TextFormatter(logging.Formatter):
-    """One line: time (RFC 3339, UTC), level, logger, message."""
+    """One line: time (RFC 3339, UTC), level, logger, forward in brackets, message."""
 
     def __init__(self) -> None:
-        super().__init__("%(levelname)5s %(name)s: %(message)s")
+        super().__init__("%(levelname)5s %(name)s%(forward)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
+        name = forward_name.get()
+        is_said = not name or "forward" in _fields_of(record)
+        record.forward = "" if is_said else f" [{name}]"
         return f"{_utc(record.created)} {super().format(record)}"
 
 
 class _JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (RFC 3339, UTC), level, logger, message, the fields of the
-    event, and ``error``."""
+    """One JSON object a line: time (RFC 3339, UTC), level, logger, message, forward, the fields of
+    the event, and ``error``."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -102,6 +109,7 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **({"forward": forward_name.get()} if forward_name.get() else {}),
             **_fields_of(record),
         }
         if record.exc_info and record.exc_info[1] is not None:

@@ -29,6 +29,7 @@ from nymproxy.operating.announcement import (
     write_address_file,
 )
 from nymproxy.operating.forward import Forward
+from nymproxy.operating.logs import forward_name
 from nymproxy.operating.service_manager import ServiceManager
 from nymproxy.operating.signals import EndingSignal, received_signals
 from nymproxy.operating.statistics import log_statistics
@@ -122,6 +123,10 @@ class Supervisor:
 
     async def _keep(self, forward: Forward, is_essential: bool) -> None:
         """Run a forward, and tell of it, until it is stopped; then its successor takes over."""
+        if (
+            self._reload is not None
+        ):  # of a file, which may have several; else it goes without saying
+            forward_name.set(forward.plan.name)
         try:
             with forward.scope:
                 async with anyio.create_task_group() as tasks:

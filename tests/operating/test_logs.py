@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from nymproxy._log_fields import fields
 from nymproxy.operating.logs import (
     LogFilter,
     LogOptions,
+    forward_name,
     parse_rust_log,
     set_up_logging,
     write_fatal,
@@ -116,3 +118,26 @@ def test_the_fatal_line_is_as_the_logs_are(capsys: pytest.CaptureFixture[str]) -
     assert text == "nymproxy: no directory"
     fields_of = json.loads(line)
     assert (fields_of["event"], fields_of["code"]) == ("fatal", "directory-unavailable")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_a_forward_does_names_it_once(
+    as_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def log(name: str) -> str:
+        forward_name.set(name)
+        logging.getLogger("nymproxy.legacy").info("Session 3 ended")
+        extra = fields("ready", forward=name)
+        logging.getLogger("nymproxy.operating").info("server %s: ready", name, extra=extra)
+        return capsys.readouterr().err
+
+    set_up_logging(LogOptions(as_json=as_json), rust_log=None)
+    named, ready = copy_context().run(log, "ssh").splitlines()
+    if as_json:
+        assert [json.loads(line)["forward"] for line in (named, ready)] == ["ssh", "ssh"]
+    else:
+        assert named.endswith("nymproxy.legacy [ssh]: Session 3 ended")
+        assert ready.endswith("nymproxy.operating: server ssh: ready")
+    unnamed, _ = copy_context().run(log, "").splitlines()
+    assert "ssh" not in unnamed
+    assert "forward" not in unnamed

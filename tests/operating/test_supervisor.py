@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from nymproxy.errors import ClientDisconnected, ConfigurationError, GatewayUnreachable
 from nymproxy.mixnet.machine.status import READY
+from nymproxy.operating.logs import forward_name
 from nymproxy.operating.readiness import LOST_SECONDS
 from nymproxy.operating.signals import REPEATED_SECONDS, EndingSignal
 from nymproxy.operating.supervisor import Supervisor
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskStatus
 
-    from nymproxy.operating.forward import Plan
+    from nymproxy.legacy.roster import ClientRoster
+    from nymproxy.operating.forward import Plan, Proxy
 
 __all__ = ["anyio_backend"]
 
@@ -86,6 +89,20 @@ async def test_a_forward_that_cannot_reach_the_network_is_tried_again() -> None:
         made.proxies[0].lose(ClientDisconnected("refused ten times"))
         await until(lambda: len(made.proxies) == 2)
         await until(lambda: supervisor.forwards["one"].status.is_ready)
+
+
+@pytest.mark.parametrize(("options", "name"), [({"reload": list}, "one"), ({}, "")])
+async def test_what_a_forward_of_a_file_logs_names_it(options: dict[str, Any], name: str) -> None:
+    made, names = Made(), []
+    plan = made.plan()
+
+    async def make(roster: ClientRoster) -> Proxy:
+        names.append(forward_name.get())
+        return await plan.make(roster)
+
+    async with supervised(replace(plan, make=make), **options):
+        await until(lambda: made.proxies)
+    assert names == [name]
 
 
 async def test_alone_it_ends_with_what_it_lost() -> None:
