@@ -166,18 +166,30 @@ class Drivers:
     def shut_down(self, *, flushed: bool) -> None:
         """Abort what was not flushed, or everything; and tell peers that may be sending that
         nobody reads any more, where what we have said stays whole."""
+        if flushed:
+            self.fail_unheard()
         for driver in list(self._by_key.values()):
             machine = driver.machine
             is_complete = machine.write_error is None and driver.link.is_flushed
-            if flushed and machine.is_over and not is_complete:
-                # It was closed, and its peer has not heard what makes that end good.
-                machine.fail(self._closed, ResetCode.SHUTTING_DOWN)
-            elif not (flushed and is_complete):
+            if not (flushed and is_complete):
                 reason = "the client is shutting down"
                 machine.abort(ResetCode.SHUTTING_DOWN, reason, self._closed)
             elif driver.link.may_say_farewell:
                 machine.abort(ResetCode.UNKNOWN_STREAM, "", self._closed)
         self.for_each(lambda machine: None)
+
+    def fail_unheard(self) -> bool:
+        """Fail channels that were closed, and whose peers have not heard what makes that end good:
+        they would wait for it. Returns whether there were any."""
+        unheard = [
+            driver
+            for driver in self._by_key.values()
+            if not driver.is_done and driver.machine.is_over and not driver.link.is_flushed
+        ]
+        for driver in unheard:
+            driver.machine.fail(self._closed, ResetCode.SHUTTING_DOWN)
+            driver.changed(anyio.current_time())
+        return bool(unheard)
 
     # Timers.
 

@@ -326,8 +326,9 @@ class ChannelMux:
                     self._drivers.for_each(lambda machine: machine.app_finished())
                     await self._drivers.wait_for_all(lambda driver: driver.link.is_flushed)
             self._drivers.shut_down(flushed=grace_seconds > 0)
-            with anyio.move_on_after(ABORT_SECONDS):
-                await self._drivers.wait_for_all(lambda driver: driver.goes_on)
+            await self._aborts_told()
+            if self._drivers.fail_unheard():
+                await self._aborts_told()
             if grace_seconds > 0:
                 self._table.say_farewell()
                 self._strays.wake()
@@ -337,6 +338,11 @@ class ChannelMux:
         finally:
             self._end(None)
             self._task_group.cancel_scope.cancel()
+
+    async def _aborts_told(self) -> None:
+        """Wait until those that do not go on are done."""
+        with anyio.move_on_after(ABORT_SECONDS):
+            await self._drivers.wait_for_all(lambda driver: driver.goes_on)
 
     async def _all_told(self) -> None:
         """Wait until nothing is left to be sent, or to be acknowledged."""

@@ -498,7 +498,7 @@ def test_who_leaves_in_order_keeps_nobody_waiting(leaves: str, is_known: bool) -
 
 
 async def _leave_at_once(
-    pair: Ends, *, drains: bool = False, closes: bool = False
+    pair: Ends, *, drains: bool = False, closes: bool = False, grace_seconds: float = 10.0
 ) -> tuple[bytes | BaseException | None, float]:
     """A stranger's words to an acceptor that reads already: how they end there; and how long the
     dialer, who waits for no answer, takes to leave."""
@@ -521,7 +521,7 @@ async def _leave_at_once(
         if closes:
             await dialed.aclose()
         before = anyio.current_time()
-        await pair.dialer.aclose(10.0)
+        await pair.dialer.aclose(grace_seconds)
         seconds = anyio.current_time() - before
     assert anyio.current_time() - before < 20
     return outcome, seconds
@@ -553,17 +553,23 @@ def test_a_stranger_that_leaves_before_it_was_answered_is_read_to_the_end(
     on_virtual_time(main)
 
 
-@pytest.mark.parametrize("closes", [False, True])
-def test_a_stranger_that_leaves_and_hears_nothing_resets_after_the_grace(closes: bool) -> None:
+@pytest.mark.parametrize(
+    ("closes", "grace_seconds", "seconds"), [(False, 10, 10), (True, 10, 10), (True, 0, 5)]
+)
+def test_a_stranger_that_leaves_and_hears_nothing_resets_after_the_grace(
+    closes: bool, grace_seconds: float, seconds: float
+) -> None:
+    """Without any grace it has the five seconds in which an abort is told."""
+
     def choose(message: MemoryMessage) -> MessageFate:
         is_lost = message.kind is MessageKind.REPLY
         return MessageFate.VANISH if is_lost else MessageFate.DELIVER
 
     async def main() -> None:
         async with ends(SEALED, SEALED, faults=MemoryFaults(choose_fate=choose)) as pair:
-            outcome, seconds = await _leave_at_once(pair, closes=closes)
+            outcome, taken = await _leave_at_once(pair, closes=closes, grace_seconds=grace_seconds)
             assert isinstance(outcome, StreamReset)
-            assert seconds == pytest.approx(10, abs=1)
+            assert taken == pytest.approx(seconds, abs=1)
 
     on_virtual_time(main)
 
