@@ -115,17 +115,17 @@ def test_a_key_says_whom_it_was_given_to() -> None:
 def test_keys_are_charged_and_the_older_half_is_given_back() -> None:
     account = MemoryAccount(1 << 20)
     store = ReplyKeyStore(memory=account)
-    store.add([key(number) for number in range(1000)], now=0)
-    assert len(store) == (1 << 20) // 8 // 300  # an eighth
-    assert account.used_bytes == len(store) * 300
+    store.add([key(number) for number in range(2000)], now=0)
+    assert len(store) == (1 << 20) // 8 // 120  # an eighth
+    assert account.used_bytes == len(store) * 120
     other = account.share(None)
     other.hold(1 << 20)
     account.settle()
-    assert len(store) == 218
-    for number in range(999, 999 - 17, -1):  # the account hears of each sixteenth
+    assert len(store) == 546
+    for number in range(1999, 1999 - 17, -1):  # the account hears of each sixteenth
         assert store.take(reply_key_digest(key(number)), 1) is not None
-        assert account.used_bytes - (1 << 20) - len(store) * 300 < 16 * 300
-    assert account.used_bytes < (1 << 20) + 218 * 300
+        assert account.used_bytes - (1 << 20) - len(store) * 120 < 16 * 120
+    assert account.used_bytes < (1 << 20) + 546 * 120
     store.close()
     assert account.used_bytes == 1 << 20
 

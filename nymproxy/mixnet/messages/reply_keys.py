@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from nymproxy.mixnet.messages.key_table import KeyTable
 from nymproxy.mixnet.messages.payload import reply_key_digest
 
 if TYPE_CHECKING:
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.memory_account import MemoryAccount, MemoryShare
+    from nymproxy.mixnet.messages.key_table import KeyRecord
 
 _logger = logging.getLogger("nymproxy.messages")
 
 REPLY_KEY_LIFETIME_SECONDS = 24 * 3600.0
 
-_ENTRY_BYTES = 300
+_ENTRY_BYTES = 120
 
 _CHARGED_AT_ONCE = 16
 """Replies come in large numbers: the account hears of each sixteenth key that was used."""
@@ -39,18 +40,11 @@ class _Holder:
     """One recipient that holds SURBs of ours: how many keys are here, how many came back, and how
     many of this rotation have arrived there and did not come back."""
 
+    number: int
     address: NymAddress | None
     held: int = 0
     used: int = 0
     arrived: int = 0
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class _Entry:
-    key: bytes
-    added: float
-    holder: _Holder
-    rotation_id: int
 
 
 class ReplyKeyStore:
@@ -61,7 +55,7 @@ class ReplyKeyStore:
     reply that uses it later cannot be read, and is asked for again by whoever misses it.
 
     Args:
-        max_keys: bound on the number of keys; an entry takes about 300 bytes.
+        max_keys: bound on the number of keys; an entry takes about 120 bytes.
         lifetime_seconds: age at which an unused key is forgotten.
         memory: where they are charged. They take an eighth of it at most.
     """
@@ -79,17 +73,17 @@ class ReplyKeyStore:
             self._max_keys = min(max_keys, memory.maximum_bytes // 8 // _ENTRY_BYTES)
             self._share = memory.share(None, self._give_back)
         self._lifetime_seconds = lifetime_seconds
-        # In the order of addition, and so of age. (A plain dict takes linear time to find its first
-        # entry when earlier ones were deleted.)
-        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._table = KeyTable()
         self._holders: dict[NymAddress | None, _Holder] = {}
+        self._holder_of_number: dict[int, _Holder] = {}
+        self._holder_count = 0
         self.rotation_id = 0
         """The key rotation as far as it was told here."""
         self.displaced = 0
         """Keys that were forgotten early because the store was full."""
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return self._table.count
 
     def __repr__(self) -> str:
         return f"ReplyKeyStore({len(self)} keys)"
@@ -144,12 +138,10 @@ class ReplyKeyStore:
         for key in keys:
             digest = reply_key_digest(key)
             self._forget(digest)
-            holder = self._holders.get(given_to)
-            if holder is None:
-                holder = self._holders[given_to] = _Holder(given_to)
+            holder = self._holders.get(given_to) or self._new_holder(given_to)
             holder.held += 1
-            self._entries[digest] = _Entry(key, now, holder, rotation_id)
-            if len(self._entries) > self._max_keys:
+            self._table.add(digest, key, now, holder.number, rotation_id)
+            if len(self) > self._max_keys:
                 self._displace_oldest()
         self._charge()
         if self.displaced and not displaced_before:
@@ -167,34 +159,34 @@ class ReplyKeyStore:
             for holder in self._holders.values():
                 holder.arrived = 0
         emptied: dict[NymAddress, None] = {}
-        while self._entries:
-            digest, entry = next(iter(self._entries.items()))
-            if rotation_id - entry.rotation_id <= 1:
+        while (record := self._table.oldest()) is not None:
+            if rotation_id - record.rotation_id <= 1:
                 break
-            self._forget(digest)
-            if not entry.holder.held and entry.holder.address is not None:
-                emptied[entry.holder.address] = None
+            holder = self._holder_of_number[record.holder]
+            self._forget(reply_key_digest(record.key))
+            if not holder.held and holder.address is not None:
+                emptied[holder.address] = None
         self._charge()
         return list(emptied)
 
     def take(self, digest: bytes, now: float) -> GivenKey | None:
         """Return and forget the key with this digest (32 bytes), if there is one."""
-        entry = self._forget(digest)
-        if entry is None or now - entry.added >= self._lifetime_seconds:
+        forgotten = self._forget(digest)
+        if forgotten is None or now - forgotten[0].added >= self._lifetime_seconds:
             return None
-        entry.holder.used += 1
-        entry.holder.arrived -= 1
-        if not len(self._entries) % _CHARGED_AT_ONCE:
+        record, holder = forgotten
+        holder.used += 1
+        holder.arrived -= 1
+        if not len(self) % _CHARGED_AT_ONCE:
             self._charge()
-        return GivenKey(entry.key, entry.holder.address)
+        return GivenKey(record.key, holder.address)
 
     def prune(self, now: float) -> None:
         """Forget the keys that are older than the lifetime."""
-        while self._entries:
-            digest, entry = next(iter(self._entries.items()))
-            if now - entry.added < self._lifetime_seconds:
+        while (record := self._table.oldest()) is not None:
+            if now - record.added < self._lifetime_seconds:
                 return
-            self._forget(digest)
+            self._forget(reply_key_digest(record.key))
 
     def close(self) -> None:
         """Charge nothing any more: the client has ended."""
@@ -203,23 +195,32 @@ class ReplyKeyStore:
 
     def _give_back(self) -> None:
         """Forget the older half of the keys."""
-        for _ in range(len(self._entries) // 2):
+        for _ in range(len(self) // 2):
             self._displace_oldest()
         self._charge()
 
     def _displace_oldest(self) -> None:
-        self._forget(next(iter(self._entries)))
+        record = self._table.oldest()
+        assert record is not None
+        self._forget(reply_key_digest(record.key))
         self.displaced += 1
 
     def _charge(self) -> None:
         if self._share is not None:
-            self._share.hold(len(self._entries) * _ENTRY_BYTES)
+            self._share.hold(len(self) * _ENTRY_BYTES)
 
-    def _forget(self, digest: bytes) -> _Entry | None:
-        entry = self._entries.pop(digest, None)
-        if entry is not None:
-            holder = entry.holder
-            holder.held -= 1
-            if not holder.held:
-                del self._holders[holder.address]
-        return entry
+    def _new_holder(self, address: NymAddress | None) -> _Holder:
+        self._holder_count += 1
+        holder = _Holder(self._holder_count, address)
+        self._holders[address] = self._holder_of_number[holder.number] = holder
+        return holder
+
+    def _forget(self, digest: bytes) -> tuple[KeyRecord, _Holder] | None:
+        record = self._table.take(digest)
+        if record is None:
+            return None
+        holder = self._holder_of_number[record.holder]
+        holder.held -= 1
+        if not holder.held:
+            del self._holders[holder.address], self._holder_of_number[holder.number]
+        return record, holder
