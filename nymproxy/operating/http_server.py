@@ -23,6 +23,8 @@ logger = logging.getLogger("nymproxy.operating")
 REQUEST_SECONDS = 10.0
 """From the connection to the last byte of the answer."""
 CONNECTIONS_AT_ONCE = 16
+"""For one more, the oldest goes: whoever opens many and says nothing keeps nobody out, least of all
+the service manager that asks whether we live."""
 _READ_BYTES = 4096
 _ENDED = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 
@@ -58,15 +60,22 @@ async def serve_http(
         ConfigurationError: it cannot listen there.
     """
     listener = await StreamListener.bind(endpoint, mode=mode)
-    slots = anyio.Semaphore(CONNECTIONS_AT_ONCE)
+    slots = anyio.Semaphore(2 * CONNECTIONS_AT_ONCE)  # some are being closed
+    open_now: dict[anyio.CancelScope, None] = {}
 
     async def handle(stream: SocketStream) -> None:
         try:
-            with anyio.move_on_after(REQUEST_SECONDS):
+            with anyio.move_on_after(REQUEST_SECONDS) as scope:
+                open_now[scope] = None
+                if len(open_now) > CONNECTIONS_AT_ONCE:
+                    oldest = next(iter(open_now))
+                    del open_now[oldest]
+                    oldest.cancel()
                 await _exchange(stream, route)
         except (*_ENDED, h11.ProtocolError) as error:
             logger.debug("a monitoring request ended badly: %s", type(error).__name__)
         finally:
+            open_now.pop(scope, None)
             slots.release()
             with anyio.move_on_after(1, shield=True):
                 await stream.aclose()

@@ -10,12 +10,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from nymproxy import _strict_json
 from nymproxy._strict_json import JsonReader
 from nymproxy.errors import DirectoryFormatError, DirectoryUnavailable
 from nymproxy.mixnet.directory.bodies import MAX_VALUES, READER, parse_nodes_page
+from nymproxy.mixnet.directory.bounded_body import BoundedBody
 from nymproxy.mixnet.directory.client import MAX_BODY_BYTES, DirectoryClient
 from nymproxy.mixnet.directory.http_session import LARGE_BODIES_AT_ONCE, _parse_large
 from tests.directory.network import Network, answer, answers_for, serve
@@ -141,6 +143,42 @@ def test_parsing_lets_the_event_loop_have_its_turn(
             longest = min(longest, longest_hold())
     attack_figures.notes["longest hold"] = f"{longest * 1000:.0f} ms of CPU"
     assert longest < HELD_SECONDS
+
+
+async def test_chunks_of_a_byte_let_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand of them may come at once, and took 0.1 s in which nobody else had a turn."""
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n[\r\n" * 3_000
+    fed, in_a_row, longest = 0, 0, 0
+    feed = BoundedBody.feed
+
+    def counting(body: BoundedBody, chunk: bytes) -> DirectoryFormatError | None:
+        nonlocal fed, in_a_row, longest
+        fed, in_a_row = fed + 1, in_a_row + 1
+        longest = max(longest, in_a_row)
+        return feed(body, chunk)
+
+    async def somebody_else() -> None:
+        nonlocal in_a_row
+        while True:
+            await anyio.lowlevel.checkpoint()
+            in_a_row = 0
+
+    monkeypatch.setattr(BoundedBody, "feed", counting)
+    async with serve(lambda _: chunked) as bad, anyio.create_task_group() as group:
+        group.start_soon(somebody_else)
+        with pytest.raises(DirectoryUnavailable):
+            await DirectoryClient(details(bad)).fetch_topology()
+        group.cancel_scope.cancel()
+    assert fed >= 3_000
+    assert longest <= 2
+
+
+async def test_interim_responses_are_counted() -> None:
+    """They may go on for as long as a request may take."""
+    endless = b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000 + answer(b"{}")
+    async with serve(lambda _: endless) as bad:
+        with pytest.raises(DirectoryUnavailable, match="interim"):
+            await DirectoryClient(details(bad)).fetch_topology()
 
 
 def test_garbage_is_collected_again_when_the_last_large_body_is_parsed() -> None:

@@ -20,6 +20,8 @@ from nymproxy_migrate.cli import main
 from nymproxy_migrate.durable import DurableFiles
 from nymproxy_migrate.model import Edit, Span
 from nymproxy_migrate.refused import Refused
+from tests.attack.hostile_trees import HOSTILE
+from tests.migrate.corpus_cases import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -325,17 +327,11 @@ for arguments in (["scan"], ["rewrite"], ["rewrite", "--write"], ["rollback"]):
 """
 
 
-def test_nothing_outside_of_tree_and_state_is_opened_for_writing(
-    tree: Path, outside: Path, tmp_path: Path
-) -> None:
-    (tree / ".nymproxy-migrate").symlink_to(outside)
-    (tree / "sub").mkdir()
-    (tree / "sub/b.sh").write_bytes(OLD)
-    (tree / "link.sh").symlink_to(outside / "a.sh")
-    (tree / "linked").symlink_to(outside)
-    (tree / ".gitignore").symlink_to(outside / "lock")
-    call = "import subprocess\nsubprocess.run(['nym-proxy-client', '-s', 'A'])\n"
-    (tree / "x.py").write_text(call)
+def audited(tree: Path, tmp_path: Path) -> str:
+    """Scan a tree, rewrite it and roll it back; return what was said.
+
+    Nothing outside of it and of the state may be opened for writing, moved, removed or changed.
+    """
     modules, log = tmp_path / "modules", tmp_path / "log"
     modules.mkdir()
     (modules / "sitecustomize.py").write_text(_AUDIT)
@@ -357,9 +353,48 @@ def test_nothing_outside_of_tree_and_state_is_opened_for_writing(
             "AUDIT_LOG": str(log),
         },
     )
-    # The link in place of .gitignore is left for a human.
-    assert "['rewrite', '--write'] 1" in done.stderr, done.stderr
-    assert "['rollback'] 0" in done.stderr
     lines = log.read_text().splitlines()
     assert lines.count("begins") >= 2, "the workers are not watched"
     assert [line for line in lines if line != "begins"] == []
+    return done.stderr
+
+
+def test_nothing_outside_of_tree_and_state_is_opened_for_writing(
+    tree: Path, outside: Path, tmp_path: Path
+) -> None:
+    (tree / ".nymproxy-migrate").symlink_to(outside)
+    (tree / "sub").mkdir()
+    (tree / "sub/b.sh").write_bytes(OLD)
+    (tree / "link.sh").symlink_to(outside / "a.sh")
+    (tree / "linked").symlink_to(outside)
+    (tree / ".gitignore").symlink_to(outside / "lock")
+    call = "import subprocess\nsubprocess.run(['nym-proxy-client', '-s', 'A'])\n"
+    (tree / "x.py").write_text(call)
+    said = audited(tree, tmp_path)
+    # The link in place of .gitignore is left for a human.
+    assert "['rewrite', '--write'] 1" in said, said
+    assert "['rollback'] 0" in said
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nor_in_a_tree_that_is_made_to_stop_or_crash_us(
+    tree: Path, tmp_path: Path, name: str
+) -> None:
+    HOSTILE[name](tree)
+    said = audited(tree, tmp_path)
+    subprocess.run(["rm", "-rf", str(tree)], check=True)  # Python's own way recurses
+    assert "Traceback" not in said
+    assert "['rollback'] 0" in said
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(600)
+def test_nor_in_any_tree_of_the_corpus(tree: Path, tmp_path: Path) -> None:
+    """All of them side by side: what each is about is tested with the corpus."""
+    for case in load():
+        case.make(tree / case.name)
+    said = audited(tree, tmp_path)
+    assert "['rewrite', '--write'] 1" in said, said
+    assert "['rollback'] 0" in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import socket
 import stat
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from nymproxy.legacy.roster import ClientRoster
 from nymproxy.legacy.session import SessionSnapshot
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine.status import NOTHING_DONE, READY
+from nymproxy.operating import http_server
 from nymproxy.operating.http_server import serve_http
 from nymproxy.operating.metrics import Metrics
 from nymproxy.operating.monitoring import CONTROL_SOCKET_MODE, Monitoring
@@ -209,6 +211,22 @@ async def test_who_says_nothing_is_left_after_a_while() -> None:
             with anyio.fail_after(60), pytest.raises(anyio.EndOfStream):
                 await silent.receive()
         tasks.cancel_scope.cancel()
+
+
+async def test_who_says_nothing_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen such connections made a manager that asks whether we live wait for ten seconds."""
+    monkeypatch.setattr(http_server, "REQUEST_SECONDS", math.inf)
+    made, path = Made(), tmp_path / "control"
+    async with (
+        supervised(made.plan()) as supervisor,
+        asked(supervisor, path),
+        contextlib.AsyncExitStack() as silent,
+    ):
+        for _ in range(3 * http_server.CONNECTIONS_AT_ONCE):
+            await silent.enter_async_context(await anyio.connect_unix(path))
+        assert (await ask(path, get("/healthz")))[0] == 200
 
 
 async def test_what_a_group_does_is_counted_once() -> None:

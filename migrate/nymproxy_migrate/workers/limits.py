@@ -6,7 +6,7 @@ import signal
 from contextlib import suppress
 from dataclasses import dataclass
 
-PROCESSOR_SECONDS = 5.0
+PROCESSOR_SECONDS = 4.0
 """Processor time of one piece of work: on a busy machine it may take longer by the clock."""
 CLOCK_SECONDS = 30.0
 """Time by the clock, for work that waits (for a disk that does not answer)."""

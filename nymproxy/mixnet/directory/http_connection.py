@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _READ_BYTES: Final = 65_536
 _MAX_HEAD_BYTES: Final = 100 * 1024
+_MAX_INTERIM: Final = 16
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -84,10 +85,13 @@ class HttpConnection:
             request = h11.Request(method="GET", target=_target(url), headers=_headers(url))
             head = self._protocol.send(request) or b""
             await self._stream.send(head + (self._protocol.send(h11.EndOfMessage()) or b""))
-            while not isinstance(event := await self._next_event(), h11.Response):
+            for _ in range(_MAX_INTERIM):
+                event = await self._next_event()
+                if isinstance(event, h11.Response):
+                    return event
                 if isinstance(event, h11.ConnectionClosed):
                     raise ConnectionLost("EndOfStream")
-            return event
+            raise ConnectionLost("many interim responses")
 
     async def next_chunk(self) -> bytes:
         """Return the next part of the body; nothing at its end.

@@ -178,6 +178,8 @@ class HttpSession:
         body = BoundedBody(encoding, self._max_body_bytes)
         try:
             while chunk := await connection.next_chunk():
+                # A chunk may be a byte, and many of them be there already.
+                await anyio.lowlevel.checkpoint()
                 problem = await _fed(body, chunk)
                 if problem is not None:
                     raise problem
