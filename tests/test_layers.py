@@ -37,6 +37,7 @@ BASE = {
     "nymproxy._memory_limit",
     "nymproxy._mistrust",
     "nymproxy._printable",
+    "nymproxy._process_signals",
     "nymproxy._signal",
     "nymproxy._standard_streams",
     "nymproxy._strict_json",

@@ -79,7 +79,9 @@ app.add_typer(operator_commands.sessions)
 
 @app.command()
 def address(
-    directory: Annotated[Path, typer.Argument(help="A config directory, ours or Rust's.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIRECTORY", help="A config directory, ours or Rust's.")
+    ],
     json_output: Annotated[bool, typer.Option("--json", help="As a JSON object.")] = False,
 ) -> None:
     """Print the Nym address of a config directory, offline; several, one in a line."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from nymproxy._process_signals import ignore_stray_signals
 from nymproxy.localnet.process import serve_localnet
 from nymproxy.operating.announcement import print_ready, ready_line
 from nymproxy.operating.logs import LogOptions, set_up_logging
 from nymproxy.operating.service_manager import ServiceManager
-from nymproxy.operating.signals import ignore_stray_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,6 @@ EXIT_READY = 0
 EXIT_NOT_READY = 1
 _SECONDS = 10.0
 _MANY_LOST = 0.1
-_FEW_PACKETS = 20
 
 
 class _UnixConnection(HTTPConnection):
@@ -116,10 +115,11 @@ def status_text(status: dict[str, Any]) -> str:
             f"  mixnet clients: {each['mixnet_clients_ready']} of {each['mixnet_clients']} ready, "
             f"gateways lost: {each['gateways_lost']}, retransmissions: {each['retransmissions']}"
         )
-        if (share := lost_share(each)) >= _MANY_LOST:
+        if (share := each["lost_share"]) >= _MANY_LOST:
             lines.append(
-                f"  {share:.0%} of its packets had to be sent again: the network loses them, or a "
-                "machine on the way is too busy (a localnet logs queue_full then)"
+                f"  {share:.0%} of its packets of the last seconds had to be sent again: the "
+                "network loses them, or a machine on the way is too busy (a localnet logs "
+                "queue_full then)"
             )
         if (seconds := mean_round_trip(each)) is not None:
             lines.append(f"  round trip: {seconds:.3f} s on average")
@@ -134,17 +134,6 @@ def status_text(status: dict[str, Any]) -> str:
             for one in each["running_sessions"]
         ]
     return "\n".join(lines)
-
-
-def lost_share(forward: dict[str, Any]) -> float:
-    """Return how many of the packets with content were taken for lost, from 0 to 1; 0 as long as
-    there are few."""
-    sent = sum(
-        count
-        for kind, count in forward["packets_sent"].items()
-        if not kind.endswith("cover") and kind != "copy"
-    )
-    return forward["retransmissions"] / sent if sent >= _FEW_PACKETS else 0.0
 
 
 def mean_round_trip(forward: dict[str, Any]) -> float | None:

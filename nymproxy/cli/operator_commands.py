@@ -52,7 +52,8 @@ def _sessions() -> None:
 
 @sessions.command()
 def close(
-    session: Annotated[str, typer.Argument(help="NUMBER, or FORWARD/NUMBER.")], control: Control
+    session: Annotated[str, typer.Argument(metavar="SESSION", help="NUMBER, or FORWARD/NUMBER.")],
+    control: Control,
 ) -> None:
     """Reset a session; both ends are told."""
     from nymproxy.cli import operator

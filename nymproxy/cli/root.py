@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -21,6 +22,16 @@ def _without_types_of_flags(parameters: list[P]) -> list[P]:
     return parameters
 
 
+_TYPE = re.compile(r" ?<(?:list\[)?(int|float|str|path|Path)(?: range)?\]?>")
+"""What the parser calls the values of a flag or an argument that has no name for them."""
+
+
+def _value_name(found: re.Match[str]) -> str:
+    is_argument = not found.string.startswith("-")
+    kind = {"int": "NUMBER", "float": "NUMBER", "str": "TEXT"}.get(found[1], "PATH")
+    return "" if is_argument else f" {kind}"
+
+
 class _Command(TyperCommand):
     def get_params(self, ctx: Any) -> Any:  # noqa: ANN401  (the class moved between versions)
         return _without_types_of_flags(super().get_params(ctx))
@@ -32,6 +43,7 @@ class _Command(TyperCommand):
             record = each.get_help_record(ctx)
             if record is not None:
                 kind = "Arguments" if each.param_type_name == "argument" else "Options"
+                record = (_TYPE.sub(_value_name, record[0]), record[1])
                 title = getattr(each, "rich_help_panel", None) or kind
                 sections.setdefault(title, []).append(record)
         for title, records in sections.items():
@@ -89,6 +101,7 @@ def new_app(name: str, summary: str) -> typer.Typer:
 _UNREADABLE = {
     "int_parsing": "is no whole number",
     "float_parsing": "is no number",
+    "bool_parsing": "is neither true nor false",
     "greater_than_equal": "is below {ge:g}",
     "less_than_equal": "is above {le:g}",
 }

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._process_signals import ignore_stray_signals
 from nymproxy.cli import client, server
 from nymproxy.cli.configuration import load
 from nymproxy.cli.running import monitor, say_which_network
 from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
 from nymproxy.operating.groups import IdentityGroups
 from nymproxy.operating.logs import LogOptions, set_up_logging
-from nymproxy.operating.signals import ignore_stray_signals
 from nymproxy.operating.supervisor import Supervisor
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._process_signals import ignore_stray_signals
 from nymproxy.cli.connection import memory_account, warn_of_unused
 from nymproxy.errors import ConfigurationError
 from nymproxy.forward.endpoint import UnixEndpoint, parse_listen
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.operating.groups import IdentityGroups
 from nymproxy.operating.logs import LogOptions, set_up_logging
-from nymproxy.operating.signals import ignore_stray_signals
 from nymproxy.operating.supervisor import Supervisor
 
 if TYPE_CHECKING:

@@ -178,6 +178,7 @@ class ClientSettings(ProxySettings):
         list[str] | None,
         Flag(
             names=("--server-address", "-s"),
+            metavar="ADDRESS",
             help="Nym address of the proxy server; give it several times, the best first, and new "
             "connections go to the first that works.",
         ),
@@ -191,7 +192,9 @@ class ClientSettings(ProxySettings):
             "--listen-port; several times for several in one process.",
         ),
     ] = None
-    listen_address: Annotated[str, Flag(help="Local address to listen on.")] = "127.0.0.1"
+    listen_address: Annotated[str, Flag(metavar="HOST", help="Local address to listen on.")] = (
+        "127.0.0.1"
+    )
     listen_port: Annotated[
         int, Flag(minimum=0, maximum=65535, help="Local port; 0 lets the system choose.")
     ] = 8080
@@ -253,7 +256,8 @@ class ClientSettings(ProxySettings):
             panel=_PRIVACY,
             help="'per-connection': the server cannot link connections, but your line shows how "
             "many are open; 'pool': reused identities; 'shared': one identity, so all "
-            "connections are linkable.",
+            "connections are linkable. None goes by the user of the local app: give each user a "
+            "forward of his own.",
         ),
     ] = IdentityMode.PER_CONNECTION
     identity_group: Annotated[
@@ -334,6 +338,7 @@ class ServerSettings(ProxySettings):
         list[str] | None,
         Flag(
             names=("--gateway", "-g"),
+            metavar="IDENTITY",
             panel=_NETWORK,
             help="Identity (base58) of the gateway to register with; give it several times for an "
             "address at each. Default: chosen at random.",

@@ -12,6 +12,7 @@ from nymproxy._log_fields import fields
 from nymproxy._signal import Signal
 from nymproxy.legacy.roster import ClientRoster
 from nymproxy.mixnet.machine import ClientStatus
+from nymproxy.operating.losses import Losses, watch_losses
 from nymproxy.operating.probe import Probe
 from nymproxy.operating.readiness import Readiness
 
@@ -102,6 +103,7 @@ class Forward:
         readiness: what others are told.
         changed: set whenever :attr:`status` may be another one.
         scope: around all that it does.
+        losses: what the network loses of its packets.
         probe: asks whom the plan names.
     """
 
@@ -113,6 +115,7 @@ class Forward:
     readiness: Readiness = field(default_factory=Readiness)
     changed: Signal = field(default_factory=Signal)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    losses: Losses = field(default_factory=Losses)
     roster: ClientRoster = field(init=False)
     probe: Probe | None = field(init=False)
 
@@ -129,9 +132,10 @@ class Forward:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._follow_roster)
+                plan = self.plan
+                tasks.start_soon(watch_losses, self.losses, self.roster, plan.role, plan.name)
                 if self.probe is not None:
                     tasks.start_soon(self.probe.run)
-                plan = self.plan
                 self.proxy = await plan.make(self.roster)
                 if self.plan is not plan:  # the limits have changed meanwhile
                     self.plan.adjust(self.proxy)

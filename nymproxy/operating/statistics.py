@@ -43,6 +43,7 @@ def statistics_of(forward: Forward) -> dict[str, object]:
         "probe": _probed(forward.probe),
         "packets_sent": now.counters.sent,
         "retransmissions": now.counters.retransmissions,
+        "lost_share": round(forward.losses.share, 2),
         "messages_given_up": now.counters.given_up,
         **asdict(now.gauges),
     }

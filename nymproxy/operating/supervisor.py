@@ -14,6 +14,7 @@ import anyio
 from nymproxy._backoff import Backoff
 from nymproxy._error_groups import first_cause
 from nymproxy._log_fields import fields
+from nymproxy._process_signals import EndingSignal, received_signals
 from nymproxy.errors import (
     ClientDisconnected,
     DeliveryError,
@@ -31,7 +32,6 @@ from nymproxy.operating.announcement import (
 from nymproxy.operating.forward import Forward
 from nymproxy.operating.logs import forward_name
 from nymproxy.operating.service_manager import ServiceManager
-from nymproxy.operating.signals import EndingSignal, received_signals
 from nymproxy.operating.statistics import log_statistics
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Supervisor:
 
         Args:
             ends_process: the process does nothing else afterwards, see
-                :func:`~nymproxy.operating.signals.received_signals`.
+                :func:`~nymproxy._process_signals.received_signals`.
 
         Raises:
             NymError, OSError: a forward cannot run; trying again would not help, or is not wanted.

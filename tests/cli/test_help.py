@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -49,6 +50,7 @@ def test_nothing_is_cut_at_80_columns(
     assert PROGRAMS[program][1]([*path, "--help"]) == 0
     out = capsys.readouterr().out
     assert "…" not in out
+    assert not re.search(r"<\w+( range)?>|\[(str|Path)\]", out), "a type of the parser's language"
     assert max(len(line) for line in out.splitlines()) <= 80
     words = " ".join(out.split()).replace("- ", "-")
     for parameter in command.params:

@@ -87,6 +87,40 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, backend: str, number: signal.
     assert (output, errors) == ("", "")
 
 
+def test_further_signals_leave_the_status_of_an_orderly_end(tmp_path: Path) -> None:
+    """Once the second one had its default effect: killed by SIGTERM, a traceback at SIGINT."""
+    with _process(tmp_path) as (process, _):
+        for number in [signal.SIGHUP, *[signal.SIGTERM, signal.SIGINT] * 3]:
+            process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    # What a second signal ends at once says so; where the first one was quicker there is no word.
+    assert output == ""
+    assert "Traceback" not in errors
+
+
+def test_a_signal_ends_a_network_that_is_not_up_yet(tmp_path: Path) -> None:
+    slow = PROGRAM.replace("print(json", "None and print(json") + "raise SystemExit(7)"
+    begun = "import os, signal; os.kill(os.getpid(), signal.SIGTERM)"
+    hook = f"""
+from nymproxy.localnet import network
+lay_out = network.lay_out
+def told(*arguments):
+    {begun}
+    return lay_out(*arguments)
+network.lay_out = told
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", hook + slow, "asyncio", "1", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (process.returncode, process.stdout) == (7, ""), process.stderr
+    assert "Traceback" not in process.stderr
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_workers_end_with_their_parent(tmp_path: Path, number: signal.Signals) -> None:

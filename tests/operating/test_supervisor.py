@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from nymproxy._process_signals import REPEATED_SECONDS, EndingSignal
 from nymproxy.errors import ClientDisconnected, ConfigurationError, GatewayUnreachable
 from nymproxy.mixnet.machine.status import READY
 from nymproxy.operating.logs import forward_name
 from nymproxy.operating.readiness import LOST_SECONDS
-from nymproxy.operating.signals import REPEATED_SECONDS, EndingSignal
 from nymproxy.operating.supervisor import Supervisor
 from tests.legacy.virtual_time import anyio_backend
 from tests.operating.pretended import RECONNECTING, Made, supervised, until

@@ -13,7 +13,7 @@ ENDING = """
 import atexit, os, signal, sys
 import anyio
 from functools import partial
-from nymproxy.operating.signals import ignore_stray_signals
+from nymproxy._process_signals import ignore_stray_signals
 from nymproxy.operating.supervisor import Supervisor
 from tests.operating.pretended import Made
 
