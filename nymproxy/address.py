@@ -8,24 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from nymproxy import _base58
 from nymproxy._curve25519 import ed25519_decompresses
 from nymproxy.errors import AddressError
 
+T = TypeVar("T")
+
 
 def _ed25519_key(key: bytes, what: str) -> bytes:
-    if len(key) != 32:
+    if len(_of_kind(key, bytes, f"the {what} is 32 bytes")) != 32:
         raise AddressError(f"the {what} has {len(key)} bytes, expected 32")
     if not ed25519_decompresses(key):
         raise AddressError(f"the {what} is no Ed25519 public key")
     return key
 
 
-def _text(value: object, what: str) -> str:
-    if not isinstance(value, str):
-        raise AddressError(f"{what} is wanted, or its text; this is {type(value).__name__}")
+def _of_kind(value: object, kind: type[T], wanted: str) -> T:
+    if not isinstance(value, kind):
+        raise AddressError(f"{wanted}; this is {type(value).__name__}")
     return value
+
+
+def _text(value: object, what: str) -> str:
+    return _of_kind(value, str, f"{what} is wanted, or its text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,7 @@ class NodeIdentity:
         Raises:
             AddressError: it is something else, or :meth:`parse` refuses the text.
         """
-        return value if isinstance(value, cls) else cls.parse(_text(value, "a node identity"))
+        return value if isinstance(value, NodeIdentity) else cls.parse(value)
 
     @classmethod
     def parse(cls, text: str) -> NodeIdentity:
@@ -54,7 +61,7 @@ class NodeIdentity:
             AddressError: not base58, not 32 bytes, or no point of the curve.
         """
         try:
-            return cls(_base58.decode_exactly(text, 32))
+            return cls(_base58.decode_exactly(_text(text, "a node identity"), 32))
         except ValueError as error:
             raise AddressError(f"not a node identity: {error}") from error
 
@@ -81,7 +88,7 @@ class NymAddress:
 
     def __post_init__(self) -> None:
         _ed25519_key(self.identity, "client identity")
-        if len(self.encryption) != 32:
+        if len(_of_kind(self.encryption, bytes, "the encryption key is 32 bytes")) != 32:
             raise AddressError(f"the encryption key has {len(self.encryption)} bytes, expected 32")
 
     @classmethod
@@ -91,7 +98,7 @@ class NymAddress:
         Raises:
             AddressError: it is something else, or :meth:`parse` refuses the text.
         """
-        return value if isinstance(value, cls) else cls.parse(_text(value, "a Nym address"))
+        return value if isinstance(value, NymAddress) else cls.parse(value)
 
     @classmethod
     def parse(cls, text: str) -> NymAddress:
@@ -100,7 +107,7 @@ class NymAddress:
         Raises:
             AddressError: the text has another shape, or a key is none.
         """
-        if "/" in text:
+        if "/" in _text(text, "a Nym address"):
             raise AddressError(
                 "a plain Nym address is wanted, identity.encryption@gateway: this is a URL or a "
                 "path"
@@ -185,7 +192,7 @@ class SenderTag:
     value: bytes
 
     def __post_init__(self) -> None:
-        if len(self.value) != 16:
+        if len(_of_kind(self.value, bytes, "a sender tag is 16 bytes")) != 16:
             raise AddressError(f"a sender tag has 16 bytes, not {len(self.value)}")
 
     @classmethod
@@ -196,7 +203,7 @@ class SenderTag:
             AddressError: not base58, or not 16 bytes.
         """
         try:
-            return cls(_base58.decode_exactly(text, 16))
+            return cls(_base58.decode_exactly(_text(text, "a sender tag"), 16))
         except ValueError as error:
             raise AddressError(f"not a sender tag: {error}") from error
 

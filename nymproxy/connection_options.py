@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 from urllib.parse import unquote, urlsplit
 
+from nymproxy._arguments import of_kind
 from nymproxy.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ProxyUrl:
         Raises:
             ConfigurationError: it is none; the message does not repeat it.
         """
+        of_kind(url, str, "the URL of a proxy, as text,")
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port

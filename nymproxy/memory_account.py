@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from nymproxy._arguments import check_number
 from nymproxy._memory_limit import default_memory_limit
-from nymproxy.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -91,8 +91,7 @@ class MemoryAccount:
 
     def __init__(self, maximum_bytes: int | None = None) -> None:
         maximum = default_memory_limit() if maximum_bytes is None else maximum_bytes
-        if maximum < MINIMUM_BYTES:
-            raise ConfigurationError(f"the memory limit is at least {MINIMUM_BYTES} bytes")
+        check_number(maximum, "the memory limit, in bytes,", least=MINIMUM_BYTES, whole=True)
         self.maximum_bytes = maximum
         self.used_bytes = 0
         """What all hold together."""

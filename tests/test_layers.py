@@ -20,6 +20,7 @@ BASE = {
     "nymproxy.errors",
     "nymproxy.memory_account",
     "nymproxy._alarm",
+    "nymproxy._arguments",
     "nymproxy._atomic_write",
     "nymproxy._background_loop",
     "nymproxy._background_task",

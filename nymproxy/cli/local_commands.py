@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -9,58 +10,61 @@ from typing import Annotated
 import typer
 
 from nymproxy.cli.choices import Profile
+from nymproxy.cli.flags import Flag
+from nymproxy.cli.taking import takes
 
 
-def localnet(
-    mixes_per_layer: Annotated[int, typer.Option(min=1, help="Mix nodes in each layer.")] = 1,
-    gateways: Annotated[int, typer.Option(min=1, help="Gateways.")] = 2,
-    processes: Annotated[
-        int, typer.Option(min=1, help="Processes that share the nodes' work.")
-    ] = 1,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalnetSettings:
+    """The flags of ``localnet``."""
+
+    mixes_per_layer: Annotated[int, Flag(minimum=1, help="Mix nodes in each layer.")] = 1
+    gateways: Annotated[int, Flag(minimum=1, help="Gateways.")] = 2
+    processes: Annotated[int, Flag(minimum=1, help="Processes that share the nodes' work.")] = 1
     state_dir: Annotated[
         Path | None,
-        typer.Option(
+        Flag(
             metavar="DIR",
             help="Keep keys, ports and the gateways' clients here from run to run.",
         ),
-    ] = None,
+    ] = None
     env_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Where to write the env file for clients."),
-    ] = None,
+        Path | None, Flag(metavar="FILE", help="Where to write the env file for clients.")
+    ] = None
     base_port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="First port; the nodes take those after it."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Make all keys predictable (for tests).")] = None,
+        Flag(minimum=1, maximum=65535, help="First port; the nodes take those after it."),
+    ] = None
+    seed: Annotated[int | None, Flag(help="Make all keys predictable (for tests).")] = None
     epoch_seconds: Annotated[
         float,
-        typer.Option(
-            min=1.0,
+        Flag(
+            minimum=1.0,
             help="Length of an epoch. Rust clients refresh every 300 s: keep it much longer.",
         ),
-    ] = 30 * 24 * 3600.0,
+    ] = 30 * 24 * 3600.0
     epochs_per_rotation: Annotated[
-        int, typer.Option(min=2, help="Epochs between two rotations of the nodes' keys.")
-    ] = 24,
+        int, Flag(minimum=2, help="Epochs between two rotations of the nodes' keys.")
+    ] = 24
     acks_after_writing: Annotated[
         bool,
-        typer.Option(
-            "--acks-after-writing",
+        Flag(
+            names=("--acks-after-writing",),
             help="Acknowledge what a client's socket has taken; real gateways do so earlier.",
         ),
-    ] = False,
+    ] = False
     faults: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="A fault plan (JSON, docs/localnet.md), read again at SIGHUP."
-        ),
-    ] = None,
-    json_logs: Annotated[
-        bool, typer.Option("--json", help="Logs as JSON lines on stderr.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks of our own bugs.")] = False,
-) -> None:
+        Flag(metavar="FILE", help="A fault plan (JSON, docs/localnet.md), read again at SIGHUP."),
+    ] = None
+    json_logs: Annotated[bool, Flag(names=("--json",), help="Logs as JSON lines on stderr.")] = (
+        False
+    )
+    debug: Annotated[bool, Flag(names=("--debug",), help="Tracebacks of our own bugs.")] = False
+
+
+@takes(LocalnetSettings)
+def localnet(settings: LocalnetSettings) -> None:
     """Run a mixnet on this machine: directory, mix nodes and gateways, on loopback sockets."""
     from nymproxy.cli import localnet as command
     from nymproxy.localnet.config import LocalnetConfig
@@ -69,21 +73,22 @@ def localnet(
     def read(path: Path) -> FaultPlan:
         return FaultPlan.from_json(path.read_text())
 
+    faults = settings.faults
     command.run(
         LocalnetConfig(
-            mixes_per_layer=mixes_per_layer,
-            gateways=gateways,
-            processes=processes,
-            state_dir=state_dir,
-            env_file=env_file,
-            base_port=base_port,
-            seed=seed,
-            epoch_seconds=epoch_seconds,
-            epochs_per_rotation=epochs_per_rotation,
-            acks_after_writing=acks_after_writing,
+            mixes_per_layer=settings.mixes_per_layer,
+            gateways=settings.gateways,
+            processes=settings.processes,
+            state_dir=settings.state_dir,
+            env_file=settings.env_file,
+            base_port=settings.base_port,
+            seed=settings.seed,
+            epoch_seconds=settings.epoch_seconds,
+            epochs_per_rotation=settings.epochs_per_rotation,
+            acks_after_writing=settings.acks_after_writing,
             fault_plan=FaultPlan() if faults is None else read(faults),
         ),
-        json_logs=json_logs,
+        json_logs=settings.json_logs,
         new_faults=None if faults is None else partial(read, faults),
     )
 

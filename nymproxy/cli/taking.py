@@ -29,9 +29,11 @@ def switches(settings: type[object]) -> Iterator[str]:
             yield from names_of(name, flag)
 
 
-def _option(flag: Flag, name: str, role: str) -> Any:  # noqa: ANN401  (what it is, typer hides)
-    """Return what the parser makes of a field's flag; it can be set by the environment, too."""
-    variables = [variable_of(name, flag, role), *([flag.variable] if flag.variable else [])]
+def _option(flag: Flag, name: str, role: str | None) -> Any:  # noqa: ANN401
+    """Return what the parser makes of a field's flag; those of roles can be set by the
+    environment, too."""
+    variables = [] if role is None else [variable_of(name, flag, role)]
+    variables += [flag.variable] if flag.variable else []
     return typer.Option(
         *flag.names,
         help=flag.help,
@@ -44,7 +46,9 @@ def _option(flag: Flag, name: str, role: str) -> Any:  # noqa: ANN401  (what it 
     )
 
 
-def takes(settings: type[_S], role: str) -> Callable[[Callable[[_S], T]], Callable[..., T]]:
+def takes(
+    settings: type[_S], role: str | None = None
+) -> Callable[[Callable[[_S], T]], Callable[..., T]]:
     """Make a command of a function: typer sees a parameter for each field of ``settings``."""
     hints = get_type_hints(settings, include_extras=True)
     signature = inspect.signature(settings)

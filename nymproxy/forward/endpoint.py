@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from nymproxy._arguments import of_kind
 from nymproxy.errors import ConfigurationError
 
 _UNIX = "unix:"
@@ -25,6 +26,7 @@ class TcpEndpoint:
         Raises:
             ConfigurationError: no host, no port, or a port that is none.
         """
+        _check_text(text)
         host, separator, port = text.strip().rpartition(":")
         bracketed = host.startswith("[") and host.endswith("]")
         if not separator or not host or (":" in host and not bracketed):
@@ -32,6 +34,15 @@ class TcpEndpoint:
                 f"{text!r} is no host:port (write an IPv6 address as [address]:port)"
             )
         return cls(host[1:-1] if bracketed else host, parse_port(port))
+
+    @classmethod
+    def at(cls, host: str, port: int | str) -> TcpEndpoint:
+        """Return the endpoint of a host, an IPv6 address with or without brackets, and a port.
+
+        Raises:
+            ConfigurationError: no text, or a port that is none.
+        """
+        return cls(of_kind(host, str, "a host name or address").strip("[]"), parse_port(port))
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -89,8 +100,7 @@ def parse_listen(text: str) -> ListenEndpoint:
 
 
 def _check_text(value: object) -> None:
-    if not isinstance(value, str):
-        raise ConfigurationError(f"host:port is wanted, as text; this is {type(value).__name__}")
+    of_kind(value, str, "host:port, as text,")
 
 
 def parse_port(port: int | str) -> int:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._arguments import check_number
 from nymproxy._signal import Signal
-from nymproxy.errors import ConfigurationError
 from nymproxy.forward.forwarder import READ_BYTES
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ class AppConnections:
         Raises:
             ConfigurationError: fewer than one.
         """
-        if limit < 1:
-            raise ConfigurationError("the connection limit must be at least 1")
+        check_number(limit, "the connection limit", least=1, whole=True)
         self._limit = limit
 
     @property

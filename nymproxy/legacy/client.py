@@ -23,7 +23,7 @@ from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.channel.servers import Servers
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
-from nymproxy.forward.endpoint import TcpEndpoint, parse_listen, parse_port
+from nymproxy.forward.endpoint import TcpEndpoint, parse_listen
 from nymproxy.forward.listener import StreamListener
 from nymproxy.forward.sockets import reset_stream
 from nymproxy.legacy.app_connections import (
@@ -39,7 +39,7 @@ from nymproxy.legacy.roster import ClientRoster
 from nymproxy.legacy.session import Session
 from nymproxy.legacy.session_totals import SessionTotals
 from nymproxy.legacy.upstream_header import make_header
-from nymproxy.legacy.wire import Destination, WireSettings, check_choice
+from nymproxy.legacy.wire import Destination, check_choice, settings_of
 
 if TYPE_CHECKING:
     import os
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from nymproxy.legacy.lasting import IdentityGroup
     from nymproxy.legacy.roster import RosterChanges
     from nymproxy.legacy.session import SessionSnapshot
-    from nymproxy.legacy.wire import WireChoice
+    from nymproxy.legacy.wire import WireChoice, WireSettings
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.mixnet.machine import ClientStatus
@@ -136,9 +136,7 @@ class NymProxyClient(Runnable):
     ) -> None:
         servers = Servers(addresses_of(server_address))
         self._endpoint = (
-            TcpEndpoint(listen_address.strip("[]"), parse_port(listen_port))
-            if listen is None
-            else parse_listen(listen)
+            TcpEndpoint.at(listen_address, listen_port) if listen is None else parse_listen(listen)
         )
         self._log = LimitedLog(logger)
         self._connections = AppConnections(max_connections, self._log)
@@ -147,31 +145,26 @@ class NymProxyClient(Runnable):
         self._trace = trace
         self._is_serving = False
         self.totals = SessionTotals()
-        timed = (settings or WireSettings()).with_timeouts(
-            close=close_timeout, connect=connect_timeout
-        )
+        timed = settings_of(settings).with_timeouts(close=close_timeout, connect=connect_timeout)
         destination = Destination(servers, check_choice(wire), timed)
-        self._identities: Identities = (
-            group.identities(destination)
-            if group is not None
-            else make_identities(
-                identity_mode,
-                connector
-                or mixnet_connector(
-                    network=network,
-                    env=env,
-                    profile=profile,
-                    gateway=gateway,
-                    options=options,
-                    memory=memory,
-                    roster=self._roster,
-                    roams=True,
-                    trace=trace,
-                ),
-                destination,
-                amount=default_client_amount,
+        self._identities: Identities
+        if group is not None:
+            self._identities = group.identities(destination)
+        else:
+            connector = connector or mixnet_connector(
+                network=network,
+                env=env,
+                profile=profile,
+                gateway=gateway,
+                options=options,
+                memory=memory,
+                roster=self._roster,
+                roams=True,
+                trace=trace,
             )
-        )
+            self._identities = make_identities(
+                identity_mode, connector, destination, amount=default_client_amount
+            )
         self._servers = servers
         self._listener: StreamListener | None = None
         self._grace_seconds = 0.0

@@ -16,6 +16,7 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from nymproxy._arguments import check_number
 from nymproxy._background_task import BackgroundTask
 from nymproxy._backoff import Backoff
 from nymproxy._log_fields import fields
@@ -24,7 +25,6 @@ from nymproxy.address import NodeIdentity
 from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.errors import (
     ClientDisconnected,
-    ConfigurationError,
     DirectoryUnavailable,
     NymError,
     TopologyUnavailable,
@@ -79,10 +79,8 @@ class ClientPool:
         max_age_seconds: float = MAX_AGE_SECONDS,
         backoff: Backoff | None = None,
     ) -> None:
-        if client_pool_reserve_number < 0 or max_concurrent_connects < 1:
-            raise ConfigurationError(
-                "a pool's reserve is at least 0, and it makes at least 1 connection at a time"
-            )
+        check_number(client_pool_reserve_number, "the reserve of a pool", whole=True)
+        check_number(max_concurrent_connects, "the connections at once", least=1, whole=True)
         self._reserve = client_pool_reserve_number
         self._connector = connector
         self._max_concurrent_connects = max_concurrent_connects

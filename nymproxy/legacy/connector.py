@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from nymproxy._arguments import check_number, of_kind
 from nymproxy.address import NodeIdentity
-from nymproxy.connection_options import DEFAULT_OPTIONS
+from nymproxy.connection_options import DEFAULT_OPTIONS, ConnectionOptions
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.roster import ClientRoster
 from nymproxy.memory_account import MemoryAccount
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Coroutine
 
-    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.client.message_client import MessageClient
     from nymproxy.mixnet.directory import Node
     from nymproxy.mixnet.traffic import TrafficProfile
@@ -80,7 +80,7 @@ def mixnet_connector(
         ConfigurationError: the env file or the profile cannot be used.
         AddressError: the gateway is no node identity.
     """
-    details, chosen, account = _common(network, env, profile, memory)
+    details, chosen, account = _common(network, env, profile, memory, options)
     own_gateway = None if gateway is None else NodeIdentity.of(gateway)
 
     roster = ClientRoster() if roster is None else roster
@@ -168,11 +168,12 @@ def server_connector(
         gateway if isinstance(gateway, Sequence) and not isinstance(gateway, str) else [gateway]
     )
     gateways = [None if each is None else NodeIdentity.of(each) for each in given]
+    check_number(count, "the number of gateways", whole=True)
     gateways += [None] * (count - len(gateways))
     named = [each for each in gateways if each is not None]
     if not gateways or len(set(named)) < len(named):
         raise ConfigurationError("name each gateway of a server once, and at least one")
-    details, chosen, account = _common(network, env, profile, memory)
+    details, chosen, account = _common(network, env, profile, memory, options)
     roster = ClientRoster() if roster is None else roster
 
     async def connect(gateway: NodeIdentity | None = None) -> ConnectedClient:
@@ -208,7 +209,9 @@ def _common(
     env: str | os.PathLike[str] | None,
     profile: TrafficProfile | str,
     memory: MemoryAccount | None,
+    options: ConnectionOptions,
 ) -> tuple[NetworkDetails, TrafficProfile, MemoryAccount]:
+    of_kind(options, ConnectionOptions, "ConnectionOptions")
     details = NetworkDetails.of(env if network is None else network)
     account = MemoryAccount() if memory is None else memory
     return details, profile_of(profile), account

@@ -16,12 +16,13 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from nymproxy._arguments import check_number
 from nymproxy._background_task import without_group
 from nymproxy._backoff import Backoff
 from nymproxy._signal import Signal
 from nymproxy.channel.failover import open_to_first, watched
 from nymproxy.channel.mux import ChannelMux
-from nymproxy.errors import ConfigurationError, NymError
+from nymproxy.errors import NymError
 from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS
 from nymproxy.legacy.connector import FLUSH_SECONDS, Connector
 from nymproxy.legacy.wire import WIRES, WireSettings
@@ -113,8 +114,7 @@ class LastingClients:
         count: int,
         max_concurrent_connects: int = MAX_CONCURRENT_CONNECTS,
     ) -> None:
-        if count < 1:
-            raise ConfigurationError("at least one identity is needed")
+        check_number(count, "the number of identities", least=1, whole=True)
         self._connector = connector
         self._protocols = protocols
         self._slots = [_Slot() for _ in range(count)]

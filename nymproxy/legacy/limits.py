@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nymproxy._arguments import check_number
 from nymproxy.errors import ConfigurationError
 
 MAX_CONNECTIONS = 256
@@ -34,11 +35,11 @@ class SessionLimits:
     idle_seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        if self.sessions < 1 or self.sessions_per_client < 1 or not self.connects_per_second > 0:
-            raise ConfigurationError(
-                "a server carries at least one session, for each client too, and connects to its "
-                "upstream at a rate above 0"
-            )
+        check_number(self.sessions, "the session limit", least=1, whole=True)
+        check_number(self.sessions_per_client, "the session limit of a client", least=1, whole=True)
+        check_number(self.connects_per_second, "the rate of upstream connections")
+        if not self.connects_per_second:
+            raise ConfigurationError("a server connects to its upstream at a rate above 0")
 
 
 DEFAULT_LIMITS = SessionLimits()

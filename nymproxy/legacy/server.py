@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.abc
 
+from nymproxy._arguments import check_number
 from nymproxy._background_loop import InBackground
 from nymproxy._background_task import without_group
 from nymproxy._home_loop import HomeLoop
@@ -26,7 +27,6 @@ from nymproxy.channel.rules import MIB
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import (
     ClientDisconnected,
-    ConfigurationError,
     ResetCode,
     StreamRefused,
     UsageError,
@@ -43,7 +43,7 @@ from nymproxy.legacy.session import Session, SessionSnapshot, session_name
 from nymproxy.legacy.session_totals import SessionTotals
 from nymproxy.legacy.upstream_dialer import UpstreamDialer
 from nymproxy.legacy.upstream_header import AllowList
-from nymproxy.legacy.wire import WireSettings, check_wire
+from nymproxy.legacy.wire import WireSettings, accepted_wires, settings_of
 
 if TYPE_CHECKING:
     import os
@@ -172,9 +172,8 @@ class NymProxyServer(Runnable):
             NymError: the storage cannot be used, or the mixnet not be reached.
         """
         upstream = parse_endpoint(upstream_address)
-        wires = tuple(check_wire(name) for name in dict.fromkeys(accept))
-        if not wires:
-            raise ConfigurationError("a server accepts at least one protocol")
+        wires, settings = accepted_wires(accept), settings_of(settings)
+        check_number(connect_timeout, "the time limit for connecting to the upstream")
         limits = SessionLimits(
             sessions=max_sessions,
             sessions_per_client=max_sessions_per_client,
@@ -202,7 +201,7 @@ class NymProxyServer(Runnable):
             client,
             upstream,
             accept=wires,
-            settings=settings or WireSettings(),
+            settings=settings,
             limits=limits,
             connect_timeout=connect_timeout,
             allowed_upstreams=allowed,

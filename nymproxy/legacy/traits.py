@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from nymproxy._arguments import check_number
 from nymproxy.channel import (
     AbortSignal,
     Capability,
@@ -98,11 +99,13 @@ class LegacySettings:
     send_window_bytes: int = 256 * KIB
 
     def __post_init__(self) -> None:
-        if self.surbs_initial < MIN_FIRST_SURBS:
-            raise ConfigurationError(
-                f"a session's first message needs at least {MIN_FIRST_SURBS} reply SURBs, "
-                f"not {self.surbs_initial}: with fewer the server cannot answer"
-            )
+        check_number(
+            self.surbs_initial,
+            "the number of reply SURBs with a session's first message",
+            least=MIN_FIRST_SURBS,
+            whole=True,
+            why=": with fewer the server cannot answer",
+        )
         if self.session_id_version not in (4, 8):
             raise ConfigurationError(
                 f"the session id version is 8 or 4, not {self.session_id_version}"
@@ -113,8 +116,7 @@ class LegacySettings:
             ("first gap", self.first_gap_seconds),
             ("number of SURBs per message", self.surbs_per_message),
         ):
-            if not value >= 0:  # also refuses NaN
-                raise ConfigurationError(f"the {name} cannot be {value}")
+            check_number(value, f"the {name}")
 
 
 def is_question(segment: Segment) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._arguments import list_of
 from nymproxy.errors import ConfigurationError, ResetCode, StreamRefused
 from nymproxy.forward.endpoint import TcpEndpoint
 
@@ -50,7 +51,7 @@ class AllowList:
             ConfigurationError: an entry is neither.
         """
         entries: set[tuple[str, int | None]] = set()
-        for text in texts:
+        for text in list_of(texts, "host:port"):
             any_port = text.endswith(":*")
             endpoint = TcpEndpoint.parse(f"{text[:-2]}:0" if any_port else text)
             entries.add((endpoint.host.lower(), None if any_port else endpoint.port))

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from nymproxy._arguments import check_number, list_of, of_kind
 from nymproxy.channel import PeerMemory
 from nymproxy.errors import ConfigurationError, ResetCode, StreamIdleTimeout, StreamReset
 from nymproxy.legacy.protocol import LegacyProtocol
@@ -16,7 +17,7 @@ from nymproxy.stream.protocol import StreamProtocol
 from nymproxy.stream.traits import StreamOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from nymproxy.address import NymAddress
     from nymproxy.channel import ChannelProtocol
@@ -63,7 +64,13 @@ class WireSettings:
             connect: seconds without an answer of any kind (clients).
             idle: seconds without anything in either direction; half-closed sessions too, and those
                 whose peer is known to be there.
+
+        Raises:
+            ConfigurationError: one is no number, or below zero.
         """
+        for name, seconds in (("close", close), ("connect", connect), ("idle", idle)):
+            if seconds is not None:
+                check_number(seconds, f"the {name} timeout")
         rules = self.stream.rules
         quiet, legacy = rules.quiet, self.legacy
         if close is not None:
@@ -116,6 +123,15 @@ class WireSettings:
         quiet = replace(rules.quiet, opening_timeout_seconds=UNANSWERED_SECONDS)
         stream = replace(self.stream, rules=replace(rules, quiet=quiet))
         return replace(self, stream=stream)
+
+
+def settings_of(given: WireSettings | None) -> WireSettings:
+    """Return settings that are given, or the usual ones.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    return WireSettings() if given is None else of_kind(given, WireSettings, "WireSettings")
 
 
 class Destination:
@@ -183,6 +199,18 @@ def check_wire(name: str) -> Wire:
         if wire == name:
             return wire
     raise ConfigurationError(f"there is no wire {name!r}; choose one of {', '.join(WIRES)}")
+
+
+def accepted_wires(names: Iterable[str]) -> tuple[Wire, ...]:
+    """Return the wires that a server accepts, each once.
+
+    Raises:
+        ConfigurationError: there is none, or one is no wire.
+    """
+    wires = tuple(dict.fromkeys(check_wire(name) for name in list_of(names, "wires")))
+    if not wires:
+        raise ConfigurationError("a server accepts at least one protocol")
+    return wires
 
 
 def check_choice(name: str) -> WireChoice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from nymproxy._arguments import check_number
 from nymproxy.address import NymAddress, SenderTag
 from nymproxy.errors import MessageTooLarge, UsageError
 
@@ -125,8 +126,6 @@ def check_message(to: NymAddress | SenderTag, payload: bytes, surbs: int = 0) ->
         raise MessageTooLarge(
             f"a message has at most {MAX_MESSAGE_BYTES} bytes, not {len(payload)}: split it"
         )
-    if isinstance(to, SenderTag):
-        if surbs or not payload:
-            raise UsageError("a reply has at least one byte, and carries no reply SURBs")
-    elif surbs < 0:
-        raise UsageError("the number of reply SURBs is not negative")
+    if isinstance(to, SenderTag) and (surbs or not payload):
+        raise UsageError("a reply has at least one byte, and carries no reply SURBs")
+    check_number(surbs, "the number of reply SURBs", whole=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from nymproxy._arguments import list_of
 from nymproxy.address import NodeIdentity, SenderTag
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import ClientDisconnected, NymError
@@ -86,7 +87,8 @@ class ClientGroup:
             NymError: as :meth:`MessageClient.connect`, for any of them.
         """
         network = NetworkDetails.of(network)  # read once, and refused before anything is connected
-        identities = [None if each is None else NodeIdentity.of(each) for each in gateways]
+        given = list_of(gateways, "gateways")
+        identities = [None if each is None else NodeIdentity.of(each) for each in given]
         account = MemoryAccount() if memory is None else memory
         clients: list[MessageClient] = []
         try:

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from nymproxy.connection_options import DEFAULT_OPTIONS
+from nymproxy._arguments import of_kind
+from nymproxy.connection_options import DEFAULT_OPTIONS, ConnectionOptions
 from nymproxy.errors import (
     ConfigurationError,
     DirectoryFormatError,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Awaitable, Callable
 
-    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.mixnet.directory.node import Node
     from nymproxy.mixnet.directory.rotation import KeyRotationInfo
 
@@ -102,7 +102,7 @@ class DirectoryClient:
         self._current = 0
         self._timeout_seconds = timeout_seconds
         self._max_body_bytes = max_body_bytes
-        self._options = options
+        self._options = of_kind(options, ConnectionOptions, "ConnectionOptions")
         self._minimum_performance_percent = minimum_performance_percent
         self._use_extended_topology = use_extended_topology
 

@@ -10,14 +10,15 @@ import logging
 import os
 from dataclasses import dataclass
 from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from nymproxy._arguments import path_of
 from nymproxy.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 _logger = logging.getLogger("nymproxy.mixnet.directory")
 
@@ -88,14 +89,9 @@ class NetworkDetails:
         Raises:
             ConfigurationError: it is something else, or as :meth:`from_env_file`.
         """
-        if isinstance(value, cls):
-            return value
-        if value is not None and not isinstance(value, (str, os.PathLike)):
-            raise ConfigurationError(
-                "a NetworkDetails is wanted, or the path of an env file; this is "
-                f"{type(value).__name__}"
-            )
-        return cls.from_env_file(value)
+        if value is None or isinstance(value, cls):
+            return value or cls.from_env_file(None)
+        return cls.from_env_file(path_of(value, "a NetworkDetails, or the path of an env file,"))
 
     @classmethod
     def mainnet(cls) -> NetworkDetails:
@@ -126,7 +122,8 @@ class NetworkDetails:
         Raises:
             ConfigurationError: the file cannot be read, or describes no network.
         """
-        text = None if path is None else _read_text(Path(path))
+        wanted = "the path of an env file"
+        text = None if path is None else _read_text(path_of(path, wanted))
         details = cls.from_env_text(text, os.environ if environ is None else environ)
         for warning in details.warnings:
             _logger.warning("%s", warning.message)

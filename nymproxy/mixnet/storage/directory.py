@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
 
+from nymproxy._arguments import path_of
 from nymproxy.address import NodeIdentity, NymAddress
 from nymproxy.errors import AddressError, StorageError
 from nymproxy.mixnet.storage.backup import back_up, has_reply_store
@@ -37,6 +37,7 @@ from nymproxy.mixnet.storage.start import read_client
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
+    from pathlib import Path
 
     from nymproxy.mixnet.storage.model import ClientKeys, GatewayRegistration, StoredClient
 
@@ -59,7 +60,7 @@ class DirectoryStorage:
     """
 
     def __init__(self, path: str | os.PathLike[str], passphrase: str | None = None) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         """The directory."""
         self._passphrase = passphrase
         self._lock = DirectoryLock(self.path)
@@ -167,7 +168,7 @@ def nym_address_of(path: str | os.PathLike[str]) -> NymAddress:
     Raises:
         StorageError: there is no client, no gateway was chosen yet, or something is damaged.
     """
-    directory = Path(path)
+    directory = path_of(path)
     with storage_errors("read", directory):
         return _address(directory)
 

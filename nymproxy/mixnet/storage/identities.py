@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nymproxy._arguments import path_of
 from nymproxy.mixnet.storage.directory import nym_address_of
 from nymproxy.mixnet.storage.key_files import present_key_files
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from nymproxy.address import NymAddress
 
@@ -35,7 +36,7 @@ class KeyDirectory:
 def identity_directory(directory: str | os.PathLike[str], number: int) -> KeyDirectory:
     """Return where the identity with that number, from 0, is kept, under the same passphrase."""
     passphrase = directory.passphrase if isinstance(directory, KeyDirectory) else None
-    path = Path(directory)
+    path = path_of(directory)
     return KeyDirectory(path if number == 0 else path / f"identity-{number + 1}", passphrase)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nymproxy._arguments import path_of
 from nymproxy.address import NymAddress
 from nymproxy.errors import StorageError
 from nymproxy.mixnet.storage.files import refuse_mistrusted, storage_errors
@@ -16,6 +16,7 @@ from nymproxy.mixnet.storage.registrations import read_gateways
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
     from nymproxy.address import NodeIdentity
 
@@ -50,7 +51,7 @@ def preview_start(path: str | os.PathLike[str]) -> StartPreview:
         StorageError: a start is refused: keys are missing, damaged or of two clients, or the
             gateway's registration cannot be used; the message says what to do.
     """
-    directory = Path(path)
+    directory = path_of(path)
     with storage_errors("read", directory):
         if not directory.exists():
             return StartPreview(False, None)
