@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -264,6 +265,25 @@ def test_openings_of_one_peer_take_no_opening_from_another() -> None:
     while (key := late.table.accept(listener)) is not None:
         shown.append(key.channel_id)
     assert pair.dialer.machine.channel_id in shown
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_reset_that_has_overtaken_its_opening_leaves_nothing_behind(is_known: bool) -> None:
+    """The Open, or the OFFER with the first data, and the RESET come in any order."""
+    for order in permutations(range(2 if is_known else 3)):
+        pair = Pair(is_known=is_known)
+        pair.dialer.machine.app_wrote(b"a request")
+        messages = [*pair.dialer.send()[: len(order) - 1]]
+        pair.dialer.machine.abort(ResetCode.CANCELLED, "the app has gone")
+        (reset,) = (each for each in pair.dialer.send() if type_of(each) is not MessageType.ACK)
+        messages.append(reset)
+        listener = pair.acceptor.table._listeners["stream"]
+        for number in order:
+            deliver([messages[number]], pair.acceptor)
+            pair.acceptor.send()
+        assert pair.acceptor.table.accept(listener) is None
+        assert isinstance(pair.acceptor.machine.error, StreamReset)
+        assert pair.acceptor.link.is_over
 
 
 def test_before_somebody_listens_the_first_offer_is_the_opening() -> None:
