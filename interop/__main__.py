@@ -52,6 +52,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--workload", metavar="TEXT", default="", help="only workloads whose name contains it"
     )
+    parser.add_argument(
+        "--profile",
+        choices=("bare", "default"),
+        default="bare",
+        help="of our ends; with default, small messages are sent twice, and only the cells are run "
+        "in which one end is a Rust program, which must not warn of a copy",
+    )
     parser.add_argument("--logs", type=Path, metavar="DIR", help="keep logs and directories there")
     parser.add_argument("--render", action="store_true", help="make only the page, from the report")
     parser.add_argument(
@@ -79,14 +86,17 @@ def _environment() -> dict[str, object]:
     return {**kept, "nym_sdk": NYM_SDK_VERSION, "date": time.strftime("%Y-%m-%d", time.gmtime())}
 
 
-def _chosen(text: str | None) -> tuple[Cell, ...]:
-    return tuple(cell for cell in CELLS if text is None or text.lower() in cell.name.lower())
+def _chosen(text: str | None, profile: str) -> tuple[Cell, ...]:
+    cells = CELLS if profile == "bare" else tuple(cell for cell in CELLS if cell.is_mixed)
+    return tuple(cell for cell in cells if text is None or text.lower() in cell.name.lower())
 
 
 def _run(options: argparse.Namespace) -> int:
-    cells = _chosen(options.only)
+    cells = _chosen(options.only, options.profile)
     chosen = [one for one in Workload if options.workload.lower() in one.value.lower()]
-    is_everything = options.only is None and len(chosen) == len(Workload)
+    is_everything = (
+        options.only is None and len(chosen) == len(Workload) and options.profile == "bare"
+    )
     with_identity = is_everything or options.only == IDENTITY
     with_examples = is_everything or options.only == EXAMPLES
     if options.only == PATCHES:
@@ -115,6 +125,7 @@ def _run(options: argparse.Namespace) -> int:
             cells,
             options.logs,
             chosen=chosen,
+            profile=options.profile,
             with_identity=with_identity,
             with_examples=with_examples,
         )
@@ -122,7 +133,7 @@ def _run(options: argparse.Namespace) -> int:
     report = Report(
         scale.name,
         scale.bulk_bytes,
-        _environment(),
+        {**_environment(), "profile": options.profile},
         tuple(records),
         tuple(turns),
         tuple(examples),

@@ -66,6 +66,11 @@ class Cell:
     must: bool = True
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether one end is a Rust program, and the other one ours."""
+        return self.client.is_rust is not self.server.is_rust
+
+    @property
     def name(self) -> str:
         """The cell in words."""
         return f"{self.client.value} → {self.server.value}"
@@ -87,6 +92,7 @@ CELLS = (
 _OLD_SERVER = "nym-proxy-server sends nothing when the upstream ends"
 _OLD_CLIENT = "nym-proxy-client ignores a Close from the server"
 _RUST_STREAM = "a Rust stream cannot tell its peer that it has ended"
+_COVER = "each connection has an identity, and the cover of so many is more than two cores"
 _SILENT_APP = "nym-proxy-client sends nothing before the app's first byte"
 
 
@@ -101,8 +107,10 @@ def why_no_end_of_data(cell: Cell) -> str | None:
     return None
 
 
-def why_not(cell: Cell, workload: Workload) -> str | None:
+def why_not(cell: Cell, workload: Workload, profile: str = "bare") -> str | None:
     """Return why the workload is impossible for the peers of the cell, or ``None``."""
+    if workload is Workload.AT_ONCE and profile != "bare":
+        return _COVER
     if workload is Workload.HALF_CLOSE and cell.client is Client.RUST_DIALER:
         return _RUST_STREAM
     if workload is Workload.GREETING and cell.client is Client.RUST_PROXY:

@@ -16,8 +16,8 @@ _INTRODUCTION = """\
 Made by `make interop` from interop/report.json; do not edit. Every cell is a pair of processes on
 `nymproxy localnet`, and every byte is checked at both ends. The Rust programs are those of
 nym-sdk {nym_sdk}, with their default traffic (about 55 packets/s for each identity); ours run with
-`--profile bare`. Where a cell says *baseline*, two Rust programs talk to each other: it shows what
-to compare with, and may fail.
+`--profile {profile}`. Where a cell says *baseline*, two Rust programs talk to each other: it shows
+what to compare with, and may fail.
 
 {scale} run of {date}: {bulk_bytes:,} bytes each way in download and upload; nymproxy {commit},
 Python {python}, {cores} cores ({cpu}). The load (one minute) at the beginning and at the end of
@@ -27,7 +27,9 @@ about the programs.
 `make interop` builds the Rust programs into interop/target, once, which needs cargo with Rust 1.87
 or later and about half an hour on two cores. To use existing ones, name them in
 `NYMPROXY_INTEROP_CLIENT` (nym-proxy-client), `NYMPROXY_INTEROP_SERVER` (nym-proxy-server) and
-`NYMPROXY_INTEROP_PEERS` (interop/peers). `python -m interop --help` shows how to run a part.
+`NYMPROXY_INTEROP_PEERS` (interop/peers). `python -m interop --help` shows how to run a part. With
+`--profile default` our ends send small messages twice (`--copies`), and a Rust program that warns
+of a second fragment fails its cell.
 """
 
 _LEGEND = """
@@ -150,7 +152,9 @@ def _examples(report: Report) -> list[str]:
 def page(report: Report) -> str:
     """Return the page, which depends on nothing but the report."""
     introduction = _INTRODUCTION.format(
-        scale=report.scale.capitalize(), bulk_bytes=report.bulk_bytes, **report.environment
+        scale=report.scale.capitalize(),
+        bulk_bytes=report.bulk_bytes,
+        **{"profile": "bare", **report.environment},
     )
     lines = [introduction, "## The matrix", _LEGEND, *_outcomes(report), ""]
     if failures := _failures(report):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self
 
 from interop.cells import Workload
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nymproxy.testing.workloads import WorkloadResult
 
 
@@ -77,6 +79,13 @@ class WorkloadRecord:
             ends_of_data=result.ends_of_data,
             no_end_of_data=no_end_of_data,
         )
+
+    def with_warnings(self, lines: Sequence[str]) -> WorkloadRecord:
+        """Return it as failed if Rust programs warned of something meanwhile."""
+        if not lines:
+            return self
+        problem = f"{len(lines)} warnings of a Rust program, the first: {lines[0][:200]}"
+        return replace(self, outcome=Outcome.FAILED, problem=self.problem or problem)
 
     @property
     def goodput_bytes_per_second(self) -> float:

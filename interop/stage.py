@@ -70,11 +70,12 @@ class Ends:
 
     programs: RustPrograms
     directory: Path
+    profile: str = "bare"
 
     @property
     def ours(self) -> Stage:
         """Where ours come from."""
-        return Stage(folder=self.directory, flags=("--grace-period", "1"))
+        return Stage(folder=self.directory, profile=self.profile, flags=("--grace-period", "1"))
 
     @asynccontextmanager
     async def network(

@@ -94,6 +94,35 @@ def test_a_failure_counts_only_where_everything_must_pass() -> None:
     assert "| Rust one → our one | download | another SHA-256 |" in page(_report(failed))
 
 
+def test_a_warning_of_a_rust_program_is_a_failure() -> None:
+    passed = WorkloadRecord.from_result(Workload.DOWNLOAD, _result(ok=True), 10, None)
+    assert passed.with_warnings([]) is passed
+    warned = passed.with_warnings(["duplicate fragment", "another"])
+    assert warned.outcome is Outcome.FAILED
+    assert warned.problem == "2 warnings of a Rust program, the first: duplicate fragment"
+    failed = WorkloadRecord.failed(Workload.DOWNLOAD, "not ready")
+    assert failed.with_warnings(["duplicate fragment"]).problem == "not ready"
+
+
+def test_with_cover_the_cells_of_one_rust_end_are_run_and_not_twenty_at_once() -> None:
+    mixed = [cell for cell in CELLS if cell.is_mixed]
+    assert [(cell.client.is_rust, cell.server.is_rust) for cell in mixed] == [
+        *[(False, True), (True, False)] * 2,
+        (True, False),
+    ]
+    for cell in mixed:
+        assert why_not(cell, Workload.AT_ONCE) is None
+        assert why_not(cell, Workload.AT_ONCE, "default") is not None
+        assert why_not(cell, Workload.DOWNLOAD, "default") is None
+
+
+def test_the_page_names_the_profile_of_our_ends() -> None:
+    report = _report()
+    assert "`--profile bare`" in page(report)
+    environment = {**report.environment, "profile": "default"}
+    assert "`--profile default`" in page(replace(report, environment=environment))
+
+
 def test_a_passed_workload_shows_its_figures() -> None:
     passed = WorkloadRecord.from_result(
         Workload.DOWNLOAD, _result(ok=True, ends_of_data=1), 10, None
