@@ -332,7 +332,8 @@ class DialerLink(MovableLink):
     def _write_opening(self, outgoing: OutgoingSegment, now: float) -> Message:
         if self.state is Dialing.UNKNOWN:
             self._offers.begin(now)
-            return Message(self._codec.encode(outgoing.segment), outgoing.surbs, outgoing)
+            surbs = self.supply.for_stranger(outgoing.surbs)
+            return Message(self._codec.encode(outgoing.segment), surbs, outgoing)
         self._offers.queued(now, self.kept.round_trip.question_seconds)
         return Message(self._offer, self.supply.for_opening(outgoing.surbs), outgoing)
 

@@ -292,7 +292,7 @@ class SealedLink(ChannelLink, ABC):
         sequence = outgoing.segment.sequence
         self.kept.add(sequence, frame, now)
         self._unknown[sequence] = outgoing
-        return Message(frame, outgoing.surbs, outgoing, sequence)
+        return Message(frame, self.supply.for_data(outgoing.surbs), outgoing, sequence)
 
     # What becomes of messages.
 

@@ -366,18 +366,24 @@ def test_data_that_comes_after_closing_is_answered_by_a_reset() -> None:
     assert isinstance(acceptor.error, StreamError)
 
 
-@pytest.mark.parametrize(("held", "surbs"), [(0, 20), (39, 20), (40, 3)])
+@pytest.mark.parametrize(("held", "surbs"), [(0, 17), (39, 17), (40, 3)])
 def test_an_opening_brings_few_surbs_to_who_surely_holds_plenty(held: int, surbs: int) -> None:
     pair = Pair()
     pair.dialer.surbs_held = held
     (offer,) = pair.dialer.send()
     assert (type_of(offer), offer.surbs) == (MessageType.OFFER, surbs)
+    for expected in (3 if surbs == 17 else 1, 0):
+        pair.dialer.machine.app_wrote(b"data")
+        (data,) = pair.dialer.send()
+        assert (type_of(data), data.surbs) == (MessageType.DATA, expected)
 
 
 def test_a_stranger_gets_all_surbs_whatever_was_given_to_the_address() -> None:
     pair = Pair(is_known=False)
     pair.dialer.surbs_held = 1000
-    assert [message.surbs for message in pair.dialer.send()] == [20, 0]
+    pair.dialer.machine.app_wrote(b"data")
+    opening = [(type_of(message), message.surbs) for message in pair.dialer.send()]
+    assert opening == [(MessageType.OPEN, 17), (MessageType.OFFER, 0), (MessageType.DATA, 3)]
 
 
 @pytest.mark.parametrize(("held", "surbs"), [(0, 3), (199, 3), (200, 0)])

@@ -180,6 +180,31 @@ def test_it_costs_few_packets(seconds: float) -> None:
     on_virtual_time(main)
 
 
+def test_the_first_answer_waits_for_few_packets() -> None:
+    """SURBs of an opening fill five packets, and the room beside a short request."""
+
+    async def main() -> None:
+        async with ends(SEALED, SEALED) as pair:
+            for opening in ([("OPEN", 5), ("OFFER", 1)], [("OFFER", 5)]):
+                before = len(pair.network.messages())
+                dialed = await pair.dialer.open_stream(pair.acceptor.address)
+                await dialed.send(bytes(100))
+                accepted = await pair.listener.accept()
+                assert await accepted.receive() == bytes(100)
+                sent = [
+                    (StreamFrame.decode(message.payload).message_type.name, message.packet_count)
+                    for message in pair.network.messages()[before:]
+                    if message.sender == "dialer"
+                ]
+                assert sent[: len(opening) + 1] == [*opening, ("DATA", 1)]
+                await accepted.send(b"known from now on")
+                assert await dialed.receive() == b"known from now on"
+                await dialed.aclose()
+                await accepted.aclose()
+
+    on_virtual_time(main)
+
+
 def test_many_streams_at_once_to_a_known_peer_take_few_packets_and_wait_for_no_surb() -> None:
     """Each: opening, 2 kB and their end, ACCEPT, 2 kB and their end, two ACKs at the most. All at
     once, when the peer has answered a few before."""
