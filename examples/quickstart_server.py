@@ -1,4 +1,5 @@
 import sys
+from contextlib import suppress
 
 import anyio
 
@@ -13,4 +14,5 @@ async def main() -> None:
     await server.run()
 
 
-anyio.run(main)
+with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
+    anyio.run(main)

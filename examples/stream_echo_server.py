@@ -1,6 +1,7 @@
 """Answers every stream with what it brings: stream_echo_server.py ENV_FILE KEYS_DIRECTORY."""
 
 import sys
+from contextlib import suppress
 
 import anyio
 
@@ -21,4 +22,5 @@ async def main(env: str, keys: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, sys.argv[1], sys.argv[2])
+    with suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
+        anyio.run(main, sys.argv[1], sys.argv[2])

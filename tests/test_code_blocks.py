@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import runpy
+import signal
 import ssl
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -243,6 +246,23 @@ def test_flask() -> None:
         assert app.test_client().get("/ask/anybody+there").data == b"anybody+there"
     finally:
         background.stop()
+
+
+def test_an_example_ends_by_ctrl_c_without_a_word(
+    nymproxy_localnet: BackgroundLocalnet, tmp_path: Path
+) -> None:
+    env, keys = nymproxy_localnet.env_file, tmp_path / "keys"
+    with subprocess.Popen(
+        [sys.executable, EXAMPLES / "stream_echo_server.py", env, keys],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        assert "@" in server.stdout.readline()
+        server.send_signal(signal.SIGINT)
+        assert server.communicate(timeout=60) == ("", "")
+    assert server.returncode == 0
 
 
 def test_statistics(nymproxy_localnet: BackgroundLocalnet) -> None:

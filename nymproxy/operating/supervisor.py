@@ -123,9 +123,7 @@ class Supervisor:
 
     async def _keep(self, forward: Forward, is_essential: bool) -> None:
         """Run a forward, and tell of it, until it is stopped; then its successor takes over."""
-        if (
-            self._reload is not None
-        ):  # of a file, which may have several; else it goes without saying
+        if self._reload is not None:  # a file may have several; else it goes without saying
             forward_name.set(forward.plan.name)
         try:
             with forward.scope:
