@@ -120,7 +120,8 @@ class StreamEndpoint:
             UnknownGateway: the recipient's gateway is not in the topology.
             ClientDisconnected: the client has ended.
             ConfigurationError: an address is given twice, or there is none.
-            UsageError: there is a timeout, and nothing to wait for.
+            UsageError: there is a timeout, and nothing to wait for; or it or ``reply_surbs`` is no
+                number, or below 0.
             StreamRefused: nobody accepts there; only with ``wait``.
             StreamReset: the peer aborted; only with ``wait``.
             PhaseTimeout: no sign in time; only with ``wait``.
@@ -137,7 +138,11 @@ class StreamEndpoint:
         timeout: float | None,
     ) -> Channel:
         protocol = self._protocol
+        if not isinstance(timeout, int | float | None) or (timeout or 0) < 0:
+            raise UsageError(f"timeout is a number of seconds, 0 or more; this is {timeout!r}")
         if reply_surbs is not None:
+            if not isinstance(reply_surbs, int) or reply_surbs < 0:
+                raise UsageError(f"reply_surbs is a number, 0 or more; this is {reply_surbs!r}")
             options = replace(protocol.options, open_surbs=reply_surbs)
             protocol = replace(protocol, options=options)
         if len(addresses) == 1:
