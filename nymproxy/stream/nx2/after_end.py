@@ -47,6 +47,8 @@ class EndedStream:
         "_received",
         "_sealer_class",
         "address",
+        "ended_at",
+        "peer",
         "stream_id",
         "tag",
     )
@@ -64,6 +66,10 @@ class EndedStream:
         self.tag = sealer.tag
         """Under which the stream was opened."""
         self.address = sealer.address
+        self.peer = sealer.tag
+        """Under which it was answered last."""
+        self.ended_at = 0.0
+        """When it ended; connected time."""
         self._sealer_class = type(sealer)
         self._packed = sealer.pack()
         self._received = receipts.received

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nymproxy.address import SenderTag
@@ -13,12 +13,6 @@ MAX_ENDED = 1024
 ENDED_SECONDS = 600.0
 
 
-class _Entry(NamedTuple):
-    words: EndedStream
-    peer: SenderTag
-    ended_at: float
-
-
 class EndedStreams:
     """Finds them by their id, for ten minutes in which the client had its gateway; the oldest go
     first when there are more than 1,024."""
@@ -26,8 +20,8 @@ class EndedStreams:
     __slots__ = ("_by_age", "_by_id")
 
     def __init__(self) -> None:
-        self._by_age: deque[_Entry] = deque()
-        self._by_id: dict[int, tuple[_Entry, ...]] = {}
+        self._by_age: deque[EndedStream] = deque()
+        self._by_id: dict[int, EndedStream | tuple[EndedStream, ...]] = {}
 
     def __len__(self) -> int:
         return len(self._by_age)
@@ -40,20 +34,22 @@ class EndedStreams:
             peer: the tag that it was answered under last.
             now: connected time.
         """
-        entry = _Entry(words, peer, now)
-        self._by_age.append(entry)
-        self._by_id[words.stream_id] = (*self._by_id.get(words.stream_id, ()), entry)
+        words.peer, words.ended_at = peer, now
+        self._by_age.append(words)
+        others = self.of(words.stream_id)
+        self._by_id[words.stream_id] = (*others, words) if others else words
         while len(self._by_age) > MAX_ENDED:
             self._forget_oldest()
         self.expire(now)
 
     def of(self, stream_id: int) -> list[EndedStream]:
         """Return those with an id, the oldest first."""
-        return [entry.words for entry in self._by_id.get(stream_id, ())]
+        found = self._by_id.get(stream_id, ())
+        return list(found) if isinstance(found, tuple) else [found]
 
     def has(self, peer: SenderTag, stream_id: int) -> bool:
         """Tell whether there is one of a peer."""
-        return any(entry.peer == peer for entry in self._by_id.get(stream_id, ()))
+        return any(words.peer == peer for words in self.of(stream_id))
 
     def expire(self, now: float) -> None:
         """Forget those that are too old."""
@@ -61,10 +57,9 @@ class EndedStreams:
             self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        entry = self._by_age.popleft()
-        stream_id = entry.words.stream_id
-        others = tuple(each for each in self._by_id[stream_id] if each is not entry)
+        oldest = self._by_age.popleft()
+        others = tuple(each for each in self.of(oldest.stream_id) if each is not oldest)
         if others:
-            self._by_id[stream_id] = others
+            self._by_id[oldest.stream_id] = others
         else:
-            del self._by_id[stream_id]
+            del self._by_id[oldest.stream_id]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pytest
 
 STREAMS = 25
-MAX_BYTES_LEFT = 2_500
+MAX_BYTES_LEFT = 2_200
 """Of one stream, at both ends. As machines and links they were 33 kB."""
 OTHER = SenderTag(b"other" + bytes(11))
 
