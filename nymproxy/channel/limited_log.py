@@ -1,18 +1,18 @@
-"""Log lines that a stranger can cause, so many in a while and no more."""
+"""Log lines that a stranger or a busy app can cause, so many in a while and no more."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Mapping
 
 INTERVAL_SECONDS = 10.0
 
 
 class LimitedLog:
-    """Writes one warning of each kind in ``interval_seconds``, and how many it left out.
+    """Writes one line of each kind in ``interval_seconds``, and how many it left out.
 
     Args:
         logger: where they go.
@@ -36,6 +36,21 @@ class LimitedLog:
         extra: Mapping[str, object] | None = None,
     ) -> None:
         """Write a warning, or count it. ``message``, unformatted, is its kind: a constant."""
+        self._write(logging.WARNING, now, message, arguments, exc_info, extra)
+
+    def info(self, now: float, message: str, *arguments: object) -> None:
+        """Write at INFO, or count it, as :meth:`warning`."""
+        self._write(logging.INFO, now, message, arguments, None, None)
+
+    def _write(
+        self,
+        level: int,
+        now: float,
+        message: str,
+        arguments: tuple[object, ...],
+        exc_info: BaseException | None,
+        extra: Mapping[str, object] | None,
+    ) -> None:
         if now < self._next_at.get(message, now):
             self._left_out[message] = self._left_out.get(message, 0) + 1
             return
@@ -43,4 +58,4 @@ class LimitedLog:
         left_out = self._left_out.pop(message, 0)
         if left_out:
             message, arguments = message + " (and %d more like this)", (*arguments, left_out)
-        self._logger.warning(message, *arguments, exc_info=exc_info, extra=extra)
+        self._logger.log(level, message, *arguments, exc_info=exc_info, extra=extra)

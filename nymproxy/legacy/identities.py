@@ -14,6 +14,7 @@ import anyio
 import anyio.abc
 
 from nymproxy._background_task import without_group
+from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.channel.mux import ChannelMux
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS, ClientPool
@@ -119,6 +120,7 @@ class FreshIdentities:
         max_concurrent_connects: int = MAX_CONCURRENT_CONNECTS,
     ) -> None:
         self._destination = destination
+        self._log = LimitedLog(logger)
         self.pool = ClientPool(reserve, connector, max_concurrent_connects=max_concurrent_connects)
 
     async def run(
@@ -143,7 +145,9 @@ class FreshIdentities:
             logger.debug("Grabbed client %r from pool", pooled.client.address)
             return FreshLease(pooled, self._destination)
         if self.pool.get_pool_reserve():
-            logger.info("Not enough clients in pool, creating ephemeral client")
+            self._log.info(
+                anyio.current_time(), "Not enough clients in pool, creating ephemeral client"
+            )
         pooled = await self.pool.acquire(is_patient=is_patient)
         logger.debug(
             "Using %r for the moment, created outside of the connection pool",

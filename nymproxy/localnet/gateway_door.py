@@ -83,7 +83,7 @@ class GatewayDoor:
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
             pass
         except (GatewayProtocolError, TimeoutError, StorageError) as error:
-            logger.info("a connection ends: %s", error)
+            logger.info("a connection ends: %s", str(error) or "it was not there in time")
         finally:
             self._connections -= 1
 

@@ -26,3 +26,14 @@ def test_one_line_of_a_kind_in_a_while_and_a_count_of_the_others(
         "8 refused (and 2 more like this)",
         "9 refused",
     ]
+
+
+def test_what_is_no_warning_is_counted_likewise(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "test")
+    log = LimitedLog(logging.getLogger("test"), interval_seconds=10.0)
+    for now in (0.0, 1.0, 11.0):
+        log.info(now, "the pool is empty")
+    assert caplog.record_tuples == [
+        ("test", logging.INFO, "the pool is empty"),
+        ("test", logging.INFO, "the pool is empty (and 1 more like this)"),
+    ]
