@@ -261,7 +261,7 @@ class GatewayLink:
         reason = failure if isinstance(failure, NymError) else None
         _log.warning(
             "the connection to the gateway ended: %s; connecting again",
-            reason or type(failure).__name__,
+            reason or "it broke off",
             extra=fields("gateway-lost", reason=None if reason is None else reason.code),
         )
         self._set_status(LinkState.RECONNECTING, reason)
