@@ -52,6 +52,7 @@ def compile_all() -> bool:
         ProgramMissing: there is no cargo, or a patch cannot be made.
     """
     program, passed = require_cargo(), True
+    logger.info("compiling %d programs; the first time takes about ten minutes", len(shapes()))
     for shape in shapes():
         with tempfile.TemporaryDirectory(prefix="nymproxy-shapes-") as folder:
             tree = patched(shape, Path(folder))

@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
 
 from nymproxy.errors import NymError
+from nymproxy.testing.processes import run_until_signal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 INTEROP = Path(__file__).resolve().parent
 TARGET = INTEROP / "target"
@@ -94,10 +103,12 @@ def require_cargo() -> str:
 
 
 def cargo(program: str, *arguments: str) -> None:
-    """Run cargo with the settings and the target folder that all builds share.
+    """Run cargo with the settings and the target folder that all builds share. It ends with us,
+    and with it the compilers that it has started.
 
     Raises:
         ProgramMissing: it failed.
+        KeyboardInterrupt: a signal came first.
     """
     environment = {
         **os.environ,
@@ -107,10 +118,23 @@ def cargo(program: str, *arguments: str) -> None:
         "CARGO_PROFILE_RELEASE_OPT_LEVEL": "2",
         "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
     }
+    if run_until_signal(lambda: _exit_code_of([program, *arguments], environment)):
+        raise ProgramMissing(f"cargo {arguments[0]} failed; its output is above")
+
+
+async def _exit_code_of(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    process = await anyio.open_process(
+        command, env=environment, stdout=sys.stderr, stderr=None, start_new_session=True
+    )
     try:
-        subprocess.run([program, *arguments], env=environment, stdout=sys.stderr, check=True)
-    except subprocess.CalledProcessError as error:
-        raise ProgramMissing(f"cargo {arguments[0]} failed; its output is above") from error
+        return await process.wait()
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        raise
+    finally:
+        with anyio.CancelScope(shield=True):  # cargo ends at once by the signal
+            await process.wait()
 
 
 def build() -> RustPrograms:

@@ -23,7 +23,7 @@ from nymproxy.errors import NymError, PhaseTimeout
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from anyio.abc import Process
+    from anyio.abc import Process, TaskStatus
 
 T = TypeVar("T")
 
@@ -163,15 +163,16 @@ def run_until_signal(function: Callable[[], Awaitable[T]]) -> T:
     """
     results = []
 
-    async def watch(scope: anyio.CancelScope) -> None:
+    async def watch(scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
             async for _ in signals:
                 scope.cancel()
                 break
 
     async def main() -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(watch, tasks.cancel_scope)
+            await tasks.start(watch, tasks.cancel_scope)
             results.append(await function())
             tasks.cancel_scope.cancel()
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from interop.__main__ import EXIT_USAGE, main
+from interop.__main__ import EXIT_INTERRUPTED, EXIT_USAGE, main
 from interop.programs import (
     CLIENT_VARIABLE,
     INTEROP,
@@ -48,6 +52,30 @@ def test_versions_of_cargo() -> None:
 def test_cargo_is_needed_to_build(tools: Path) -> None:
     with pytest.raises(ProgramMissing, match=r"Rust 1\.87 or later"):
         build()
+
+
+def test_a_build_ends_with_who_runs_it_compilers_included(tools: Path) -> None:
+    cargo = tools / "cargo"
+    cargo.write_text(
+        "#!/bin/sh\necho cargo 1.90.0\n"
+        'if [ "$1" = build ]; then sleep 1000 & echo a compiler runs; wait; fi\n'
+    )
+    cargo.chmod(0o755)
+    with subprocess.Popen(
+        [sys.executable, "-m", "interop", "--only", "patches"],
+        cwd=INTEROP.parent,
+        env={**os.environ, "PATH": f"{tools}:/usr/bin:/bin"},
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stderr is not None
+        said: list[bytes] = []
+        while b"a compiler runs" not in (line := process.stderr.readline()):
+            assert line, b"".join(said).decode()
+            said.append(line)
+        assert any(b"compiling 3 programs" in line for line in said)
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()  # ends when the last of them has
+    assert process.returncode == EXIT_INTERRUPTED
 
 
 def test_an_old_cargo_is_named(tools: Path) -> None:
