@@ -144,7 +144,7 @@ class NymProxyClient(Runnable):
         self._roster = group.roster if group is not None else roster or ClientRoster()
         self._trace = trace
         self._is_serving = False
-        self.totals = SessionTotals()
+        self.totals: SessionTotals = SessionTotals()
         timed = settings_of(settings).with_timeouts(close=close_timeout, connect=connect_timeout)
         destination = Destination(servers, check_choice(wire), timed)
         self._identities: Identities

@@ -98,7 +98,7 @@ class NymProxyServer(Runnable):
         self._limits = limits
         self._roster = roster
         self._trace = trace
-        self.totals = SessionTotals()
+        self.totals: SessionTotals = SessionTotals()
         """What was carried so far."""
         self._numbers = itertools.count(1)
         self._dialer = UpstreamDialer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nymproxy._arguments import check_number
 from nymproxy.address import addresses_of
 from nymproxy.channel.failover import open_to_first
 from nymproxy.channel.mux import ChannelMux
@@ -119,9 +120,9 @@ class StreamEndpoint:
             AddressError: the recipient is no address.
             UnknownGateway: the recipient's gateway is not in the topology.
             ClientDisconnected: the client has ended.
-            ConfigurationError: an address is given twice, or there is none.
-            UsageError: there is a timeout, and nothing to wait for; or it or ``reply_surbs`` is no
-                number, or below 0.
+            ConfigurationError: an address is given twice, or there is none; ``timeout`` or
+                ``reply_surbs`` is no number, or below 0.
+            UsageError: there is a timeout, and nothing to wait for.
             StreamRefused: nobody accepts there; only with ``wait``.
             StreamReset: the peer aborted; only with ``wait``.
             PhaseTimeout: no sign in time; only with ``wait``.
@@ -138,11 +139,10 @@ class StreamEndpoint:
         timeout: float | None,
     ) -> Channel:
         protocol = self._protocol
-        if not isinstance(timeout, int | float | None) or (timeout or 0) < 0:
-            raise UsageError(f"timeout is a number of seconds, 0 or more; this is {timeout!r}")
+        if timeout is not None:
+            check_number(timeout, "timeout")
         if reply_surbs is not None:
-            if not isinstance(reply_surbs, int) or reply_surbs < 0:
-                raise UsageError(f"reply_surbs is a number, 0 or more; this is {reply_surbs!r}")
+            check_number(reply_surbs, "reply_surbs", whole=True)
             options = replace(protocol.options, open_surbs=reply_surbs)
             protocol = replace(protocol, options=options)
         if len(addresses) == 1:
