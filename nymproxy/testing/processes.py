@@ -83,12 +83,13 @@ class Child:
 async def _ready_line(process: Process) -> bytes:
     assert process.stdout is not None
     line = b""
-    while not line.endswith(b"\n") and len(line) < _MAX_READY_LINE_BYTES:
+    while b"\n" not in line and len(line) < _MAX_READY_LINE_BYTES:
         try:
             line += await process.stdout.receive()
         except anyio.EndOfStream:
             break
-    return line
+    first, _, _ = line.partition(b"\n")  # `nymproxy run` has one for each forward
+    return first
 
 
 def _last_lines(log: Path, count: int = 3) -> str:

@@ -21,7 +21,8 @@ from pathlib import Path
 import anyio
 from nymproxy.testing.processes import child_process, run_until_signal
 
-CHILD = "import signal; print('{}', flush=True); signal.pause()"
+# As `nymproxy run` with two forwards, whose lines may come together.
+CHILD = "import signal; print('{}\\\\n{}', flush=True); signal.pause()"
 
 async def main():
     program = (sys.executable, "-c", CHILD)
