@@ -73,7 +73,7 @@ async def running(link: GatewayLink, pushed: Pushed | None = None) -> AsyncItera
 
 async def until(link: GatewayLink, condition: Callable[[], bool]) -> None:
     while not condition():
-        await link.wait_bandwidth()
+        await link._changed.wait()
 
 
 async def say_nothing(*_arguments: object) -> None:

@@ -168,10 +168,6 @@ class GatewayLink:
         """Wait for the next change of the status."""
         await self._status_changed.wait()
 
-    async def wait_bandwidth(self) -> None:
-        """Wait for the next report of bandwidth, or change of the status."""
-        await self._changed.wait()
-
     # Connecting.
 
     async def connect(self) -> None:
