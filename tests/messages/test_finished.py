@@ -37,9 +37,19 @@ def test_it_is_remembered_for_the_time_at_least_and_twice_that_at_most() -> None
     finished = FinishedFragments(100, 100.0)
     finished.prune(0.0)
     finished.add([fragment(1)], 99.0)
-    for now, is_known in ((100.0, True), (199.0, True), (200.0, False)):
+    for now, is_known in ((100.0, True), (198.0, True), (199.0, False)):
         finished.prune(now)
         assert (fragment(1) in finished) == is_known
+
+
+def test_nor_longer_where_nothing_comes_for_long() -> None:
+    for looked_at in ([200.0], [150.0, 200.0]):
+        finished = FinishedFragments(100, 100.0)
+        finished.prune(0.0)
+        finished.add([fragment(1)], 0.0)
+        for now in looked_at:
+            finished.prune(now)
+        assert fragment(1) not in finished
 
 
 def test_nothing_is_remembered_without_time() -> None:

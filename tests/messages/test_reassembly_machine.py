@@ -25,11 +25,15 @@ class Model:
         self.last: dict[int, float] = {}
         self.finished: dict[int, float] = {}
 
-    def insert(self, fragment: Fragment, now: float) -> bytes | None:
+    def is_late(self, fragment: Fragment, now: float) -> bool | None:
+        """Whether it is one of a finished message; ``None`` where that may be forgotten or not."""
+        age = now - self.finished.get(fragment.set_id, -1e9)
+        return True if age < FINISHED_SECONDS else False if age >= 2 * FINISHED_SECONDS else None
+
+    def insert(self, fragment: Fragment, now: float, *, is_late: bool) -> bytes | None:
         for set_id in [i for i, last in self.last.items() if now - last >= IDLE_SECONDS]:
             del self.arrived[set_id], self.last[set_id]
-        self.finished = {i: at for i, at in self.finished.items() if now - at < FINISHED_SECONDS}
-        if fragment.set_id in self.finished:
+        if is_late:
             return None
         self.arrived.setdefault(fragment.set_id, {})[fragment.position] = fragment
         self.last[fragment.set_id] = now
@@ -93,8 +97,11 @@ class ReassemblerMachine(RuleBasedStateMachine):
 
     def deliver(self, fragments: list[Fragment]) -> None:
         for fragment in fragments:
-            expected = self.model.insert(fragment, self.now)
+            late_before = self.reassembler.counts.late_duplicates
             message = self.reassembler.insert(fragment, self.now)
+            is_late = self.reassembler.counts.late_duplicates > late_before
+            assert self.model.is_late(fragment, self.now) in (is_late, None)
+            expected = self.model.insert(fragment, self.now, is_late=is_late)
             assert (None if message is None else message.padded) == expected
             if message is not None:
                 assert message.padded == self.whole[fragment.set_id]

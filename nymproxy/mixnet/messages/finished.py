@@ -59,14 +59,22 @@ class FinishedFragments:
         seconds: 0 switches the memory off.
     """
 
-    __slots__ = ("_capacity", "_newer", "_older", "_seconds", "_turned_at")
+    __slots__ = (
+        "_added_at",
+        "_capacity",
+        "_newer",
+        "_older",
+        "_older_until",
+        "_seconds",
+        "_turned_at",
+    )
 
     def __init__(self, maximum: int, seconds: float) -> None:
         self._capacity = max(1, maximum // 2)
         self._seconds = seconds
         self._newer: _Table | None = None
         self._older: _Table | None = None
-        self._turned_at = float("-inf")
+        self._turned_at = self._added_at = self._older_until = float("-inf")
 
     def __contains__(self, fragment: Fragment) -> bool:
         if self._newer is None and self._older is None:
@@ -84,14 +92,18 @@ class FinishedFragments:
             if self._newer is None:
                 self._newer = _Table(self._capacity)
             self._newer.add(_hash_of(fragment))
+            self._added_at = now
 
     def prune(self, now: float) -> None:
         """Forget what is too old."""
         if now - self._turned_at >= self._seconds:
             self._turn(now)
+        if now >= self._older_until:
+            self._older = None
 
     def _turn(self, now: float) -> None:
         self._older, self._newer, self._turned_at = self._newer, None, now
+        self._older_until = self._added_at + self._seconds
 
 
 def _hash_of(fragment: Fragment) -> int:
