@@ -31,6 +31,7 @@ from nymproxy.operating.announcement import (
 )
 from nymproxy.operating.forward import Forward
 from nymproxy.operating.logs import forward_name
+from nymproxy.operating.readiness import LOST_SECONDS
 from nymproxy.operating.service_manager import ServiceManager
 from nymproxy.operating.statistics import log_statistics
 
@@ -129,6 +130,7 @@ class Supervisor:
             with forward.scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._announce, forward)
+                    tasks.start_soon(_tell_delay, forward)
                     try:
                         await self._run_until_stopped(forward)
                     except* (NymError, OSError) as group:
@@ -312,6 +314,21 @@ class Supervisor:
         if scope.cancelled_caught:
             logger.warning("not every peer could be told in %g s", _CLOSING_SECONDS)
             self._everything.cancel_scope.cancel()
+
+
+async def _tell_delay(forward: Forward) -> None:
+    """Say what keeps a forward from being ready at first, once it has taken a while."""
+    await anyio.sleep(LOST_SECONDS)
+    status = forward.status
+    if status.is_ready or forward.readiness.is_told or forward.is_stopping or forward.error:
+        return
+    logger.warning(
+        "%s %s: not ready yet: %s",
+        forward.plan.role,
+        forward.plan.name,
+        status.reason,
+        extra=fields("not-ready", forward=forward.plan.name, reason=status.blocked_by),
+    )
 
 
 def _leaf(group: BaseExceptionGroup[BaseException]) -> NymError | OSError:

@@ -55,6 +55,20 @@ async def test_the_address_file_is_there_as_long_as_it_is_ready(
     assert "ready again" in caplog.text
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(3.0, 0), (30.0, 1)])
+async def test_a_start_that_takes_long_says_what_it_waits_for(
+    seconds: float, said: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a client whose server's gateway is not in the network stood there without a word."""
+    made = Made(pause_seconds=seconds)
+    async with supervised(made.plan()) as supervisor:
+        await anyio.sleep(LOST_SECONDS + 1)
+        assert caplog.text.count("server one: not ready yet: not started") == said
+        await until(lambda: supervisor.why_not_ready is None)
+        await anyio.sleep(60)
+    assert caplog.text.count("not ready") == said
+
+
 async def test_a_loss_of_a_moment_changes_nothing(tmp_path: Path) -> None:
     made, file = Made(), tmp_path / "address.json"
     async with supervised(made.plan(address_file=file)):
