@@ -354,7 +354,7 @@ class TestTimers:
         server.send(tag, b"answer")
         assert server.outbox._lanes.pop().surb is last
         server.machine.use_topology(stage.mixnet.rotate(), OVERLAP_SECONDS, stage.now)
-        assert not server.outbox.replies.slept
+        assert not server.outbox.replies.waking.has_slept
 
     def test_a_tick_that_is_hardly_late_retransmits(self) -> None:
         stage, alice, bob = pair()

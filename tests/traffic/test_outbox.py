@@ -70,7 +70,7 @@ class TestSleep:
         before = bench.outbox._pending.excess.seconds
         bench.outbox.left(slept, 0.2)
         if wakes_by == "a sleep":
-            bench.outbox.slept(70.0)
+            bench.outbox.slept(70.0, holds=False)
         else:
             bench.outbox.link_restored(70.0)
         bench.ack(slept, 70.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import strategies as st
@@ -30,6 +31,9 @@ from tests.traffic.helpers import (
     make_message,
     make_surbs,
 )
+
+if TYPE_CHECKING:
+    from nymproxy.mixnet.messages import ReplySurb
 
 POLICY = SurbPolicy()
 
@@ -212,13 +216,46 @@ class TestAfterASleep:
         controller = _fed(12)
         late = make_surbs(2, KeyRotation.ODD)
         controller.receive(TAG, late, 1.0, additional=False)
-        controller.slept = True
+        controller.waking.slept(1.0, holds=False)
         [first] = _ready(controller.queue(TAG, 0, _reply(1), 1.0))
         assert first.surb is late[1]
-        controller.slept = False
+        assert controller.settle(1.0) == ReplyActions()
         [second] = _ready(controller.queue(TAG, 0, _reply(1), 1.0))
         assert second.surb is not None
         assert second.surb.rotation is KeyRotation.EVEN
+
+    @staticmethod
+    def held(late: list[ReplySurb]) -> tuple[ReplyController, list[OutgoingFragment]]:
+        """A controller that has slept for long, with SURBs from before and after, and what waits
+        in the order in which it leaves. A request that was in flight is given up."""
+        controller = _fed(30)
+        controller.hold(TAG)
+        controller.waking.slept(100.0, holds=True)
+        again, any_surb = make_fragment(), make_fragment(make_message(any_surb=True))
+        request = make_fragment(make_message(kind=PacketKind.SURB_REQUEST))
+        assert controller.retransmit(TAG, request, 100.0).abandoned == [request]
+        controller.waking.slept(100.0, holds=False)  # late again
+        waiting = [again, any_surb]
+        assert controller.retransmit(TAG, again, 100.0) == ReplyActions()
+        assert controller.queue(TAG, 0, [any_surb], 100.0) == ReplyActions()
+        assert controller.receive(TAG, late, 100.0, additional=False) == ReplyActions()
+        assert controller.take_spare(TAG, 100.0) is None
+        assert controller.tick(100.1) == ReplyActions()
+        return controller, waiting
+
+    def test_none_is_used_before_it_is_known_which_work(self) -> None:
+        late = make_surbs(20, KeyRotation.ODD)
+        controller, waiting = self.held(late)
+        [request] = controller.rotate(EVEN_ID + 5, 10.0, 100.5).requests
+        assert request.surb is late[-1]
+        assert _ready(controller.settle(100.5)) == waiting
+        assert [each.surb for each in waiting] == late[-2:-4:-1]
+
+    def test_a_directory_that_is_away_holds_nothing_for_long(self) -> None:
+        late = make_surbs(20, KeyRotation.ODD)
+        controller, waiting = self.held(late)
+        assert _ready(controller.tick(105.0)) == waiting
+        assert [each.surb for each in waiting] == late[-1:-3:-1]
 
 
 class TestTheReserve:

@@ -104,6 +104,7 @@ class ClientMachine:
         self._tags = SenderTags(random_bytes, profile.surbs.maximum_recipients)
         self._composer = Composer(address, maker, reply_keys, profile, random_bytes)
         self._rotation_id = maker.topology.rotation_id
+        self._overlap_seconds = math.inf
         self._reply_keys = reply_keys
         self._outbox = Outbox(profile, self._rotation_id, self._composer.surb_request, self.memory)
         self._answers = SurbAnswers(
@@ -262,8 +263,7 @@ class ClientMachine:
         self._now = now
         if self.ended is not None:
             return False
-        if now - self.next_deadline() > _SLEPT_SECONDS:
-            self._outbox.slept(now)
+        self._wake(now)
         events = self._decoder.receive(pushed, now)
         if len(events) == 1 and isinstance(cover := events[0], CoverReceived):
             self._tally.covers_received += not cover.is_ack
@@ -303,14 +303,16 @@ class ClientMachine:
             overlap_seconds: how long nodes keep the keys of the key rotation before.
             now: the clock.
         """
+        self._wake(now)
         self._now = now
         self._batches.use_topology(topology)
-        self._outbox.replies.slept = False
+        self._overlap_seconds = overlap_seconds
         if topology is not None and topology.rotation_id != self._rotation_id:
             self._rotation_id = topology.rotation_id
             _logger.info("the network is in key rotation %d now", topology.rotation_id)
             self._outbox.rotated(topology.rotation_id, overlap_seconds, now)
             self._answers.rotated(topology.rotation_id, now)
+        self._outbox.settle(now)
 
     def link_changed(self, trouble: str | None, now: float, blocked_by: str | None = None) -> None:
         """Take note of the gateway link: ``None`` while it works, else what it is doing, and the
@@ -333,6 +335,11 @@ class ClientMachine:
         )
         return tick if timer is None else min(timer, tick)
 
+    def _wake(self, now: float) -> None:
+        """Do what is long due, after a sleep, before anything else."""
+        if now - self.next_deadline() > _SLEPT_SECONDS:
+            self.tick(now)
+
     def tick(self, now: float) -> None:
         """Do what is due by time.
 
@@ -343,7 +350,7 @@ class ClientMachine:
         self._now = now
         late = now - self.next_deadline()
         if late > _SLEPT_SECONDS:
-            self._outbox.slept(now)
+            self._outbox.slept(now, holds=late > self._overlap_seconds)
         stall = self._stall.seconds(now)
         if late > _LATE_SECONDS:
             stall = max(stall, late)

@@ -236,11 +236,16 @@ class Outbox:
         meanwhile is sent again at once."""
         self._pending.hasten(now)
 
-    def slept(self, now: float) -> None:
+    def slept(self, now: float, *, holds: bool) -> None:
         """Take note, before acks are taken or timers fire, that the process stood still until now:
-        acks that waited meanwhile prove no delay of the network. Idempotent."""
+        acks that waited meanwhile prove no delay of the network. For ``holds`` see
+        :class:`~nymproxy.mixnet.traffic.surbs.Waking`; :meth:`settle` ends that."""
         self._pending.measure_from(now)
-        self.replies.slept = True
+        self.replies.waking.slept(now, holds=holds)
+
+    def settle(self, now: float) -> None:
+        """Take note that the topology is known; see :meth:`ReplyController.settle`."""
+        self._apply(self.replies.settle(now), now)
 
     def surbs_received(
         self, tag: SenderTag, surbs: Sequence[ReplySurb], now: float, *, additional: bool

@@ -13,7 +13,7 @@ from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.traffic.correspondents import Correspondent, Correspondents
 from nymproxy.mixnet.traffic.outgoing import ControlLane, PacketKind
 from nymproxy.mixnet.traffic.reply_actions import ReplyActions, SurbRequestPlan
-from nymproxy.mixnet.traffic.surbs import SurbStock
+from nymproxy.mixnet.traffic.surbs import SurbStock, Waking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ class ReplyController:
         memory: where they are charged; by default an account of its own.
     """
 
-    __slots__ = ("_correspondents", "_memory", "_policy", "_rotation_id", "_stale_until", "slept")
+    __slots__ = ("_correspondents", "_memory", "_policy", "_rotation_id", "_stale_until", "waking")
 
     TICK_SECONDS: Final = 5.0
     """How often :meth:`tick` wants to be called while anything waits or is held."""
@@ -59,9 +59,7 @@ class ReplyController:
         affordable = max(_FEWEST_TAGS, self._memory.maximum_bytes // _PART_OF_MEMORY // _TAG_BYTES)
         self._correspondents = Correspondents(policy.maximum_tags, affordable)
         self._stale_until: float | None = None
-        self.slept = False
-        """Set after a sleep until the topology is known anew: a SURB's marker may be of a rotation
-        long over, and the last to come is used first."""
+        self.waking = Waking()
 
     def __len__(self) -> int:
         return len(self._correspondents)
@@ -149,9 +147,10 @@ class ReplyController:
             actions.abandoned.extend(fragments)
             return actions
         stock = correspondent.stock
-        if len(fragments) == 1 and fragments[0].message.any_surb and len(stock):
+        is_single = len(fragments) == 1 and fragments[0].message.any_surb
+        if is_single and len(stock) and not self.waking.holds:
             # It is no sign of more to come, so no more is asked for on its account.
-            fragments[0].surb = stock.take(newest=self.slept)
+            fragments[0].surb = self._take(stock)
             stock.charge()
             actions.ready.append((lane, fragments[0]))
             return actions
@@ -176,12 +175,13 @@ class ReplyController:
         is_request = fragment.message.kind is PacketKind.SURB_REQUEST
         # One less than a new fragment needs.
         may_take = fragment.message.any_surb or len(stock) >= self._policy.reserve
-        surb = stock.take(newest=self.slept) if may_take else None
+        surb = self._take(stock) if may_take and not self.waking.holds else None
         if surb is not None:
             fragment.surb = surb
             actions.ready.append((ControlLane.RETRANSMISSION, fragment))
         elif is_request:  # it would wait for itself
             actions.abandoned.append(fragment)
+            correspondent.pending = max(0, correspondent.pending - fragment.message.surbs)
         else:
             correspondent.retransmissions.append(fragment)
         if not is_request:
@@ -196,10 +196,12 @@ class ReplyController:
         As many as the reserve again stay for replies that come meanwhile.
         """
         correspondent = self._correspondents.get(tag)
-        if correspondent is None or len(correspondent.stock) <= 2 * self._policy.reserve:
+        if correspondent is None or self.waking.holds:
+            return None
+        if len(correspondent.stock) <= 2 * self._policy.reserve:
             return None
         correspondent.rate.spent(1, now)
-        return correspondent.stock.take(newest=self.slept)
+        return self._take(correspondent.stock)
 
     def request_failed(self, tag: SenderTag, amount: int, now: float) -> ReplyActions:
         """Record that a request was given up, so that its SURBs will not come."""
@@ -246,6 +248,12 @@ class ReplyController:
         correspondent = self._correspondents.get(tag)
         return [] if correspondent is None else correspondent.discard(lane)
 
+    def settle(self, now: float) -> ReplyActions:
+        """Take note that the topology is known: what was held after a sleep is sent."""
+        held = self.waking.holds
+        self.waking = Waking()
+        return self._serve_all(now) if held else ReplyActions()
+
     def rotate(self, rotation_id: int, overlap_seconds: float, now: float) -> ReplyActions:
         """Take a change of the key rotation: SURBs turn stale, and as many new ones are asked for
         from those senders with whom something goes on. What waits for those who have lost all
@@ -275,11 +283,15 @@ class ReplyController:
     def tick(self, now: float) -> ReplyActions:
         """Repeat requests that stayed unanswered, give up what waits in vain, forget the idle."""
         actions = ReplyActions()
+        if self.waking.has_held_enough(now):
+            actions = self._serve_all(now)
         if self._stale_until is not None and now >= self._stale_until:
             self._stale_until = None
             for _, correspondent in self._correspondents.by_age():
                 correspondent.stock.drop_stale(now)
         for tag, correspondent in self._correspondents.by_age():
+            if self.waking.holds:
+                continue
             if correspondent.is_waiting:
                 self._check_waiting(tag, correspondent, now, actions)
             elif (
@@ -314,17 +326,26 @@ class ReplyController:
         stock = SurbStock(self._rotation_id, self._policy.maximum_per_tag, share)
         return stock
 
+    def _take(self, stock: SurbStock) -> ReplySurb | None:
+        return stock.take(newest=self.waking.has_slept)
+
+    def _serve_all(self, now: float) -> ReplyActions:
+        actions = ReplyActions()
+        for tag, correspondent in self._correspondents.by_age():
+            self._serve(tag, correspondent, now, actions)
+        return actions
+
     def _serve(
         self, tag: SenderTag, correspondent: Correspondent, now: float, actions: ReplyActions
     ) -> None:
         stock = correspondent.stock
         spent = 0
-        while len(stock) > self._policy.reserve:
+        while len(stock) > self._policy.reserve and not self.waking.holds:
             following = correspondent.next_waiting(actions.dropped)
             if following is None:
                 break
             lane, fragment = following
-            fragment.surb = stock.take(newest=self.slept)
+            fragment.surb = self._take(stock)
             actions.ready.append((lane, fragment))
             spent += 1
         if spent:
@@ -335,6 +356,8 @@ class ReplyController:
     def _request_by_need(
         self, tag: SenderTag, correspondent: Correspondent, now: float, actions: ReplyActions
     ) -> None:
+        if self.waking.holds:
+            return
         policy = self._policy
         ahead = min(correspondent.rate.expected(now), policy.maximum_held // 2)
         if not correspondent.is_waiting and not ahead:
@@ -361,7 +384,7 @@ class ReplyController:
         now: float,
         actions: ReplyActions,
     ) -> bool:
-        surb = correspondent.stock.take(newest=self.slept)
+        surb = self._take(correspondent.stock)
         if surb is None:
             return False
         amount = min(self._policy.maximum_request, max(amount, self._policy.minimum_request))

@@ -163,6 +163,40 @@ class SurbStock:
         )
 
 
+class Waking:
+    """After a sleep, until the topology is known anew: which SURBs work is not known either.
+
+    A SURB's marker may be that of a rotation long over, and the last to come is used first. After a
+    sleep that keys do not outlive none is used at all, for some seconds: what waits to be sent
+    again would take the last that work, before anybody knows which these are.
+
+    Attributes:
+        has_slept: the last to come is used first.
+        holds: none is used.
+    """
+
+    _HELD_SECONDS: Final = 3.0
+
+    __slots__ = ("_since", "has_slept", "holds")
+
+    def __init__(self) -> None:
+        self.has_slept = self.holds = False
+        self._since = -math.inf
+
+    def slept(self, now: float, *, holds: bool) -> None:
+        """Take note that the process stood still until now; ``holds``: for longer than keys live
+        that are not the newest."""
+        self.has_slept = True
+        if holds and not self.holds:
+            self.holds, self._since = True, now
+
+    def has_held_enough(self, now: float) -> bool:
+        """End the holding, if it is time: the directory may be away."""
+        is_due = self.holds and now >= self._since + self._HELD_SECONDS
+        self.holds = self.holds and not is_due
+        return is_due
+
+
 class SpendingRate:
     """How many SURBs are spent in the near future, judged by the recent past.
 
