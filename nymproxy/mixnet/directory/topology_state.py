@@ -75,16 +75,20 @@ class TopologyState:
             spread: random, 0 to 1, so that not all clients ask in the same instant.
             refresh_seconds: the regular interval.
         """
-        retry = doubled(_FIRST_RETRY_SECONDS, max(self.failures - 1, 0), refresh_seconds)
         if self.current is None:
-            return retry
+            return doubled(_FIRST_RETRY_SECONDS, max(self.failures - 1, 0), refresh_seconds)
         info = self.key_rotation
         if info is None:
             return refresh_seconds
         behind = info.expected_epoch(unix_ns) - self.current.epoch_id
         if self.failures:
-            # A whole epoch was missed, as by a machine that slept: the keys may be dead.
-            return retry if behind > 1 else refresh_seconds
+            if behind <= 1:
+                return refresh_seconds
+            # A whole epoch was missed, as by a machine that slept: the keys may be dead. What it
+            # was asking when it fell asleep fails on waking, and says nothing of the directory.
+            if self.failures == 1:
+                return _MIN_DELAY_SECONDS
+            return doubled(_FIRST_RETRY_SECONDS, self.failures - 2, refresh_seconds)
         epoch_end = (info.next_epoch_start_ns(unix_ns) - unix_ns) / 1e9
         epoch_seconds = info.epoch_duration_ns / 1e9
         if behind > 0:
