@@ -82,3 +82,12 @@ def test_more_fragments_take_no_more_memory() -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 20_000  # of 16 KiB is a table, the next one
+
+
+def test_few_fragments_take_little_memory() -> None:
+    tracemalloc.start()
+    finished = FinishedFragments(131_072, 1e9)
+    finished.add((fragment(number * 7919) for number in range(300)), 0.0)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 20_000  # it was a page of 4 KiB for each

@@ -1,4 +1,4 @@
-"""Which fragments of finished messages have come, in a fixed amount of memory.
+"""Which fragments of finished messages have come, in a bounded amount of memory.
 
 A fragment whose ack was lost comes again when its message is long complete; it must not begin a
 second one. The set id alone would not tell: ids are 31 random bits, so among a hundred thousand
@@ -17,20 +17,33 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.messages.fragments import Fragment
 
 _SLOT_BYTES: Final = 8
+_LEAST_SLOTS: Final = 64
 _HASH_BITS: Final = (1 << 64) - 1
 
 
 class _Table:
-    """A set of hashes of at most ``capacity``: open addressing, half of the slots stay empty."""
+    """A set of hashes: open addressing, half of the slots stay empty.
+
+    It grows with what is in it: hashes fall everywhere, so of a large one each takes a page of
+    memory of its own, and an identity for one connection has some hundred.
+    """
 
     __slots__ = ("_mask", "_slots", "count")
 
-    def __init__(self, capacity: int) -> None:
-        slot_count = 1 << (2 * capacity - 1).bit_length()
-        # Pages of it are used as hashes fall into them, not now.
+    def __init__(self, slot_count: int = _LEAST_SLOTS) -> None:
         self._slots = memoryview(bytearray(slot_count * _SLOT_BYTES)).cast("Q")
         self._mask = slot_count - 1
         self.count = 0
+
+    def with_room(self) -> _Table:
+        """Return the table for one more: itself, or one twice as large."""
+        if 2 * self.count <= self._mask:
+            return self
+        larger = _Table(2 * len(self._slots))
+        for value in self._slots:
+            if value:
+                larger.add(value)
+        return larger
 
     def _slot_of(self, value: int) -> int:
         slots, mask = self._slots, self._mask
@@ -52,7 +65,7 @@ class FinishedFragments:
     """Remembers the last ones, in two tables in turns: each for ``seconds`` at least and twice as
     long at most, and of them the last half of ``maximum`` at least.
 
-    A table of the usual maximum takes 1 MiB.
+    A table takes 16 to 32 bytes for each, of the usual maximum 1 MiB.
 
     Args:
         maximum: of fragments.
@@ -90,7 +103,8 @@ class FinishedFragments:
             if self._newer is not None and self._newer.count >= self._capacity:
                 self._turn(now)
             if self._newer is None:
-                self._newer = _Table(self._capacity)
+                self._newer = _Table()
+            self._newer = self._newer.with_room()
             self._newer.add(_hash_of(fragment))
             self._added_at = now
 
