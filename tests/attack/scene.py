@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from nymproxy.mixnet.messages import SurbRequest
-from nymproxy.mixnet.traffic import DEFAULT, PacketKind
+from nymproxy.mixnet.traffic import DEFAULT
 from nymproxy.testing._agenda import VirtualAgenda
 from nymproxy.testing._pretended_client import PretendedClient
 from nymproxy.testing._pretended_mixnet import PacketFaults, PretendedMixnet
+from tests.attack.hostile_server import request_surbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,16 +68,7 @@ class Peer:
 
     def request_surbs(self, tag: SenderTag, amount: int, in_the_name_of: NymAddress) -> None:
         """Send a request of any amount in any name, through one of the SURBs in hand."""
-        controller = self.machine._outbox.replies
-        surb = controller._correspondents.get(tag).stock.take()  # type: ignore[union-attr]
-        assert surb is not None
-        composer = self.machine._composer
-        composed = composer._compose(
-            SurbRequest(in_the_name_of, amount), PacketKind.SURB_REQUEST, tag, 0
-        )
-        [fragment] = composed.fragments
-        fragment.surb = surb
-        self.machine._outbox._lanes.push(0, tag, fragment)
+        assert request_surbs(self.machine, tag, amount, in_the_name_of)
         self.client.pump()
 
     def leave(self) -> None:

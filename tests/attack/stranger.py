@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
@@ -15,13 +16,19 @@ import anyio
 from nymproxy import NetworkDetails, NymAddress
 from nymproxy.errors import ResetCode, UsageError
 from nymproxy.mixnet.client.message_client import MessageClient
+from nymproxy.mixnet.sphinx import PacketSize
+from nymproxy.mixnet.traffic import profile_of
 from nymproxy.stream.codec import MessageType, StreamFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nymproxy.mixnet.directory import Topology
+    from nymproxy.mixnet.messages import ReplySurb
+
 CAPABILITIES = 0xA3
 FRAME_BYTES = 60_000
+MAX_SURBS = 65_535
 UNREAD_FRAMES = 17
 """Of one channel: a megabyte."""
 
@@ -65,10 +72,55 @@ def bytes_that_nobody_reads(count: int) -> Messages:
         yield frames_of(number, b"stop", *[bytes(FRAME_BYTES)] * UNREAD_FRAMES), 5
 
 
+def downloads_that_die(count: int) -> Messages:
+    """Each wants a long answer, gives SURBs for its beginning, and is never heard of again."""
+    for number in range(1, count + 1):
+        yield frames_of(number, b"long"), 6
+
+
+def thousands_of_surbs(count: int) -> Messages:
+    """Each gives a thousand SURBs with a stream that says nothing."""
+    for number in range(1, count + 1):
+        yield frames_of(number), 1_000
+
+
+def messages_of_surbs(count: int) -> Messages:
+    """Each gives as many SURBs as can be counted, in one message of 30 MB."""
+    for number in range(1, count + 1):
+        yield frames_of(number), MAX_SURBS
+
+
+def pings(count: int) -> Messages:
+    """One pings, with SURBs for all answers."""
+    opening, *_ = frames_of(1)
+    every = (StreamFrame(1, MessageType.PING, number, b"", CAPABILITIES) for number in range(count))
+    yield [opening, *every], 3
+
+
 ATTACKS: dict[str, Callable[[int], Messages]] = {
     each.__name__: each
-    for each in (answers_that_wait, silent_opens, opens_and_resets, bytes_that_nobody_reads)
+    for each in (
+        answers_that_wait,
+        downloads_that_die,
+        silent_opens,
+        opens_and_resets,
+        bytes_that_nobody_reads,
+        thousands_of_surbs,
+        messages_of_surbs,
+        pings,
+    )
 }
+
+
+def repeat_surbs(client: MessageClient) -> None:
+    """Have a client make one SURB of many: whoever gets them does not use any."""
+    composer = client._machine._composer
+    make = composer.make_surbs
+
+    def make_one(topology: Topology, to: NymAddress, count: int, now: float) -> list[ReplySurb]:
+        return make(topology, to, 1, now) * count
+
+    composer.make_surbs = make_one  # type: ignore[method-assign]
 
 
 async def attack(
@@ -91,7 +143,14 @@ async def main(arguments: list[str]) -> None:
     network = NetworkDetails.from_env_file(env_file)
     if not network.is_localnet:
         raise UsageError("attacks are for localnets")
-    async with await MessageClient.connect(network, profile="bare") as client:
+    # In the largest packets: what they carry is to cost the server, and not the network.
+    profile = replace(profile_of("bare"), primary_packet_size=PacketSize.EXTENDED32)
+    is_large = name in (thousands_of_surbs.__name__, messages_of_surbs.__name__)
+    async with await MessageClient.connect(
+        network, profile=profile if is_large else "bare"
+    ) as client:
+        if is_large:
+            repeat_surbs(client)
         print(json.dumps({"address": str(client.address)}), flush=True)
         to = NymAddress.parse(address)
         await attack(client, to, ATTACKS[name](int(count)), float(rate))

@@ -66,7 +66,7 @@ async def honest(
     ):
 
         async def ask() -> None:
-            with attack_figures.honest(), anyio.fail_after(10):
+            with attack_figures.honest(), anyio.fail_after(60):
                 await app.send(b"hello")
                 assert await app.receive() == b"hello"
 
