@@ -2,7 +2,7 @@
 
 What the app may conclude from its socket stays true on the other side: an end of stream is passed
 on as one, and a session that broke resets the socket, because an orderly close would make
-truncated data look complete.
+truncated data look complete. So does a process that is killed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from nymproxy.errors import ResetCode, StreamIdleTimeout
-from nymproxy.forward.sockets import reset_stream
+from nymproxy.forward.sockets import close_in_order, reset_stream, reset_unless_closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +154,7 @@ class Forwarding:
     async def run(self) -> ForwardResult:
         """Forward until both directions have ended, or one has failed."""
         end = ForwardEnd.CANCELLED
+        reset_unless_closed(self._socket)
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
@@ -263,7 +264,7 @@ class Forwarding:
 
     async def _close(self, end: ForwardEnd) -> None:
         if end is ForwardEnd.FINISHED:
-            await self._socket.aclose()
+            await close_in_order(self._socket)
             await self._channel.aclose()
             return
         # The socket first: the app must not wait for our peer to hear of it.

@@ -1,4 +1,4 @@
-"""TCP and Unix connections: connecting to an upstream, reading on demand, resetting."""
+"""TCP and Unix connections: connecting to an upstream, reading on demand, resetting, closing."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 30.0
 """Default limit for resolving and connecting to an upstream, all its addresses together."""
 _LINGER_ZERO = struct.pack("ii", 1, 0)
+_NO_LINGER = struct.pack("ii", 0, 0)
 
 
 async def connect_upstream(endpoint: Endpoint, *, timeout: float = CONNECT_SECONDS) -> SocketStream:
@@ -56,8 +57,28 @@ async def reset_stream(stream: ByteStream) -> None:
 
     Any other byte stream is just closed.
     """
+    reset_unless_closed(stream)
+    await anyio.aclose_forcefully(stream)
+
+
+def reset_unless_closed(stream: ByteStream) -> None:
+    """Have a TCP stream reset when this process ends before it was closed by
+    :func:`close_in_order`.
+
+    The system closes what a killed process leaves, and ends it in order: a download that was cut
+    short would look complete.
+    """
+    _set_linger(stream, _LINGER_ZERO)
+
+
+async def close_in_order(stream: ByteStream) -> None:
+    """Close a stream; what was written still arrives, and the end behind it."""
+    _set_linger(stream, _NO_LINGER)
+    await stream.aclose()
+
+
+def _set_linger(stream: ByteStream, linger: bytes) -> None:
     raw_socket = stream.extra(SocketAttribute.raw_socket, None)
     if raw_socket is not None:
         with contextlib.suppress(OSError):  # it is gone already
-            raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-    await anyio.aclose_forcefully(stream)
+            raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -25,7 +25,7 @@ from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
 from nymproxy.forward.endpoint import TcpEndpoint, parse_listen
 from nymproxy.forward.listener import StreamListener
-from nymproxy.forward.sockets import reset_stream
+from nymproxy.forward.sockets import reset_stream, reset_unless_closed
 from nymproxy.legacy.app_connections import (
     FIRST_BYTES_SECONDS,
     AppConnection,
@@ -296,6 +296,7 @@ class NymProxyClient(Runnable):
 
     async def _carry(self, stream: SocketStream) -> None:
         """Carry one TCP connection. Whatever goes wrong ends it with a reset, and nothing else."""
+        reset_unless_closed(stream)
         connection = self._connections.add(stream)
         number = connection.number
         try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from anyio.abc import SocketAttribute, SocketListener
 
 from nymproxy.errors import ResetCode, StreamDataLost, StreamReset
 from nymproxy.forward.forwarder import ForwardEnd, Forwarding, ForwardResult, forward
@@ -23,6 +25,20 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from anyio.abc import ByteStream, SocketStream
+
+
+CARRIES_UNTIL_KILLED = """
+import sys, anyio
+from nymproxy.forward.forwarder import forward
+from tests.forward.fakes import memory_channels
+
+async def main():
+    near, far = memory_channels(window=100_000)
+    await far.send(b"half of it")
+    await forward(await anyio.connect_tcp("127.0.0.1", int(sys.argv[1])), near)
+
+anyio.run(main)
+"""
 
 
 class Scene:
@@ -225,3 +241,19 @@ async def test_nothing_that_was_carried_is_logged(
     await reset_stream(scene.app)
     await scene.result()
     assert "secret" not in caplog.text
+
+
+async def test_a_killed_process_resets_what_it_carried() -> None:
+    """The system closes its sockets, in order: half an answer looked like a whole one."""
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listeners:
+        listener = listeners.listeners[0]
+        assert isinstance(listener, SocketListener)
+        port = str(listener.extra(SocketAttribute.local_port))
+        command = [sys.executable, "-c", CARRIES_UNTIL_KILLED, port]
+        async with await anyio.open_process(command) as process:
+            with anyio.fail_after(60):
+                async with await listener.accept() as app:
+                    assert await app.receive() == b"half of it"
+                    process.kill()
+                    with pytest.raises(anyio.BrokenResourceError):
+                        await app.receive()

@@ -131,6 +131,40 @@ async def test_the_app_breaks_an_upload_off(tmp_path: Path, wire: str) -> None:
 
 @pytest.mark.exhaustive
 @wires()
+async def test_a_killed_client_ends_no_download_in_order(tmp_path: Path, wire: str) -> None:
+    async def endless(upstream: SocketStream) -> None:
+        while True:
+            await upstream.send(bytes(65536))
+
+    async with scene(tmp_path, wire, endless) as stage, await stage.connect() as app:
+        await app.receive()
+        stage.client.child.kill()
+        assert (await read_to_the_end(app, 20)).end is End.RESET
+
+
+@pytest.mark.exhaustive
+@wires()
+async def test_a_killed_server_ends_no_upload_in_order(tmp_path: Path, wire: str) -> None:
+    uploaded: list[Seen] = []
+    begun, ended = anyio.Event(), anyio.Event()
+
+    async def upload(upstream: SocketStream) -> None:
+        await upstream.receive()
+        begun.set()
+        uploaded.append(await read_to_the_end(upstream, 20))
+        ended.set()
+
+    async with scene(tmp_path, wire, upload) as stage, await stage.connect() as app:
+        await send_payload(app, PARTIAL_BYTES)
+        with anyio.fail_after(30):
+            await begun.wait()
+            stage.server.child.kill()
+            await ended.wait()
+    assert uploaded[0].end is End.RESET
+
+
+@pytest.mark.exhaustive
+@wires()
 async def test_the_upstream_refuses(tmp_path: Path, wire: str) -> None:
     async def never(_upstream: SocketStream) -> None:
         raise AssertionError("nobody listens here")
