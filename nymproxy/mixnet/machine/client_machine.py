@@ -364,7 +364,9 @@ class ClientMachine:
     @property
     def has_chores(self) -> bool:
         """True when :meth:`do_chore` has something to do."""
-        return bool(self._answers) or (self._maker.wants_headers and self._is_idle)
+        if self._answers:
+            return True
+        return self._maker.wants_headers and self.next_departure() > self._now  # nothing leaves
 
     def do_chore(self, now: float) -> None:
         """Do a piece of work of a few milliseconds that need not be done at once: SURBs for those
@@ -374,11 +376,6 @@ class ClientMachine:
             self._answers.advance(now)
         elif self._maker.wants_headers:
             self._maker.prepare_some()
-
-    @property
-    def _is_idle(self) -> bool:
-        """Nothing leaves but what a schedule brings later."""
-        return self.next_departure() > self._now
 
     # What can be seen.
 
