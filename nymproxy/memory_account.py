@@ -51,6 +51,7 @@ class MemoryShare:
         """Hold nothing any more, for good. Idempotent."""
         self.hold(0)
         self._is_closed = True
+        self._reclaim = None  # the holder has the share: it would wait for the garbage collector
         self._account.forget(self, self._owner)
 
     def reclaim(self) -> None:

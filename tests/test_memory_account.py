@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -212,3 +214,11 @@ def test_above_the_low_water_mark_those_with_more_than_their_part_get_no_more() 
     assert not account.is_over_share("nobody")
     small.share.close()
     assert not account.is_over_share("large")
+
+
+def test_a_closed_share_lets_its_holder_go() -> None:
+    holder = Holder(MemoryAccount(MINIMUM_BYTES), "peer")
+    held = weakref.ref(holder)
+    holder.share.close()
+    del holder
+    assert held() is None  # at once: its memory would wait for the garbage collector

@@ -156,6 +156,10 @@ class ChannelLink:
         """Do what is due by time."""
         self.machine.tick(now)
 
+    def call_nobody(self) -> None:
+        """Forget whom to call: the channel is over. It would wait for the garbage collector, which
+        comes when there is a quarter more of everything."""
+
     def last_words(self) -> LastWords | None:
         """Return what still answers for the channel when it is over, if anything does."""
         return None

@@ -227,6 +227,11 @@ class AcceptorLink(SealedLink):
         waiting = 0 if self._gate is None else self._gate.kept_bytes
         return super().memory_bytes + waiting + self._held_bytes
 
+    def call_nobody(self) -> None:
+        """See :meth:`ChannelLink.call_nobody`."""
+        super().call_nobody()
+        self.offer_received = lambda frame, now: None
+
     def last_words(self) -> EndedStream | None:
         """See :meth:`SealedLink.last_words`."""
         self._held.clear()

@@ -117,6 +117,12 @@ class DialerLink(MovableLink):
         else:
             machine.outbound.window.ceiling = MAX_PREFIX_BYTES
 
+    def call_nobody(self) -> None:
+        """See :meth:`ChannelLink.call_nobody`."""
+        super().call_nobody()
+        self.accepted = lambda accept, now: None
+        self.hinted = lambda now: None
+
     @property
     def sealer(self) -> DialerSealer:
         """The keys."""

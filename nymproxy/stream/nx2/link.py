@@ -318,6 +318,11 @@ class SealedLink(ChannelLink, ABC):
         """Tell whether the machine takes what becomes of a message's packets for its fate."""
         return self.is_plain or message.sequence is None
 
+    def call_nobody(self) -> None:
+        """See :meth:`ChannelLink.call_nobody`."""
+        self.verified = lambda now: None
+        self.supply.held = lambda: 0
+
     def last_words(self) -> EndedStream | None:
         """See :meth:`ChannelLink.last_words`; the same each time."""
         if self.is_plain or self.sealer is None or not self.sealer.has_keys:

@@ -264,6 +264,7 @@ class Nx2Linker(Linker):
         if peer is not None:
             self._watch.removed(peer, link)
             self._moves.removed(link)
+            link.call_nobody()
 
     def resume(self, segment: Segment, tag: SenderTag, now: float) -> Resumed | None:
         """See :meth:`Linker.resume`."""

@@ -36,6 +36,12 @@ class MovableLink(SealedLink):
         self.arrived: Callable[[float], None] = lambda now: None
         """Called when a move is over."""
 
+    def call_nobody(self) -> None:
+        """See :meth:`ChannelLink.call_nobody`."""
+        super().call_nobody()
+        self.arrived = lambda now: None
+        self.unanswered = None
+
     @property
     @abstractmethod
     def sealer(self) -> DialerSealer:
