@@ -59,7 +59,7 @@ async def test_an_app_that_leaves_while_it_waits_for_an_identity_costs_none(
 
 
 async def test_who_speaks_goes_before_those_who_are_silent(network: MemoryNetwork) -> None:
-    connector = MemoryConnector(network, seconds=0.1)
+    connector = MemoryConnector(network, seconds=0.5)  # a loaded machine is slow
     async with proxies(network, default_client_amount=0, connector=connector) as both:
         silent = [await both.connect() for _ in range(24)]
         await until(lambda: connector.connecting == 4)
