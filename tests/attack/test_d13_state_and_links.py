@@ -332,13 +332,16 @@ for folder in sys.argv[1:]:
 def audited(tmp_path: Path, *trees: Path) -> str:
     """Scan each tree, rewrite it and roll it back; return what was said.
 
-    Nothing outside of them and of the state may be opened for writing, moved, removed or changed.
+    Nothing outside of them, of the state and of a folder for copies, which are gone at the end, may
+    be opened for writing, moved, removed or changed.
     """
     modules, log = tmp_path / "modules", tmp_path / "log"
     modules.mkdir()
     (modules / "sitecustomize.py").write_text(_AUDIT)
     log.write_text("")
-    allowed = [*trees, tmp_path / "state"]
+    copies = tmp_path / "copies"  # of databases, which are read under another name
+    copies.mkdir()
+    allowed = [*trees, tmp_path / "state", copies]
     if "COVERAGE_PROCESS_CONFIG" in os.environ:  # what measures the processes keeps its data
         allowed.append(ROOT / "build" / "coverage")
     done = subprocess.run(
@@ -349,6 +352,7 @@ def audited(tmp_path: Path, *trees: Path) -> str:
         check=False,
         env={
             **os.environ,
+            "TMPDIR": str(copies),
             "PYTHONPATH": str(modules),
             "PYTHONDONTWRITEBYTECODE": "1",
             "AUDIT_ALLOWED": ":".join(f"{folder}/" for folder in allowed),
@@ -358,6 +362,7 @@ def audited(tmp_path: Path, *trees: Path) -> str:
     lines = log.read_text().splitlines()
     assert lines.count("begins") >= 2, "the workers are not watched"
     assert [line for line in lines if line != "begins"] == []
+    assert not list(copies.iterdir())
     return done.stderr
 
 
