@@ -10,10 +10,11 @@ from nymproxy.mixnet.traffic.outgoing import ControlLane
 from nymproxy.mixnet.traffic.surbs import SpendingRate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from nymproxy.address import SenderTag
     from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment
+    from nymproxy.mixnet.traffic.profile import SurbPolicy
     from nymproxy.mixnet.traffic.surbs import SurbStock
 
 _LOOKS: Final = 16
@@ -70,6 +71,21 @@ class Correspondent:
         """Tell whether no SURB is in hand, and none on its way: none was asked for, and none has
         come since a time, after which what was seen first has overtaken no others."""
         return not len(self.stock) and not self.pending and self.fed_at < fed_before
+
+    def wanted(self, policy: SurbPolicy, now: float) -> tuple[int, int]:
+        """Return how many SURBs there should be, those that were asked for included, and the least
+        number that is worth a request."""
+        ahead = min(self.rate.expected(now), policy.maximum_held // 2)
+        if not self.is_waiting and not ahead:
+            return 0, 1
+        # Each request costs a SURB itself: unless what waits depends on it, it has some size.
+        if not self.is_waiting:
+            least = max(policy.minimum_request, ahead // 4)
+        elif self.pending < policy.maximum_request:
+            least = 1
+        else:
+            least = max(policy.minimum_request, policy.maximum_request // 2)
+        return min(policy.maximum_held, self.demand + policy.reserve + ahead), least
 
     def wait(self, lane: Lane, fragments: Sequence[OutgoingFragment]) -> None:
         """Let fragments of a lane wait."""
@@ -138,6 +154,26 @@ class Correspondents:
     def by_age(self) -> list[tuple[SenderTag, Correspondent]]:
         """Return all; the one not heard of for longest comes first."""
         return list(self._by_tag.items())
+
+    def losers(
+        self, wanted_by: SenderTag, reserve: int, fed_before: float
+    ) -> Iterator[Correspondent]:
+        """Return those that make room for what is to wait for another: see
+        :meth:`~nymproxy.mixnet.traffic.replies.ReplyController.displace`.
+
+        Args:
+            wanted_by: who is to have the room.
+            reserve: SURBs that are not for what waits.
+            fed_before: who gave none since loses first.
+        """
+        known = self._by_tag.get(wanted_by)
+        least = 0 if known is None else known.demand
+        found = [
+            (each.fed_at < fed_before, each.demand, number, each)
+            for number, (tag, each) in enumerate(self._by_tag.items())
+            if each.demand > least and tag != wanted_by and len(each.stock) <= reserve
+        ]
+        return (loser for _, _, _, loser in sorted(found, reverse=True))
 
     def heard_of(self, tag: SenderTag) -> Correspondent | None:
         """Return one that was just heard of, if it is known."""

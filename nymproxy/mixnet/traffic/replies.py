@@ -227,16 +227,11 @@ class ReplyController:
             now: the clock.
         """
         actions = ReplyActions()
-        least = self.waiting(wanted_by)
-        losers = [
-            (now - each.fed_at > self._policy.overtaking_seconds, each.demand, number, each)
-            for number, (tag, each) in enumerate(self._correspondents.by_age())
-            if each.demand > least and tag != wanted_by and not self.usable(tag)
-        ]
-        for _, demand, _, loser in sorted(losers, reverse=True):
+        fed_before = now - self._policy.overtaking_seconds
+        for loser in self._correspondents.losers(wanted_by, self._policy.reserve, fed_before):
             if amount <= 0:
                 break
-            amount -= demand
+            amount -= loser.demand
             self._abandon(loser, actions)
         return actions
 
@@ -359,17 +354,7 @@ class ReplyController:
         if self.waking.holds:
             return
         policy = self._policy
-        ahead = min(correspondent.rate.expected(now), policy.maximum_held // 2)
-        if not correspondent.is_waiting and not ahead:
-            return
-        wanted = min(policy.maximum_held, correspondent.demand + policy.reserve + ahead)
-        # Each request costs a SURB itself: unless what waits depends on it, it has some size.
-        if not correspondent.is_waiting:
-            least = max(policy.minimum_request, ahead // 4)
-        elif correspondent.pending < policy.maximum_request:
-            least = 1
-        else:
-            least = max(policy.minimum_request, policy.maximum_request // 2)
+        wanted, least = correspondent.wanted(policy, now)
         while True:
             missing = wanted - correspondent.pending - correspondent.stock.fresh
             if missing < least or not self._request(tag, correspondent, missing, now, actions):
