@@ -276,11 +276,12 @@ async def test_senders_wait_while_the_buffer_is_full() -> None:
 
 
 async def test_stalled_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket_module, "STALLED_SECONDS", 0.02)
     async with (
         connected(buffered_sends=0) as (client, _server, _near, _far),
         anyio.create_task_group() as tasks,
     ):
+        # Not before: opening writes, too, and a loaded machine takes its time.
+        monkeypatch.setattr(websocket_module, "STALLED_SECONDS", 0.02)
         tasks.start_soon(expect_broken, client.run_writer)
         await anyio.wait_all_tasks_blocked()
         await client.send(b"x")
