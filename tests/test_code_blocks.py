@@ -252,16 +252,24 @@ def test_an_example_ends_by_ctrl_c_without_a_word(
     nymproxy_localnet: BackgroundLocalnet, tmp_path: Path
 ) -> None:
     env, keys = nymproxy_localnet.env_file, tmp_path / "keys"
-    with subprocess.Popen(
-        [sys.executable, EXAMPLES / "stream_echo_server.py", env, keys],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:  # a shell lets what it starts in the background ignore Ctrl-C, and the children of that
+        server = subprocess.Popen(
+            [sys.executable, EXAMPLES / "stream_echo_server.py", env, keys],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
         assert server.stdout is not None
         assert "@" in server.stdout.readline()
         server.send_signal(signal.SIGINT)
         assert server.communicate(timeout=60) == ("", "")
+    finally:
+        server.kill()
+        server.communicate()
     assert server.returncode == 0
 
 
