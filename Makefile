@@ -105,7 +105,8 @@ guard: $(VENV)/.installed
 interop: $(VENV)/.installed
 	$(BIN)/python -m interop
 
-# The vector files of the tests, made anew by the published crates; needs cargo, like the above.
+# The vector files of the tests, made anew by the crates of 1.21.6 and by those of 2.0.0; needs cargo,
+# like the above.
 vectors: $(VENV)/.installed
 	$(BIN)/python -m interop --vectors build/vectors
 

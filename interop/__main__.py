@@ -18,6 +18,7 @@ from interop.patches import compile_all
 from interop.programs import (
     CLIENT_VARIABLE,
     INTEROP,
+    NEXT_VARIABLE,
     NYM_SDK_VERSION,
     PEERS_VARIABLE,
     SERVER_VARIABLE,
@@ -40,8 +41,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m interop",
         description="Runs our programs and the published Rust ones against each other on a local "
         "mixnet. Exit code 1: a cell failed that must not.",
-        epilog=f"Existing programs are used when {CLIENT_VARIABLE}, {SERVER_VARIABLE} and "
-        f"{PEERS_VARIABLE} name them; otherwise they are built into interop/target, once.",
+        epilog=f"Existing programs are used when {CLIENT_VARIABLE}, {SERVER_VARIABLE}, "
+        f"{PEERS_VARIABLE} and (for --vectors) {NEXT_VARIABLE} name them; otherwise they are built "
+        "into interop/target, once.",
     )
     parser.add_argument("--quick", action="store_true", help="100 kB instead of 1 MB each way")
     parser.add_argument(
@@ -68,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
         "--vectors",
         type=Path,
         metavar="DIR",
-        help="make the vector files of the tests anew there, and run those tests on them, only",
+        help="make the vector files of the tests anew there, by the crates of 1.21.6 and of 2.0.0, "
+        "and run those tests on both sets, only",
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of what --vectors draws")
     parser.add_argument("--build", action="store_true", help="build only")

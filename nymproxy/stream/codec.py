@@ -1,8 +1,9 @@
 """Stream frames: the LP frame of kind 3, and the extension NX1 in its spare values.
 
 Format of nym-lp-data 1.21.6 (src/packet/frame.rs) and nym-sdk 1.21.6
-(src/mixnet/stream/protocol.rs); types 2 to 4 of nym-lp-data 1.22.2. Vectors:
-tests/vectors/apis.json, sections ``lp_frame_encode``, ``lp_frame_decode``, ``extension_frames``.
+(src/mixnet/stream/protocol.rs); types 2 to 4 of nym-lp-data 2.0.0. Vectors:
+tests/vectors/apis.json, sections ``lp_frame_encode``, ``lp_frame_decode``, ``extension_frames``;
+tests/vectors/lp_frames.json.
 
 One frame is the whole content of one mixnet message, 16 bytes of header and the payload:
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -25,8 +24,12 @@ from nymproxy.mixnet.storage.key_files import (
 )
 from nymproxy.mixnet.storage.model import ClientKeys
 from nymproxy.mixnet.storage.pem import decode_pem
+from tests.vectors.files import load
 
-VECTOR = json.loads((Path(__file__).parent / "encrypted_keys.json").read_text())
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VECTOR = load("encrypted_keys.json")
 KEYS = ClientKeys.generate(lambda count: bytes(count))
 KEY = bytes(range(32))
 
@@ -55,7 +58,10 @@ def test_with_the_same_salt_and_nonce_ours_is_theirs(monkeypatch: pytest.MonkeyP
     salt = theirs.partition(b"\x04\x10")[2][:16]
     nonce = theirs.partition(b"\x04\x0c")[2][:12]
     random = {16: salt, 12: nonce}
-    assert encrypt_key(VECTOR["passphrase"], KEY, random.__getitem__) == theirs
+    assert (
+        encrypt_key(VECTOR["passphrase"], bytes.fromhex(VECTOR["key"]), random.__getitem__)
+        == theirs
+    )
 
 
 def test_what_is_encrypted_comes_out_again_and_never_twice_the_same() -> None:

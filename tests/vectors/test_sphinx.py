@@ -39,7 +39,7 @@ from nymproxy.mixnet.sphinx.keys import (
     payload_key,
 )
 from nymproxy.mixnet.sphinx.payload import lioness_decrypt, lioness_encrypt, seal_payload
-from tests.vectors.files import load
+from tests.vectors.files import is_newer, load
 
 SPHINX = load("sphinx.json")
 PIPELINE = load("pipeline.json")
@@ -52,6 +52,18 @@ KINDS = {
     "InvalidPayload": SphinxErrorKind.INVALID_PAYLOAD,
     "InvalidSURB": SphinxErrorKind.INVALID_SURB,
 }
+
+WHOLE_KEYS = range(
+    constants.PAYLOAD_KEY_LENGTH,
+    constants.MAX_HOPS * constants.PAYLOAD_KEY_LENGTH + 1,
+    constants.PAYLOAD_KEY_LENGTH,
+)
+TOO_MANY_SEEDS = range(
+    (constants.MAX_HOPS + 1) * constants.PAYLOAD_KEY_SEED_LENGTH,
+    constants.PAYLOAD_KEY_LENGTH,
+    constants.PAYLOAD_KEY_SEED_LENGTH,
+)
+"""Lengths of key material in SURBs that 1.21.6 reads and sphinx-packet 0.8.0 refuses."""
 
 
 def unhex(text: str) -> bytes:
@@ -259,7 +271,13 @@ def test_build_errors(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", SPHINX["surb_parse"], ids=lambda case: case["key_material_len"])
 def test_surb_parse(case: dict[str, Any]) -> None:
     data = bytes(380 + case["key_material_len"])
-    if case["error"] is None:
+    length = case["key_material_len"]
+    if is_newer("sphinx.json") and (length in WHOLE_KEYS or length in TOO_MANY_SEEDS):
+        # A peer of 1.21.6 that is asked to may still send whole keys.
+        assert case["error"] == "InvalidSURB"
+        size = 192 if length in WHOLE_KEYS else 16
+        assert [len(key) for key in Surb.parse(data).key_material] == [size] * (length // size)
+    elif case["error"] is None:
         surb = Surb.parse(data)
         assert len(surb.key_material) == case["materials_count"]
         assert (len(surb.key_material[0]) == 16) is case["uses_key_seeds"]

@@ -1,8 +1,7 @@
 //! SURBs of version 260, what their users make of them, and what their creators read.
 
+use crate::line::{ChaCha20Rng, Rng, RngCore, SeedableRng};
 use anyhow::{bail, ensure, Context, Result};
-use rand::{Rng, RngCore, SeedableRng};
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 use sphinx_packet::crypto::{PrivateKey, PublicKey};
 use sphinx_packet::header::delays::Delay;
@@ -139,7 +138,10 @@ impl Sender {
                     payload,
                     ..
                 } => {
-                    ensure!(identifier == self.destination.identifier, "another identifier");
+                    ensure!(
+                        identifier == self.destination.identifier,
+                        "another identifier"
+                    );
                     return Ok((seen, payload));
                 }
             }

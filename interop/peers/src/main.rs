@@ -5,6 +5,7 @@
 
 mod compat;
 mod forward;
+mod line;
 mod messages;
 #[path = "../../../migrate/nymproxy_migrate/rust/nymproxy_compat.rs"]
 mod nymproxy_compat;

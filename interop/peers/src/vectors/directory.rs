@@ -8,6 +8,7 @@ mod rules;
 mod topology;
 
 use super::support::{join, random};
+use crate::line::CRATES;
 use anyhow::Result;
 use network::Network;
 use serde_json::{json, Value};
@@ -21,11 +22,17 @@ pub fn make(seed: u64) -> Result<Value> {
         tokio::task::block_in_place(|| Handle::current().block_on(topology::fetch(&endpoints)))?;
     Ok(join([
         json!({
-            "description": "Bodies a nym-api serves to a 1.21.6 client; json_text is the exact \
-                serde_json text, bincode_hex the exact body for output=bincode",
-            "source": "nym-api-requests, nym-topology, nym-client-core, nym-http-api-client, \
-                nym-http-api-common, nym-mixnet-contract-common, nym-sphinx-params, nym-crypto \
-                1.21.6; bincode 1.3.3; env_files: nym-network-defaults 1.21.6, dotenvy 0.15.7",
+            "description": format!(
+                "Bodies a nym-api serves to a {CRATES} client; json_text is the exact serde_json \
+                    text, bincode_hex the exact body for output=bincode"
+            ),
+            "source": format!(
+                "nym-api-requests, nym-topology, nym-client-core, nym-http-api-client, \
+                    nym-http-api-common, nym-mixnet-contract-common, nym-sphinx-params, nym-crypto \
+                    {CRATES}; bincode 1.3.3; env_files: nym-network-defaults {CRATES}, dotenvy \
+                    0.15.7"
+            ),
+            "crates": CRATES,
             "base_path": "/api (whatever precedes /v1 in the nym-api url)",
             "endpoints": endpoints,
             "node_private_keys": network.private_keys(),

@@ -3,6 +3,7 @@
 mod protocol;
 
 use super::{storage, support::join};
+use crate::line::{CRATES, SPHINX_PACKET};
 use anyhow::Result;
 use serde_json::{json, Value};
 
@@ -13,8 +14,11 @@ pub async fn make(seed: u64) -> Result<Value> {
             binary and text messages. All byte strings are lower-case hex; 'json'/'text' fields \
             are the exact text frames produced or consumed by the real crates. 'ok' flags are \
             verdicts of the real parsers.",
-        "source": "nym-gateway-requests, nym-sphinx, nym-crypto, \
-            nym-client-core-gateways-storage 1.21.6, sphinx-packet 0.6.0",
+        "source": format!(
+            "nym-gateway-requests, nym-sphinx, nym-crypto, nym-client-core-gateways-storage \
+                {CRATES}, {SPHINX_PACKET}"
+        ),
+        "crates": CRATES,
     });
     let stored = json!({"storage": storage::registrations(seed).await?});
     Ok(join([about, protocol::sections(seed).await?, stored]))

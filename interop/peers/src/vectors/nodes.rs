@@ -5,6 +5,7 @@ mod hops;
 mod noise;
 
 use super::support::{join, random};
+use crate::line::{CRATES, SPHINX_PACKET};
 use anyhow::Result;
 use serde_json::{json, Value};
 
@@ -15,9 +16,12 @@ pub fn make(seed: u64) -> Result<Value> {
     Ok(join([
         json!({
             "description": "Node side: link framing, noise handshake, hop and final-hop processing",
-            "source": "nym-sphinx-framing 1.21.6, nym-sphinx-params 1.21.6, nym-sphinx-addressing \
-                1.21.6, nym-sphinx-acknowledgements 1.21.6, sphinx-packet 0.6.0; noise: snow 0.9.6 \
-                with the parameters of nym-noise 1.21.6 (frame headers written by nym-noise itself)",
+            "source": format!(
+                "nym-sphinx-framing, nym-sphinx-params, nym-sphinx-addressing, \
+                    nym-sphinx-acknowledgements {CRATES}, {SPHINX_PACKET}; noise: snow 0.9.6 with \
+                    the parameters of nym-noise {CRATES} (frame headers written by nym-noise itself)"
+            ),
+            "crates": CRATES,
             "sizes": framing::sizes(),
             "rotations": framing::rotations(),
             "header_checks": framing::header_checks(&complete_frame)?,

@@ -4,6 +4,7 @@ mod messages;
 mod packets;
 
 use super::support::join;
+use crate::line::{CRATES, SPHINX_PACKET};
 use anyhow::Result;
 use serde_json::{json, Value};
 
@@ -14,8 +15,11 @@ pub fn make(seed: u64) -> Result<Value> {
             chunking, payload encryption, SURB-acks, reply SURBs, MixPacket, cover packets. All \
             byte strings are lowercase hex. `pattern(len,a,b)` messages: byte i = \
             (a*i + b + i//256) mod 256.",
-        "source": "nym-sphinx 1.21.6 and its nym-sphinx-* 1.21.6 sub-crates, nym-topology 1.21.6, \
-            nym-crypto 1.21.6, sphinx-packet 0.6.0",
+        "source": format!(
+            "nym-sphinx and its nym-sphinx-* sub-crates, nym-topology, nym-crypto {CRATES}, \
+                {SPHINX_PACKET}"
+        ),
+        "crates": CRATES,
     });
     Ok(join([
         about,

@@ -9,9 +9,8 @@ mod sender;
 mod verdicts;
 
 use super::support::join;
+use crate::line::{ChaCha20Rng, RngCore, CRATES, SPHINX_PACKET};
 use anyhow::Result;
-use rand::RngCore;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 
 /// Make the file.
@@ -20,8 +19,10 @@ pub fn make(seed: u64) -> Result<Value> {
         "description": "Sphinx packet vectors. All byte strings are lower-case hex; 64-bit delays \
             are decimal strings of nanoseconds. final_padding is the random padding the builder \
             drew for the last hop; feeding it back makes the build deterministic.",
-        "source": "sphinx-packet 0.6.0, nym-sphinx-addressing 1.21.6, nym-sphinx-params 1.21.6, \
-            lioness 0.1.2, blake2 0.8.1, chacha 0.3.0, x25519-dalek 2.0.1, curve25519-dalek 4.1.3",
+        "source": format!(
+            "{SPHINX_PACKET}, nym-sphinx-addressing, nym-sphinx-params {CRATES}"
+        ),
+        "crates": CRATES,
         "set": "public",
     });
     Ok(join([

@@ -6,14 +6,13 @@ mod registrations;
 pub use directory::config_directory;
 pub use registrations::registrations;
 
+use crate::line::{ChaCha20Rng, RngCore};
 use anyhow::{bail, Context, Result};
 use nym_client_core_gateways_storage::{
     GatewayDetails, GatewayRegistration, RawGatewayPublishedData,
 };
 use nym_crypto::asymmetric::ed25519;
 use nym_gateway_requests::shared_key::SharedSymmetricKey;
-use rand::RngCore;
-use rand_chacha::ChaCha20Rng;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

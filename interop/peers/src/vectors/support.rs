@@ -1,7 +1,6 @@
 //! What all makers of vector files share: randomness with a seed, patterns, and joining sections.
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha20Rng;
+use crate::line::{ChaCha20Rng, SeedableRng};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 

@@ -6,6 +6,7 @@
 
 mod cases;
 
+use crate::line::CRATES;
 use anyhow::{ensure, Context, Result};
 use cases::Case;
 use nym_network_defaults::{setup_env, NymNetworkDetails};
@@ -24,9 +25,11 @@ pub fn make() -> Result<Value> {
         .map(|case| measure(case).context(case.description))
         .collect::<Result<Vec<_>>>()?;
     Ok(json!({
-        "description": "setup_env(file) followed by NymNetworkDetails::new_from_env, measured with \
-            nym-network-defaults 1.21.6 and dotenvy 0.15.7 in an otherwise empty process \
-            environment",
+        "description": format!(
+            "setup_env(file) followed by NymNetworkDetails::new_from_env, measured with \
+                nym-network-defaults {CRATES} and dotenvy 0.15.7 in an otherwise empty process \
+                environment"
+        ),
         "cases": cases,
     }))
 }
@@ -86,7 +89,7 @@ fn found(details: NymNetworkDetails) -> Value {
     json!({
         "outcome": "ok",
         "network_name": details.network_name,
-        "nym_api_urls": details.nym_api_urls,
+        "nym_api_urls": crate::line::nym_api_urls(&details),
         "gateway_list_api_url": chain.and_then(|chain| chain.api_url.as_ref()),
         "nyxd_url": chain.map(|chain| &chain.nyxd_url),
     })

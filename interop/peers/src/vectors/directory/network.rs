@@ -1,5 +1,6 @@
 //! A small network with nodes of all kinds.
 
+use crate::line::ChaCha20Rng;
 use anyhow::Result;
 use cosmwasm_std::{Addr, BlockInfo, ContractInfo, Env, Timestamp};
 use nym_api_requests::models::described::type_translation::DeclaredRolesV1;
@@ -7,7 +8,6 @@ use nym_api_requests::models::{KeyRotationDetails, RewardedSetResponse};
 use nym_api_requests::nym_nodes::{BasicEntryInformation, NodeRole, SkimmedNodeV1};
 use nym_crypto::asymmetric::{ed25519, x25519};
 use nym_mixnet_contract_common::{Interval, KeyRotationState, NodeId};
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 use std::time::Duration;
 use time::OffsetDateTime;

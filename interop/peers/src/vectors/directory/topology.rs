@@ -1,10 +1,11 @@
 //! The topology that a client with the default configuration fetches from these bodies.
 
 use super::network::Network;
+use crate::line;
 use anyhow::{Context, Result};
 use nym_client_core::client::topology_control::{NymApiTopologyProvider, TopologyProvider};
 use nym_client_core::config::DebugConfig;
-use nym_topology::{NymRouteProvider, NymTopology, RoutingNode};
+use nym_topology::{NymTopology, RoutingNode};
 use serde_json::{json, Map, Value};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -66,7 +67,7 @@ async fn answer(connection: TcpStream, endpoints: &Value) -> Result<()> {
 /// What the file says about the topology.
 pub fn sections(network: &Network, topology: NymTopology) -> Result<Value> {
     let persisted = serde_json::to_string(&topology)?;
-    let strict = NymRouteProvider::new(topology, false);
+    let strict = line::routes(topology, false);
     let lenient = strict.clone().with_ignore_egress_epoch_roles(true);
     let ids = network.nodes.iter().map(|node| node.skimmed.node_id);
     let nodes: Vec<_> = ids

@@ -8,13 +8,13 @@ mod packets;
 mod sealed;
 mod texts;
 
+use crate::line::Rng;
 use crate::vectors::support::{join, random};
 use anyhow::Result;
 use nym_credentials_interface::DEFAULT_MIXNET_REQUEST_BANDWIDTH_THRESHOLD;
 use nym_gateway_requests::{ClientControlRequest, SharedSymmetricKey, CURRENT_PROTOCOL_VERSION};
 use nym_sphinx_acknowledgements::surb_ack::SurbAck;
 use nym_sphinx_params::{PacketSize, PacketType};
-use rand::Rng;
 use serde_json::{json, Value};
 
 /// All of them. One shared key seals what is sealed outside handshakes.

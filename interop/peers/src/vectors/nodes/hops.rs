@@ -3,6 +3,7 @@
 
 mod route;
 
+use crate::line::{self, ChaCha20Rng, RngCore};
 use anyhow::{ensure, Context, Result};
 use bytes::BytesMut;
 use nym_sphinx_acknowledgements::identifier::prepare_identifier;
@@ -16,10 +17,8 @@ use nym_sphinx_framing::processing::{
 use nym_sphinx_params::{PacketSize, PacketType, SphinxKeyRotation};
 use nym_sphinx_types::{
     Delay, Destination, DestinationAddressBytes, NymPacket, PrivateKey, SphinxPacketBuilder,
-    CURRENT_VERSION, X25519_WITH_EXPLICIT_PAYLOAD_KEYS_VERSION,
+    X25519_WITH_EXPLICIT_PAYLOAD_KEYS_VERSION,
 };
-use rand::RngCore;
-use rand_chacha::ChaCha20Rng;
 use route::MixNode;
 use serde_json::{json, Value};
 use tokio_util::codec::{Decoder, Encoder};
@@ -110,6 +109,7 @@ const ACK_CASE: Case = Case {
 pub fn make(random: &mut ChaCha20Rng) -> Result<Vec<Value>> {
     CASES
         .iter()
+        .filter(|case| line::OLD_FORMATS || !case.explicit_payload_keys)
         .map(|case| case.follow(random).context(case.description))
         .collect()
 }
@@ -181,7 +181,7 @@ impl Case {
             .with_version(if self.explicit_payload_keys {
                 X25519_WITH_EXPLICIT_PAYLOAD_KEYS_VERSION
             } else {
-                CURRENT_VERSION
+                line::SENT_VERSION
             })
             .with_initial_secret(&PrivateKey::from(secret))
             .build_packet(

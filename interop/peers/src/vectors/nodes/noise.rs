@@ -7,10 +7,9 @@
 mod live;
 
 use super::super::support::pattern;
+use crate::line::{ChaCha20Rng, RngCore};
 use anyhow::{ensure, Result};
 use nym_crypto::asymmetric::x25519;
-use rand::RngCore;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 use sha2::{Digest, Sha256};
 use snow::{Builder, HandshakeState, TransportState};

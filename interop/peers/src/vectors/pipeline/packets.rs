@@ -8,6 +8,7 @@ mod replies;
 mod whole;
 mod world;
 
+use crate::line;
 use anyhow::{Context, Result};
 use nym_sphinx::acknowledgements::surb_ack::SurbAck;
 use nym_sphinx::params::PacketType;
@@ -39,6 +40,11 @@ impl Form {
         without_mix_hops: true,
         ..Form::CURRENT
     };
+
+    /// Whether the crates still make it.
+    fn is_made(self) -> bool {
+        line::OLD_FORMATS || !self.legacy
+    }
 }
 
 /// Make these sections.

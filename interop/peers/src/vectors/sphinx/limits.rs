@@ -2,13 +2,12 @@
 
 use super::kind;
 use super::sender::Sender;
+use crate::line::{self, ChaCha20Rng};
 use crate::vectors::support::random;
 use anyhow::Result;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 use sphinx_packet::constants::NODE_ADDRESS_LENGTH;
 use sphinx_packet::header::HEADER_SIZE;
-use sphinx_packet::version::CURRENT_VERSION;
 use sphinx_packet::SURB;
 
 /// Name, payload size and message length.
@@ -47,7 +46,13 @@ fn build(
     rng: &mut ChaCha20Rng,
     (name, payload_size, message_len): (&str, usize, usize),
 ) -> Result<Value> {
-    let sender = Sender::draw(rng, CURRENT_VERSION.value(), 1, message_len, payload_size)?;
+    let sender = Sender::draw(
+        rng,
+        line::SENT_VERSION.value(),
+        1,
+        message_len,
+        payload_size,
+    )?;
     Ok(json!({
         "name": name,
         "payload_size": payload_size,
@@ -64,7 +69,7 @@ fn parse(key_material_len: usize) -> Value {
             "key_material_len": key_material_len,
             "error": null,
             "materials_count": surb.materials_count(),
-            "uses_key_seeds": surb.uses_key_seeds(),
+            "uses_key_seeds": line::uses_key_seeds(&surb),
         }),
         Err(error) => json!({"key_material_len": key_material_len, "error": kind(&error)}),
     }

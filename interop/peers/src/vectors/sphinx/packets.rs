@@ -3,18 +3,17 @@
 use super::hops::trace;
 use super::secret::Expanded;
 use super::sender::Sender;
+use crate::line::{self, ChaCha20Rng};
 use crate::vectors::support::{join, random};
 use anyhow::{ensure, Context, Result};
 use nym_sphinx_params::PacketSize;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 use sphinx_packet::header::delays::Delay;
-use sphinx_packet::header::keys::KeyMaterial;
 use sphinx_packet::version::{
     INITIAL_LEGACY_VERSION, PAYLOAD_KEYS_SEEDS_VERSION, UPDATED_LEGACY_VERSION,
     X25519_WITH_EXPLICIT_PAYLOAD_KEYS_VERSION,
 };
-use sphinx_packet::{SURBMaterial, SURB};
+use sphinx_packet::SURB;
 
 const EXPLICIT: u16 = X25519_WITH_EXPLICIT_PAYLOAD_KEYS_VERSION.0;
 const SEEDS: u16 = PAYLOAD_KEYS_SEEDS_VERSION.0;
@@ -101,7 +100,8 @@ fn extremes(rng: &mut ChaCha20Rng) -> Result<Vec<Value>> {
 
 fn versions(rng: &mut ChaCha20Rng) -> Result<Vec<Value>> {
     let mut cases = Vec::new();
-    for version in LEGACY {
+    let deprecated = LEGACY.into_iter().filter(|_| line::OLD_FORMATS);
+    for version in deprecated {
         let sender = Sender::draw(rng, version, 3, 30, 80)?;
         cases.push(packet(
             &format!("legacy-3hop-v{version}"),
@@ -109,18 +109,11 @@ fn versions(rng: &mut ChaCha20Rng) -> Result<Vec<Value>> {
             &sender,
         )?);
     }
-    for (version, whose) in [
-        (260, " (announced by sphinx-packet 0.8.0)"),
-        (0, ""),
-        (2, ""),
-        (u16::MAX, ""),
-    ] {
+    for version in [260, 0, 2, u16::MAX] {
         let sender = Sender::draw(rng, version, 4, 30, SHORT)?;
         cases.push(packet(
             &format!("version-{version}"),
-            &format!(
-                "version number {version}{whose} built and processed by 0.6.0: treated like 259"
-            ),
+            &format!("version number {version}: built and processed like 259"),
             &sender,
         )?);
     }
@@ -143,14 +136,9 @@ fn packet(name: &str, description: &str, sender: &Sender) -> Result<Value> {
 }
 
 /// What the sender's side of the crate derives for each hop; the builder chooses in the same way.
-#[allow(deprecated)] // For the two deprecated versions there is no other derivation.
 fn sender_secrets(sender: &Sender) -> Result<Vec<String>> {
     let route = sender.route();
-    let material = if sender.version.is_legacy() {
-        KeyMaterial::derive_legacy(&route, &sender.initial_secret)
-    } else {
-        KeyMaterial::derive(&route, &sender.initial_secret)
-    };
+    let material = line::key_material(sender.version, &route, &sender.initial_secret);
     material
         .expanded_shared_secrets
         .iter()
@@ -182,6 +170,9 @@ fn surbs(rng: &mut ChaCha20Rng) -> Result<Vec<Value>> {
         (5, SEEDS, 50, SHORT, "SURB for the longest route"),
         (3, LEGACY[1], 50, SHORT, "SURB of a deprecated version"),
     ] {
+        if version != SEEDS && !line::OLD_FORMATS {
+            continue;
+        }
         let sender = Sender::draw(rng, version, hops, message, payload)?;
         cases.push(surb(
             &format!("surb-{hops}hop-v{version}"),
@@ -193,12 +184,12 @@ fn surbs(rng: &mut ChaCha20Rng) -> Result<Vec<Value>> {
 }
 
 fn surb(name: &str, description: &str, sender: &Sender) -> Result<Value> {
-    let material = SURBMaterial::new(
+    let material = line::surb_material(
+        sender.version,
         sender.route(),
         sender.delays.clone(),
         sender.destination.clone(),
-    )
-    .with_version(sender.version);
+    );
     let surb = SURB::new(sender.initial_secret.clone(), material)
         .with_context(|| format!("making {name}"))?;
     let bytes = surb.to_bytes();
@@ -208,7 +199,7 @@ fn surb(name: &str, description: &str, sender: &Sender) -> Result<Value> {
         "surb": hex::encode(&bytes),
         "surb_len": bytes.len(),
         "materials_count": surb.materials_count(),
-        "uses_key_seeds": surb.uses_key_seeds(),
+        "uses_key_seeds": line::uses_key_seeds(&surb),
         "first_hop_address": hex::encode(surb.first_hop().to_bytes()),
     });
     let (packet, first_hop) = surb

@@ -2,16 +2,15 @@
 
 use super::secret::{header_mac, keystream, Expanded};
 use super::{array, bytes};
+use crate::line::{self, ChaCha20Rng};
 use crate::vectors::support::random;
-use anyhow::{anyhow, Result};
-use lioness::{LionessDefault, RAW_KEY_SIZE};
-use rand_chacha::ChaCha20Rng;
+use anyhow::Result;
 use serde_json::{json, Value};
 use sphinx_packet::constants;
 use sphinx_packet::crypto::{PrivateKey, PublicKey};
 use sphinx_packet::header::routing::ENCRYPTED_ROUTING_INFO_SIZE;
 use sphinx_packet::header::{SphinxHeader, HEADER_SIZE};
-use sphinx_packet::payload::key::derive_payload_key;
+use sphinx_packet::payload::key::{derive_payload_key, PayloadKey};
 use sphinx_packet::payload::PAYLOAD_OVERHEAD_SIZE;
 
 /// 2^255 - 17, little-endian: a second encoding of the coordinate 2, because it is not reduced.
@@ -61,16 +60,11 @@ fn sizes() -> Value {
 }
 
 fn lioness(rng: &mut ChaCha20Rng, length: usize) -> Result<Value> {
-    let key: [u8; RAW_KEY_SIZE] = array(rng);
+    let key: PayloadKey = array(rng);
     let input = bytes(rng, length);
-    let cipher = LionessDefault::new_raw(&key);
     let (mut encrypted, mut decrypted) = (input.clone(), input.clone());
-    cipher
-        .encrypt(&mut encrypted)
-        .map_err(|error| anyhow!("encrypting {length} bytes: {error}"))?;
-    cipher
-        .decrypt(&mut decrypted)
-        .map_err(|error| anyhow!("decrypting {length} bytes: {error}"))?;
+    line::lioness_encrypt(&key, &mut encrypted)?;
+    line::lioness_decrypt(&key, &mut decrypted)?;
     Ok(json!({
         "key": hex::encode(key),
         "input": hex::encode(input),

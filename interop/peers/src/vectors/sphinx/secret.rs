@@ -1,17 +1,15 @@
 //! The secret of a sender and one hop, expanded, and what its parts are used for.
 
+use crate::line;
 use anyhow::{ensure, Context, Result};
 use sphinx_packet::constants::{
-    HeaderIntegrityHmacAlgorithm, BLINDING_FACTOR_SIZE, EXPANDED_SHARED_SECRET_LENGTH,
-    HEADER_INTEGRITY_MAC_SIZE, INTEGRITY_MAC_KEY_SIZE, PAYLOAD_KEY_SIZE, REPLAY_TAG_SIZE,
-    STREAM_CIPHER_OUTPUT_LENGTH,
+    BLINDING_FACTOR_SIZE, EXPANDED_SHARED_SECRET_LENGTH, HEADER_INTEGRITY_MAC_SIZE,
+    INTEGRITY_MAC_KEY_SIZE, PAYLOAD_KEY_SIZE, REPLAY_TAG_SIZE, STREAM_CIPHER_OUTPUT_LENGTH,
 };
 use sphinx_packet::crypto::{
-    compute_keyed_hmac, generate_pseudorandom_bytes, STREAM_CIPHER_INIT_VECTOR,
-    STREAM_CIPHER_KEY_SIZE,
+    generate_pseudorandom_bytes, STREAM_CIPHER_INIT_VECTOR, STREAM_CIPHER_KEY_SIZE,
 };
 use sphinx_packet::header::keys::{HeaderIntegrityMacKey, StreamCipherKey};
-use sphinx_packet::header::mac::HeaderIntegrityMac;
 use sphinx_packet::header::shared_secret::ExpandedSharedSecret;
 use sphinx_packet::payload::key::{PayloadKey, PayloadKeySeed};
 
@@ -95,12 +93,9 @@ pub fn header_mac(
     key: &HeaderIntegrityMacKey,
     routing: &[u8],
 ) -> Result<[u8; HEADER_INTEGRITY_MAC_SIZE]> {
-    let whole = compute_keyed_hmac::<HeaderIntegrityHmacAlgorithm>(key, routing).into_bytes();
+    let (whole, accepted) = line::header_mac(key, routing)?;
+    ensure!(accepted, "the crate refuses a header MAC");
     let mut mac = [0; HEADER_INTEGRITY_MAC_SIZE];
     mac.copy_from_slice(&whole[..HEADER_INTEGRITY_MAC_SIZE]);
-    ensure!(
-        HeaderIntegrityMac::from_bytes(mac).verify(key, routing),
-        "the crate refuses a header MAC"
-    );
     Ok(mac)
 }

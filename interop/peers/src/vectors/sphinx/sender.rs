@@ -1,11 +1,10 @@
 //! What a sender chooses for a packet or a SURB.
 
 use super::{array, bytes};
+use crate::line::{ChaCha20Rng, Rng};
 use anyhow::{Context, Result};
 use curve25519_dalek::{constants::EIGHT_TORSION, EdwardsPoint};
 use nym_sphinx_addressing::nodes::NymNodeRoutingAddress;
-use rand::Rng;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 use sphinx_packet::crypto::{PrivateKey, PublicKey};
 use sphinx_packet::header::delays::Delay;

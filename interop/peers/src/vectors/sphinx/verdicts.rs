@@ -5,10 +5,9 @@ use super::kind;
 use super::secret::{header_mac, keystream, Expanded};
 use super::sender::Sender;
 use super::xor;
+use crate::line::{self, ChaCha20Rng};
 use crate::vectors::support::random;
-use anyhow::{anyhow, Result};
-use lioness::LionessDefault;
-use rand_chacha::ChaCha20Rng;
+use anyhow::Result;
 use serde_json::{json, Value};
 use sphinx_packet::constants::{HEADER_INTEGRITY_MAC_SIZE, SECURITY_PARAMETER};
 use sphinx_packet::crypto::PrivateKey;
@@ -16,7 +15,6 @@ use sphinx_packet::header::routing::{FINAL_HOP, FORWARD_HOP};
 use sphinx_packet::header::{SphinxHeader, HEADER_SIZE};
 use sphinx_packet::payload::key::derive_payload_key;
 use sphinx_packet::payload::PAYLOAD_OVERHEAD_SIZE;
-use sphinx_packet::version::CURRENT_VERSION;
 use sphinx_packet::{ProcessedPacketData, SphinxPacket};
 
 /// The length of the group element at the beginning of a packet.
@@ -38,7 +36,7 @@ pub fn sections(seed: u64) -> Result<Value> {
 fn draw(rng: &mut ChaCha20Rng, hops: usize) -> Result<(Sender, Vec<u8>)> {
     let sender = Sender::draw(
         rng,
-        CURRENT_VERSION.value(),
+        line::SENT_VERSION.value(),
         hops,
         MESSAGE_SIZE,
         PAYLOAD_SIZE,
@@ -68,12 +66,12 @@ fn cut(rng: &mut ChaCha20Rng) -> Result<Vec<Value>> {
         (
             "payload-32",
             "payload of exactly 32 bytes",
-            HEADER_SIZE + lioness::DIGEST_RESULT_SIZE,
+            HEADER_SIZE + line::LIONESS_DIGEST_SIZE,
         ),
         (
             "payload-33",
             "payload of 33 bytes (truncated): forwarding succeeds, payload is not authenticated",
-            HEADER_SIZE + lioness::DIGEST_RESULT_SIZE + 1,
+            HEADER_SIZE + line::LIONESS_DIGEST_SIZE + 1,
         ),
     ]
     .map(|(name, description, length)| case(name, description, &packet[..length], key))
@@ -182,9 +180,8 @@ impl Mould {
         let routing = xor(&clear, &keystream(&expanded.stream_key()));
         header[ALPHA_SIZE..ROUTING].copy_from_slice(&header_mac(&expanded.mac_key(), &routing)?);
         header[ROUTING..].copy_from_slice(&routing);
-        LionessDefault::new_raw(&derive_payload_key(&expanded.payload_key_seed()))
-            .encrypt(&mut payload)
-            .map_err(|error| anyhow!("encrypting a forged payload: {error}"))?;
+        let key = derive_payload_key(&expanded.payload_key_seed());
+        line::lioness_encrypt(&key, &mut payload)?;
         Ok([header.to_vec(), payload].concat())
     }
 }

@@ -1,16 +1,16 @@
 //! rust_config_dir.tar: the directory of an SDK client after one session, and what is in it.
 
 use super::{custom, one_file, published, read, remote};
+use crate::line::ChaCha20Rng;
+use crate::line::{
+    ClientKeys, CredentialStorage, GatewayRegistration, GatewaysDetailsStore, MixnetClientStorage,
+    ReplyStorage, ReplyStorageBackend, StoragePaths, CRATES,
+};
 use crate::vectors::support::random;
 use anyhow::{bail, Context, Result};
 use nym_client_core::init::types::InitialisationResult;
 use nym_client_core_gateways_storage::GatewayDetails;
-use nym_sdk::mixnet::{
-    ClientKeys, CredentialStorage, GatewayRegistration, GatewaysDetailsStore, MixnetClientStorage,
-    ReplyStorage, ReplyStorageBackend, StoragePaths,
-};
 use nym_sphinx::anonymous_replies::SurbEncryptionKey;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -150,10 +150,12 @@ async fn read_back(paths: &StoragePaths) -> Result<Value> {
     Ok(json!({
         "description": "Contents of rust_config_dir.tar: a data directory written by the real \
             client crates (SDK StoragePaths layout)",
-        "source": "nym-sdk (StoragePaths), nym-client-core (OnDiskKeys, ClientKeys, \
-            setup_fs_reply_surb_backend, InitialisationResult), \
-            nym-client-core-gateways-storage, nym-client-core-surb-storage, \
-            nym-credential-storage, nym-crypto, nym-pemstore 1.21.6",
+        "source": format!(
+            "StoragePaths of nym-sdk 1.21.6; nym-client-core (OnDiskKeys, ClientKeys, \
+                setup_fs_reply_surb_backend, InitialisationResult), \
+                nym-client-core-gateways-storage, nym-client-core-surb-storage, \
+                nym-credential-storage, nym-crypto, nym-pemstore {CRATES}"
+        ),
         "identity_private_seed_hex": hex::encode(identity.private_key().to_bytes()),
         "identity_public_hex": hex::encode(identity_public.to_bytes()),
         "identity_public_bs58": identity_public.to_base58_string(),

@@ -2,6 +2,7 @@
 //! may leave it in, and what the crate reads back.
 
 use super::{custom, log_of, one_file, published, read, remote};
+use crate::line::{ChaCha20Rng, CRATES};
 use crate::vectors::support::random;
 use anyhow::{ensure, Context, Result};
 use base64::{engine::general_purpose::STANDARD, Engine};
@@ -10,7 +11,6 @@ use nym_client_core::config::disk_persistence::DEFAULT_GATEWAYS_DETAILS_DB_FILEN
 use nym_client_core_gateways_storage::{
     GatewayDetails, GatewayRegistration, GatewaysDetailsStore, OnDiskGatewaysDetails,
 };
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 use std::io::Write;
 
@@ -37,11 +37,13 @@ pub async fn registrations(seed: u64) -> Result<Value> {
         "the database and its log hold something else than the checkpointed database"
     );
     Ok(json!({
-        "description": "gateways_registrations.sqlite written by \
-            nym-client-core-gateways-storage 1.21.6 (each file gzip, then base64), and what the \
-            same crate reads back from it. 'checkpointed' is a single self-contained file; \
-            'as_left_on_disk' is exactly what a killed process leaves behind: nearly everything \
-            is still in the write-ahead log (-wal)",
+        "description": format!(
+            "gateways_registrations.sqlite written by nym-client-core-gateways-storage {CRATES} \
+                (each file gzip, then base64), and what the same crate reads back from it. \
+                'checkpointed' is a single self-contained file; 'as_left_on_disk' is exactly what \
+                a killed process leaves behind: nearly everything is still in the write-ahead log \
+                (-wal)"
+        ),
         "checkpointed_gzip_base64": packed(&checkpointed)?,
         "as_left_on_disk": {
             "main_gzip_base64": packed(&main)?,

@@ -4,9 +4,9 @@
 //! tick something becomes due. What matters is therefore either less than a few milliseconds apart
 //! or more than a tick, save where both outcomes are of interest.
 
+use crate::line::{Rng, SliceRandom};
 use crate::vectors::support::random;
 use nym_sdk::tcp_proxy::Payload;
-use rand::{seq::SliceRandom, Rng};
 
 /// One run. Time is in milliseconds since its start.
 pub struct Case {

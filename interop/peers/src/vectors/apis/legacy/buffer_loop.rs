@@ -7,11 +7,11 @@
 
 use super::buffer_cases::{cases, Case, Event};
 use super::connection;
+use crate::line::Rng;
 use crate::vectors::support::random;
 use anyhow::{ensure, Result};
 use futures::future::try_join_all;
 use nym_sdk::tcp_proxy::{MessageBuffer, Payload, ProxiedMessage};
-use rand::Rng;
 use serde_json::{json, Value};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;

@@ -4,10 +4,10 @@
 //! chunk as one message.
 
 use super::connection;
+use crate::line::Rng;
 use crate::vectors::support::random;
 use anyhow::Result;
 use futures::{future::try_join_all, StreamExt};
-use rand::Rng;
 use serde_json::{json, Value};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;

@@ -2,12 +2,12 @@
 //!
 //! Both proxies call `bincode::serialize` and `bincode::deserialize` with the defaults.
 
+use crate::line::{Rng, RngCore};
 use crate::vectors::support::{join, random};
 use anyhow::{Context, Result};
 use bytes::BytesMut;
 use nym_lp_data::packet::frame::{LpFrame, SphinxStreamFrameAttributes, SphinxStreamMsgType};
 use nym_sdk::tcp_proxy::{Payload, ProxiedMessage};
-use rand::{Rng, RngCore};
 use serde_json::{json, Value};
 use uuid::{Builder, Uuid};
 

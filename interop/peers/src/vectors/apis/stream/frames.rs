@@ -3,13 +3,12 @@
 
 use super::sdk::protocol::{decode_stream_message, encode_stream_message, StreamId};
 use super::sdk::router;
+use crate::line::{ChaCha20Rng, Rng, RngCore};
 use anyhow::{ensure, Result};
 use nym_lp_data::packet::frame::{
     LpFrameAttributes, LpFrameHeader, SphinxStreamFrameAttributes, SphinxStreamMsgType,
 };
 use nym_sdk::tcp_proxy::{Payload, ProxiedMessage};
-use rand::{Rng, RngCore};
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Map, Value};
 use uuid::Uuid;
 use SphinxStreamMsgType::{Data, Open};

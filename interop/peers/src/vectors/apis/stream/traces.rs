@@ -2,9 +2,7 @@
 
 use super::frames::STREAM;
 use super::sdk::table::{self, Name, Operation};
-use rand::seq::SliceRandom;
-use rand::Rng;
-use rand_chacha::ChaCha20Rng;
+use crate::line::{ChaCha20Rng, Rng, SliceRandom};
 use serde_json::{json, Value};
 
 const MAIN: Name = Name(STREAM);

@@ -1,6 +1,7 @@
 //! Requests to authenticate (version 2), and the checks that a gateway makes of them.
 
 use super::request_text;
+use crate::line::{ChaCha20Rng, Rng};
 use anyhow::{bail, Result};
 use nym_crypto::asymmetric::ed25519;
 use nym_gateway_requests::text_request::authenticate::{
@@ -9,8 +10,6 @@ use nym_gateway_requests::text_request::authenticate::{
 use nym_gateway_requests::{
     ClientControlRequest, GatewayProtocolVersion, SharedSymmetricKey, CURRENT_PROTOCOL_VERSION,
 };
-use rand::Rng;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 
 /// The three sections about them.

@@ -1,14 +1,13 @@
 //! Binary messages: packets to forward, and messages pushed to the client.
 
 use super::packets::packet;
+use crate::line::{ChaCha20Rng, Rng};
 use anyhow::{bail, ensure, Result};
 use nym_gateway_requests::{
     BinaryRequest, BinaryRequestKind, BinaryResponse, GatewayRequestsError, SharedSymmetricKey,
 };
 use nym_sphinx_forwarding::packet::MixPacket;
 use nym_sphinx_params::{PacketSize, SphinxKeyRotation};
-use rand::Rng;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 
 /// Kind and encryption flag stand before the nonce.

@@ -1,6 +1,7 @@
 //! Registration handshakes between the client's and the gateway's half of the crate.
 
 use super::connection::{connect, Said};
+use crate::line::{self, ChaCha20Rng, RngCore};
 use crate::vectors::support::join;
 use anyhow::{bail, ensure, Context, Result};
 use futures::StreamExt;
@@ -12,8 +13,6 @@ use nym_gateway_requests::{
     ClientControlRequest, GatewayProtocolVersion, RegistrationHandshake, CURRENT_PROTOCOL_VERSION,
 };
 use nym_task::ShutdownToken;
-use rand::{RngCore, SeedableRng};
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 
 struct Case {
@@ -68,7 +67,7 @@ impl Side {
     fn new(random: &mut ChaCha20Rng) -> Result<Self> {
         Ok(Self {
             identity: ed25519::KeyPair::new(random),
-            random: ChaCha20Rng::from_rng(random)?,
+            random: line::forked(random)?,
         })
     }
 

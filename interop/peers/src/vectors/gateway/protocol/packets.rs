@@ -1,15 +1,12 @@
 //! Sphinx packets for clients to hand to a gateway.
 
+use crate::line::{ChaCha20Rng, Rng};
 use anyhow::{Context, Result};
 use nym_crypto::asymmetric::x25519;
 use nym_sphinx_addressing::nodes::NymNodeRoutingAddress;
 use nym_sphinx_forwarding::packet::MixPacket;
 use nym_sphinx_params::{PacketSize, PacketType, SphinxKeyRotation};
-use nym_sphinx_types::{
-    delays, Destination, DestinationAddressBytes, Node, NodeAddressBytes, NymPacket,
-};
-use rand::Rng;
-use rand_chacha::ChaCha20Rng;
+use nym_sphinx_types::{delays, Destination, DestinationAddressBytes, Node, NodeAddressBytes};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -30,10 +27,9 @@ pub fn packet(
         })
         .collect();
     let destination = DestinationAddressBytes::from_bytes(random.gen());
-    let packet = NymPacket::sphinx_build(
-        false,
+    let packet = crate::line::build_packet(
         size.payload_size(),
-        message,
+        &message,
         &route,
         &Destination::new(destination, random.gen()),
         &delays::generate_from_average_duration(route.len(), Duration::from_millis(50)),

@@ -1,13 +1,12 @@
 //! Texts that carry something sealed with the shared key.
 
 use super::request_text;
+use crate::line::{ChaCha20Rng, Rng};
 use anyhow::{bail, Result};
 use nym_gateway_requests::{
     ClientControlRequest, ClientRequest, SensitiveServerResponse, ServerResponse,
     SharedSymmetricKey,
 };
-use rand::Rng;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 
 /// The three sections about them.

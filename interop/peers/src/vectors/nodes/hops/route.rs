@@ -1,19 +1,15 @@
 //! The nodes of a route, and acks that take such a route back.
 
+use crate::line::{self, ChaCha20Rng, RngCore};
 use anyhow::Result;
 use nym_crypto::asymmetric::{ed25519, x25519};
-use nym_sphinx_acknowledgements::surb_ack::SurbAck;
 use nym_sphinx_acknowledgements::AckKey;
 use nym_sphinx_addressing::clients::Recipient;
 use nym_sphinx_addressing::nodes::NymNodeRoutingAddress;
-use nym_sphinx_params::PacketType;
 use nym_sphinx_types::{Node, NodeAddressBytes, PrivateKey, PublicKey};
 use nym_topology::{
-    CachedEpochRewardedSet, NodeId, NymRouteProvider, NymTopology, NymTopologyMetadata,
-    RoutingNode, SupportedRoles,
+    CachedEpochRewardedSet, NodeId, NymTopology, NymTopologyMetadata, RoutingNode, SupportedRoles,
 };
-use rand::RngCore;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -109,15 +105,14 @@ pub fn surb_ack(
     };
     let topology = NymTopology::new(NymTopologyMetadata::default(), rewarded_set, details);
     let ack_key = AckKey::new(random);
-    let ack = SurbAck::construct(
+    let ack = line::surb_ack(
         random,
         explicit_payload_keys,
         &recipient,
         &ack_key,
         [0, 0, 0, 1, 1],
         Duration::from_millis(50),
-        &NymRouteProvider::new(topology, true),
-        PacketType::Mix,
+        &line::routes(topology, true),
         nodes.len() == 1,
     )?;
     Ok(ack.prepare_for_sending()?.1)

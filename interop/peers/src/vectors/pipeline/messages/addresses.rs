@@ -2,6 +2,7 @@
 //! (nym-sphinx-addressing, src/clients.rs and src/nodes.rs; nym-sphinx-forwarding, src/packet.rs).
 
 use super::client::{address_at, Client};
+use crate::line::ChaCha20Rng;
 use anyhow::{Context, Result};
 use nym_crypto::asymmetric::{ed25519, x25519};
 use nym_sphinx_addressing::clients::Recipient;
@@ -9,7 +10,6 @@ use nym_sphinx_addressing::nodes::{NymNodeRoutingAddress, MAX_NODE_ADDRESS_UNPAD
 use nym_sphinx_forwarding::packet::MixPacket;
 use nym_sphinx_params::{PacketSize, PacketType, SphinxKeyRotation};
 use nym_sphinx_types::{Delay, NodeAddressBytes, NymPacket};
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 use std::net::SocketAddr;
 
@@ -203,8 +203,7 @@ pub fn mix_packets(seed: u64) -> Result<Vec<Value>> {
 }
 
 fn sphinx_packet(client: &Client, size: PacketSize) -> Result<Vec<u8>> {
-    let packet = NymPacket::sphinx_build(
-        false,
+    let packet = crate::line::build_packet(
         size.payload_size(),
         b"content",
         &client.direct_route()?,

@@ -1,5 +1,6 @@
 //! A client in a small network, for the reply SURBs that messages carry.
 
+use crate::line::{self, ChaCha20Rng, CryptoRng, Rng};
 use crate::vectors::support::random;
 use anyhow::Result;
 use nym_crypto::asymmetric::{ed25519, x25519};
@@ -11,8 +12,6 @@ use nym_topology::{
     CachedEpochRewardedSet, NymRouteProvider, NymTopology, NymTopologyMetadata, RoutingNode,
     SupportedRoles,
 };
-use rand::{CryptoRng, Rng};
-use rand_chacha::ChaCha20Rng;
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -37,18 +36,9 @@ impl Client {
         let nodes: Vec<_> = (1..=GATEWAY_ID).map(|id| node(&mut rng, id)).collect();
         let gateway = nodes[nodes.len() - 1].identity_key;
         let address = address_at(&mut rng, gateway);
-        let (fixed_routes, old_packet_format) = (false, false);
         Client {
             address,
-            preparer: MessagePreparer::new(
-                rng,
-                fixed_routes,
-                address,
-                AVERAGE_DELAY,
-                AVERAGE_DELAY,
-                old_packet_format,
-                without_mix_hops,
-            ),
+            preparer: line::preparer(rng, address, AVERAGE_DELAY, false, without_mix_hops),
             network: network(nodes, key_rotation_id),
         }
     }
@@ -59,10 +49,7 @@ impl Client {
         old_format: bool,
         amount: usize,
     ) -> Result<Vec<ReplySurbWithKeyRotation>> {
-        let surbs = self
-            .preparer
-            .generate_reply_surbs(old_format, amount, &self.network)?;
-        Ok(surbs)
+        line::reply_surbs(&mut self.preparer, old_format, amount, &self.network)
     }
 
     /// The route of a packet to this client that skips the mixes.

@@ -2,13 +2,13 @@
 //! src/set.rs, src/fragment.rs and src/reconstruction.rs; nym-sphinx, src/receiver.rs).
 
 use super::joined_payloads;
+use crate::line::ChaCha20Rng;
 use crate::vectors::support::pattern;
 use anyhow::{ensure, Context, Result};
 use nym_sphinx::message::NymMessage;
 use nym_sphinx::receiver::{MessageReceiver, SphinxMessageReceiver};
 use nym_sphinx_chunking::fragment::Fragment;
 use nym_sphinx_chunking::split_into_sets;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 
 /// The length of fragments in regular packets.

@@ -3,6 +3,7 @@
 
 use super::client::Client;
 use super::{joined_payloads, DATA_SIZES};
+use crate::line::{self, ChaCha20Rng};
 use crate::vectors::support::{join, pattern, random};
 use anyhow::{Context, Result};
 use nym_sphinx::message::{NymMessage, PaddedMessage};
@@ -11,7 +12,6 @@ use nym_sphinx_anonymous_replies::requests::{
 };
 use nym_sphinx_anonymous_replies::ReplySurbWithKeyRotation;
 use nym_sphinx_params::PacketSize;
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 
 const CONTENT: &[u8] = b"hello mixnet";
@@ -104,6 +104,9 @@ fn repliable_messages(rng: &mut ChaCha20Rng, seed: u64) -> Result<Vec<Value>> {
     ] {
         for &amount in amounts {
             for (version, client) in [("v1", &mut *old), ("v2", &mut *odd)] {
+                if version == "v1" && !line::OLD_FORMATS {
+                    continue;
+                }
                 let kind = format!("repliable_{name}_{version}_{amount}");
                 let surbs = client.surbs(version == "v1", amount)?;
                 cases.push(repliable(rng, &kind, version, purpose, tag, surbs)?);
@@ -135,12 +138,9 @@ fn repliable(
     let (content, message) = match purpose {
         Purpose::Data => (
             CONTENT,
-            RepliableMessage::new_data(old, CONTENT.to_vec(), tag, surbs),
+            line::repliable_data(old, CONTENT.to_vec(), tag, surbs)?,
         ),
-        Purpose::AdditionalSurbs => (
-            &[][..],
-            RepliableMessage::new_additional_surbs(old, tag, surbs),
-        ),
+        Purpose::AdditionalSurbs => (&[][..], line::additional_surbs(old, tag, surbs)?),
         Purpose::Heartbeat => (&[][..], heartbeat(old, tag, surbs)?),
     };
     let fields = json!({
@@ -163,7 +163,7 @@ pub fn heartbeat(
     tag: AnonymousSenderTag,
     surbs: Vec<ReplySurbWithKeyRotation>,
 ) -> Result<RepliableMessage> {
-    let mut encoded = RepliableMessage::new_additional_surbs(old, tag, surbs).into_bytes();
+    let mut encoded = line::additional_surbs(old, tag, surbs)?.into_bytes();
     encoded[SENDER_TAG_SIZE] = if old { HEARTBEAT_V1 } else { HEARTBEAT_V2 };
     RepliableMessage::try_from_bytes(&encoded).context("reading a heartbeat")
 }

@@ -4,6 +4,7 @@
 use super::addresses::no_point;
 use super::client::Client;
 use super::kinds::heartbeat;
+use crate::line;
 use crate::vectors::support::random;
 use anyhow::{Context, Result};
 use nym_sphinx::message::PaddedMessage;
@@ -39,11 +40,15 @@ pub fn repliable_parsing(seed: u64) -> Result<Value> {
     let tag = AnonymousSenderTag::new_random(&mut random(seed, "pipeline: repliable parsing"));
     let mut client = Client::new(seed, 17, false);
     let heartbeat = heartbeat(false, tag, client.surbs(false, 1)?)?.into_bytes();
-    let old = RepliableMessage::new_data(true, Vec::new(), tag, client.surbs(true, 1)?);
-    let new = RepliableMessage::new_data(false, Vec::new(), tag, client.surbs(false, 1)?);
-    let bodies = old_bodies(&old.into_bytes()[SENDER_TAG_SIZE..])
+    let new = line::repliable_data(false, Vec::new(), tag, client.surbs(false, 1)?)?;
+    let mut bodies = Vec::new();
+    if line::OLD_FORMATS {
+        let old = line::repliable_data(true, Vec::new(), tag, client.surbs(true, 1)?)?;
+        bodies = old_bodies(&old.into_bytes()[SENDER_TAG_SIZE..]);
+    }
+    bodies.extend(new_bodies(&new.into_bytes()[SENDER_TAG_SIZE..]));
+    let bodies = bodies
         .into_iter()
-        .chain(new_bodies(&new.into_bytes()[SENDER_TAG_SIZE..]))
         .map(|(name, body)| (name, [&tag.to_bytes()[..], &body].concat()));
     let verdict = |(name, bytes): (&str, Vec<u8>)| {
         let accepted = RepliableMessage::try_from_bytes(&bytes).is_ok();

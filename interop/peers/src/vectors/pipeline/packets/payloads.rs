@@ -4,6 +4,7 @@ use super::acks::surb_ack;
 use super::journey::travel;
 use super::world::{Client, World};
 use super::{Form, AVERAGE_DELAY};
+use crate::line::{self, ChaCha20Rng};
 use crate::vectors::support::random;
 use anyhow::{ensure, Context, Result};
 use nym_crypto::asymmetric::x25519;
@@ -16,8 +17,7 @@ use nym_sphinx::message::NymMessage;
 use nym_sphinx::params::{PacketEncryptionAlgorithm, PacketHkdfAlgorithm, PacketSize, PacketType};
 use nym_sphinx::receiver::{MessageReceiver, SphinxMessageReceiver};
 use nym_sphinx::routing::generate_hop_delays;
-use nym_sphinx::{NymPacket, NymPayloadBuilder};
-use rand_chacha::ChaCha20Rng;
+use nym_sphinx::NymPayloadBuilder;
 use serde_json::{json, Value};
 
 /// Make the section `regular_payloads`.
@@ -106,8 +106,7 @@ fn push(
         .routes
         .random_route_to_egress(rng, to.address.gateway())?;
     let first_hop = route.first().context("a route has a node")?.address;
-    let packet = NymPacket::sphinx_build(
-        false,
+    let packet = line::build_packet(
         size.payload_size(),
         payload,
         &route,

@@ -5,6 +5,7 @@ use super::journey::travel;
 use super::payloads::only_fragment;
 use super::world::World;
 use super::{Form, AVERAGE_DELAY};
+use crate::line::{self, ChaCha20Rng, Rng};
 use crate::vectors::support::random;
 use anyhow::{ensure, Result};
 use nym_sphinx::addressing::nodes::NymNodeRoutingAddress;
@@ -15,12 +16,7 @@ use nym_sphinx::message::NymMessage;
 use nym_sphinx::params::{PacketSize, PacketType, SphinxKeyRotation};
 use nym_sphinx::receiver::{MessageReceiver, SphinxMessageReceiver};
 use nym_sphinx::routing::generate_hop_delays;
-use nym_sphinx::{
-    NymPayloadBuilder, PrivateKey, SURBMaterial, CURRENT_VERSION, SURB,
-    X25519_WITH_EXPLICIT_PAYLOAD_KEYS_VERSION,
-};
-use rand::Rng;
-use rand_chacha::ChaCha20Rng;
+use nym_sphinx::{NymPayloadBuilder, PrivateKey, SURB, X25519_WITH_EXPLICIT_PAYLOAD_KEYS_VERSION};
 use serde_json::{json, Value};
 
 /// A reply SURB of Alice and all that went into it.
@@ -34,13 +30,16 @@ struct Made {
 pub fn surbs(seed: u64, world: &World) -> Result<Value> {
     let rng = &mut random(seed, "pipeline reply surbs");
     let current = make(rng, world, Form::CURRENT)?;
-    Ok(json!({
+    let mut section = json!({
         "owner": world.alice.name,
-        "v1_four_hops": make(rng, world, Form::LEGACY)?.record,
         "v2_four_hops": current.record,
         "v2_four_hops_base58": current.surb.to_base58_string(),
         "v2_single_hop_no_mixes": make(rng, world, Form::WITHOUT_MIX_HOPS)?.record,
-    }))
+    });
+    if Form::LEGACY.is_made() {
+        section["v1_four_hops"] = make(rng, world, Form::LEGACY)?.record;
+    }
+    Ok(section)
 }
 
 /// Do what `ReplySurb::construct` does, but with an initial secret that we know: that function draws
@@ -59,17 +58,18 @@ fn make(rng: &mut ChaCha20Rng, world: &World, form: Form) -> Result<Made> {
         let version = X25519_WITH_EXPLICIT_PAYLOAD_KEYS_VERSION;
         (version, SphinxKeyRotation::Unknown)
     } else {
-        (CURRENT_VERSION, world.key_rotation())
+        (line::SENT_VERSION, world.key_rotation())
     };
-    let material = SURBMaterial::new(route, delays.clone(), owner.as_sphinx_destination());
+    let destination = owner.as_sphinx_destination();
+    let material = line::surb_material(version, route, delays.clone(), destination);
     let initial_secret = PrivateKey::from(rng.gen::<[u8; 32]>());
-    let surb = SURB::new(initial_secret.clone(), material.with_version(version))?;
+    let surb = SURB::new(initial_secret.clone(), material)?;
     let key = SurbEncryptionKey::new(rng);
     let encoded = [key.as_bytes(), &surb.to_bytes()].concat();
     let reply_surb = ReplySurb::from_bytes(&encoded)?;
     ensure!(reply_surb.to_bytes() == encoded);
     let record = json!({
-        "legacy_explicit_keys": !surb.uses_key_seeds(),
+        "legacy_explicit_keys": !line::uses_key_seeds(&surb),
         "sphinx_version": version.value(),
         "key_rotation": rotation as u8,
         "hops": surb.materials_count(),
@@ -93,18 +93,16 @@ fn make(rng: &mut ChaCha20Rng, world: &World, form: Form) -> Result<Made> {
 /// Make the section `reply_payloads`.
 pub fn payloads(seed: u64, world: &World) -> Result<Value> {
     let rng = &mut random(seed, "pipeline reply payloads");
-    Ok(vec![
-        reply(rng, world, Form::CURRENT, PacketSize::RegularPacket)?,
-        reply(rng, world, Form::LEGACY, PacketSize::RegularPacket)?,
-        reply(
-            rng,
-            world,
-            Form::WITHOUT_MIX_HOPS,
-            PacketSize::RegularPacket,
-        )?,
-        reply(rng, world, Form::CURRENT, PacketSize::ExtendedPacket8)?,
+    [
+        (Form::CURRENT, PacketSize::RegularPacket),
+        (Form::LEGACY, PacketSize::RegularPacket),
+        (Form::WITHOUT_MIX_HOPS, PacketSize::RegularPacket),
+        (Form::CURRENT, PacketSize::ExtendedPacket8),
     ]
-    .into())
+    .into_iter()
+    .filter(|(form, _)| form.is_made())
+    .map(|(form, size)| reply(rng, world, form, size))
+    .collect()
 }
 
 /// A reply of Bob with a SURB of Alice.

@@ -4,20 +4,18 @@
 use super::journey::there_and_back;
 use super::world::World;
 use super::{Form, AVERAGE_DELAY};
+use crate::line::{self, ChaCha20Rng};
 use crate::vectors::support::{pattern, random};
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
 use nym_sphinx::acknowledgements::identifier::recover_identifier;
-use nym_sphinx::anonymous_replies::requests::{
-    AnonymousSenderTag, RepliableMessage, RepliableMessageContent,
-};
+use nym_sphinx::anonymous_replies::requests::AnonymousSenderTag;
 use nym_sphinx::anonymous_replies::ReplySurbWithKeyRotation;
 use nym_sphinx::chunking::fragment::COVER_FRAG_ID;
-use nym_sphinx::cover::{generate_loop_cover_packet, is_cover};
+use nym_sphinx::cover::is_cover;
 use nym_sphinx::message::NymMessage;
 use nym_sphinx::params::{PacketSize, PacketType};
 use nym_sphinx::preparer::{MessagePreparer, PreparedFragment};
 use nym_sphinx::receiver::{MessageReceiver, SphinxMessageReceiver};
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Value};
 
 /// A message from Alice to Bob.
@@ -86,6 +84,7 @@ const CASES: [Case; 8] = [
 pub fn end_to_end(seed: u64, world: &World) -> Result<Value> {
     CASES
         .iter()
+        .filter(|case| case.form.is_made())
         .map(|case| {
             let rng = random(seed, &format!("pipeline end to end: {}", case.name));
             end_to_end_case(rng, world, case).context(case.name)
@@ -95,11 +94,9 @@ pub fn end_to_end(seed: u64, world: &World) -> Result<Value> {
 
 fn end_to_end_case(mut rng: ChaCha20Rng, world: &World, case: &Case) -> Result<Value> {
     let tag = AnonymousSenderTag::new_random(&mut rng);
-    let mut preparer = MessagePreparer::new(
+    let mut preparer = line::preparer(
         rng,
-        false,
         world.alice.address,
-        AVERAGE_DELAY,
         AVERAGE_DELAY,
         case.form.legacy,
         case.form.without_mix_hops,
@@ -151,8 +148,8 @@ fn compose(
         return Ok(NymMessage::new_plain(content));
     };
     let legacy = case.form.legacy;
-    let surbs = preparer.generate_reply_surbs(legacy, count, &world.routes)?;
-    let message = RepliableMessage::new_data(legacy, content, tag, surbs);
+    let surbs = line::reply_surbs(preparer, legacy, count, &world.routes)?;
+    let message = line::repliable_data(legacy, content, tag, surbs)?;
     Ok(NymMessage::new_repliable(message))
 }
 
@@ -178,11 +175,8 @@ fn sender_of(message: &NymMessage) -> Result<(String, Vec<Value>)> {
     let NymMessage::Repliable(message) = message else {
         return Ok((String::new(), Vec::new()));
     };
-    let surbs = match &message.content {
-        RepliableMessageContent::Data(data) => &data.reply_surbs,
-        RepliableMessageContent::DataV2(data) => &data.reply_surbs,
-        _ => bail!("the message became one of another kind"),
-    };
+    let surbs = line::surbs_with_data(&message.content)
+        .context("the message became one of another kind")?;
     Ok((
         hex::encode(message.sender_tag.to_bytes()),
         surbs.iter().map(describe).collect(),
@@ -201,12 +195,15 @@ fn describe(surb: &ReplySurbWithKeyRotation) -> Value {
 /// Make the section `cover`.
 pub fn cover(seed: u64, world: &World) -> Result<Value> {
     let rng = &mut random(seed, "pipeline cover");
-    Ok(vec![
-        cover_case(rng, world, true, PacketSize::RegularPacket)?,
-        cover_case(rng, world, false, PacketSize::RegularPacket)?,
-        cover_case(rng, world, false, PacketSize::ExtendedPacket8)?,
+    [
+        (Form::LEGACY, PacketSize::RegularPacket),
+        (Form::CURRENT, PacketSize::RegularPacket),
+        (Form::CURRENT, PacketSize::ExtendedPacket8),
     ]
-    .into())
+    .into_iter()
+    .filter(|(form, _)| form.is_made())
+    .map(|(form, size)| cover_case(rng, world, form.legacy, size))
+    .collect()
 }
 
 fn cover_case(
@@ -216,16 +213,14 @@ fn cover_case(
     size: PacketSize,
 ) -> Result<Value> {
     let owner = &world.alice;
-    let packet = generate_loop_cover_packet(
+    let packet = line::cover_packet(
         rng,
         legacy,
         &world.routes,
         &owner.ack_key,
         &owner.address,
         AVERAGE_DELAY,
-        AVERAGE_DELAY,
         size,
-        PacketType::Mix,
     )?;
     let trip = there_and_back(world, packet)?;
     let acknowledged = recover_identifier(&owner.ack_key, &trip.ack.last.message);

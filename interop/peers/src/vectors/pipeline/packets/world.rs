@@ -1,5 +1,6 @@
 //! A network of nine nodes and two clients, whose private keys stand in the file.
 
+use crate::line::ChaCha20Rng;
 use crate::vectors::support::random;
 use anyhow::{Context, Result};
 use nym_crypto::asymmetric::{ed25519, x25519};
@@ -11,7 +12,6 @@ use nym_topology::{
     CachedEpochRewardedSet, NodeId, NymRouteProvider, NymTopology, NymTopologyMetadata,
     RoutingNode, SupportedRoles,
 };
-use rand_chacha::ChaCha20Rng;
 use serde_json::{json, Map, Value};
 use std::net::SocketAddr;
 use time::OffsetDateTime;
