@@ -123,6 +123,11 @@ def repeat_surbs(client: MessageClient) -> None:
     composer.make_surbs = make_one  # type: ignore[method-assign]
 
 
+def fall_silent(client: MessageClient) -> None:
+    """Have a client give no SURBs when it is asked for more, as if it had died."""
+    client._machine._answers.requested = lambda *_: None  # type: ignore[method-assign]
+
+
 async def attack(
     client: MessageClient, to: NymAddress, messages: Messages, packets_per_second: float
 ) -> int:
@@ -151,6 +156,8 @@ async def main(arguments: list[str]) -> None:
     ) as client:
         if is_large:
             repeat_surbs(client)
+        if name == downloads_that_die.__name__:
+            fall_silent(client)
         print(json.dumps({"address": str(client.address)}), flush=True)
         to = NymAddress.parse(address)
         await attack(client, to, ATTACKS[name](int(count)), float(rate))

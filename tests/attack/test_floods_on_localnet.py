@@ -58,7 +58,9 @@ async def test_a_flood(
 ) -> None:
     memory = LARGE_MEMORY_MEBIBYTES if attack == "messages_of_surbs" else MEMORY_MEBIBYTES
     if (attack, profile) == ("downloads_that_die", "default"):
-        slower = "2.6 s where it was 0.2; 64 of them, 2.5 a second: 0.6 s where it was 0.14"
+        # The strangers' SURBs allow more than the schedule of 50 packets a second takes, and
+        # it is shared fairly, by peers.
+        slower = "0.8 s where it was 0.13"
         request.applymarker(pytest.mark.xfail(reason=f"an honest request takes {slower}"))
     stage = Stage(folder=tmp_path, profile=profile, flags=("--grace-period", "2"))
     shared = ("--wire", "stream", "--identity-mode", "shared")
