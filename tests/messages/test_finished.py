@@ -78,7 +78,7 @@ def test_more_fragments_take_no_more_memory() -> None:
     source = random.Random(1)
     finished.add([fragment(source.randrange(1 << 24)) for _ in range(2_000)], 0.0)
     tracemalloc.start()
-    finished.add((fragment(source.randrange(1 << 24)) for _ in range(500)), 0.0)
+    finished.add([fragment(source.randrange(1 << 24)) for _ in range(500)], 0.0)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 20_000  # of 16 KiB is a table, the next one
@@ -87,7 +87,7 @@ def test_more_fragments_take_no_more_memory() -> None:
 def test_few_fragments_take_little_memory() -> None:
     tracemalloc.start()
     finished = FinishedFragments(131_072, 1e9)
-    finished.add((fragment(number * 7919) for number in range(300)), 0.0)
+    finished.add([fragment(number * 7919) for number in range(300)], 0.0)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 20_000  # it was a page of 4 KiB for each

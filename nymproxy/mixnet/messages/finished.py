@@ -9,10 +9,11 @@ the payload: nobody can choose fragments that look like others.
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from nymproxy.mixnet.messages.fragments import Fragment
 
@@ -31,34 +32,34 @@ class _Table:
     __slots__ = ("_mask", "_slots", "count")
 
     def __init__(self, slot_count: int = _LEAST_SLOTS) -> None:
-        self._slots = memoryview(bytearray(slot_count * _SLOT_BYTES)).cast("Q")
+        self._slots = array("Q", bytes(slot_count * _SLOT_BYTES))
         self._mask = slot_count - 1
         self.count = 0
 
-    def with_room(self) -> _Table:
-        """Return the table for one more: itself, or one twice as large."""
-        if 2 * self.count <= self._mask:
+    def with_room(self, more: int) -> _Table:
+        """Return the table for so many more: itself, or a larger one."""
+        if 2 * (self.count + more) <= len(self._slots):
             return self
-        larger = _Table(2 * len(self._slots))
-        for value in self._slots:
-            if value:
-                larger.add(value)
+        larger = _Table(1 << (2 * (self.count + more) - 1).bit_length())
+        larger.add(value for value in self._slots if value)
         return larger
 
-    def _slot_of(self, value: int) -> int:
+    def __contains__(self, value: int) -> bool:
         slots, mask = self._slots, self._mask
         slot = value & mask
         while (taken := slots[slot]) and taken != value:
             slot = (slot + 1) & mask
-        return slot
+        return taken == value
 
-    def __contains__(self, value: int) -> bool:
-        return self._slots[self._slot_of(value)] == value
-
-    def add(self, value: int) -> None:
-        slot = self._slot_of(value)
-        self.count += not self._slots[slot]
-        self._slots[slot] = value
+    def add(self, values: Iterable[int]) -> None:
+        slots, mask = self._slots, self._mask
+        for value in values:
+            slot = value & mask
+            while (taken := slots[slot]) and taken != value:
+                slot = (slot + 1) & mask
+            if not taken:
+                slots[slot] = value
+                self.count += 1
 
 
 class FinishedFragments:
@@ -68,7 +69,7 @@ class FinishedFragments:
     A table takes 16 to 32 bytes for each, of the usual maximum 1 MiB.
 
     Args:
-        maximum: of fragments.
+        maximum: of fragments, and 255 more: a set is not split.
         seconds: 0 switches the memory off.
     """
 
@@ -93,20 +94,19 @@ class FinishedFragments:
         if self._newer is None and self._older is None:
             return False
         value = _hash_of(fragment)
-        return any(table is not None and value in table for table in (self._newer, self._older))
+        newer, older = self._newer, self._older
+        return (newer is not None and value in newer) or (older is not None and value in older)
 
-    def add(self, fragments: Iterable[Fragment], now: float) -> None:
-        """Remember the fragments of a message that is complete."""
+    def add(self, fragments: Sequence[Fragment], now: float) -> None:
+        """Remember the fragments of a message that is complete, or of a part of one."""
         if self._seconds <= 0:
             return
-        for fragment in fragments:
-            if self._newer is not None and self._newer.count >= self._capacity:
-                self._turn(now)
-            if self._newer is None:
-                self._newer = _Table()
-            self._newer = self._newer.with_room()
-            self._newer.add(_hash_of(fragment))
-            self._added_at = now
+        if self._newer is not None and self._newer.count >= self._capacity:
+            self._turn(now)
+        table = _Table() if self._newer is None else self._newer
+        self._newer = table.with_room(len(fragments))
+        self._newer.add(map(_hash_of, fragments))
+        self._added_at = now
 
     def prune(self, now: float) -> None:
         """Forget what is too old."""
