@@ -269,6 +269,7 @@ class ChannelTable:
             self._aliases.add(key, original)
             for orphan in self.orphans.take(key, now):
                 self.links[original].segment_received(orphan, now)
+        self._confirm(original)  # nobody but a dialer that is there now can make a RESUME
         return original
 
     def may_move(self) -> bool:

@@ -52,6 +52,11 @@ def test_complete_or_an_error(tens: int) -> None:
         simulate(seed)
 
 
+def test_a_move_shows_that_the_dialer_of_an_unconfirmed_opening_is_there() -> None:
+    """Both sides took the stream for alive, and nobody had accepted it."""
+    assert errors(simulate(3412)) == []
+
+
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("thousand", range(1, 11))
