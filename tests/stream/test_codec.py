@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nymproxy.channel import Capability, ChannelId, Segment, SegmentKind
@@ -101,6 +101,8 @@ def test_every_segment_survives_the_wire(segment: Segment) -> None:
         assert len(decoded.reason.encode()) <= MAX_REASON_BYTES
 
 
+@example(b"\x03\x00" + bytes(8) + b"\xe5" + bytes(5))
+@example(b"\x03\x00" + bytes(8) + b"\xe6" + bytes(5))
 @given(st.binary(max_size=40) | st.binary(max_size=40).map(lambda tail: b"\x03\x00" + tail))
 def test_arbitrary_bytes_decode_or_raise_the_one_error(data: bytes) -> None:
     try:
@@ -108,7 +110,10 @@ def test_arbitrary_bytes_decode_or_raise_the_one_error(data: bytes) -> None:
     except ChannelFormatError:
         return
     assert len(data) >= HEADER_LENGTH
-    assert CODEC.decode(CODEC.encode(segment)) == segment
+    if segment.kind in WHOLE_KINDS:  # a frame of NX2's, which its own codec writes and reads
+        assert segment.payload == data
+    else:
+        assert CODEC.decode(CODEC.encode(segment)) == segment
 
 
 @pytest.mark.parametrize("length", range(HEADER_LENGTH))
