@@ -37,7 +37,7 @@ class Listener:
     def show(self, key: ChannelKey) -> bool:
         """Let an unconfirmed channel wait from now on; False: there is no room any more."""
         del self.unconfirmed[key]
-        if len(self.waiting) >= self._backlog:
+        if self.reason_to_refuse is not None:
             return False
         self.waiting.append(key)
         return True

@@ -284,9 +284,9 @@ class ReplyController:
             self._stale_until = None
             for _, correspondent in self._correspondents.by_age():
                 correspondent.stock.drop_stale(now)
+        if self.waking.holds:
+            return actions
         for tag, correspondent in self._correspondents.by_age():
-            if self.waking.holds:
-                continue
             if correspondent.is_waiting:
                 self._check_waiting(tag, correspondent, now, actions)
             elif (
