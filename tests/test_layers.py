@@ -32,6 +32,7 @@ BASE = {
     "nymproxy._error_groups",
     "nymproxy._file_lock",
     "nymproxy._lazy",
+    "nymproxy._limited_log",
     "nymproxy._log_fields",
     "nymproxy._home_loop",
     "nymproxy._httpcore_backend",

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.abc
 
+from nymproxy._limited_log import LimitedLog
 from nymproxy._timers import TimerQueue
 from nymproxy.channel.channel import Channel
 from nymproxy.channel.driver import ChannelDriver, UnderWay
-from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.errors import ClientDisconnected, ResetCode, StreamError
 from nymproxy.mixnet.transport import DEFAULT_LANE
 

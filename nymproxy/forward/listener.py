@@ -12,8 +12,8 @@ import anyio
 from anyio.abc import SocketAttribute, SocketListener
 from anyio.streams.stapled import MultiListener
 
+from nymproxy._limited_log import LimitedLog
 from nymproxy._log_fields import fields
-from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.errors import ConfigurationError
 from nymproxy.forward.endpoint import InheritedEndpoint, TcpEndpoint, UnixEndpoint
 from nymproxy.forward.inherited import inherited_socket

@@ -16,8 +16,8 @@ from nymproxy.legacy.session_book import SessionBook
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from nymproxy._limited_log import LimitedLog
     from nymproxy.channel.channel import Channel
-    from nymproxy.channel.limited_log import LimitedLog
     from nymproxy.legacy.limits import SessionLimits
     from nymproxy.legacy.session import Session
 

@@ -18,7 +18,7 @@ from nymproxy.forward.forwarder import READ_BYTES
 if TYPE_CHECKING:
     from anyio.abc import SocketStream
 
-    from nymproxy.channel.limited_log import LimitedLog
+    from nymproxy._limited_log import LimitedLog
     from nymproxy.legacy.session import Session, SessionSnapshot
 
 FIRST_BYTES_SECONDS = 0.02

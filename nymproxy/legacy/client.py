@@ -17,9 +17,9 @@ import anyio.abc
 from nymproxy._background_loop import InBackground
 from nymproxy._background_task import without_group
 from nymproxy._home_loop import HomeLoop
+from nymproxy._limited_log import LimitedLog
 from nymproxy._log_fields import fields
 from nymproxy.address import addresses_of
-from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.channel.servers import Servers
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError

@@ -19,10 +19,10 @@ import anyio.lowlevel
 from nymproxy._arguments import check_number
 from nymproxy._background_task import BackgroundTask
 from nymproxy._backoff import Backoff
+from nymproxy._limited_log import LimitedLog
 from nymproxy._log_fields import fields
 from nymproxy._signal import Signal
 from nymproxy.address import NodeIdentity
-from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.errors import (
     ClientDisconnected,
     DirectoryUnavailable,

@@ -14,7 +14,7 @@ import anyio
 import anyio.abc
 
 from nymproxy._background_task import without_group
-from nymproxy.channel.limited_log import LimitedLog
+from nymproxy._limited_log import LimitedLog
 from nymproxy.channel.mux import ChannelMux
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.client_pool import MAX_CONCURRENT_CONNECTS, ClientPool

@@ -11,8 +11,8 @@ from nymproxy.errors import ResetCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nymproxy._limited_log import LimitedLog
     from nymproxy.channel.acceptor import ChannelAcceptor
-    from nymproxy.channel.limited_log import LimitedLog
     from nymproxy.legacy.wire import Wire
 
 

@@ -18,8 +18,8 @@ from nymproxy._arguments import check_number
 from nymproxy._background_loop import InBackground
 from nymproxy._background_task import without_group
 from nymproxy._home_loop import HomeLoop
+from nymproxy._limited_log import LimitedLog
 from nymproxy._log_fields import fields
-from nymproxy.channel.limited_log import LimitedLog
 from nymproxy.channel.limits import TableLimits
 from nymproxy.channel.mux import ChannelMux
 from nymproxy.channel.orphans import OrphanLimits

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
+    from nymproxy._limited_log import LimitedLog
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel.channel import Channel
-    from nymproxy.channel.limited_log import LimitedLog
     from nymproxy.forward.forwarder import ByteChannel
     from nymproxy.legacy.session_totals import SessionTotals
     from nymproxy.tracing import Trace

@@ -10,7 +10,7 @@ import anyio
 from anyio.abc import Listener
 
 from nymproxy._error_groups import first_cause
-from nymproxy.channel.limited_log import LimitedLog
+from nymproxy._limited_log import LimitedLog
 from nymproxy.stream.stream import MixnetStream, StreamAttribute
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from nymproxy.channel.limited_log import LimitedLog
+from nymproxy._limited_log import LimitedLog
 from nymproxy.errors import ConfigurationError
 from nymproxy.legacy.app_connections import MAX_SILENT_IDENTITIES, AppConnections
 from nymproxy.legacy.client import NymProxyClient

@@ -16,6 +16,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from nymproxy._alarm import Alarm
 from nymproxy._dial import dial, start_tls
+from nymproxy._limited_log import LimitedLog
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import ConfigurationError, GatewayUnreachable, NymError, PhaseTimeout
 from nymproxy.mixnet.gateway.events import (
@@ -43,6 +44,8 @@ MAX_BACKLOG_BYTES = 64 * 1024 * 1024
 """Most that is kept of the messages a gateway had stored for us, while nobody reads them yet."""
 
 _WRITE_BYTES = 64 * 1024
+
+_NO_ROOM = "dropped a stored message: there are more than we can hold"
 
 _UNREAD_SECONDS = 1.0
 """After which time to look again whether somebody reads."""
@@ -158,6 +161,7 @@ class GatewayConnection:
         self._websocket = websocket
         self._clock = clock
         self._unix_time = unix_time
+        self._log = LimitedLog(_log)
         self._failure: BaseException | None = None
         self._deadline = Alarm(clock)
 
@@ -200,7 +204,7 @@ class GatewayConnection:
                         room -= len(message)
                         backlog.append(message)
                     case Pushed():
-                        _log.warning("dropped a stored message: there are more than we can hold")
+                        self._log.warning(self._clock(), _NO_ROOM)
                     case Streaming():
                         _log.debug("connected with protocol %d", self._protocol.protocol_version)
                     case _:

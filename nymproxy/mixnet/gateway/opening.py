@@ -5,7 +5,6 @@ Order of nym-gateway-client 1.21.6: ask for the protocol version, then register 
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
 from nymproxy.errors import GatewayProtocolError, GatewayRefused
@@ -25,12 +24,11 @@ from nymproxy.mixnet.gateway.versions import (
 )
 
 if TYPE_CHECKING:
+    from nymproxy._limited_log import LimitedLog
     from nymproxy.address import NodeIdentity
     from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey
     from nymproxy.mixnet.gateway.limits import PhaseLimits
     from nymproxy.mixnet.randomness import RandomBytes
-
-_log = logging.getLogger("nymproxy.gateway")
 
 _Events: TypeAlias = list[GatewayEvent]
 _Response = TypeVar("_Response")
@@ -47,6 +45,7 @@ class Opening:
         limits: time limits of the phases.
         refusals: is told why the gateway says no.
         outgoing: takes the texts to send.
+        log: takes what a gateway can cause any number of.
     """
 
     def __init__(
@@ -59,6 +58,7 @@ class Opening:
         limits: PhaseLimits,
         refusals: Refusals,
         outgoing: list[str],
+        log: LimitedLog,
     ) -> None:
         self._identity = identity
         self._gateway = gateway
@@ -66,6 +66,7 @@ class Opening:
         self._limits = limits
         self._refusals = refusals
         self._outgoing = outgoing
+        self._log = log
         self._handshake: ClientHandshake | None = None
         self.key = key
         """What is shared with the gateway, as far as both know."""
@@ -173,7 +174,7 @@ class Opening:
 
     def _receive_handshake_text(self, text: str, now: float) -> None:
         assert self._handshake is not None
-        message = self._handshake_message(text)
+        message = self._handshake_message(text, now)
         if message is None:
             return
         try:
@@ -188,7 +189,7 @@ class Opening:
         else:
             self._enter(Phase.AWAITING_REGISTRATION, now + self._limits.authenticate)
 
-    def _handshake_message(self, text: str) -> HandshakeText | None:
+    def _handshake_message(self, text: str, now: float) -> HandshakeText | None:
         """Read a text of the handshake; pass over others, except refusals.
 
         The Rust client passes over those too, and learns nothing until its time is up.
@@ -200,11 +201,11 @@ class Opening:
         try:
             response = responses.parse_response(text)
         except GatewayProtocolError:
-            _log.warning("passed over an unknown text during the registration")
+            self._log.warning(now, "passed over an unknown text during the registration")
             return None
         if isinstance(response, responses.ErrorResponse):
             self._refusals.refuse(response.message)
-        _log.warning("passed over %s during the registration", type(response).__name__)
+        self._log.warning(now, "passed over %s during the registration", type(response).__name__)
         return None
 
     def _receive_registration(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, TypeAlias
 
+from nymproxy._limited_log import LimitedLog
 from nymproxy.errors import (
     GatewayProtocolError,
     OutOfBandwidth,
@@ -75,6 +76,7 @@ class GatewayClientProtocol:
         self._random_bytes = random_bytes
         self._limits = limits or PhaseLimits()
         self._outgoing: list[str] = []
+        self._log = LimitedLog(_log)
         self._refusals = Refusals()
         self._opening = Opening(
             identity,
@@ -84,6 +86,7 @@ class GatewayClientProtocol:
             limits=self._limits,
             refusals=self._refusals,
             outgoing=self._outgoing,
+            log=self._log,
         )
         self._phase: Phase | None = None  # once the opening is over
         self._claim_deadline = 0.0
@@ -198,14 +201,16 @@ class GatewayClientProtocol:
         self.receive_pong(now)
         key = self._opening.receiving_key if self._phase is None else self._opening.key
         if key is None:
-            _log.warning("dropped a binary frame that came while %s", self.phase.value)
+            self._log.warning(now, "dropped a binary frame that came while %s", self.phase.value)
             return []
         try:
             return [Pushed(open_frame(key, frame, ResponseKind).plaintext)]
         except GatewayProtocolError:
             if self.phase is Phase.STREAMING:
                 raise
-            _log.warning("dropped a stored message that does not open with our shared key")
+            self._log.warning(
+                now, "dropped a stored message that does not open with our shared key"
+            )
             return []
 
     # Sending packets.
@@ -269,18 +274,18 @@ class GatewayClientProtocol:
             case responses.BandwidthResponse(available_total=available):
                 return self._receive_bandwidth(available, now, unix_time)
             case responses.EncryptedResponse():
-                return self._receive_encrypted(response)
+                return self._receive_encrypted(response, now)
             case responses.ErrorResponse(message=message):
                 self._refusals.refuse(message)
             case responses.TicketReplayResponse():
                 raise GatewayProtocolError("the gateway refused a ticket that we never sent")
             case _:
-                _log.warning("passed over an unexpected %s", type(response).__name__)
+                self._log.warning(now, "passed over an unexpected %s", type(response).__name__)
                 return []
 
     def _receive_bandwidth(self, available: int, now: float, unix_time: float) -> _Events:
         if self.allowance.claimed_at is None:
-            _log.warning("the gateway reported bandwidth that nobody claimed")
+            self._log.warning(now, "the gateway reported bandwidth that nobody claimed")
             self.allowance.report(available)
             return [BandwidthChanged(available)]
         self.allowance.finish_claim(available, now, unix_time)
@@ -292,10 +297,10 @@ class GatewayClientProtocol:
             return self._start_streaming()
         return [BandwidthChanged(available)]
 
-    def _receive_encrypted(self, response: responses.EncryptedResponse) -> _Events:
+    def _receive_encrypted(self, response: responses.EncryptedResponse, now: float) -> _Events:
         assert self._opening.key is not None
         try:
             return [SensitiveAnswer(open_response(response, self._opening.key))]
         except GatewayProtocolError as error:
-            _log.warning("passed over an encrypted response: %s", error)
+            self._log.warning(now, "passed over an encrypted response: %s", error)
             return []

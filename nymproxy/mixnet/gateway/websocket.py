@@ -22,6 +22,7 @@ from websockets.protocol import State
 from nymproxy._signal import Signal
 from nymproxy._tcp_stream import TcpStream
 from nymproxy.errors import GatewayProtocolError, GatewayUnreachable
+from nymproxy.mixnet.gateway.handshake import printable
 from nymproxy.mixnet.gateway.websocket_messages import MessageAssembler
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ STALLED_SECONDS = 30.0
 """How long one write may make no progress before the connection counts as lost."""
 
 _READ_BYTES = 65536
+_PARSED_BYTES = 1024
+_PARSED_FRAMES = 256
+"""How much is parsed in a step, and after how many frames others have their turn: 64 KiB of pings,
+of two bytes each, took 0.15 s."""
+
+_MAX_OPENING_BYTES = 32 * 1024
+"""Of the answer to our opening handshake: a megabyte of header lines takes half a second."""
 
 _FLOODED_BYTES = MAX_BUFFERED_BYTES + 4 * 1024 * 1024
 """No honest use gets here: only pongs that the peer asks for and does not read."""
@@ -65,6 +73,7 @@ class WebSocketStream:
         self._protocol = protocol
         self._events: deque[WebSocketEvent] = deque()
         self._messages = MessageAssembler()
+        self._unparsed = b""
         self._outgoing: list[bytes] = []
         self._buffered = 0
         self._has_writer = False
@@ -92,17 +101,22 @@ class WebSocketStream:
         return websocket
 
     async def _open(self) -> None:
+        left = _MAX_OPENING_BYTES
         try:
             self._collect()
             await self._flush()
             while self._protocol.state is State.CONNECTING and not self._protocol.handshake_exc:
-                await self._read_once()
+                if not left:
+                    raise GatewayUnreachable("the other side is no websocket server (it says much)")
+                left -= await self._read_once(left)
         except (anyio.EndOfStream, anyio.BrokenResourceError, GatewayProtocolError) as error:
             raise GatewayUnreachable("the connection ended while it was being opened") from error
         problem = self._protocol.handshake_exc
         if problem is not None:
-            detail = f" ({problem})" if isinstance(problem, InvalidHandshake) else ""
-            raise GatewayUnreachable(f"the other side is no websocket server{detail}") from problem
+            is_said = isinstance(problem, InvalidHandshake)
+            detail = f" ({printable(str(problem), limit=200)})" if is_said else ""
+            # Not from the problem, which has the whole answer with it.
+            raise GatewayUnreachable(f"the other side is no websocket server{detail}")
 
     # Receiving.
 
@@ -160,10 +174,14 @@ class WebSocketStream:
         if self._protocol.state in (State.CLOSING, State.CLOSED):
             raise anyio.EndOfStream
 
-    async def _read_once(self) -> None:
-        """Move what the network has into the protocol, and what it answers back out."""
+    async def _read_once(self, max_bytes: int = _READ_BYTES) -> int:
+        """Move what the network has into the protocol, and what it answers back out; returns how
+        many bytes there were."""
         try:
-            data = await self._stream.receive(_READ_BYTES)
+            if self._unparsed:
+                await anyio.lowlevel.checkpoint()
+            else:
+                self._unparsed = await self._stream.receive(max_bytes)
         except anyio.EndOfStream:
             self._protocol.receive_eof()
             self._ended.set()
@@ -173,17 +191,27 @@ class WebSocketStream:
         except anyio.ClosedResourceError:
             self._closed = True
             raise
-        else:
-            self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            if isinstance(event, WireFrame):
-                self._take_frame(event)
+        came = len(self._unparsed)
+        self._parse()
         self._collect()
         if self._buffered > _FLOODED_BYTES:
             self._lose(GatewayProtocolError("the websocket peer asks for pongs it does not read"))
         # A peer that is gone takes no answer, but what it said before still counts.
         with contextlib.suppress(anyio.BrokenResourceError):
             await self._write_or_wake()
+        return came
+
+    def _parse(self) -> None:
+        """Take the frames of what has come; of too many at once, the first."""
+        start = taken = 0
+        while start < len(self._unparsed) and taken < _PARSED_FRAMES:
+            self._protocol.receive_data(self._unparsed[start : start + _PARSED_BYTES])
+            start += _PARSED_BYTES
+            for event in self._protocol.events_received():
+                if isinstance(event, WireFrame):
+                    self._take_frame(event)
+                    taken += 1
+        self._unparsed = self._unparsed[start:]
 
     def _take_frame(self, frame: WireFrame) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from nymproxy.channel.limited_log import LimitedLog
+from nymproxy._limited_log import LimitedLog
 
 if TYPE_CHECKING:
     import pytest
