@@ -96,9 +96,13 @@ def test_performance_is_exact_whatever_the_decimal_context() -> None:
     assert parse_performance("0.07") == Decimal("0.07")
 
 
-@pytest.mark.parametrize(
-    "name", ["", "a b", "a/b", "a:1", "u@h", "[::1]", "a?b", "a#b", "a\\b", "%41", "x" * 254]
-)
+IN_NO_URL = ["", "a b", "a/b", "a:1", "u@h", "[::1]", "a?b", "a#b", "a\\b", "%41", "x" * 254]
+NO_NAMES = ["ü..b", ".evil", "x" * 64, "\x9b31m", "\u202ea", "a\u2100b", "\ufdd0"]
+"""That were taken: the first made a wrong configuration of it and left the address alone, the
+second ended the client that came through a proxy, the fourth told the terminal what to do."""
+
+
+@pytest.mark.parametrize("name", IN_NO_URL + NO_NAMES)
 def test_host_names_that_cannot_stand_in_a_url_are_left_out(name: str) -> None:
     assert host_name(name) is None
     entry = {"hostname": name, "ws_port": 9000, "wss_port": 9001}
@@ -106,6 +110,10 @@ def test_host_names_that_cannot_stand_in_a_url_are_left_out(name: str) -> None:
     assert gateway_urls(read) == ("ws://127.0.0.4:9000", None)
     with pytest.raises(UnknownGateway):
         gateway_urls(read, "always")
+
+
+def test_host_names_are_ascii() -> None:
+    assert host_name("Gw.bücher.example") == "Gw.xn--bcher-kva.example"
 
 
 def gateway(hostname: str | None, addresses: list[str], wss_port: int | None = None) -> Any:

@@ -251,10 +251,14 @@ def _parse_entry(fields: Fields, addresses: tuple[IPv4Address | IPv6Address, ...
 
 
 def host_name(value: str | None) -> str | None:
-    """Return a host name, or ``None`` where it could not stand in a URL (it is optional anyway)."""
-    if not value or len(value) > 253 or _NOT_IN_A_HOST_NAME.search(value):
+    """Return a host name in ASCII, or ``None`` where it is none: it is optional, and anybody's."""
+    if not value or len(value) > 253:
         return None
-    return value
+    try:
+        name = value.encode("idna").decode()
+    except UnicodeError:
+        return None
+    return None if _NOT_IN_A_HOST_NAME.search(name) else name
 
 
 def _ip_address(value: object) -> IPv4Address | IPv6Address:
