@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 OPTIONS = ConnectionOptions()
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @asynccontextmanager
@@ -89,8 +90,19 @@ async def test_requests_follow_each_other_on_one_connection() -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort", b"SSH-2.0\r\n\r\n", b"x" * 200_000],
-    ids=["nothing", "cut off", "no HTTP", "a head without end"],
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
+        b"SSH-2.0\r\n\r\n",
+        b"x" * 200_000,
+        b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * 12_000 + b"\r\n",
+        CHUNKED + b"1\r\n{\r\n0\r\n" + b"a:\r\n" * 12_000 + b"\r\n",
+        CHUNKED + b"1;" + b"a" * 48_000 + b"\r\n{\r\n0\r\n\r\n",
+    ],
+    ids=[
+        *("nothing", "cut off", "no HTTP", "a head without end", "a large head"),
+        *("a large trailer", "a large head of a chunk"),
+    ],
 )
 async def test_what_is_no_whole_answer_is_a_lost_connection(broken: bytes) -> None:
     async with answering(broken) as (url, _):
