@@ -627,7 +627,11 @@ class TestChores:
         alice.maker.wanted_headers = 3
         alice.send(bob)
         assert not alice.machine.has_chores
-        alice.leave()
+        packets = alice.leave()
+        alice.work()
+        assert alice.maker.prepared_headers == 0  # many a client has no use for more than this
+        stage.now += 1.0
+        alice.acked(packets)
         alice.work()
         assert alice.maker.prepared_headers == 3
         alice.machine.do_chore(stage.now)  # nothing is left
@@ -636,6 +640,7 @@ class TestChores:
     def test_surbs_that_somebody_waits_for_come_first(self) -> None:
         stage = Stage()
         client, server, tag = meet(stage, 10)
+        stage.now += 1.0
         server.send(tag)
         client.maker.wanted_headers = 1
         client.hear(server.leave())

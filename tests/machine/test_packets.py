@@ -205,8 +205,7 @@ class TestPreparedHeaders:
         builder.prepare_some()  # nothing is known to be wanted yet: one look tells
         assert not builder.wants_headers
         builder.build(fragment_to(made.address))
-        prepared = self.fill(builder)
-        assert prepared == 16  # eight to the recipient, eight for acks
+        assert self.fill(builder) == 2  # to the recipient, and for an ack
         packet, _, _ = builder.build(fragment_to(made.address))
         assert made.open(packet) == (bytes(1611), FRAGMENT_ID)
         assert made.open(builder.build_cover())[1] is None
@@ -216,7 +215,8 @@ class TestPreparedHeaders:
 
     def test_another_topology_empties_the_pool_and_the_same_one_does_not(self) -> None:
         made = Builder(replace(BARE, header_pool_size=8))
-        made.builder.build(fragment_to(made.address))
+        for _ in range(8):
+            made.builder.build(fragment_to(made.address))
         self.fill(made.builder)
         made.builder.use_topology(made.network.topology)
         assert self.fill(made.builder) == 0
@@ -234,6 +234,19 @@ class TestPreparedHeaders:
                 made.builder.build(fragment_to(made.address))
             sizes.append(self.fill(made.builder))
         assert sizes[-1] == sizes[-2] == 40
+
+    def test_no_more_are_prepared_than_were_used(self) -> None:
+        """An opening takes seventeen SURBs at once, and has no use for more: each time that the
+        pool was found empty it wanted twice as many, 64 of each kind in the end."""
+        made = Builder(BARE)
+        for _ in range(17):
+            made.builder.create_surb(made.builder.topology)
+        for _ in range(9):
+            made.builder.build(fragment_to(made.address))
+        assert self.fill(made.builder) == 17 + 9 + 9
+        for _ in range(9):
+            made.builder.build(fragment_to(made.address))
+        assert self.fill(made.builder) == 18 + 18  # they are used again, so there is use for more
 
     def test_many_recipients_do_not_fill_the_memory(self) -> None:
         made = Builder(replace(BARE, header_pool_size=8))

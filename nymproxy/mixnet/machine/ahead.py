@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FIRST_TARGET: Final = 32
+_COMMON_TARGET: Final = 32
 _MOST_PURPOSES: Final = 64
 _AT_ONCE: Final = 8
 
 
 class PreparedAhead(Generic[T]):
-    """A pool with a target for each purpose, which doubles whenever it is found empty: whoever
-    sends little prepares little.
+    """A pool with a target for each purpose: as many as were ever taken, up to 32, and beyond that
+    one more each time that it is found empty. Whoever sends little prepares little: many an
+    identity carries one request, and its headers would cost more than all that it sends.
 
     Args:
         limit: of a target; 0: nothing is prepared.
@@ -40,15 +41,16 @@ class PreparedAhead(Generic[T]):
         return self._pool.draining
 
     def take(self, purpose: Hashable, build: Callable[[], T]) -> T | None:
-        """Take something prepared for a purpose; without any, more is wanted from now on.
+        """Take something prepared for a purpose, if there is any.
 
         Args:
             purpose: what it is for.
             build: prepares one.
         """
         prepared = self._pool.take(purpose)
-        if prepared is None and self._limit:
-            self._want_more(purpose, build)
+        target = self._targets.get(purpose, 0)
+        if self._limit and (prepared is None or target < _COMMON_TARGET):
+            self._want(purpose, build, min(self._limit, target + 1))
         return prepared
 
     def prepare(self) -> None:
@@ -61,10 +63,8 @@ class PreparedAhead(Generic[T]):
         """Drop what was prepared, and want as much again."""
         self._pool.clear()
 
-    def _want_more(self, purpose: Hashable, build: Callable[[], T]) -> None:
-        target = min(self._limit, 2 * self._targets.get(purpose, _FIRST_TARGET // 2))
+    def _want(self, purpose: Hashable, build: Callable[[], T], target: int) -> None:
         if len(self._targets) >= _MOST_PURPOSES:
             self._targets.clear()  # forgetting how often each was used costs little
-        if self._targets.get(purpose) != target:
-            self._targets[purpose] = target
-            self._pool.register(purpose, build, target=target)
+        self._targets[purpose] = target
+        self._pool.register(purpose, build, target=target)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
 
 from nymproxy.errors import AddressError, NetworkError, SphinxError
 from nymproxy.mixnet.traffic import MixTrials, PacketKind, ReturnedCover
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.traffic import Outbox, OutgoingFragment, TrafficProfile
 
 _logger = logging.getLogger("nymproxy.client")
+
+_OPENING_SECONDS: Final = 1.0
+"""So long after its first packets a client prepares nothing for later ones: it would compete with
+what the nodes and the peer do for its first answer, and many a client has no use for more."""
 
 
 class PacketBatch:
@@ -43,7 +48,7 @@ class BatchBuilder:
         tally: counts.
     """
 
-    __slots__ = ("_maker", "_outbox", "_returned", "_tally", "_trials")
+    __slots__ = ("_maker", "_outbox", "_prepares_from", "_returned", "_tally", "_trials")
 
     def __init__(
         self, profile: TrafficProfile, maker: PacketMaker, outbox: Outbox, tally: Tally
@@ -51,6 +56,7 @@ class BatchBuilder:
         self._maker = maker
         self._outbox = outbox
         self._tally = tally
+        self._prepares_from = math.inf
         self._returned = ReturnedCover() if profile.returns_cover else None
         self._trials = MixTrials()
         self._trials.use_layers(maker.topology.layers)
@@ -77,6 +83,8 @@ class BatchBuilder:
 
     def left(self, batch: PacketBatch, now: float) -> None:
         """Record that a batch was handed to the gateway."""
+        if batch.packets and self._prepares_from == math.inf:
+            self._prepares_from = now + _OPENING_SECONDS
         patience = self._outbox.ack_patience_seconds
         for fragment in batch.fragments:
             self._outbox.left(fragment, now)
@@ -92,6 +100,10 @@ class BatchBuilder:
         sent = self._tally.sent
         for kind in batch.kinds:
             sent[kind.value] += 1
+
+    def may_prepare(self, now: float) -> bool:
+        """Tell whether some of later packets is to be made ahead, if there is time."""
+        return now >= self._prepares_from and self._maker.wants_headers
 
     def acknowledged(self, fragment_id: FragmentId, now: float) -> None:
         """Take an ack."""

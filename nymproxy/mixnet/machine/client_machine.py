@@ -366,7 +366,8 @@ class ClientMachine:
         """True when :meth:`do_chore` has something to do."""
         if self._answers:
             return True
-        return self._maker.wants_headers and self.next_departure() > self._now  # nothing leaves
+        nothing_leaves = self.next_departure() > self._now
+        return nothing_leaves and self._batches.may_prepare(self._now)
 
     def do_chore(self, now: float) -> None:
         """Do a piece of work of a few milliseconds that need not be done at once: SURBs for those
