@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,13 @@ def _checked(text: str, where: str) -> str:
     return text
 
 
-def asked_passphrase(directory: Path, ask: Callable[[str], str] = getpass.getpass) -> str | None:
+def _ask(prompt: str) -> str:
+    from getpass import getpass  # what runs for long hardly ever asks
+
+    return getpass(prompt)
+
+
+def asked_passphrase(directory: Path, ask: Callable[[str], str] = _ask) -> str | None:
     """Ask for the passphrase of keys that are encrypted, where somebody can answer.
 
     Raises:

@@ -31,9 +31,11 @@ anyio.run = look
 from nymproxy.cli import main
 sys.exit(main())
 """
-HEAVY = {"typer", "pydantic", "pydantic_core", "rich", "httpx", "httpcore", "jsonschema", "trio"}
-
-OF_STORAGE = {"filelock", "sqlite3"}
+HEAVY = {
+    *("typer", "pydantic", "pydantic_core", "rich", "httpx", "httpcore", "jsonschema", "trio"),
+    *("getpass", "prometheus_client", "uvloop"),
+}
+OF_STORAGE = {"filelock", "sqlite3", "decimal", "tempfile", "shutil", "lzma", "bz2"}
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nymproxy import _base58
 from nymproxy.errors import DirectoryFormatError, TopologyUnavailable, UnknownGateway
@@ -88,12 +90,15 @@ def test_malformed_nodes(change: dict[str, Any]) -> None:
         read_node({**node(1), **change})
 
 
-def test_performance_is_exact_whatever_the_decimal_context() -> None:
-    with localcontext() as context:
-        context.prec = 2
-        assert read_node(node(1, performance="0.989999999999999991")).performance_percent == 98
-        assert read_node(node(1, performance="0.499")).performance_percent == 49
-    assert parse_performance("0.07") == Decimal("0.07")
+@given(st.decimals(0, 1, places=18) | st.decimals(0, 1, places=2) | st.sampled_from([Decimal(1)]))
+def test_performance_is_cut_down_to_whole_percent(performance: Decimal) -> None:
+    assert parse_performance(f"{performance:f}") == int(performance * 100)
+
+
+@pytest.mark.parametrize("text", ["1.000000000000000001", "1.01", "2", "100", "1.", ".5", " 1"])
+def test_what_is_no_share_is_no_performance(text: str) -> None:
+    with pytest.raises(DirectoryFormatError):
+        parse_performance(text)
 
 
 IN_NO_URL = ["", "a b", "a/b", "a:1", "u@h", "[::1]", "a?b", "a#b", "a\\b", "%41", "x" * 254]

@@ -169,7 +169,7 @@ def test_node_lists_are_read_completely(path: str) -> None:
     assert [node.node_id for node in page.nodes] == [entry["node_id"] for entry in with_address]
     assert page.entry_count == page.total == len(listed)
     for node, entry in zip(page.nodes, with_address, strict=True):
-        assert node.performance == Decimal(entry["performance"])
+        assert node.performance_percent == int(Decimal(entry["performance"]) * 100)
 
 
 def test_every_node_list_body_is_read() -> None:
