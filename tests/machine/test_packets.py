@@ -226,6 +226,21 @@ class TestPreparedHeaders:
         assert not made.builder.wants_headers
         made.builder.prepare_some()
 
+    def test_covers_to_ourselves_are_prepared_whole_and_known_when_they_come_home(self) -> None:
+        made = Builder(replace(BARE, header_pool_size=8))
+        for _ in range(8):
+            made.builder.build_cover()
+        assert self.fill(made.builder) == 8
+        source = made.builder._random
+        made.builder._random = lambda _size: pytest.fail("something was left to be drawn")
+        covers = [made.builder.build_cover() for _ in range(8)]
+        made.builder._random = source
+        assert len({cover.packet for cover in covers}) == 8
+        for cover in covers:
+            content, ack = made.open(cover)
+            assert is_cover(content)
+            assert ack is None
+
     def test_an_empty_pool_grows_up_to_its_limit(self) -> None:
         made = Builder(replace(BARE, header_pool_size=20))
         sizes = []

@@ -13,7 +13,6 @@ T = TypeVar("T")
 
 _COMMON_TARGET: Final = 32
 _MOST_PURPOSES: Final = 64
-_AT_ONCE: Final = 8
 
 
 class PreparedAhead(Generic[T]):
@@ -23,12 +22,14 @@ class PreparedAhead(Generic[T]):
 
     Args:
         limit: of a target; 0: nothing is prepared.
+        at_once: how many take about two milliseconds.
     """
 
-    __slots__ = ("_limit", "_pool", "_targets")
+    __slots__ = ("_at_once", "_limit", "_pool", "_targets")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, at_once: int = 8) -> None:
         self._limit = limit
+        self._at_once = at_once
         self._pool: HeaderPool[T] = HeaderPool()
         self._targets: dict[Hashable, int] = {}
 
@@ -55,7 +56,7 @@ class PreparedAhead(Generic[T]):
 
     def prepare(self) -> None:
         """Prepare some, about two milliseconds' work, if any are wanted."""
-        for _ in range(_AT_ONCE):
+        for _ in range(self._at_once):
             if not self._pool.fill_one():
                 break
 

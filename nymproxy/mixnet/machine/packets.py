@@ -66,11 +66,19 @@ class _Start(NamedTuple):
     key: FragmentKey
 
 
+class _Cover(NamedTuple):
+    """A packet to ourselves, and the key of what it carries."""
+
+    packet: MixPacket
+    key: FragmentKey
+
+
 class PacketBuilder:
     """Builds packets, acks, covers and reply SURBs from the present topology.
 
-    Headers and keys do not depend on what they carry, so some are prepared in idle time
-    (:meth:`prepare_some`), and dropped when the topology changes.
+    Headers and keys do not depend on what they carry, and covers to ourselves carry nothing, so
+    some of each are prepared in idle time (:meth:`prepare_some`), many in a row while the code for
+    them is at hand, and dropped when the topology changes.
 
     Args:
         address: our own address.
@@ -101,7 +109,8 @@ class PacketBuilder:
         self._acks: PreparedAhead[_Way] = PreparedAhead(limit)
         self._starts: PreparedAhead[_Start] = PreparedAhead(limit)
         self._surbs: PreparedAhead[HeaderMaterial] = PreparedAhead(limit)
-        self._ahead = (self._acks, self._starts, self._surbs)
+        self._covers: PreparedAhead[_Cover] = PreparedAhead(limit, at_once=4)
+        self._ahead = (self._acks, self._starts, self._surbs, self._covers)
         self._reply_forward_seconds = _MIX_HOPS * profile.packet_delay_seconds
 
     @property
@@ -183,14 +192,13 @@ class PacketBuilder:
         Raises:
             TopologyUnavailable, UnknownGateway, SphinxError, AddressError: as :meth:`build`.
         """
-        size = self._cover_size()
-        way, key = self._start_to(to or self._address)
-        if to is None:
-            self._cover_keys.keep(key)
-        header = way.header
-        ack = build_ack(self._ack_way().header, self._ack_key, COVER_FRAGMENT_ID, self._random)
-        plaintext = build_cover_plaintext(size, ack, key)
-        return MixPacket(header.first_hop, header.rotation, build_packet(header, plaintext, size))
+        topology = self.topology
+        if to is not None:
+            return self._seal_cover(self._start_to(to), self._ack_way())
+        cover = self._covers.take("cover", lambda: self._make_cover(self.topology))
+        packet, key = cover or self._make_cover(topology)
+        self._cover_keys.keep(key)
+        return packet
 
     def create_surb(self, topology: Topology) -> ReplySurb:
         """Make a reply SURB to ourselves from a topology: the same one for all of a message.
@@ -211,8 +219,12 @@ class PacketBuilder:
     @property
     def wants_headers(self) -> bool:
         """True when :meth:`prepare_some` has something to do."""
-        is_wanted = self._acks.is_wanted or self._starts.is_wanted or self._surbs.is_wanted
-        return is_wanted and self._topology is not None
+        return self._topology is not None and (
+            self._acks.is_wanted
+            or self._starts.is_wanted
+            or self._surbs.is_wanted
+            or self._covers.is_wanted
+        )
 
     def prepare_some(self) -> None:
         """Prepare a few, two milliseconds' work, if some are wanted."""
@@ -223,6 +235,20 @@ class PacketBuilder:
                     break
 
     # Inside.
+
+    def _make_cover(self, topology: Topology) -> _Cover:
+        """Make a cover to ourselves, out of nothing that others wait for."""
+        address, profile = self._address, self._profile
+        key = FragmentKey.draw(address.encryption, self._random)
+        start = _Start(self._draw(topology, address, profile.packet_delay_seconds), key)
+        ack_way = self._draw(topology, address, profile.ack_delay_seconds)
+        return _Cover(self._seal_cover(start, ack_way), key)
+
+    def _seal_cover(self, start: _Start, ack_way: _Way) -> MixPacket:
+        size, header = self._cover_size(), start.way.header
+        ack = build_ack(ack_way.header, self._ack_key, COVER_FRAGMENT_ID, self._random)
+        plaintext = build_cover_plaintext(size, ack, start.key)
+        return MixPacket(header.first_hop, header.rotation, build_packet(header, plaintext, size))
 
     def _build_reply(self, fragment: OutgoingFragment, surb: ReplySurb) -> BuiltPacket:
         way = self._reply_ack_way(surb.rotation)
