@@ -72,6 +72,15 @@ async def test_frames_of_two_bytes_let_others_have_their_turn(
     assert longest <= IN_A_ROW
 
 
+async def test_what_comes_while_we_close_is_not_kept() -> None:
+    """A second of it, at full speed, while nobody takes anything any more."""
+    async with connected() as (client, _server, _near, far):
+        await far.send(frame(Opcode.BINARY, b"x" * 900) * 100)
+        await far.send_eof()
+        await client.aclose()
+        assert client.take_event() is None
+
+
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 
 

@@ -62,6 +62,10 @@ MINIMUM_LAYER_NODES = 8
 
 _MAX_PAGES = 1000
 
+_LIMITS_A_FETCH = 4
+"""The time of how many requests one directory has for all of a fetch, pages included. An honest one
+is asked twice, with what is asked at the same time, if everything is on the first page."""
+
 
 class DirectoryClient:
     """Fetches from the first directory URL that gives a usable answer.
@@ -85,7 +89,7 @@ class DirectoryClient:
         Args:
             details: the network, or the path of its env file; by default what the environment
                 describes, or mainnet.
-            timeout_seconds: limit for each request.
+            timeout_seconds: limit for each request; a fetch from one URL may take four times that.
             max_body_bytes: limit for each body, decompressed.
             options: how to connect.
             minimum_performance_percent: nodes below it are left out.
@@ -192,7 +196,7 @@ class DirectoryClient:
                 index = (self._current + step) % len(self._bases)
                 base = self._bases[index]
                 try:
-                    result = await fetch(_Source(session, base))
+                    result = await self._in_time(fetch(_Source(session, base)))
                 except (NetworkError, DirectoryFormatError) as error:
                     failures.append((_host(base), error))
                     _logger.debug("no usable answer from %s: %s", *failures[-1])
@@ -200,6 +204,16 @@ class DirectoryClient:
                     self._current = index
                     return result
         raise _combined(failures)
+
+    async def _in_time(self, fetch: Awaitable[T]) -> T:
+        limit_seconds = _LIMITS_A_FETCH * self._timeout_seconds
+        try:
+            with anyio.fail_after(limit_seconds):
+                return await fetch
+        except TimeoutError as error:
+            raise DirectoryUnavailable(
+                f"not everything within {limit_seconds:g} seconds"
+            ) from error
 
 
 class _Source:

@@ -46,8 +46,7 @@ STALLED_SECONDS = 30.0
 _READ_BYTES = 65536
 _PARSED_BYTES = 1024
 _PARSED_FRAMES = 256
-"""How much is parsed in a step, and after how many frames others have their turn: 64 KiB of pings,
-of two bytes each, took 0.15 s."""
+"""What is parsed in a step, and after how many frames others have a turn: 64 KiB took 0.15 s."""
 
 _MAX_OPENING_BYTES = 32 * 1024
 """Of the answer to our opening handshake: a megabyte of header lines takes half a second."""
@@ -388,6 +387,7 @@ class WebSocketStream:
                 await self._ended.wait()
             while not self._ended.is_set():
                 await self._read_once()
+                self._events.clear()  # nobody takes them any more
         except (NotImplementedError, OSError):
             return  # the peer is already gone
         except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
