@@ -9,6 +9,7 @@ import pytest
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import ClientNotRegistered, ClockSkew, DuplicateConnection
 from nymproxy.mixnet.gateway import GatewayListener
+from nymproxy.mixnet.gateway.backlog import Backlog
 from nymproxy.mixnet.gateway.establishing import MAX_SECOND_WAIT, Establisher
 from nymproxy.mixnet.gateway.limits import PhaseLimits
 from nymproxy.mixnet.gateway.refusals import RefusalKind
@@ -50,6 +51,7 @@ def establisher(
         store_second=kept.second,
         limits=PhaseLimits(),
         options=DEFAULT_OPTIONS,
+        backlog=Backlog(),
         **options,
     )
 

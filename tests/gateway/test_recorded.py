@@ -5,7 +5,6 @@ The other end is a script that compares and replays; it knows nothing of our cod
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import GatewayProtocolError
 from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayClientProtocol, SharedKey
+from nymproxy.mixnet.gateway.backlog import Backlog
 from nymproxy.mixnet.gateway.connection import GatewayConnection, parse_websocket_url
 from nymproxy.mixnet.gateway.events import Authenticating, Pushed, Registered
 from nymproxy.mixnet.gateway.versions import (
@@ -141,10 +141,10 @@ async def test_registration(case: dict[str, Any]) -> None:
 
     async def drive(connection: GatewayConnection) -> None:
         if "shared_key" in case:
-            await connection.establish(deque(), on_registered=keep, on_authenticating=nothing)
+            await connection.establish(Backlog(), on_registered=keep, on_authenticating=nothing)
             return
         with pytest.raises(GatewayProtocolError):
-            await connection.establish(deque(), on_registered=keep, on_authenticating=nothing)
+            await connection.establish(Backlog(), on_registered=keep, on_authenticating=nothing)
         await connection.flush()
 
     if "shared_key" in case:
@@ -203,9 +203,9 @@ async def test_authentication_pushes_and_packets(case: dict[str, Any]) -> None:
         seconds.append(event.unix_second)
 
     async def drive(connection: GatewayConnection) -> None:
-        backlog: deque[bytes] = deque()
+        backlog = Backlog()
         await connection.establish(backlog, on_registered=nothing, on_authenticating=keep)
-        assert list(backlog) == wanted
+        assert list(backlog.messages) == wanted
         await connection.send_packets(packets)
         seen: list[bytes] = []
         while len(seen) < len(wanted):

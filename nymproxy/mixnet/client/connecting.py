@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -105,14 +105,14 @@ class Environment:
         unix_time: wall-clock seconds.
         random_bytes: source of everything random.
         options: TLS and proxy.
-        memory: the account of what others make the client keep; ``None``: one of its own.
+        memory: the account of what others make the client keep.
     """
 
     clock: Callable[[], float]
     unix_time: Callable[[], float]
     random_bytes: RandomBytes
     options: ConnectionOptions = DEFAULT_OPTIONS
-    memory: MemoryAccount | None = None
+    memory: MemoryAccount = field(default_factory=MemoryAccount)
 
     def unix_ns(self) -> int:
         """Return the wall clock in nanoseconds."""
@@ -233,6 +233,7 @@ def make_link(
         on_registered=on_registered,
         on_authenticating=storage.save_last_authentication,
         options=environment.options,
+        memory=environment.memory,
     )
 
 
@@ -269,7 +270,7 @@ def assemble(
     keys = stored.keys
     random_bytes = environment.random_bytes
     address = address_of(keys, link.listener.identity)
-    memory = MemoryAccount() if environment.memory is None else environment.memory
+    memory = environment.memory
     ack_key, reply_keys = AckKey(keys.ack_key), ReplyKeyStore(memory=memory)
     cover_keys = CoverKeys()
     builder = PacketBuilder(address, ack_key, profile, random_bytes, cover_keys)

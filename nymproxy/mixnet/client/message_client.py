@@ -25,6 +25,7 @@ from nymproxy._signal import Signal
 from nymproxy.address import NodeIdentity
 from nymproxy.connection_options import DEFAULT_OPTIONS
 from nymproxy.errors import NymError, UsageError
+from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.client.connecting import (
     Environment,
     close_all,
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.connection_options import ConnectionOptions
-    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.client.connecting import ClientParts
     from nymproxy.mixnet.client.shell import StatusChanges, StatusListener
     from nymproxy.mixnet.client.watching import ClientWatcher
@@ -143,6 +143,7 @@ class MessageClient(MachineShell):
         """
         network, profile = NetworkDetails.of(network), profile_of(profile)
         gateway = None if gateway is None else NodeIdentity.of(gateway)
+        memory = MemoryAccount() if memory is None else memory
         environment = Environment(clock, unix_time, random_bytes, options, memory)
         warn_of_weak_profile(network, profile)
         watcher = Unwatched() if watcher is None else watcher

@@ -30,18 +30,15 @@ from nymproxy.mixnet.gateway.websocket import CLOSE_SECONDS, WebSocketStream
 from nymproxy.mixnet.gateway.websocket_messages import Ping, Pong, WebSocketEvent
 
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Awaitable, Callable, Iterable
 
     from nymproxy.connection_options import ConnectionOptions
+    from nymproxy.mixnet.gateway.backlog import Backlog
     from nymproxy.mixnet.gateway.listener import GatewayListener
     from nymproxy.mixnet.gateway.protocol import GatewayClientProtocol
     from nymproxy.mixnet.messages import MixPacket
 
 _log = logging.getLogger("nymproxy.gateway")
-
-MAX_BACKLOG_BYTES = 64 * 1024 * 1024
-"""Most that is kept of the messages a gateway had stored for us, while nobody reads them yet."""
 
 _WRITE_BYTES = 64 * 1024
 
@@ -167,7 +164,7 @@ class GatewayConnection:
 
     async def establish(
         self,
-        backlog: deque[bytes],
+        backlog: Backlog,
         *,
         on_registered: Callable[[Registered], Awaitable[None]],
         on_authenticating: Callable[[Authenticating], Awaitable[None]],
@@ -185,7 +182,6 @@ class GatewayConnection:
             GatewayRefused, OutOfBandwidth, PhaseTimeout, GatewayProtocolError: as the state
                 machine raises them.
         """
-        room = MAX_BACKLOG_BYTES - sum(map(len, backlog))
         self._protocol.start(self._clock())
         while not self._protocol.is_streaming:
             try:
@@ -200,11 +196,9 @@ class GatewayConnection:
                         await on_registered(event)
                     case Authenticating():
                         await on_authenticating(event)
-                    case Pushed(message=message) if len(message) <= room:
-                        room -= len(message)
-                        backlog.append(message)
-                    case Pushed():
-                        self._log.warning(self._clock(), _NO_ROOM)
+                    case Pushed(message=message):
+                        if not backlog.store(message):
+                            self._log.warning(self._clock(), _NO_ROOM)
                     case Streaming():
                         _log.debug("connected with protocol %d", self._protocol.protocol_version)
                     case _:

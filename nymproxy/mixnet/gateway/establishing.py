@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from nymproxy.connection_options import ConnectionOptions
+    from nymproxy.mixnet.gateway.backlog import Backlog
     from nymproxy.mixnet.gateway.events import Authenticating, Registered
     from nymproxy.mixnet.gateway.keys import ClientIdentityKey, SharedKey
     from nymproxy.mixnet.gateway.limits import PhaseLimits
@@ -46,8 +46,8 @@ class Establisher:
         sleep: waits for so many seconds.
         limits: time limits of the phases.
         options: how to reach the gateway.
-        refusal: why the gateway said no last.
         backlog: messages that the gateway has handed over and nobody has taken yet.
+        refusal: why the gateway said no last.
     """
 
     listener: GatewayListener
@@ -62,8 +62,8 @@ class Establisher:
     sleep: Callable[[float], Awaitable[None]]
     limits: PhaseLimits
     options: ConnectionOptions
+    backlog: Backlog
     refusal: RefusalKind | None = field(default=None, init=False)
-    backlog: deque[bytes] = field(default_factory=deque, init=False)
 
     async def establish(self) -> GatewayConnection:
         """Connect; when the gateway has lost us, register again with it, once.

@@ -24,6 +24,7 @@ from nymproxy.errors import (
     PhaseTimeout,
     UsageError,
 )
+from nymproxy.mixnet.gateway.backlog import Backlog
 from nymproxy.mixnet.gateway.connection import CONNECTION_LOST, GatewayConnection
 from nymproxy.mixnet.gateway.establishing import Establisher
 from nymproxy.mixnet.gateway.events import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from nymproxy.connection_options import ConnectionOptions
+    from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.gateway.listener import GatewayListener
     from nymproxy.mixnet.messages import MixPacket
     from nymproxy.mixnet.randomness import RandomBytes
@@ -79,6 +81,7 @@ class GatewayLink:
         on_authenticating: stores the Unix second of an authentication, before it is sent.
         options: whether to reach it through a proxy, and what ``wss`` trusts.
         limits: time limits of the phases.
+        memory: where the messages are charged that the gateway had stored.
         sleep: waits for so many seconds.
     """
 
@@ -96,8 +99,10 @@ class GatewayLink:
         on_authenticating: Callable[[int], Awaitable[None]] = _ignore,
         options: ConnectionOptions = DEFAULT_OPTIONS,
         limits: PhaseLimits | None = None,
+        memory: MemoryAccount | None = None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
+        self._backlog = Backlog(memory)
         self._establisher = Establisher(
             listener=listener,
             identity=identity,
@@ -111,6 +116,7 @@ class GatewayLink:
             sleep=sleep,
             limits=limits or PhaseLimits(),
             options=options,
+            backlog=self._backlog,
         )
         self._clock = clock
         self._sleep = sleep
@@ -118,7 +124,6 @@ class GatewayLink:
         self._backoff = Backoff(first_seconds=2.0, longest_seconds=30.0)
         self._connection: GatewayConnection | None = None
         self._connected_at = 0.0
-        self._backlog = self._establisher.backlog
         self._status = LinkStatus(LinkState.IDLE)
         self._status_changed = Signal()
         self._changed = Signal()
@@ -269,9 +274,10 @@ class GatewayLink:
         backlog until it is taken, even if the connection ends meanwhile.
         """
         while True:
-            if self._backlog:
+            if self._backlog.messages:
                 started = self._clock()
-                await take(self._backlog)
+                await take(self._backlog.messages)
+                self._backlog.taken()
                 connection.did_not_read(self._clock() - started)
             for event in await connection.receive():
                 self._handle(event)
@@ -279,7 +285,7 @@ class GatewayLink:
     def _handle(self, event: GatewayEvent) -> None:
         match event:
             case Pushed(message=message):
-                self._backlog.append(message)
+                self._backlog.messages.append(message)
             case BandwidthChanged():
                 self._changed.set()
             case _:
@@ -378,6 +384,7 @@ class GatewayLink:
     async def aclose(self) -> None:
         """Close the connection properly and end :meth:`run`. Idempotent."""
         self._closing = True
+        self._backlog.close()
         self._changed.set()
         if self._run_scope is not None:
             self._run_scope.cancel()
