@@ -156,6 +156,10 @@ class ChannelLink:
         """Do what is due by time."""
         self.machine.tick(now)
 
+    def doubted(self) -> bool:
+        """Note that the peer may have lost the channel; returns whether it is asked."""
+        return False
+
     def call_nobody(self) -> None:
         """Forget whom to call: the channel is over. It would wait for the garbage collector, which
         comes when there is a quarter more of everything."""

@@ -169,6 +169,11 @@ class AcceptorLink(SealedLink):
 
     # From the peer.
 
+    def doubted(self) -> bool:
+        """See :meth:`ChannelLink.doubted`. What is left of a stream at its dialer answers, too."""
+        is_there = self._sealer is not None and self._sealer.is_confirmed
+        return is_there and self.machine.error is None and self.kept.doubted()
+
     def segment_received(self, segment: Segment, now: float) -> None:
         """See :meth:`ChannelLink.segment_received`."""
         if segment.kind is SegmentKind.PROTECTED:

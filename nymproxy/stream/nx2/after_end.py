@@ -34,6 +34,7 @@ class EndedStream:
         receipts: what of the peer has come.
         limit: of bytes that the peer was allowed to send.
         may_say_farewell: the peer's direction has not ended, and it may wait.
+        has_failed: it was not ended in order.
         awaits_seal: the dialer's SEAL has not come, and what it covers is unsealed.
     """
 
@@ -41,6 +42,7 @@ class EndedStream:
         "_answered_at",
         "_awaits_seal",
         "_echo",
+        "_has_failed",
         "_limit",
         "_may_say_farewell",
         "_packed",
@@ -60,6 +62,7 @@ class EndedStream:
         limit: int,
         *,
         may_say_farewell: bool,
+        has_failed: bool,
         awaits_seal: bool,
     ) -> None:
         self.stream_id = sealer.stream_id
@@ -76,6 +79,7 @@ class EndedStream:
         self._echo = receipts.echo
         self._limit = limit
         self._may_say_farewell = may_say_farewell
+        self._has_failed = has_failed
         self._awaits_seal = awaits_seal
         self._answered_at: dict[int, float] | None = None  # by type: no ACK keeps a RESET back
 
@@ -139,11 +143,14 @@ class EndedStream:
 
     def _answer_sealed(self, frame: bytes, sealer: Sealer) -> bytes | None:
         """Return an ACK, also of an end that came only now; or a RESET for data that nobody
-        reads."""
+        reads, and to a peer that asks and waits: what told it may be lost."""
         opened = sealer.open(frame)
         if opened.message_type is MessageType.PROBE:
             assert opened.counter is not None
             self._echo = max(self._echo, opened.counter)
+            has_all = opened.sequence <= self._received.next_expected
+            if has_all and self._may_say_farewell:
+                return self._write_unknown(sealer)
         elif opened.message_type not in NUMBERED_TYPES:
             return None
         elif len(opened.frame) > HEADER_LENGTH and not self._received.has(opened.sequence):
@@ -151,7 +158,7 @@ class EndedStream:
         else:
             self._received.add(opened.sequence)
             self._may_say_farewell &= opened.message_type is not MessageType.FIN
-        return self._write_ack(sealer)
+        return self._write_unknown(sealer) if self._has_failed else self._write_ack(sealer)
 
     def _write_ack(self, sealer: Sealer) -> bytes:
         received = self._received

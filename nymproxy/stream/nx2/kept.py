@@ -57,6 +57,7 @@ class Kept:
         self._ahead_bytes = 0
         self._progress_at = now
         self._probes: tuple[int, float, int] | None = None  # counter, when, how many
+        self._is_doubted = False
         self._moved_at = -math.inf
 
     @property
@@ -207,6 +208,8 @@ class Kept:
             _, asked_at, count = self._probes
             pause = self.round_trip.question_seconds * 2.0 ** min(count, 10)
             return asked_at + min(pause, MAX_PAUSE_SECONDS)
+        if self._is_doubted:
+            return -math.inf
         oldest = next((kept for kept in self._frames.values() if not kept.is_received), None)
         if oldest is None or next(iter(self._due), None) is not None:
             return math.inf
@@ -216,6 +219,13 @@ class Kept:
         """Note that a PROBE with that counter was handed over."""
         count = 0 if self._probes is None else self._probes[2]
         self._probes = (counter, now, count + 1)
+        self._is_doubted = False
+
+    def doubted(self) -> bool:
+        """Note that the peer may have lost the stream: it is asked, whatever it has acknowledged.
+        False: it is asked already."""
+        self._is_doubted = self._probes is None
+        return self._is_doubted
 
     @property
     def stalled_at(self) -> float:

@@ -335,6 +335,7 @@ class SealedLink(ChannelLink, ABC):
                 self.receipts,
                 self.machine.inbound.window.limit,
                 may_say_farewell=self.may_say_farewell,
+                has_failed=self.machine.error is not None,
                 awaits_seal=self._awaits_prefix,
             )
         return self._ended

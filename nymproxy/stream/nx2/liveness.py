@@ -18,10 +18,15 @@ from nymproxy.stream.nx2.frames import MAX_ASKED, MIN_ASK_SECONDS, RANDOM_LENGTH
 from nymproxy.stream.nx2.keys import alive_key, ask_key, has_valid_mac
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from nymproxy.address import NymAddress, SenderTag
     from nymproxy.mixnet.randomness import RandomBytes
 
 DEAD_INTERVALS = 5
+HEARD_INTERVALS = 2
+"""So often an acceptor is asked that is heard all the time: what it says on one stream says nothing
+of the others, of which either end may have been lost with a RESET."""
 REPEAT_SECONDS = (4.0, 8.0)
 ALIVE_PAUSE_SECONDS = 2.0
 _OUTSTANDING = 4
@@ -88,7 +93,7 @@ class Asker:
         self._context = tag.value + address.to_bytes()
         self._random_bytes = random_bytes
         self._interval = float(MIN_ASK_SECONDS)
-        self._heard_at = now
+        self._heard_at = self._asked_at = now
         self._streams: dict[int, float] = {}  # since when they are known to the acceptor
         self.has_had_streams = False
         """The acceptor may remember the numbers of our ASKs."""
@@ -110,7 +115,7 @@ class Asker:
     def add_stream(self, stream_id: int, now: float) -> None:
         """Note a stream of which a frame of the acceptor has verified."""
         if not self._streams:
-            self._heard_at = now
+            self._heard_at = self._asked_at = now
             self._schedule(now)
         self._streams.setdefault(stream_id, now)
         self.has_had_streams = True
@@ -159,6 +164,7 @@ class Asker:
         for stream_id in ids:  # the next ASK begins with the others
             self._streams[stream_id] = self._streams.pop(stream_id)
         self._number += 1
+        self._asked_at = now
         ask = Ask(self._number, tuple(ids), self._random_bytes(RANDOM_LENGTH))
         self._outstanding = [*self._outstanding[1 - _OUTSTANDING :], _Outstanding(ask, now)]
         if self._repeats < len(REPEAT_SECONDS):
@@ -200,7 +206,8 @@ class Asker:
 
     def _schedule(self, now: float) -> None:
         fraction = 0.75 + 0.25 * uniform_fraction(self._random_bytes)
-        self.ask_at = now + fraction * self._interval
+        anyway_at = self._asked_at + HEARD_INTERVALS * self._interval
+        self.ask_at = min(now + fraction * self._interval, anyway_at)
 
 
 class Answerer:
@@ -216,6 +223,7 @@ class Answerer:
         self._heard_at = now
         self._largest = 0
         self._answered_at = -math.inf
+        self._unnamed: dict[int, int] = {}  # by how many ASKs in a row a stream was not named
 
     def heard(self, now: float) -> None:
         """Note a frame of the dialer that verified, and was new."""
@@ -239,6 +247,18 @@ class Answerer:
             return False
         self._answered_at = now
         return True
+
+    def take_missing(self, ask: Ask, stream_ids: Collection[int]) -> list[int]:
+        """Return which streams under that tag the dialer would have named by now if it had them.
+
+        It names 64 at a time, in turn. A stream that has just begun, or an ASK that was lost, may
+        make it look so.
+        """
+        named = set(ask.stream_ids)
+        turns = math.ceil(len(stream_ids) / MAX_ASKED)
+        before = self._unnamed
+        self._unnamed = {each: before.get(each, 0) + 1 for each in stream_ids if each not in named}
+        return [each for each, count in self._unnamed.items() if count >= turns]
 
 
 def read_ask(frame: bytes, tag: SenderTag, address: NymAddress) -> Ask:

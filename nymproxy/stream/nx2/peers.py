@@ -99,10 +99,12 @@ class PeerWatch:
                 asker.add_stream(stream_id, connected)
                 self._schedule(peer, asker)
             return
-        if is_first and peer not in self._answerers:
-            answerer = self._answerers[peer] = Answerer(connected)
+        if peer not in self._answerers:
+            self._answerers[peer] = Answerer(connected)
+        answerer = self._answerers[peer]
+        answerer.heard(connected)
+        if is_first:  # of a peer that was taken for dead a moment ago, too
             self._deaths.schedule(peer, answerer.dead_at)
-        self._answerers[peer].heard(connected)
 
     def awaits(self, link: SealedLink, now: float) -> None:
         """Tell a link how long it has waited for its peer, until it is over."""
@@ -236,8 +238,12 @@ class PeerWatch:
         if not answerer.take_ask(ask, connected) or len(self._strays) >= MAX_STRAYS:
             return
         links = self._links.get(tag, {})
-        for link in links.values():
-            link.machine.peer_is_alive(now)
+        missing = set(answerer.take_missing(ask, links))
+        for stream_id, link in links.items():
+            if stream_id not in missing:
+                link.machine.peer_is_alive(now)
+            elif link.doubted():
+                self._changed.append(link)
         self._ended.expire(connected)
         has = tuple(
             stream_id in links or self._ended.has(tag, stream_id) for stream_id in ask.stream_ids

@@ -31,7 +31,9 @@ OTHER = SenderTag(b"other" + bytes(11))
 def words(stream_id: int, tag: SenderTag = SENDER) -> EndedStream:
     sealer = AcceptorSealer(stream_id, tag, ADDRESS, Offer(0, bytes(32)), Accept(bytes(32)))
     receipts = Receipts(RoundTrip(), is_dialer=False)
-    return EndedStream(sealer, receipts, 0, may_say_farewell=False, awaits_seal=False)
+    return EndedStream(
+        sealer, receipts, 0, may_say_farewell=False, has_failed=False, awaits_seal=False
+    )
 
 
 def test_streams_of_one_id_are_all_found_and_told_apart_by_their_peers() -> None:

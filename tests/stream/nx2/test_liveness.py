@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nymproxy.address import SenderTag
 from nymproxy.errors import ChannelFormatError
+from nymproxy.stream.nx2.frames import Ask
 from nymproxy.stream.nx2.liveness import (
     Answerer,
     Asker,
@@ -69,10 +70,21 @@ def test_a_silent_acceptor_is_asked_and_dead_after_100_seconds() -> None:
 def test_what_is_heard_puts_it_off() -> None:
     each = asker()
     each.add_stream(5, 0.0)
-    for now in range(0, 100, 10):
+    for now in range(0, 40, 10):
         each.heard(float(now))
         assert each.take_due(float(now)) is None
-    assert each.dead_at == 190.0
+    assert each.dead_at == 130.0
+
+
+def test_who_is_heard_all_the_time_is_asked_all_the_same_but_rarely() -> None:
+    """What is heard of one stream says nothing of the others."""
+    each, asked = asker(), list[float]()
+    each.add_stream(5, 0.0)
+    for tenths in range(3000):
+        each.heard(tenths / 10)
+        if each.take_due(tenths / 10) is not None:
+            asked.append(tenths / 10)
+    assert asked == pytest.approx([40.0, 80.0, 120.0, 160.0, 200.0, 240.0, 280.0], abs=1.0)
 
 
 def test_an_acceptor_that_lost_a_stream_says_so() -> None:
@@ -126,6 +138,23 @@ def test_a_busy_server_is_asked_less_often() -> None:
     assert 75 <= deadline(each) <= 100
     assert each.dead_at == 500.0
     assert Answerer(0.0, 100).dead_at == 500.0
+
+
+def test_a_stream_is_missing_when_the_dialer_has_named_all_others() -> None:
+    server = Answerer(0.0)
+    assert server.take_missing(Ask(1, (5,), bytes(32)), [5, 6]) == [6]
+    assert server.take_missing(Ask(2, (5, 6), bytes(32)), [5, 6]) == []
+
+
+def test_of_many_streams_one_is_missing_after_as_many_questions_as_it_takes() -> None:
+    each, server, has = asker(), Answerer(0.0), list(range(150))
+    for stream_id in has[1:]:
+        each.add_stream(stream_id, 0.0)
+    missing = []
+    for _ in range(6):
+        ask = read_ask(take(each, each.ask_at), SENDER, ADDRESS)
+        missing.append(server.take_missing(ask, has))
+    assert missing == [[], [], [0], [0], [0], [0]]
 
 
 def test_copies_of_an_ask_show_no_life() -> None:

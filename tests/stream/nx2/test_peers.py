@@ -12,7 +12,13 @@ from nymproxy.channel import PeerMemory, Segment, SegmentKind
 from nymproxy.channel.link import ChannelLink, LinkContext
 from nymproxy.channel.machine import ChannelMachine
 from nymproxy.channel.segment import ChannelId
-from nymproxy.errors import ChannelFormatError, ResetCode, StreamDataLost, StreamPeerLost
+from nymproxy.errors import (
+    ChannelFormatError,
+    ResetCode,
+    StreamDataLost,
+    StreamIdleTimeout,
+    StreamPeerLost,
+)
 from nymproxy.stream.codec import MessageType, StreamCodec
 from nymproxy.stream.nx2.after_end import EndedStream
 from nymproxy.stream.nx2.ended import ENDED_SECONDS, MAX_ENDED
@@ -64,7 +70,9 @@ class Link(ChannelLink):
         stream_id = int(self.machine.channel_id)
         sealer = AcceptorSealer(stream_id, SENDER, ADDRESS, Offer(0, bytes(32)), Accept(bytes(32)))
         receipts = Receipts(RoundTrip(), is_dialer=False)
-        return EndedStream(sealer, receipts, 0, may_say_farewell=False, awaits_seal=False)
+        return EndedStream(
+            sealer, receipts, 0, may_say_farewell=False, has_failed=False, awaits_seal=False
+        )
 
 
 def link(stream_id: int) -> ChannelLink:
@@ -100,6 +108,15 @@ def live_on(watched: PeerWatch, peer: SenderTag, heard: ChannelLink, now: float)
         watched.verified(peer, heard, now - 10.0)
     watched.tick(now)
     watched.verified(peer, heard, now)
+
+
+def run_until(watched: PeerWatch, now: float, until: float) -> float:
+    """Let time pass, of which the process sleeps none; returns the time then."""
+    while now < until:
+        now = min(watched.next_deadline(now), until)
+        watched.tick(now)
+        watched.take_strays(now)
+    return now
 
 
 def first_asks(watched: PeerWatch, peer: NymAddress) -> tuple[list[Ask], float]:
@@ -150,6 +167,20 @@ def test_of_ended_streams_only_the_last_ones_are_remembered() -> None:
         watched.verified(SENDER, each, 0.0)
         watched.removed(SENDER, each)
     assert answer(watched, ask_of(0, 1, MAX_ENDED), 0.0) == (False, True, True)
+
+
+def test_a_stream_that_its_dialer_does_not_name_is_not_taken_for_alive() -> None:
+    watched, named, unnamed = watch(), link(1), link(2)
+    for each in (named, unnamed):
+        watched.verified(SENDER, each, 0.0)
+    now = 0.0
+    for number in range(1, 41):
+        now = run_until(watched, now, now + 50.0)
+        answer(watched, ask_of(1, number=number), now)
+    for each in (named, unnamed):
+        each.tick(now)
+    assert named.machine.error is None
+    assert isinstance(unnamed.machine.error, StreamIdleTimeout)
 
 
 def test_one_answer_in_two_seconds_and_none_to_a_copy() -> None:
@@ -259,15 +290,24 @@ def test_a_dead_peer_ends_all_its_streams_but_keeps_the_errors_they_had() -> Non
     for each in (live, failed):
         watched.verified(ADDRESS, each, 0.0)
     failed.machine.fail(error, ResetCode.DATA_LOST)
-    now = 0.0
-    while now < DEAD_SECONDS:
-        assert live.machine.error is None
-        watched.take_strays(now)
-        now = min(watched.next_deadline(now), DEAD_SECONDS)
-        watched.tick(now)
+    run_until(watched, 0.0, DEAD_SECONDS - 1.0)
+    assert watched.take_changed() == []
+    run_until(watched, DEAD_SECONDS - 1.0, DEAD_SECONDS)
     assert isinstance(live.machine.error, StreamPeerLost)
     assert failed.machine.error is error
     assert watched.take_changed() == [live]
+
+
+def test_a_dialer_that_comes_back_as_it_is_given_up_is_given_up_again() -> None:
+    """Its old stream is about to be removed, and nobody looked at the new one any more."""
+    watched, old, new = watch(), link(1), link(2)
+    watched.verified(SENDER, old, 0.0)
+    now = run_until(watched, 0.0, DEAD_SECONDS)
+    assert isinstance(old.machine.error, StreamPeerLost)
+    watched.verified(SENDER, new, now)
+    watched.removed(SENDER, old)
+    run_until(watched, now, now + DEAD_SECONDS)
+    assert isinstance(new.machine.error, StreamPeerLost)
 
 
 def test_the_last_of_two_streams_that_ends_ends_the_questions() -> None:
