@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from nymproxy.mixnet.traffic import BARE, DEFAULT
+from nymproxy.mixnet.traffic import BARE, DEFAULT, OutgoingMessage, PacketKind, TrafficProfile
+from nymproxy.testing._agenda import VirtualAgenda
 from nymproxy.testing._pretended_client import PretendedClient, pretended_profile
-from nymproxy.testing._pretended_mixnet import PacketFaults
+from nymproxy.testing._pretended_mixnet import PacketFaults, PretendedMixnet, Verdict
 from nymproxy.testing._simulated_plan import SimulatedFaults
 from tests.machine.conversations import make_mixnet, submit
 from tests.machine.transfers import Transfer
 
 if TYPE_CHECKING:
-    from nymproxy.testing._agenda import VirtualAgenda
+    from nymproxy.mixnet.traffic import OutgoingFragment
 
 MESSAGES = 2_000
 
@@ -83,3 +85,39 @@ def test_what_losses_leave_of_a_transfer_in_the_default_profile(
     before = slots_until(warm)
     seconds = (slots_until(total) - before) * 0.020
     assert (total - warm) / 1000 / seconds >= least
+
+
+@pytest.mark.parametrize("profile", [DEFAULT, BARE], ids=lambda profile: profile.name)
+def test_an_answer_whose_surbs_get_lost_behind_their_acks_takes_seconds(
+    profile: TrafficProfile,
+) -> None:
+    """30 kB, for which three messages of ten SURBs are asked: 30 s before, a look every five."""
+    fate: dict[OutgoingMessage, Verdict] = {}
+
+    def verdict_of(message: object) -> Verdict:
+        assert isinstance(message, OutgoingMessage)
+        if message.kind is not PacketKind.ADDITIONAL_SURBS:
+            return Verdict()
+        return fate.setdefault(message, Verdict(is_swallowed=len(fate) < 3))
+
+    def note_of(fragment: OutgoingFragment) -> OutgoingMessage:
+        return fragment.message
+
+    trip = PacketFaults(delay=(0.02, 0.06), ack_delay=(0.02, 0.06))
+    network = PretendedMixnet(VirtualAgenda(), 1, lambda _sender: trip, verdict_of)
+    agenda = cast("VirtualAgenda", network.agenda)
+    profile = replace(profile, header_pool_size=0)
+    client = PretendedClient("client", network, profile, note_of=note_of)
+
+    def questions_came() -> None:
+        while (message := server.machine.inbox.take()) is not None:
+            assert message.sender_tag is not None
+            agenda.after(0, partial(submit, server, message.sender_tag, b"a" * 30_000))
+
+    server = PretendedClient("server", network, profile, note_of=note_of, on_pumped=questions_came)
+    submit(client, server.machine.address, b"question", surbs=20)
+    while not client.machine.counters.messages_received:
+        agenda.step()
+    assert agenda.now < 12
+    assert sum(verdict.is_swallowed for verdict in fate.values()) == 3
+    assert server.machine.counters.sent["surb-request"] == 4

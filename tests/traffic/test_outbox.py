@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -102,7 +103,7 @@ class TestDelivery:
         bench.ack(fragment)
         bench.outbox.left(fragment, 0.2)
         assert delivery.is_acknowledged
-        assert bench.outbox.next_timer() is None
+        assert bench.outbox.next_timer() == math.inf
         assert bench.outbox.sendable() == 0
 
     def test_a_second_ack_is_only_counted(self) -> None:
@@ -201,6 +202,20 @@ class TestReplies:
         assert again is fragment
         assert again.surb not in (None, first)
 
+    def test_a_request_whose_answer_is_lost_is_made_again(self) -> None:
+        bench = Bench()
+        bench.outbox.surbs_received(TAG, make_surbs(10), 0.0, additional=False)
+        bench.submit(1, is_reply=True)
+        request = bench.take()
+        bench.outbox.left(request, 0.0)
+        bench.ack(request)
+        due = bench.outbox.next_timer()
+        bench.outbox.expire(due)
+        again = bench.take()
+        assert again.message.kind is PacketKind.SURB_REQUEST
+        assert again is not request
+        assert again.surb is not None
+
     def test_a_request_that_is_given_up_is_made_again(self) -> None:
         bench = Bench()
         bench.outbox.surbs_received(TAG, make_surbs(10), 0.0, additional=False)
@@ -295,7 +310,7 @@ def test_what_was_lost_is_copied_again_when_it_leaves_again() -> None:
         assert outbox.next_copy(now) is fragment
         outbox.copy_left(fragment, now)
         assert outbox.next_copy(now) is None
-        now = outbox.next_timer() or 0.0
+        now = outbox.next_timer()
         outbox.expire(now)
         assert bench.take() is fragment
 
@@ -305,7 +320,7 @@ def test_a_fragment_that_waits_twice_to_be_copied_is_copied_once() -> None:
     bench.submit(1)
     fragment = bench.take()
     bench.outbox.left(fragment, 0.0)
-    now = bench.outbox.next_timer() or 0.0
+    now = bench.outbox.next_timer()
     bench.outbox.expire(now)
     bench.outbox.left(bench.take(), now)
     assert bench.outbox.next_copy(now) is fragment

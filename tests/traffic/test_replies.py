@@ -194,6 +194,47 @@ class TestRequests:
         assert requests == POLICY.maximum_rerequests + 1
         assert controller.waiting(TAG) == 0
 
+    @staticmethod
+    def asked(packets: int = 2, surbs: int = 10) -> ReplyController:
+        """A controller whose request for what waits was acknowledged at 1.0."""
+        controller = _fed(surbs)
+        controller.queue(TAG, 0, _reply(packets), 0.0)
+        controller.overdue.request_arrived(TAG, 1.0)
+        return controller
+
+    def test_a_lost_answer_is_asked_for_again_after_a_few_round_trips(self) -> None:
+        controller = self.asked()
+        due = controller.overdue.next_deadline
+        assert controller.ask_again(due - 0.1) == ReplyActions()
+        assert due < POLICY.rerequest_seconds / 2
+        [request] = controller.ask_again(due).requests
+        assert request.amount == controller.pending(TAG) == POLICY.minimum_request
+        assert controller.ask_again(due + 60.0) == ReplyActions()  # not acknowledged yet
+
+    def test_half_of_the_reserve_is_left_for_later_repetitions(self) -> None:
+        controller = self.asked(packets=1, surbs=6)
+        assert controller.held(TAG) == POLICY.reserve // 2
+        assert controller.ask_again(60.0) == ReplyActions()
+        assert controller.pending(TAG) > 0
+
+    def test_what_nothing_waits_for_any_more_is_not_asked_for_again(self) -> None:
+        controller = self.asked()
+        controller.discard(TAG, 0)
+        assert controller.ask_again(60.0) == ReplyActions()
+        assert controller.pending(TAG) == 0  # who waits next asks anew
+
+    def test_a_sender_that_is_forgotten_is_not_asked(self) -> None:
+        controller = self.asked()
+        controller._correspondents.forget(TAG)
+        assert controller.ask_again(60.0) == ReplyActions()
+
+    def test_while_surbs_are_held_after_a_sleep_none_is_asked(self) -> None:
+        controller = self.asked()
+        controller.waking.slept(60.0, holds=True)
+        assert controller.ask_again(60.0) == ReplyActions()
+        controller.settle(60.5)
+        assert len(controller.ask_again(61.0).requests) == 1
+
     def test_surbs_that_come_by_the_way_do_not_put_off_the_repetition(self) -> None:
         """The answer may be lost behind its ack, while messages bring two or three each."""
         controller = _fed(10)

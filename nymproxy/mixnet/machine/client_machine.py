@@ -330,10 +330,9 @@ class ClientMachine:
     def next_deadline(self) -> float:
         """Return when :meth:`tick` is due."""
         timer = self._outbox.next_timer()
-        tick = (
-            self._ticked_at + ReplyController.TICK_SECONDS if self._outbox.needs_ticks else math.inf
-        )
-        return tick if timer is None else min(timer, tick)
+        if not self._outbox.needs_ticks:
+            return timer
+        return min(timer, self._ticked_at + ReplyController.TICK_SECONDS)
 
     def _wake(self, now: float) -> None:
         """Do what is long due, after a sleep, before anything else."""

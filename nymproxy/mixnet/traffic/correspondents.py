@@ -6,6 +6,7 @@ from collections import Counter, OrderedDict, deque
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from nymproxy.mixnet.traffic.asked import Asked
 from nymproxy.mixnet.traffic.outgoing import ControlLane
 from nymproxy.mixnet.traffic.surbs import SpendingRate
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from nymproxy.address import SenderTag
     from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment
     from nymproxy.mixnet.traffic.profile import SurbPolicy
+    from nymproxy.mixnet.traffic.reply_actions import ReplyActions
     from nymproxy.mixnet.traffic.surbs import SurbStock
 
 _LOOKS: Final = 16
@@ -27,20 +29,14 @@ class Correspondent:
     Attributes:
         stock: the SURBs in hand.
         rate: how fast they are spent.
-        pending: SURBs asked for and not received.
+        asked: the SURBs that it was asked for.
         fed_at: when it gave some last; at first, when it was met.
-        asked_at: when it was asked last.
-        answered_at: when what it was asked for came last; at first, when it was met.
-        rerequests: requests repeated since it gave some.
     """
 
     __slots__ = (
-        "answered_at",
-        "asked_at",
+        "asked",
         "fed_at",
-        "pending",
         "rate",
-        "rerequests",
         "retransmissions",
         "stock",
         "waiting",
@@ -49,11 +45,8 @@ class Correspondent:
     def __init__(self, stock: SurbStock, now: float) -> None:
         self.stock = stock
         self.rate = SpendingRate(now)
-        self.pending = 0
+        self.asked = Asked(now)
         self.fed_at = now
-        self.asked_at = now
-        self.answered_at = now
-        self.rerequests = 0
         self.waiting: OrderedDict[Lane, deque[OutgoingFragment]] = OrderedDict()
         self.retransmissions: deque[OutgoingFragment] = deque()
 
@@ -70,7 +63,7 @@ class Correspondent:
     def is_hopeless(self, fed_before: float) -> bool:
         """Tell whether no SURB is in hand, and none on its way: none was asked for, and none has
         come since a time, after which what was seen first has overtaken no others."""
-        return not len(self.stock) and not self.pending and self.fed_at < fed_before
+        return not len(self.stock) and not self.asked.pending and self.fed_at < fed_before
 
     def wanted(self, policy: SurbPolicy, now: float) -> tuple[int, int]:
         """Return how many SURBs there should be, those that were asked for included, and the least
@@ -81,7 +74,7 @@ class Correspondent:
         # Each request costs a SURB itself: unless what waits depends on it, it has some size.
         if not self.is_waiting:
             least = max(policy.minimum_request, ahead // 4)
-        elif self.pending < policy.maximum_request:
+        elif self.asked.pending < policy.maximum_request:
             least = 1
         else:
             least = max(policy.minimum_request, policy.maximum_request // 2)
@@ -123,6 +116,13 @@ class Correspondent:
             dropped.append(fragment)
         return None
 
+    def abandon(self, actions: ReplyActions) -> None:
+        """Take out all that waits: it will get no SURB."""
+        while (following := self.next_waiting(actions.dropped)) is not None:
+            actions.abandoned.append(following[1])
+        self.stock.charge()
+        self.asked.repetitions = 0
+
 
 class Correspondents:
     """The bounded store of them. A new one makes room at the cost of the one that was not heard of
@@ -150,6 +150,11 @@ class Correspondents:
     def get(self, tag: SenderTag) -> Correspondent | None:
         """Return one, if it is known."""
         return self._by_tag.get(tag)
+
+    def asked_of(self, tag: SenderTag) -> Asked | None:
+        """Return what one was asked for, if it is known."""
+        correspondent = self._by_tag.get(tag)
+        return None if correspondent is None else correspondent.asked
 
     def by_age(self) -> list[tuple[SenderTag, Correspondent]]:
         """Return all; the one not heard of for longest comes first."""

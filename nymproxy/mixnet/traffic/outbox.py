@@ -223,8 +223,11 @@ class Outbox:
         if not fragment.retransmissions and fragment.sent_at is not None:
             self.round_trips.measured(now - fragment.sent_at)
         fragment.mark_acknowledged()
-        if fragment.message.unacknowledged == 0:
-            self._settle(fragment.message)
+        message = fragment.message
+        if message.unacknowledged == 0:
+            self._settle(message)
+            if message.kind is PacketKind.SURB_REQUEST and isinstance(message.to, SenderTag):
+                self.replies.overdue.request_arrived(message.to, now)
 
     def link_restored(self, now: float) -> None:
         """Take note that there is a gateway again: acks that waited there prove no delay."""
@@ -287,12 +290,16 @@ class Outbox:
         measured = excess.samples >= _MEASURED_SAMPLES
         return max(0.5, 2 * excess.seconds) if measured else _UNMEASURED_SECONDS
 
-    def next_timer(self) -> float | None:
-        """Return when the next ack timer fires."""
-        return self._pending.next_deadline()
+    def next_timer(self) -> float:
+        """Return when :meth:`expire` is due; ``math.inf``: at no time."""
+        acks = self._pending.next_deadline()
+        answers = self.replies.overdue.next_deadline
+        return answers if acks is None else min(acks, answers)
 
     def expire(self, now: float, stalled_seconds: float = 0.0) -> None:
-        """Queue again what was not acknowledged in time; see :meth:`PendingAcks.expire`."""
+        """Queue again what was not acknowledged in time, see :meth:`PendingAcks.expire`, and ask
+        again for SURBs that have not come."""
+        self._apply(self.replies.ask_again(now, stalled_seconds), now)
         for fragment in self._pending.expire(now, stalled_seconds):
             if self._window is not None:
                 self._window.lost(fragment.sent_at or 0.0, now)

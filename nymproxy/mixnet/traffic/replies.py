@@ -7,9 +7,11 @@ that a reply that cannot be sent fails visibly.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from nymproxy.memory_account import MemoryAccount
+from nymproxy.mixnet.traffic.asked import Overdue
 from nymproxy.mixnet.traffic.correspondents import Correspondent, Correspondents
 from nymproxy.mixnet.traffic.outgoing import ControlLane, PacketKind
 from nymproxy.mixnet.traffic.reply_actions import ReplyActions, SurbRequestPlan
@@ -44,7 +46,15 @@ class ReplyController:
         memory: where they are charged; by default an account of its own.
     """
 
-    __slots__ = ("_correspondents", "_memory", "_policy", "_rotation_id", "_stale_until", "waking")
+    __slots__ = (
+        "_correspondents",
+        "_memory",
+        "_policy",
+        "_rotation_id",
+        "_stale_until",
+        "overdue",
+        "waking",
+    )
 
     TICK_SECONDS: Final = 5.0
     """How often :meth:`tick` wants to be called while anything waits or is held."""
@@ -59,6 +69,7 @@ class ReplyController:
         affordable = max(_FEWEST_TAGS, self._memory.maximum_bytes // _PART_OF_MEMORY // _TAG_BYTES)
         self._correspondents = Correspondents(policy.maximum_tags, affordable)
         self._stale_until: float | None = None
+        self.overdue = Overdue(self._correspondents.asked_of)
         self.waking = Waking()
 
     def __len__(self) -> int:
@@ -99,7 +110,7 @@ class ReplyController:
     def pending(self, tag: SenderTag) -> int:
         """Return how many SURBs were asked for and have not come."""
         correspondent = self._correspondents.get(tag)
-        return 0 if correspondent is None else correspondent.pending
+        return 0 if correspondent is None else correspondent.asked.pending
 
     def receive(
         self, tag: SenderTag, surbs: Sequence[ReplySurb], now: float, *, additional: bool
@@ -117,11 +128,10 @@ class ReplyController:
         actions = ReplyActions()
         correspondent = self._meet(tag, now, actions)
         if additional:
-            correspondent.pending = max(0, correspondent.pending - len(surbs))
-            correspondent.answered_at = now
+            correspondent.asked.answered(len(surbs), now)
         correspondent.stock.add(surbs[-self._policy.maximum_per_tag :], now)
         correspondent.fed_at = now
-        correspondent.rerequests = 0
+        correspondent.asked.repetitions = 0
         self._serve(tag, correspondent, now, actions)
         return actions
 
@@ -181,7 +191,7 @@ class ReplyController:
             actions.ready.append((ControlLane.RETRANSMISSION, fragment))
         elif is_request:  # it would wait for itself
             actions.abandoned.append(fragment)
-            correspondent.pending = max(0, correspondent.pending - fragment.message.surbs)
+            correspondent.asked.not_coming(fragment.message.surbs)
         else:
             correspondent.retransmissions.append(fragment)
         if not is_request:
@@ -203,15 +213,29 @@ class ReplyController:
         correspondent.rate.spent(1, now)
         return self._take(correspondent.stock)
 
+    def ask_again(self, now: float, stalled_seconds: float = 0.0) -> ReplyActions:
+        """Take the answers that are overdue for lost, and repeat the requests of those for whom
+        something waits: see :attr:`overdue`."""
+        actions = ReplyActions()
+        stalled_seconds = math.inf if self.waking.holds else stalled_seconds
+        for tag in self.overdue.take(now, stalled_seconds):
+            correspondent = self._correspondents.get(tag)
+            if correspondent is None or len(correspondent.stock) <= self._policy.reserve // 2:
+                continue
+            correspondent.asked.lost(now, early=True)
+            if correspondent.is_waiting:
+                self._request(tag, correspondent, correspondent.demand, now, actions)
+        return actions
+
     def request_failed(self, tag: SenderTag, amount: int, now: float) -> ReplyActions:
         """Record that a request was given up, so that its SURBs will not come."""
         actions = ReplyActions()
         correspondent = self._correspondents.get(tag)
         if correspondent is not None:
-            correspondent.pending = max(0, correspondent.pending - amount)
+            correspondent.asked.not_coming(amount)
             self._serve(tag, correspondent, now, actions)
             if correspondent.is_hopeless(now - self._policy.overtaking_seconds):
-                self._abandon(correspondent, actions)
+                correspondent.abandon(actions)
         return actions
 
     def displace(self, wanted_by: SenderTag, amount: int, now: float) -> ReplyActions:
@@ -232,7 +256,7 @@ class ReplyController:
             if amount <= 0:
                 break
             amount -= loser.demand
-            self._abandon(loser, actions)
+            loser.abandon(actions)
         return actions
 
     def discard(self, tag: SenderTag, lane: Lane) -> list[OutgoingFragment]:
@@ -267,7 +291,7 @@ class ReplyController:
             before = correspondent.stock.fresh
             correspondent.stock.rotate(rotation_id, now - overlap_seconds)
             lost = before - correspondent.stock.fresh
-            correspondent.pending = 0
+            correspondent.asked.not_coming()
             if before and not len(correspondent.stock):
                 correspondent.fed_at = now
             if lost > 0 and self._correspondents.is_live(tag):
@@ -291,7 +315,7 @@ class ReplyController:
                 self._check_waiting(tag, correspondent, now, actions)
             elif (
                 not len(correspondent.stock)
-                and not correspondent.pending
+                and not correspondent.asked.pending
                 and now - correspondent.fed_at > _IDLE_ENTRY_SECONDS
             ):
                 correspondent.stock.close()
@@ -313,7 +337,7 @@ class ReplyController:
             forgotten = self._correspondents.add(tag, correspondent)
             if forgotten is not None:
                 forgotten.stock.close()
-                self._abandon(forgotten, actions)
+                forgotten.abandon(actions)
         return correspondent
 
     def _open_stock(self, tag: SenderTag) -> SurbStock:
@@ -356,7 +380,7 @@ class ReplyController:
         policy = self._policy
         wanted, least = correspondent.wanted(policy, now)
         while True:
-            missing = wanted - correspondent.pending - correspondent.stock.fresh
+            missing = wanted - correspondent.asked.pending - correspondent.stock.fresh
             if missing < least or not self._request(tag, correspondent, missing, now, actions):
                 return
             least = max(least, policy.minimum_request)
@@ -373,8 +397,7 @@ class ReplyController:
         if surb is None:
             return False
         amount = min(self._policy.maximum_request, max(amount, self._policy.minimum_request))
-        correspondent.pending += amount
-        correspondent.asked_at = now
+        correspondent.asked.ask(amount, now)
         actions.requests.append(SurbRequestPlan(tag, amount, surb))
         return True
 
@@ -383,22 +406,13 @@ class ReplyController:
     ) -> None:
         policy = self._policy
         if correspondent.is_hopeless(now - policy.overtaking_seconds):
-            self._abandon(correspondent, actions)
+            correspondent.abandon(actions)
             return
+        asked = correspondent.asked
         silence = now - correspondent.fed_at
-        if silence > policy.drop_seconds or correspondent.rerequests > policy.maximum_rerequests:
-            self._abandon(correspondent, actions)
-            return
-        unanswered = now - max(correspondent.answered_at, correspondent.asked_at)
-        if unanswered > policy.rerequest_seconds:
-            correspondent.rerequests += 1
-            correspondent.pending = 0
-            correspondent.asked_at = now
+        if silence > policy.drop_seconds or asked.repetitions > policy.maximum_rerequests:
+            correspondent.abandon(actions)
+        elif asked.silence(now) > policy.rerequest_seconds:
+            asked.lost(now, early=False)
             # One request only: what is left of the reserve must last for all repetitions.
             self._request(tag, correspondent, correspondent.demand, now, actions)
-
-    def _abandon(self, correspondent: Correspondent, actions: ReplyActions) -> None:
-        while (following := correspondent.next_waiting(actions.dropped)) is not None:
-            actions.abandoned.append(following[1])
-        correspondent.stock.charge()
-        correspondent.rerequests = 0

@@ -1,0 +1,155 @@
+"""The reply SURBs that one sender was asked for: how many have not come, and when to ask again."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from nymproxy._timers import TimerQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nymproxy.address import SenderTag
+
+LEAST_PATIENCE_SECONDS: Final = 1.5
+UNMEASURED_PATIENCE_SECONDS: Final = 3.0
+EARLY_REPETITIONS: Final = 2
+"""Each takes a SURB of the reserve and, if it was needless, packets of the sender: the rest of the
+reserve is for the repetitions that follow after a longer time."""
+
+
+class Asked:
+    """Of one sender.
+
+    Its gateway acknowledges a request, and its answer may get lost behind that as the request may.
+    How long it takes to answer is measured, so that an answer is missed after a few of these times.
+
+    Args:
+        now: when it was met.
+
+    Attributes:
+        pending: SURBs asked for and not received.
+        repetitions: requests repeated since it gave some, the early ones not counted.
+    """
+
+    __slots__ = (
+        "_answered_at",
+        "_arrived_at",
+        "_asked_at",
+        "_deviation",
+        "_early",
+        "_smoothed",
+        "pending",
+        "repetitions",
+    )
+
+    def __init__(self, now: float) -> None:
+        self.pending = 0
+        self.repetitions = 0
+        self._asked_at = self._answered_at = now
+        self._arrived_at = math.inf  # infinite until a request is acknowledged
+        self._early = 0
+        self._smoothed: float | None = None
+        self._deviation = 0.0
+
+    def ask(self, amount: int, now: float) -> None:
+        """Take note that it is asked for some."""
+        self.pending += amount
+        self._asked_at = now
+
+    def arrived(self, now: float) -> None:
+        """Take note that a request was acknowledged."""
+        if self.pending:
+            self._arrived_at = now
+
+    def answered(self, amount: int, now: float) -> None:
+        """Take note that it sent some because it was asked."""
+        is_first = self._answered_at <= self._arrived_at < math.inf
+        if is_first and not self._early:
+            self._measured(now - self._arrived_at)
+        self._answered_at = now
+        self._early = 0
+        self.not_coming(amount)
+
+    def not_coming(self, amount: int | None = None) -> None:
+        """Take note that so many, or all, will not come (any more)."""
+        self.pending = 0 if amount is None else max(0, self.pending - amount)
+        if not self.pending:
+            self._arrived_at = math.inf
+
+    def silence(self, now: float) -> float:
+        """Return how long ago it was asked or has answered last."""
+        return now - max(self._answered_at, self._asked_at)
+
+    @property
+    def overdue_at(self) -> float:
+        """When an early repetition is due; ``math.inf``: at no time."""
+        if self._early >= EARLY_REPETITIONS or self._arrived_at == math.inf:
+            return math.inf
+        since = max(self._arrived_at, self._answered_at)
+        return since + self._patience_seconds * 2.0**self._early
+
+    def lost(self, now: float, *, early: bool) -> None:
+        """Take note that the answer is taken for lost: it is asked again, if that is possible."""
+        self._early += early
+        self.repetitions += not early
+        self._asked_at = now
+        self.not_coming()
+
+    @property
+    def _patience_seconds(self) -> float:
+        if self._smoothed is None:
+            return UNMEASURED_PATIENCE_SECONDS
+        return max(LEAST_PATIENCE_SECONDS, self._smoothed + 4 * self._deviation)
+
+    def _measured(self, seconds: float) -> None:
+        """Take in how long an answer took after the ack of its request (RFC 6298)."""
+        if self._smoothed is None:
+            self._smoothed, self._deviation = seconds, seconds / 2
+            return
+        self._deviation += (abs(seconds - self._smoothed) - self._deviation) / 4
+        self._smoothed += (seconds - self._smoothed) / 8
+
+
+class Overdue:
+    """Whose answers are overdue, of all senders.
+
+    Args:
+        asked_of: returns what a sender was asked for, unless it is forgotten.
+    """
+
+    _LONGEST_GRACE_SECONDS: Final = 1.0
+
+    def __init__(self, asked_of: Callable[[SenderTag], Asked | None]) -> None:
+        self._asked_of = asked_of
+        self._timers: TimerQueue[SenderTag] = TimerQueue()
+
+    @property
+    def next_deadline(self) -> float:
+        """When :meth:`take` may have some; ``math.inf``: at no time."""
+        return self._timers.next_deadline
+
+    def request_arrived(self, tag: SenderTag, now: float) -> None:
+        """Take note that a request was acknowledged."""
+        asked = self._asked_of(tag)
+        if asked is not None:
+            asked.arrived(now)
+            self._timers.schedule(tag, asked.overdue_at)
+
+    def take(self, now: float, stalled_seconds: float) -> list[SenderTag]:
+        """Return, once, whose answers are overdue. If nothing could be read for a time up to now
+        they may be there: they are given as long, a second at most."""
+        overdue = []
+        for tag in self._timers.pop_due(now):
+            asked = self._asked_of(tag)
+            if asked is None:
+                continue
+            due = asked.overdue_at
+            if stalled_seconds > 0:
+                due = max(due, now + min(stalled_seconds, self._LONGEST_GRACE_SECONDS))
+            if due > now:
+                self._timers.schedule(tag, due)
+            else:
+                overdue.append(tag)
+        return overdue
