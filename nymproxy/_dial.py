@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import logging
 import ssl
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 from anyio.streams.tls import TLSStream
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
 logger = logging.getLogger("nymproxy.dial")
+
+_MAX_HEAD_BYTES = 16 * 1024
+_MAX_INTERIM = 16
 
 
 class ProxyFailed(ConnectionError):
@@ -36,24 +41,64 @@ async def dial(host: str, port: int, options: ConnectionOptions) -> ByteStream:
 
 
 async def _dial_through(proxy: ProxyUrl, host: str, port: int) -> ByteStream:
+    connect = {"http": _http_connect, "socks5": _socks5_connect}[proxy.scheme]
+    try:
+        return await connect(proxy, host, port)
+    except ProxyFailed:
+        raise
+    except Exception as error:
+        # Whatever it is: a library asserts and indexes what the proxy answers. Its message may
+        # have the target, or the proxy's own words, so that only the type is fit for a log.
+        logger.debug("connecting through a proxy failed: %s", type(error).__name__)
+        reason = "does not answer" if isinstance(error, OSError) else "does not connect"
+        raise ProxyFailed(f"the proxy {proxy} {reason}") from None
+
+
+async def _socks5_connect(proxy: ProxyUrl, host: str, port: int) -> ByteStream:
     # Imported only when it is used, as it takes a while.
     from python_socks import ProxyType
     from python_socks.async_.anyio import Proxy
 
-    kind = {"http": ProxyType.HTTP, "socks5": ProxyType.SOCKS5}[proxy.scheme]
-    asked = Proxy(kind, proxy.host, proxy.port, proxy.username, proxy.password, rdns=True)
+    kind, user = ProxyType.SOCKS5, (proxy.username, proxy.password)
+    asked = Proxy(kind, proxy.host, proxy.port, *user, rdns=True)
+    return await asked.connect(host, port, timeout=float("inf"))
+
+
+async def _http_connect(proxy: ProxyUrl, host: str, port: int) -> ByteStream:
+    """Ask for a tunnel. The answer's head may come in pieces, which python_socks takes for the
+    whole, and for what the target says."""
+    import h11  # likewise
+
+    stream: ByteStream = await TcpStream.connect(proxy.host, proxy.port)
     try:
-        return await asked.connect(host, port, timeout=float("inf"))
-    except Exception as error:
-        # Whatever it is: the library asserts and indexes what the proxy answers. Its message may
-        # have the target, or the proxy's own words, so that only the type is fit for a log.
-        logger.debug("connecting through a proxy failed: %s", type(error).__name__)
-        reason = "does not answer" if isinstance(error, OSError) else "does not connect"
-        # A status or a reply code; the proxy's own words are anybody's, and stay out.
-        code = getattr(error, "error_code", None)
-        raise ProxyFailed(
-            f"the proxy {proxy} {reason}" + (f" (code {code})" if code else "")
-        ) from None
+        protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        headers = [("Host", authority), *_proxy_authorization(proxy)]
+        request = h11.Request(method="CONNECT", target=authority, headers=headers)
+        await stream.send(protocol.send(request) or b"")
+        await stream.send(protocol.send(h11.EndOfMessage()) or b"")
+        for _ in range(_MAX_INTERIM):
+            while (event := protocol.next_event()) is h11.NEED_DATA:
+                protocol.receive_data(await stream.receive(_MAX_HEAD_BYTES))
+            if isinstance(event, h11.Response):
+                break
+        if protocol.their_state is not h11.SWITCHED_PROTOCOL:
+            # A status; the proxy's own words are anybody's, and stay out.
+            code = f" (code {event.status_code})" if isinstance(event, h11.Response) else ""
+            raise ProxyFailed(f"the proxy {proxy} does not connect{code}")
+        if protocol.trailing_data[0]:
+            raise ProxyFailed(f"the proxy {proxy} speaks before the target was asked")
+    except BaseException:  # also a cancellation: nobody else has the stream to close it
+        await anyio.aclose_forcefully(stream)
+        raise
+    return stream
+
+
+def _proxy_authorization(proxy: ProxyUrl) -> list[tuple[str, str]]:
+    if proxy.username is None:
+        return []
+    user = f"{proxy.username}:{proxy.password or ''}"
+    return [("Proxy-Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")]
 
 
 async def start_tls(stream: ByteStream, host: str, options: ConnectionOptions) -> ByteStream:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import asynccontextmanager, suppress
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import TYPE_CHECKING
 
 import anyio
@@ -110,6 +111,53 @@ async def test_whatever_a_proxy_answers_is_a_connection_error(scheme: str, answe
             with suppress(ProxyFailed):  # some of them say yes
                 await (await dial("host.example", 80, options)).aclose()
         group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def answering(*parts: bytes) -> AsyncIterator[ConnectionOptions]:
+    """A proxy that says these, each when the part before it was read, and then what it hears."""
+
+    async def serve(stream: SocketStream) -> None:
+        async with stream:
+            stream.extra(SocketAttribute.raw_socket).setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            await stream.receive()
+            for part in parts:
+                await stream.send(part)
+                await anyio.wait_all_tasks_blocked()
+            async for data in stream:
+                await stream.send(data)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, serve)
+        port = listener.extra(SocketAttribute.local_port)
+        yield ConnectionOptions(proxy=f"http://127.0.0.1:{port}")
+        group.cancel_scope.cancel()
+
+
+async def test_a_proxy_may_answer_in_pieces() -> None:
+    """The second was taken for the gateway's first words, and half a status line for a status."""
+    answer = b"HTTP/1.1 103 Early\r\n\r\nHTTP/1.0 200 Connection established\r\nVia: x\r\n\r\n"
+    parts = [answer[:32], answer[32:60], answer[60:-2], answer[-2:]]
+    async with answering(*parts) as options:
+        await check_echo("2001:db8::1", 9, options)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 " + b"7" * 4_000 + b" no\r\n\r\n", "does not connect"),
+        (b"HTTP/1.1 103 Early\r\n\r\n" * 10_000, "does not connect"),
+        (b"HTTP/1.1 200 OK\r\n" + b"a:\r\n" * 20_000 + b"\r\n", "does not connect"),
+        (b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 101 Switching Protocols", "speaks before"),
+    ],
+    ids=["long status", "interim", "large head", "in the target's name"],
+)
+async def test_what_a_proxy_says_is_bounded(answer: bytes, said: str) -> None:
+    async with answering(answer) as options:
+        with anyio.fail_after(30), pytest.raises(ProxyFailed, match=said) as failed:
+            await dial("host.example", 80, options)
+    assert len(str(failed.value)) < 100
 
 
 @pytest.mark.parametrize(
