@@ -133,7 +133,8 @@ class WebSocketStream:
             raise anyio.BusyResourceError("receiving from")
         self._receiving = True
         try:
-            await anyio.lowlevel.checkpoint_if_cancelled()
+            if self._events:
+                await anyio.lowlevel.checkpoint_if_cancelled()
             while not self._events:
                 self._check_readable()
                 await self._read_once()
@@ -195,9 +196,10 @@ class WebSocketStream:
         self._collect()
         if self._buffered > _FLOODED_BYTES:
             self._lose(GatewayProtocolError("the websocket peer asks for pongs it does not read"))
-        # A peer that is gone takes no answer, but what it said before still counts.
-        with contextlib.suppress(anyio.BrokenResourceError):
-            await self._write_or_wake()
+        if self._outgoing:
+            # A peer that is gone takes no answer, but what it said before still counts.
+            with contextlib.suppress(anyio.BrokenResourceError):
+                await self._write_or_wake()
         return came
 
     def _parse(self) -> None:
@@ -230,13 +232,14 @@ class WebSocketStream:
         Waits first while more than :data:`MAX_BUFFERED_BYTES` are unwritten, so the buffer holds
         at most that and one call's messages. With a running writer it returns when the messages
         are in the buffer, else when they are written.
+        Where the socket takes them at once it does not even look whether it was cancelled: that
+        look goes through all scopes of the task, for each packet.
 
         Raises:
             EndOfStream: the peer closed.
             BrokenResourceError: the connection was lost.
             ClosedResourceError: we closed it.
         """
-        await anyio.lowlevel.checkpoint_if_cancelled()
         while self._buffered > MAX_BUFFERED_BYTES:
             self._check_writable()
             await self._room.wait()
