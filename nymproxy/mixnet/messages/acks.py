@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.ciphers.modes import CTR
-
 from nymproxy.errors import MessageFormatError, SphinxError
 from nymproxy.mixnet.messages._layout import (
     ACK_BLOCK_ADDRESS_LENGTH,
@@ -24,7 +22,7 @@ from nymproxy.mixnet.messages.fragments import (
     parse_fragment_id,
 )
 from nymproxy.mixnet.sphinx import NodeAddress, PacketSize, build_packet
-from nymproxy.mixnet.sphinx.primitives import aes_ctr
+from nymproxy.mixnet.sphinx.primitives import AesCtr
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.randomness import RandomBytes
@@ -38,10 +36,12 @@ class AckKey:
     """The AES-128 key of a client's acks, 16 random bytes kept for its whole life."""
 
     value: bytes = field(repr=False)
+    _cipher: AesCtr = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.value) != 16:
             raise MessageFormatError(f"an ack key has 16 bytes, not {len(self.value)}")
+        object.__setattr__(self, "_cipher", AesCtr(self.value))
 
     @classmethod
     def generate(cls, random_bytes: RandomBytes) -> AckKey:
@@ -51,7 +51,7 @@ class AckKey:
     def seal(self, identifier: FragmentId, random_bytes: RandomBytes) -> bytes:
         """Return the plaintext of an ack packet: IV (16) || encrypted identifier (5)."""
         iv = random_bytes(_IV_LENGTH)
-        return iv + self._apply(iv, identifier)
+        return iv + self._cipher.apply(iv, identifier)
 
     def open(self, payload: bytes) -> FragmentId | None:
         """Read the 21 bytes that our gateway pushes for an ack.
@@ -65,11 +65,8 @@ class AckKey:
         if len(payload) != ACK_PAYLOAD_LENGTH:
             raise MessageFormatError(f"an ack has {ACK_PAYLOAD_LENGTH} bytes, not {len(payload)}")
         iv, encrypted = payload[:_IV_LENGTH], payload[_IV_LENGTH:]
-        identifier = parse_fragment_id(self._apply(iv, encrypted))
+        identifier = parse_fragment_id(self._cipher.apply(iv, encrypted))
         return None if identifier == COVER_FRAGMENT_ID else identifier
-
-    def _apply(self, iv: bytes, data: bytes) -> bytes:
-        return aes_ctr(self.value, CTR(iv), data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,9 @@ class SurbsRequested:
     given_to: NymAddress | None
 
 
+_COVER = CoverReceived(is_ack=False)
+_COVER_ACK = CoverReceived(is_ack=True)
+
 InboundEvent: TypeAlias = (
     AckReceived
     | CoverReceived
@@ -257,7 +260,7 @@ class InboundDecoder:
         except MessageFormatError:
             return self._drop(MalformedInput.EPHEMERAL_KEY)
         if is_cover(content):
-            return [CoverReceived(is_ack=False)]
+            return [_COVER]
         try:
             fragment = Fragment.parse(content)
         except MessageFormatError:
@@ -280,7 +283,7 @@ class InboundDecoder:
             identifier = self._opener.open_ack(pushed)
         except MessageFormatError:
             return self._drop(MalformedInput.ACK)
-        return [CoverReceived(is_ack=True) if identifier is None else AckReceived(identifier)]
+        return [_COVER_ACK if identifier is None else AckReceived(identifier)]
 
     def _drop(self, reason: MalformedInput) -> list[InboundEvent]:
         self.malformed[reason] += 1

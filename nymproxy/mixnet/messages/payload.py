@@ -17,7 +17,7 @@ from nacl.exceptions import RuntimeError as SodiumRuntimeError
 
 from nymproxy.errors import AddressError, MessageFormatError
 from nymproxy.mixnet.messages._layout import KEY_MATERIAL_LENGTH, REPLY_KEY_LENGTH
-from nymproxy.mixnet.sphinx.primitives import AES_ZERO_COUNTER, aes_ctr
+from nymproxy.mixnet.sphinx.primitives import aes_ctr
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.messages.acks import SurbAck
@@ -57,7 +57,7 @@ def apply_payload_key(key: bytes, data: bytes) -> bytes:
     Every key encrypts one fragment (or the retransmissions of one), so the IV can be fixed. The
     counter of the Rust cipher has 64 bits; with this IV that makes no difference.
     """
-    return aes_ctr(key, AES_ZERO_COUNTER, data)
+    return aes_ctr(key, data)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -6,7 +6,7 @@ Format of nym-sphinx-addressing 1.21.6 (src/nodes.rs); vectors: tests/vectors/pi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 
 from nymproxy.errors import AddressError, SphinxError, SphinxErrorKind, UsageError
@@ -22,10 +22,14 @@ class NodeAddress:
 
     ip: IPv4Address | IPv6Address
     port: int
+    _packed: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 0xFFFF:
             raise AddressError(f"a port is between 0 and 65535, not {self.port}")
+        tag = _IPV4_TAG if self.ip.version == 4 else _IPV6_TAG
+        packed = tag.to_bytes(1, "big") + self.port.to_bytes(2, "big") + self.ip.packed
+        object.__setattr__(self, "_packed", packed)  # ten of them go into a packet and its ack
 
     @classmethod
     def parse(cls, host: str, port: int) -> NodeAddress:
@@ -66,8 +70,7 @@ class NodeAddress:
 
     def pack(self) -> bytes:
         """Return tag (04 or 06) || port (2, big-endian) || IP (4 or 16): 7 or 19 bytes."""
-        tag = _IPV4_TAG if self.ip.version == 4 else _IPV6_TAG
-        return tag.to_bytes(1, "big") + self.port.to_bytes(2, "big") + self.ip.packed
+        return self._packed
 
     def pad(self, length: int) -> bytes:
         """Return the packed form with zeros up to ``length`` (19 before an ack, 32 in a header).
@@ -77,7 +80,7 @@ class NodeAddress:
         """
         if length < MAX_PACKED_LENGTH:
             raise UsageError(f"a padded node address needs {MAX_PACKED_LENGTH} bytes or more")
-        return self.pack().ljust(length, b"\0")
+        return self._packed.ljust(length, b"\0")
 
     def __str__(self) -> str:
         return f"{bracketed(self.ip)}:{self.port}"

@@ -44,16 +44,12 @@ class HeaderPool(Generic[Prepared]):
         self._max_purposes = max_purposes
         self._max_entries = max_entries_per_purpose
         self._shelves: OrderedDict[Hashable, _Shelf[Prepared]] = OrderedDict()
-        self._draining = False
-
-    @property
-    def draining(self) -> bool:
+        self.draining = False
         """True from when a purpose has less than half of its target until all have the whole.
 
         One header after the other, each while the code for it is still at hand, costs a third less
         than one after each packet.
         """
-        return self._draining
 
     def __len__(self) -> int:
         return sum(len(shelf.headers) for shelf in self._shelves.values())
@@ -100,7 +96,7 @@ class HeaderPool(Generic[Prepared]):
         """
         shelf = self._neediest()
         if shelf is None:
-            self._draining = False
+            self.draining = False
             return False
         try:
             shelf.headers.append(shelf.build())
@@ -117,11 +113,11 @@ class HeaderPool(Generic[Prepared]):
         for shelf in self._shelves.values():
             shelf.headers.clear()
             shelf.is_resting = False
-            self._draining = True
+            self.draining = True
 
     def _look_at(self, shelf: _Shelf[Prepared]) -> None:
         if 2 * len(shelf.headers) < shelf.target and not shelf.is_resting:
-            self._draining = True
+            self.draining = True
 
     def _neediest(self) -> _Shelf[Prepared] | None:
         best = None

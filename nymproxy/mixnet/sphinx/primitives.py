@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ALL_ZERO_SECRET = bytes(32)
 
 _SHA256 = SHA256()
-AES_ZERO_COUNTER = CTR(bytes(16))
+_AES_ZERO_COUNTER = CTR(bytes(16))
 _CHACHA_ZERO_NONCE = bytes(16)  # 8 bytes of block counter, 8 of nonce
 _KEYSTREAM_INPUT = bytes(KEYSTREAM_LENGTH)
 
@@ -52,9 +52,23 @@ def find_context_maker() -> Callable[[AES | ChaCha20, CTR | None], CipherContext
 _context_of = find_context_maker()
 
 
-def aes_ctr(key: bytes, counter: CTR, data: bytes) -> bytes:
-    """XOR ``data`` with the AES key stream from a counter block."""
-    return _context_of(AES(key), counter).update(data)
+def aes_ctr(key: bytes, data: bytes) -> bytes:
+    """XOR ``data`` with the AES key stream from a zero counter block."""
+    return _context_of(AES(key), _AES_ZERO_COUNTER).update(data)
+
+
+class AesCtr:
+    """An AES key that is used with many counter blocks: another one costs a third of a context."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, key: bytes) -> None:
+        self._context = Cipher(AES(key), _AES_ZERO_COUNTER).encryptor()
+
+    def apply(self, counter: bytes, data: bytes) -> bytes:
+        """XOR ``data`` with the key stream from a counter block of 16 bytes."""
+        self._context.reset_nonce(counter)
+        return self._context.update(data)
 
 
 def x25519(scalar: bytes, point: bytes) -> bytes:
@@ -81,7 +95,7 @@ def hkdf(secret: bytes, salt: bytes, info: bytes, length: int) -> bytes:
 
 def keystream(key: bytes) -> bytes:
     """Return the 360 bytes of AES-128-CTR key stream from a zero counter."""
-    return aes_ctr(key, AES_ZERO_COUNTER, _KEYSTREAM_INPUT)
+    return aes_ctr(key, _KEYSTREAM_INPUT)
 
 
 def chacha(key: bytes, data: bytes) -> bytes:
