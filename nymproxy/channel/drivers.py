@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from nymproxy._signal import Signal
     from nymproxy.address import NymAddress, SenderTag
+    from nymproxy.channel.link import ChannelLink
     from nymproxy.channel.machine import ChannelMachine
     from nymproxy.channel.segment import ChannelKey
     from nymproxy.channel.strays import StraySender
@@ -61,6 +62,7 @@ class Drivers:
         """What all channels failed with."""
         self._closed = ClientDisconnected("the client was closed")
         self._by_key: dict[ChannelKey, ChannelDriver] = {}
+        self._by_link: dict[ChannelLink, ChannelDriver] = {}
         self.channels: dict[ChannelKey, Channel] = {}
         self._timers: TimerQueue[ChannelDriver] = TimerQueue()
         self._lanes = count(DEFAULT_LANE + 1)
@@ -88,7 +90,7 @@ class Drivers:
             self._released,
             self._under_way,
         )
-        self._by_key[key] = driver
+        self._by_key[key] = self._by_link[driver.link] = driver
         self.channels[key] = Channel(driver)
         self._transport.hold(peer)
         self.task_group.start_soon(self._drive, driver)
@@ -103,7 +105,7 @@ class Drivers:
             if not driver.link.is_over:  # cancelled, and that is only when the mux ends
                 self.fail_all(None)
             self._timers.cancel(driver)
-            del self._by_key[driver.key], self.channels[driver.key]
+            del self._by_key[driver.key], self._by_link[driver.link], self.channels[driver.key]
             self._transport.let_go(driver.peer)
             now = anyio.current_time()
             self._table.remove(driver.key, driver.peer, now, is_held=driver.is_held)
@@ -134,11 +136,10 @@ class Drivers:
 
     def links_changed(self, now: float) -> None:
         """Go on with the channels whose links changed by what concerns their peer."""
-        changed = set(self._table.take_changed())
-        if changed:
-            for driver in list(self._by_key.values()):
-                if driver.link in changed:
-                    driver.changed(now)
+        for link in dict.fromkeys(self._table.take_changed()):
+            driver = self._by_link.get(link)
+            if driver is not None:
+                driver.changed(now)
 
     def fail_all(self, cause: NymError | None) -> None:
         """Fail all that goes on: nobody may wait for a transport that is gone. Idempotent."""
