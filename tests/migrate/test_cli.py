@@ -130,6 +130,18 @@ def test_a_missing_extra_says_how_to_install_it(tree: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(("closed", "is_said"), [("2>&-", True), ("<&- >&- 2>&-", False)])
+def test_closed_streams_are_nobody_elses(tree: Path, closed: str, is_said: bool) -> None:
+    """Without stdout that was a bug, and without stderr nothing was printed."""
+    command = f'exec "$0" -m nymproxy_migrate scan . {closed}'
+    run = subprocess.run(
+        ["sh", "-c", command, sys.executable], cwd=tree, capture_output=True, check=False
+    )
+    assert run.returncode == 1
+    assert (b"files read" in run.stdout) is is_said
+    assert run.stderr == b""
+
+
 @pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (RuntimeError("x"), 2)])
 def test_interrupts_and_bugs(
     error: BaseException,

@@ -8,6 +8,7 @@ import traceback
 from io import TextIOWrapper
 
 from nymproxy._printable import printable
+from nymproxy._standard_streams import open_standard_streams
 from nymproxy.cli.root import discard_output, is_windows
 from nymproxy_migrate.cli.app import app
 
@@ -21,6 +22,7 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command with ``arguments`` (default: those of the process) and return its code."""
     from nymproxy_migrate.refused import Refused
 
+    open_standard_streams()
     arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if is_windows():
         _write_utf8()
