@@ -193,6 +193,7 @@ class LinkContext:
         random_bytes: for secrets.
         unix_time: the time of day in seconds.
         is_connected: whether the client has its gateway.
+        connected_seconds_at: for how long it has had it without a break, at one of our addresses.
         is_restored: the address was made by an earlier process.
     """
 
@@ -203,6 +204,7 @@ class LinkContext:
     random_bytes: RandomBytes
     unix_time: Callable[[], float]
     is_connected: Callable[[], bool]
+    connected_seconds_at: Callable[[NymAddress], float]
     is_restored: bool
 
 

@@ -78,6 +78,7 @@ class ChannelMux:
             random_bytes,
             unix_time,
             lambda: transport.is_connected,
+            transport.connected_seconds_at,
             transport.is_restored,
         )
         self._table = ChannelTable(

@@ -245,6 +245,11 @@ class MessageTransport(Protocol):
         """How long there has been no gateway since the start, in all."""
         ...
 
+    def connected_seconds_at(self, address: NymAddress) -> float:
+        """For how long the client at one of our addresses has had its gateway without a break:
+        what was sent to it before may have waited there. ``math.inf``: from the start on."""
+        ...
+
     @property
     def is_restored(self) -> bool:
         """True when our address was made by an earlier process: what was sent to that may still
@@ -369,6 +374,10 @@ class TransportWrapper:
     def outage_seconds(self) -> float:
         """Of the other transport."""
         return self._transport.outage_seconds
+
+    def connected_seconds_at(self, address: NymAddress) -> float:
+        """Of the other transport."""
+        return self._transport.connected_seconds_at(address)
 
     @property
     def is_restored(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -132,6 +133,15 @@ async def test_the_others_go_on_without_one_that_is_lost(scene: Scene) -> None:
         assert scene.group.status.is_ready
         with anyio.fail_after(20):
             assert await ask(scene, "dialer", scene.clients[1].address) == b"dialer"
+
+
+async def test_each_client_tells_how_long_it_has_had_its_gateway(scene: Scene) -> None:
+    first, second = scene.group.addresses
+    scene.clients[1].endpoint.disconnect()
+    assert scene.group.connected_seconds_at(first) == math.inf
+    assert scene.group.connected_seconds_at(second) == 0.0
+    scene.clients[1].endpoint.reconnect()
+    assert 0.0 <= scene.group.connected_seconds_at(second) < math.inf
 
 
 async def test_it_ends_with_the_last_one(scene: Scene) -> None:

@@ -348,6 +348,7 @@ def test_sessions_are_never_sealed() -> None:
         bytes,
         lambda: 0.0,
         lambda: True,
+        lambda _: 0.0,
         is_restored=False,
     )
     for context in (None, able):

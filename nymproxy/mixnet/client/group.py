@@ -152,6 +152,11 @@ class ClientGroup:
         """Of the client that had the least."""
         return min(client.outage_seconds for client in self._clients)
 
+    def connected_seconds_at(self, address: NymAddress) -> float:
+        """Of the client that has that address."""
+        (client,) = (each for each in self._clients if address in each.addresses)
+        return client.connected_seconds_at(address)
+
     @property
     def is_restored(self) -> bool:
         """True when an earlier process made one of the addresses."""

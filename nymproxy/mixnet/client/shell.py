@@ -111,6 +111,10 @@ class MachineShell:
         """How long there has been no gateway, in all."""
         return self._machine.outages.seconds(self._clock())
 
+    def connected_seconds_at(self, address: NymAddress) -> float:
+        """Return for how long there has been a gateway without a break."""
+        return self._machine.outages.connected_seconds(self._clock())
+
     @property
     def is_restored(self) -> bool:
         """True when the address was made by an earlier process."""

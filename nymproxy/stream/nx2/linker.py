@@ -77,7 +77,6 @@ class Nx2Linker(Linker):
         started_at = context.unix_time() if context.is_restored else -math.inf
         self._openings = Openings(started_at)
         self._watch = PeerWatch(context)
-        self._was_connected = True
         self._admitted: OrderedDict[bytes, Verdict] = OrderedDict()  # by the OFFER's MAC
         self._peers: dict[ChannelLink, NymAddress | SenderTag] = {}
         self._moves = Moves(context, self._watch, self._peers)
@@ -148,20 +147,18 @@ class Nx2Linker(Linker):
             self._admitted.popitem(last=False)
         return Admission.REFUSE if admitted.verdict is Verdict.STALE else Admission.TAKE
 
-    def _note_connection(self) -> None:
-        is_connected = self._context.is_connected()
-        if is_connected and not self._was_connected:
-            self._openings.gateway_returned(self._context.unix_time())
-        self._was_connected = is_connected
-
     def _judge(self, frame: bytes, tag: SenderTag) -> _Admitted | None:
-        self._note_connection()
+        address = self._context.address_for(tag)
         try:
-            offer = read_offer(frame, tag, self._context.address_for(tag))
+            offer = read_offer(frame, tag, address)
         except ChannelFormatError as error:
             logger.debug("dropped an offer: %s", error)
             return None
-        return _Admitted(offer, self._openings.judge(offer, self._context.unix_time()))
+        now, connected_seconds = (
+            self._context.unix_time(),
+            self._context.connected_seconds_at(address),
+        )
+        return _Admitted(offer, self._openings.judge(offer, now, connected_seconds))
 
     def _take_admitted(self, frame: bytes, tag: SenderTag) -> _Admitted:
         """Return what was judged of an OFFER; of one that others have pushed out, or that comes for
@@ -297,7 +294,6 @@ class Nx2Linker(Linker):
 
     def tick(self, now: float) -> None:
         """See :meth:`Linker.tick`."""
-        self._note_connection()
-        if not self._was_connected:
+        if not self._context.is_connected():
             self._moves.unheard(now)
         self._watch.tick(now)

@@ -34,6 +34,10 @@ class Verdict(enum.Enum):
     """Drop it."""
 
 
+PROMPT_SECONDS = 240.0
+"""An older opening has waited somewhere, whatever clocks and random minutes make of its stamp."""
+
+
 class Openings:
     """Remembers openings, and judges new ones. All times are unix times in seconds.
 
@@ -46,12 +50,14 @@ class Openings:
         self._confirms_before = started_at + SKEW_SECONDS
         self._seen: OrderedDict[bytes, float] = OrderedDict()
 
-    def gateway_returned(self, now: float) -> None:
-        """Note that the client was without a gateway until now: what waited there is old."""
-        self._confirms_before = max(self._confirms_before, now)
+    def judge(self, offer: Offer, now: float, connected_seconds: float = math.inf) -> Verdict:
+        """Decide about an OFFER that opens a new stream, and remember it.
 
-    def judge(self, offer: Offer, now: float) -> Verdict:
-        """Decide about an OFFER that opens a new stream, and remember it."""
+        Args:
+            offer: which has verified.
+            now: the time.
+            connected_seconds: for how long there has been a gateway: what waited there is old.
+        """
         if abs(now // 60 - offer.minutes) > MAX_AGE_MINUTES:
             return Verdict.STALE
         self._forget(now)
@@ -62,7 +68,9 @@ class Openings:
         if len(self._seen) >= MAX_REMEMBERED:
             return Verdict.CONFIRM
         self._seen[digest] = stamped + 60.0 * REMEMBERED_MINUTES
-        return Verdict.CONFIRM if stamped < self._confirms_before else Verdict.OPEN
+        has_waited = stamped < now - min(connected_seconds, PROMPT_SECONDS)
+        may_be_known = stamped < self._confirms_before
+        return Verdict.CONFIRM if has_waited or may_be_known else Verdict.OPEN
 
     def _forget(self, now: float) -> None:
         """Forget what would be refused for its age; the order is about that of the stamps."""

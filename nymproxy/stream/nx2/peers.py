@@ -32,6 +32,8 @@ MAX_RETIRED = 256
 """Acceptors with which there is no stream now, whose ASKs go on to be numbered from the last."""
 WAITED_SECONDS = tuple(5.0 * count for count in range(1, int(OPENING_SECONDS / 5) + 1))
 """More than matter: a process that is stopped between two of them has waited no longer."""
+LOOK_SECONDS = 10.0
+"""While there are streams: whether there is a gateway is seen when it is looked at."""
 _GRAIN_SECONDS = 0.001
 _OFFLINE_GRAIN_SECONDS = 1.0
 
@@ -312,6 +314,8 @@ class PeerWatch:
         grain = _GRAIN_SECONDS if self._context.is_connected() else _OFFLINE_GRAIN_SECONDS
         queues = (self._asks, self._deaths, self._waits)
         due_at = min(each.next_deadline for each in queues)
+        if self._links:
+            due_at = min(due_at, connected + LOOK_SECONDS)
         wakes_at = now + max(0.0, due_at - connected) + grain
         self._clock_at(now).announce(wakes_at)
         return wakes_at

@@ -86,6 +86,7 @@ class Host:
                 self.random.randbytes,
                 lambda: START_UNIX + sim.now + skew,
                 is_connected=lambda: self.is_connected,
+                connected_seconds_at=lambda at: math.inf,
                 is_restored=life > 0,
             ),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,7 @@ class End:
         self.tag_for: Callable[[NymAddress], SenderTag] = lambda to: SENDER
         self.written_to: dict[SenderTag, NymAddress] = {}
         self.is_connected = True
+        self.connected_seconds = math.inf
         self.surbs_held = 0
         self.protocol = StreamProtocol(StreamOptions(), memory or PeerMemory())
         self.table = ChannelTable(
@@ -78,6 +80,7 @@ class End:
                 source.randbytes,
                 lambda: UNIX + skew,
                 lambda: self.is_connected,
+                lambda address: self.connected_seconds,
                 False,
             ),
         )

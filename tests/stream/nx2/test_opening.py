@@ -228,9 +228,7 @@ def test_a_replayed_accept_is_no_sign_of_life() -> None:
 def test_what_waited_while_the_gateway_was_gone_is_confirmed_before_it_is_shown() -> None:
     """An OFFER from before may have been replayed: only an answer under the new keys shows it."""
     pair = Pair(skew=-120.0)
-    pair.acceptor.is_connected = False
-    pair.acceptor.pass_time(1.0)
-    pair.acceptor.is_connected = True
+    pair.acceptor.connected_seconds = 1.0
     listener = pair.acceptor.table._listeners["stream"]
     pair.dialer.machine.app_wrote(b"early")
     deliver(pair.dialer.send(), pair.acceptor)  # under the early key, which a replay has, too

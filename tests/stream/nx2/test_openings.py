@@ -21,7 +21,7 @@ def offer(number: int = 0, minutes: int = 29_000_000) -> Offer:
 
 @pytest.mark.parametrize(
     ("off", "verdict"),
-    [(-8, Verdict.STALE), (-7, Verdict.OPEN), (7, Verdict.OPEN), (8, Verdict.STALE)],
+    [(-8, Verdict.STALE), (-7, Verdict.CONFIRM), (7, Verdict.OPEN), (8, Verdict.STALE)],
 )
 def test_the_clock_decides_what_is_stale(off: int, verdict: Verdict) -> None:
     assert Openings().judge(offer(minutes=29_000_000 + off), NOW) is verdict
@@ -30,7 +30,7 @@ def test_the_clock_decides_what_is_stale(off: int, verdict: Verdict) -> None:
 @pytest.mark.parametrize("off", range(-7, 8))
 def test_no_opening_is_taken_twice_however_late(off: int) -> None:
     each, first = Openings(), offer(minutes=29_000_000 + off)
-    assert each.judge(first, NOW) is Verdict.OPEN
+    assert each.judge(first, NOW) in {Verdict.OPEN, Verdict.CONFIRM}
     for seconds in range(0, 20 * 60, 10):
         verdict = each.judge(first, NOW + seconds)
         assert verdict in {Verdict.REPLAYED, Verdict.STALE}
@@ -60,9 +60,16 @@ def test_what_a_former_life_may_have_carried_out_is_confirmed() -> None:
 
 def test_what_waited_at_the_gateway_is_confirmed() -> None:
     each = Openings()
-    each.gateway_returned(NOW + 90)
-    assert each.judge(offer(0, 29_000_001), NOW + 90) is Verdict.CONFIRM
-    assert each.judge(offer(1, 29_000_002), NOW + 130) is Verdict.OPEN
+    assert each.judge(offer(0, 29_000_001), NOW + 90, 0.0) is Verdict.CONFIRM
+    assert each.judge(offer(1, 29_000_001), NOW + 130, 71.0) is Verdict.OPEN
+    assert each.judge(offer(2, 29_000_002), NOW + 130, 10.0) is Verdict.OPEN
+
+
+def test_what_has_waited_elsewhere_for_long_is_confirmed() -> None:
+    """With a process that was stopped, say, which kept its gateway."""
+    each = Openings()
+    assert each.judge(offer(0), NOW + 240) is Verdict.OPEN
+    assert each.judge(offer(1), NOW + 241) is Verdict.CONFIRM
 
 
 def test_sealed_peers_are_remembered_within_a_bound() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -43,11 +45,14 @@ from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import SENDER, Pair, type_of
 from tests.stream.nx2.test_opening import deliver, flipped
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 OTHER_ADDRESS = replace(ADDRESS, encryption=b"o" * 32)
 DEAD_SECONDS = 100.0
 
 
-def watch(seed: int = 1) -> PeerWatch:
+def watch(seed: int = 1, is_connected: Callable[[], bool] = lambda: True) -> PeerWatch:
     source = random.Random(seed)
     return PeerWatch(
         LinkContext(
@@ -57,7 +62,8 @@ def watch(seed: int = 1) -> PeerWatch:
             lambda to: 0,
             source.randbytes,
             lambda: 0.0,
-            lambda: True,
+            is_connected,
+            lambda address: math.inf,
             False,
         )
     )
@@ -167,6 +173,17 @@ def test_of_ended_streams_only_the_last_ones_are_remembered() -> None:
         watched.verified(SENDER, each, 0.0)
         watched.removed(SENDER, each)
     assert answer(watched, ask_of(0, 1, MAX_ENDED), 0.0) == (False, True, True)
+
+
+def test_an_outage_that_nothing_else_shows_is_seen_and_does_not_count() -> None:
+    """Nothing was due at an idle acceptor for 100 s, and then its dialer was dead."""
+    now, returns_at = 0.0, 400.0
+    watched, each = watch(is_connected=lambda: not 1.0 < now < returns_at), link(1)
+    watched.verified(SENDER, each, 0.0)
+    while not watched.take_changed():
+        now = watched.next_deadline(now)
+        watched.tick(now)
+    assert returns_at + 0.85 * DEAD_SECONDS < now < returns_at + 1.05 * DEAD_SECONDS
 
 
 def test_a_stream_that_its_dialer_does_not_name_is_not_taken_for_alive() -> None:

@@ -216,21 +216,37 @@ def test_a_client_that_cannot_ask_the_directory_on_waking_is_heard_when_it_can()
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-def test_what_apps_long_gone_have_asked_for_is_not_carried_out(is_known: bool) -> None:
-    """The client is killed; the server wakes when all it has sent is older than seven minutes."""
+@pytest.mark.parametrize(
+    ("away", "seconds"),
+    [
+        pytest.param("suspended", 8 * 60.0, id="stopped until all is stale"),
+        pytest.param("suspended", 6 * 60.0, id="stopped"),
+        pytest.param("disconnected", 150.0, id="idle, without a gateway"),
+    ],
+)
+def test_what_apps_long_gone_have_asked_for_is_not_carried_out(
+    away: str, seconds: float, is_known: bool
+) -> None:
+    """The server is away, and has no streams; the client is killed, and says nothing any more."""
 
     async def main() -> None:
         memory = PeerMemory()
         async with sleepers("stream", "server", 1.0, memory) as made:
             if is_known:
                 memory.remember_sealed(made.server.address)
-            made.server.suspend()
+            if away == "suspended":
+                made.server.suspend()
+            else:
+                made.server.disconnect()
             channel = await made.connect()
             await channel.send(b"a request")
             await anyio.sleep(1.0)
             made.client.suspend()
-            await anyio.sleep(8 * 60.0)
-            made.server.resume()
+            await anyio.sleep(seconds)
+            if away == "suspended":
+                made.server.resume()
+            else:
+                made.server.reconnect()
             await anyio.sleep(150.0)
             assert made.served == []
 
