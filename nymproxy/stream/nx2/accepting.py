@@ -327,8 +327,9 @@ class AcceptorLink(SealedLink):
             accept_at = math.inf
         return (accept_at, *super()._own_times())
 
-    def waited(self, seconds: float, now: float) -> None:
+    def waited(self, seconds: float, now: float) -> bool:
         """See :meth:`SealedLink.waited`."""
         if not self.is_acceptable and seconds >= OPENING_SECONDS:
             lost = StreamPeerLost("the dialer's offer, or its confirmation, did not come")
             self.machine.fail(lost, ResetCode.CANCELLED)
+        return not self.is_acceptable

@@ -397,9 +397,10 @@ class DialerLink(MovableLink):
     def _is_on_its_way(self) -> bool:
         return self.machine.outbound.is_on_its_way and not self._given_up
 
-    def waited(self, seconds: float, now: float) -> None:
+    def waited(self, seconds: float, now: float) -> bool:
         """See :meth:`SealedLink.waited`."""
         self._patience.waited(seconds, is_on_its_way=self._is_on_its_way)
         self._judge_silence(now)
         if self._is_owed_an_accept and seconds >= OPENING_SECONDS:
             self.machine.fail(StreamNotSealed(_NOT_SEALED), ResetCode.CANCELLED)
+        return self.state is Dialing.UNKNOWN or self.state is Dialing.EARLY

@@ -44,7 +44,7 @@ Found: TypeAlias = "Callable[[NymAddress, float], None]"
 class _Waiting:
     """Tells a link that has begun how long ago that is."""
 
-    def __init__(self, tell: Callable[[float, float], None], begun_at: float) -> None:
+    def __init__(self, tell: Callable[[float, float], bool], begun_at: float) -> None:
         self._tell = tell
         self._begun_at = begun_at
         self._left = deque(WAITED_SECONDS)
@@ -55,7 +55,8 @@ class _Waiting:
 
     def tell(self, connected: float, now: float) -> None:
         while self.due_at <= connected:
-            self._tell(self._left.popleft(), now)
+            if not self._tell(self._left.popleft(), now):
+                self._left.clear()
 
 
 class PeerWatch:
