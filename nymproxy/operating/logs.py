@@ -87,7 +87,8 @@ def _utc(seconds: float) -> str:
 
 
 class _TextFormatter(logging.Formatter):
-    """One line: time (RFC 3339, UTC), level, logger, forward in brackets, message."""
+    """One line, which steers no terminal: time (RFC 3339, UTC), level, logger, forward in brackets,
+    message."""
 
     def __init__(self) -> None:
         super().__init__("%(levelname)5s %(name)s%(forward)s: %(message)s")
@@ -97,6 +98,10 @@ class _TextFormatter(logging.Formatter):
         is_said = not name or "forward" in _fields_of(record)
         record.forward = "" if is_said else f" [{name}]"
         return f"{_utc(record.created)} {super().format(record)}"
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Put the line together, without what follows it (a traceback)."""
+        return printable(super().formatMessage(record))  # what others say is in some of them
 
 
 class _JsonFormatter(logging.Formatter):
@@ -151,9 +156,9 @@ def set_up_logging(options: LogOptions, *, rust_log: str | None) -> None:
 def _handler(file: Path | None) -> logging.Handler:
     if file is None:
         return logging.StreamHandler(sys.stderr)
-    from logging.handlers import WatchedFileHandler  # it costs 20 ms, and few need it
+    from nymproxy.operating.log_file import LogFile
 
-    return WatchedFileHandler(file, encoding="utf-8")
+    return LogFile(file)
 
 
 def write_fatal(line: str, code: str, *, as_json: bool) -> None:

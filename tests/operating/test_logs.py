@@ -52,6 +52,14 @@ def test_rust_log(text: str | None, expected: LogFilter) -> None:
     assert parse_rust_log(text) == expected
 
 
+def test_a_line_of_text_is_one_and_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(LogOptions(), rust_log=None)
+    logging.getLogger("nymproxy.x").warning("it says %r and %s", "ü", "\x9b31m\nforged \ud800")
+    said = capsys.readouterr().err
+    assert said.endswith("it says 'ü' and ?31m?forged \\ud800\n")
+    assert said.count("\n") == 1
+
+
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging(LogOptions(as_json=True), rust_log="info")
     logging.getLogger("nymproxy.x").info("Client created: %s", "abc")

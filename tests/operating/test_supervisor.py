@@ -93,6 +93,23 @@ async def test_a_file_of_a_killed_process_goes_before_anything_starts(tmp_path: 
     assert not file.exists()
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+async def test_what_is_no_file_is_no_address_file(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """``/dev/stdout`` was taken away, for whoever may do so, and came back as a file."""
+    there = tmp_path / "there"
+    if kind == "link":
+        there.symlink_to("/proc/self/fd/1")
+    else:
+        os.mkfifo(there)
+    before = there.lstat()
+    async with supervised(Made().plan(address_file=there)) as supervisor:
+        await until(lambda: supervisor.why_not_ready is None)
+    assert there.lstat() == before
+    assert "is no file, and stays as it is" in caplog.text
+
+
 async def test_a_forward_that_cannot_reach_the_network_is_tried_again() -> None:
     made = Made(errors=[GatewayUnreachable("no answer"), GatewayUnreachable("no answer")])
     async with supervised(made.plan(), tries_again=True) as supervisor:
