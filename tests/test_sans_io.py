@@ -40,7 +40,7 @@ SHELLS: dict[str, set[str]] = {
     },
     "nymproxy.mixnet": {"transport"},
     "nymproxy.mixnet.client": {"connecting", "group", "message_client", "roaming", "shell"},
-    "nymproxy.mixnet.directory": {"client", "http_connection", "http_session", "keeper"},
+    "nymproxy.mixnet.directory": {"client", "http_connection", "http_session", "keeper", "recent"},
     "nymproxy.mixnet.gateway": {
         "connection", "establishing", "link", "websocket", "websocket_messages",
     },

@@ -43,6 +43,9 @@ logger = logging.getLogger("nymproxy.legacy")
 
 MAX_CONCURRENT_CONNECTS = 4
 MAX_AGE_SECONDS = 3600.0
+_REFILL_PAUSE_SECONDS = 0.25
+"""So long after one was taken the reserve is left as it is, while there is some: connecting the
+next one would compete with the first answer that whoever took it is waiting for."""
 _FAILURES_BEFORE_REFUSAL = 3
 """So many failures in a row, and those who wait for a client are told instead of kept waiting."""
 
@@ -92,6 +95,7 @@ class ClientPool:
         self._starting: deque[_Waiter] = deque()
         self._connecting = 0
         self._retry_at = 0.0
+        self._refill_at = 0.0
         self._last_error: NymError | OSError | None = None
         self._wake = Signal()
         self._scope: anyio.CancelScope | None = None
@@ -259,7 +263,7 @@ class ClientPool:
     def _connects_wanted(self, now: float) -> int:
         waiting = len(self._waiters) + len(self._patient)
         missing = self._reserve + waiting - len(self._ready) - self._connecting
-        if now < self._retry_at:
+        if now < self._retry_at or (self._ready and now < self._refill_at):
             return 0
         # After a failure one attempt must succeed before there are several again.
         at_once = 1 if self._backoff.failures else self._max_concurrent_connects
@@ -267,8 +271,7 @@ class ClientPool:
 
     def _seconds_to_next_change(self, now: float) -> float:
         times = [self._ready[0].created_at + self._max_age_seconds] if self._ready else []
-        if self._retry_at > now:
-            times.append(self._retry_at)
+        times += [at for at in (self._retry_at, self._refill_at) if at > now]
         return max(0.0, min(times, default=math.inf) - now)
 
     async def _connect(self, gateway: NodeIdentity | None, hosts: anyio.abc.TaskGroup) -> None:
@@ -372,6 +375,9 @@ class ClientPool:
         self._drop_unfit()
         if not self._ready:
             return None
+        now = anyio.current_time()
+        if self._refill_at <= now:
+            self._refill_at = now + _REFILL_PAUSE_SECONDS
         self._wake.set()
         return self._ready.popleft()
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from nymproxy.mixnet.client.message_client import MessageClient
     from nymproxy.mixnet.directory import Node
+    from nymproxy.mixnet.directory.recent import RecentAnswers
     from nymproxy.mixnet.traffic import TrafficProfile
     from nymproxy.mixnet.transport import ConnectedClient
     from nymproxy.tracing import Trace
@@ -82,8 +83,8 @@ def mixnet_connector(
     """
     details, chosen, account = _common(network, env, profile, memory, options)
     own_gateway = None if gateway is None else NodeIdentity.of(gateway)
-
     roster = ClientRoster() if roster is None else roster
+    recent = _recent_of(details, options)
 
     async def connect(gateway: NodeIdentity | None = None) -> MessageClient:
         from nymproxy.mixnet.client.message_client import MessageClient
@@ -97,19 +98,35 @@ def mixnet_connector(
                 options=options,
                 memory=account,
                 watcher=roster.enter(),
+                recent=recent(),
                 trace=trace,
             )
 
     if not roams or own_gateway is not None:
         return connect
-    return _roaming(connect, details, chosen, options)
+    return _roaming(connect, chosen, options, recent)
+
+
+def _recent_of(details: NetworkDetails, options: ConnectionOptions) -> Callable[[], RecentAnswers]:
+    """Return what makes, when it is first needed, what all clients of a connector ask."""
+    made: list[RecentAnswers] = []
+
+    def recent() -> RecentAnswers:
+        from nymproxy.mixnet.directory.client import DirectoryClient
+        from nymproxy.mixnet.directory.recent import RecentAnswers
+
+        if not made:
+            made.append(RecentAnswers(DirectoryClient(details, options=options)))
+        return made[0]
+
+    return recent
 
 
 def _roaming(
     connect: Callable[..., Coroutine[Any, Any, MessageClient]],
-    details: NetworkDetails,
     profile: TrafficProfile,
     options: ConnectionOptions,
+    recent: Callable[[], RecentAnswers],
 ) -> Connector:
     patience = (
         PATIENCE_SECONDS
@@ -121,10 +138,9 @@ def _roaming(
     async def connect_and_roam(gateway: NodeIdentity | None = None) -> ConnectedClient:
         nonlocal moves
         from nymproxy.mixnet.client.roaming import RoamingClient
-        from nymproxy.mixnet.directory.client import DirectoryClient
 
         if moves is None:
-            nodes = await DirectoryClient(details, options=options).fetch_gateways()
+            nodes = await recent().fetch_gateways()
             usable = [node.identity for node in nodes if _is_usable(node, options)]
             moves = moves or GatewayMoves(usable, system_random_bytes)
         client = await connect(gateway)

@@ -283,3 +283,24 @@ async def test_a_queue_says_so_once_in_a_while(
     said = [record for record in caplog.records if "wait for an identity" in record.getMessage()]
     assert [record.getMessage().split()[0] for record in said] == ["5"]
     assert len(connector.clients) == 20
+
+
+async def test_the_reserve_is_filled_after_the_first_answer(network: MemoryNetwork) -> None:
+    """Connecting the next one at once took the processor from the connection that was opened."""
+    connector = MemoryConnector(network)
+    async with ClientPool(2, connector) as pool:
+        await anyio.sleep(1)
+        async with await pool.acquire():
+            await anyio.sleep(0.2)
+            assert len(connector.attempts) == 2
+            await anyio.sleep(0.1)
+            assert len(connector.attempts) == 3
+
+
+async def test_an_empty_reserve_is_filled_at_once(network: MemoryNetwork) -> None:
+    connector = MemoryConnector(network)
+    async with ClientPool(2, connector) as pool:
+        await anyio.sleep(1)
+        async with await pool.acquire(), await pool.acquire():
+            await anyio.sleep(0.01)
+            assert len(connector.attempts) == 4

@@ -20,6 +20,7 @@ from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.directory import choose_gateway, gateway_urls
 from nymproxy.mixnet.directory.client import DirectoryClient
 from nymproxy.mixnet.directory.keeper import TopologyKeeper
+from nymproxy.mixnet.directory.recent import RecentAnswers
 from nymproxy.mixnet.gateway import ClientIdentityKey, GatewayListener
 from nymproxy.mixnet.gateway.link import GatewayLink
 from nymproxy.mixnet.machine import ClientMachine, ClientStatus, PacketBuilder
@@ -142,7 +143,7 @@ async def find_gateway(
     stored: StoredClient,
     requested: NodeIdentity | None,
     topology: Topology,
-    directory: DirectoryClient,
+    directory: DirectoryClient | RecentAnswers,
     environment: Environment,
     *,
     avoided: Collection[NodeIdentity] = (),
@@ -298,6 +299,7 @@ async def connect_parts(
     environment: Environment,
     *,
     avoided: Collection[NodeIdentity],
+    recent: RecentAnswers | None,
     show: Callable[[ClientStatus], None],
     trace: Trace | None,
 ) -> ClientParts:
@@ -310,6 +312,7 @@ async def connect_parts(
         profile: shapes the traffic.
         environment: time, randomness, and the way out.
         avoided: gateways that are not chosen where any may be.
+        recent: what the directory said lately, if others start with it, too.
         show: is told each step.
         trace: likewise.
     """
@@ -317,15 +320,21 @@ async def connect_parts(
     try:
         stored = await load_client(storage, environment.random_bytes)
         show(ClientStatus(0.1, False, False, "asking the directory for the topology"))
-        directory = DirectoryClient(network, options=environment.options)
+        unix_time = environment.unix_time
+        if recent is None:
+            directory = DirectoryClient(network, options=environment.options)
+            recent = RecentAnswers(directory, unix_time=unix_time)
         keeper = TopologyKeeper(
-            directory, unix_time=environment.unix_time, random_bytes=environment.random_bytes
+            recent.directory,
+            first=recent,
+            unix_time=unix_time,
+            random_bytes=environment.random_bytes,
         )
         with traced(trace, "connect.directory"):
             topology = await keeper.refresh()
         show(ClientStatus(0.4, False, False, "choosing a gateway"))
         registration = await find_gateway(
-            stored, gateway, topology, directory, environment, avoided=avoided
+            stored, gateway, topology, recent, environment, avoided=avoided
         )
         keeper.avoid_as_mix(registration.identity)
         if registration != stored.registration and registration.shared_key is not None:

@@ -19,6 +19,7 @@ import anyio
 import anyio.lowlevel
 
 from nymproxy._alarm import Alarm
+from nymproxy._arguments import of_kind
 from nymproxy._background_task import leave_group
 from nymproxy._home_loop import HomeLoop
 from nymproxy._signal import Signal
@@ -36,6 +37,7 @@ from nymproxy.mixnet.client.connecting import (
 from nymproxy.mixnet.client.shell import MachineShell, StatusBoard, ignore_status
 from nymproxy.mixnet.client.watching import Unwatched
 from nymproxy.mixnet.directory import NetworkDetails
+from nymproxy.mixnet.directory.recent import RecentAnswers
 from nymproxy.mixnet.gateway import LinkState
 from nymproxy.mixnet.machine import ClientStatus
 from nymproxy.mixnet.randomness import system_random_bytes
@@ -112,6 +114,7 @@ class MessageClient(MachineShell):
         options: ConnectionOptions = DEFAULT_OPTIONS,
         memory: MemoryAccount | None = None,
         watcher: ClientWatcher | None = None,
+        recent: RecentAnswers | None = None,
         trace: Trace | None = None,
     ) -> Self:
         """Fetch the topology, choose a gateway, and register or authenticate with it.
@@ -131,6 +134,8 @@ class MessageClient(MachineShell):
             memory: where everything is charged that others make the client keep. Clients of one
                 event loop may share one; by default it has an account of its own.
             watcher: is told how the client fares.
+            recent: what the directory of the network said lately, for clients of one event loop
+                that start one after the other.
             trace: is told of the steps.
 
         Raises:
@@ -142,6 +147,8 @@ class MessageClient(MachineShell):
             AddressError: the gateway is no node identity.
         """
         network, profile = NetworkDetails.of(network), profile_of(profile)
+        if recent is not None:
+            of_kind(recent, RecentAnswers, "RecentAnswers")
         gateway = None if gateway is None else NodeIdentity.of(gateway)
         memory = MemoryAccount() if memory is None else memory
         environment = Environment(clock, unix_time, random_bytes, options, memory)
@@ -153,6 +160,7 @@ class MessageClient(MachineShell):
                 network,
                 *(place, gateway, profile, environment),
                 avoided=avoided,
+                recent=recent,
                 show=watcher.show,
                 trace=trace,
             )

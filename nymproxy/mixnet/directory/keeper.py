@@ -53,17 +53,26 @@ class TopologyKeeper:
 
     :meth:`run` belongs into the owner's task group. :attr:`current` may be read at any time; take
     it once for each message, so that its keys and rotation marker belong together.
+
+    Args:
+        source: is asked.
+        first: is asked in its place for the first topology.
+        refresh_seconds: the regular interval.
+        unix_time: wall-clock seconds.
+        random_bytes: source of when exactly.
     """
 
     def __init__(
         self,
         source: TopologySource,
         *,
+        first: TopologySource | None = None,
         refresh_seconds: float = REFRESH_SECONDS,
         unix_time: Callable[[], float] = time.time,
         random_bytes: RandomBytes = system_random_bytes,
     ) -> None:
         self._source = source
+        self._first = first or source
         self._refresh_seconds = refresh_seconds
         self._unix_time = unix_time
         self._random_bytes = random_bytes
@@ -205,10 +214,11 @@ class TopologyKeeper:
         """Fetch the topology and, as far as it comes in time, the key rotation times."""
         errors: list[NymError] = []
         topologies: list[Topology] = []
+        source, self._first = self._first, self._source
         async with anyio.create_task_group() as group:
-            group.start_soon(self._fetch_key_rotation)
+            group.start_soon(self._fetch_key_rotation, source)
             try:
-                topologies.append(await self._source.fetch_topology())
+                topologies.append(await source.fetch_topology())
             except NymError as error:
                 errors.append(error)
                 group.cancel_scope.cancel()
@@ -218,9 +228,9 @@ class TopologyKeeper:
             raise errors[0]
         return self._usable(topologies[0])
 
-    async def _fetch_key_rotation(self) -> None:
+    async def _fetch_key_rotation(self, source: TopologySource) -> None:
         try:
-            self._state.key_rotation = await self._source.fetch_key_rotation()
+            self._state.key_rotation = await source.fetch_key_rotation()
         except NymError as error:
             # Only the housekeeping of reply SURBs and the early refresh depend on it.
             _logger.debug("no key rotation times from the directory: %s", error)
