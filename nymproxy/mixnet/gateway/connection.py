@@ -47,6 +47,9 @@ _NO_ROOM = "dropped a stored message: there are more than we can hold"
 _UNREAD_SECONDS = 1.0
 """After which time to look again whether somebody reads."""
 
+_INTERRUPTING = (Registered, Authenticating, Streaming)
+"""On these the caller has to act before more is read."""
+
 CONNECTION_LOST = (
     anyio.EndOfStream,
     anyio.BrokenResourceError,
@@ -260,7 +263,7 @@ class GatewayConnection:
         try:
             while event is not None:
                 events += self._take(event)
-                if self._interrupts(events):
+                if events and isinstance(events[-1], _INTERRUPTING):
                     break
                 event = self._websocket.take_event()
         except NymError as error:
@@ -269,11 +272,6 @@ class GatewayConnection:
             self._failure = error  # what came before it still counts
         self._deadline_moved()
         return events
-
-    @staticmethod
-    def _interrupts(events: list[GatewayEvent]) -> bool:
-        """Tell whether the caller has to act before more is read."""
-        return bool(events) and isinstance(events[-1], (Registered, Authenticating, Streaming))
 
     def _deadline_moved(self) -> None:
         self._deadline.wake_before(self._protocol.deadline or 0.0)

@@ -60,6 +60,8 @@ _logger = logging.getLogger("nymproxy.client")
 _LATE_SECONDS: Final = 0.1
 _SLEPT_SECONDS: Final = 3.0
 """A deadline that was missed by more was not met late: the process stood still."""
+_LOOK_SECONDS: Final = 1.0
+"""So often it is looked whether it did: less often than packets come."""
 
 
 class ClientMachine:
@@ -118,7 +120,7 @@ class ClientMachine:
         self._stall = ReadingStall()
         self._tally = Tally()
         self._batches = BatchBuilder(profile, maker, self._outbox, self._tally)
-        self._ticked_at = now
+        self._ticked_at = self._looked_at = now
         self._link_status = READY
 
     # What the application does.
@@ -336,6 +338,9 @@ class ClientMachine:
 
     def _wake(self, now: float) -> None:
         """Do what is long due, after a sleep, before anything else."""
+        if now - self._looked_at < _LOOK_SECONDS:
+            return
+        self._looked_at = now
         if now - self.next_deadline() > _SLEPT_SECONDS:
             self.tick(now)
 
