@@ -25,6 +25,7 @@ from nymproxy.mixnet.gateway import RequestKind, SharedKey, open_frame, seal_fra
 from nymproxy.mixnet.machine import PacketBuilder
 from nymproxy.mixnet.messages import (
     AckKey,
+    CoverKeys,
     FragmentId,
     MixPacket,
     PlainMessage,
@@ -124,7 +125,8 @@ class Bench:
     def builder(self, pool_size: int) -> PacketBuilder:
         """Return the client's packet builder, with or without prepared headers."""
         profile = replace(DEFAULT, header_pool_size=pool_size)
-        builder = PacketBuilder(self.address, self.ack_key, profile, self.client_bytes)
+        cover_keys = CoverKeys(self.encryption_private)
+        builder = PacketBuilder(self.address, self.ack_key, profile, self.client_bytes, cover_keys)
         builder.use_topology(self.topology)
         return builder
 

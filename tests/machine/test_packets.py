@@ -50,7 +50,7 @@ class Builder:
         )
         self.reply_keys = ReplyKeyStore()
         ack_key = AckKey(keys.ack_key)
-        cover_keys = CoverKeys()
+        cover_keys = CoverKeys(keys.encryption_private)
         self.opener = PacketOpener(keys.encryption_private, ack_key, self.reply_keys, cover_keys)
         self.keyless = PacketOpener(random_bytes(32), ack_key, ReplyKeyStore(), cover_keys)
         self.builder = PacketBuilder(self.address, ack_key, profile, random_bytes, cover_keys)

@@ -25,6 +25,7 @@ from nymproxy.mixnet.messages.payload import (
     reply_key_digest,
 )
 from nymproxy.mixnet.sphinx import PacketSize
+from nymproxy.mixnet.sphinx.keys import GROUP_ORDER, clamp, clamped_equivalent
 from tests.messages.builders import SMALL_ORDER_KEY, Client
 
 keys = st.binary(min_size=32, max_size=32)
@@ -82,6 +83,25 @@ def test_a_flipped_bit_is_not_noticed(
     pushed[32 + bit // 8] ^= 1 << bit % 8
     altered[bit // 8] ^= 1 << bit % 8
     assert open_fragment(bytes(pushed), private_key) == bytes(altered)
+
+
+@given(keys, keys)
+def test_a_key_to_ourselves_is_what_anybody_would_draw(private_key: bytes, drawn: bytes) -> None:
+    anybody = FragmentKey.draw(crypto_scalarmult_base(private_key), lambda _: drawn)
+    assert FragmentKey.draw_to_ourselves(private_key, lambda _: drawn) == anybody
+
+
+@given(keys, keys)
+def test_a_product_that_no_clamped_scalar_stands_for_is_drawn_again(
+    private_key: bytes, drawn: bytes
+) -> None:
+    product = 8  # tests/sphinx/test_keys.py: it has no clamped equivalent
+    unlucky = clamped_equivalent(product * pow(clamp(private_key), -1, GROUP_ORDER))
+    assume(unlucky is not None)
+    assert unlucky is not None
+    draws = iter([unlucky, drawn])
+    key = FragmentKey.draw_to_ourselves(private_key, lambda _: next(draws))
+    assert key.public == crypto_scalarmult_base(drawn)
 
 
 def test_every_sealing_takes_a_new_key() -> None:

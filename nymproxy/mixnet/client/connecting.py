@@ -273,7 +273,7 @@ def assemble(
     address = address_of(keys, link.listener.identity)
     memory = environment.memory
     ack_key, reply_keys = AckKey(keys.ack_key), ReplyKeyStore(memory=memory)
-    cover_keys = CoverKeys()
+    cover_keys = CoverKeys(keys.encryption_private)
     builder = PacketBuilder(address, ack_key, profile, random_bytes, cover_keys)
     builder.use_topology(keeper.require())
     opener = PacketOpener(keys.encryption_private, ack_key, reply_keys, cover_keys)

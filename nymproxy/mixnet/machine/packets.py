@@ -94,11 +94,11 @@ class PacketBuilder:
         ack_key: AckKey,
         profile: TrafficProfile,
         random_bytes: RandomBytes,
-        cover_keys: CoverKeys | None = None,
+        cover_keys: CoverKeys,
     ) -> None:
         self._address = address
         self._ack_key = ack_key
-        self._cover_keys = cover_keys or CoverKeys()
+        self._cover_keys = cover_keys
         self._profile = profile
         self._random = random_bytes
         self._topology: Topology | None = None
@@ -239,7 +239,7 @@ class PacketBuilder:
     def _make_cover(self, topology: Topology) -> _Cover:
         """Make a cover to ourselves, out of nothing that others wait for."""
         address, profile = self._address, self._profile
-        key = FragmentKey.draw(address.encryption, self._random)
+        key = self._cover_keys.draw(self._random)
         start = _Start(self._draw(topology, address, profile.packet_delay_seconds), key)
         ack_way = self._draw(topology, address, profile.ack_delay_seconds)
         return _Cover(self._seal_cover(start, ack_way), key)

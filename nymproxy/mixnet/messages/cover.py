@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from nymproxy.mixnet.messages._layout import fragment_length
-from nymproxy.mixnet.messages.payload import seal_fragment
+from nymproxy.mixnet.messages.payload import FragmentKey, seal_fragment
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.messages.acks import SurbAck
-    from nymproxy.mixnet.messages.payload import FragmentKey
+    from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.sphinx import PacketSize
 
 COVER_MARKER = b"The cake is a lie!"
@@ -46,12 +46,20 @@ class CoverKeys:
     """The keys of our own covers on their way: one that comes home costs no key exchange.
 
     The bound: the latest :data:`KEYS_KEPT`. An older one is opened as any other packet is.
+
+    Args:
+        encryption_private_key: the X25519 key of our address, 32 bytes.
     """
 
-    __slots__ = ("_secrets",)
+    __slots__ = ("_private_key", "_secrets")
 
-    def __init__(self) -> None:
+    def __init__(self, encryption_private_key: bytes) -> None:
+        self._private_key = encryption_private_key
         self._secrets: dict[bytes, bytes] = {}
+
+    def draw(self, random_bytes: RandomBytes) -> FragmentKey:
+        """Draw the key of a cover; :meth:`keep` it when the cover leaves."""
+        return FragmentKey.draw_to_ourselves(self._private_key, random_bytes)
 
     def keep(self, key: FragmentKey) -> None:
         """Keep the key of a cover that is about to leave."""

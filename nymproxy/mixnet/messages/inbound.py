@@ -196,7 +196,7 @@ class PacketOpener:
         self._encryption_private_key = encryption_private_key
         self._ack_key = ack_key
         self._reply_keys = reply_keys
-        self._cover_keys = cover_keys or CoverKeys()
+        self._cover_keys = cover_keys or CoverKeys(encryption_private_key)
 
     def open_ack(self, pushed: bytes) -> FragmentId | None:
         """See :class:`Opener`, as for the other method."""
