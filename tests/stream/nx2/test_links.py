@@ -401,3 +401,14 @@ def test_a_message_without_data_brings_surbs_while_there_is_no_plenty(
     pair.dialer.pass_time(10.0)
     (ack,) = pair.dialer.send()
     assert (type_of(ack), ack.surbs) == (MessageType.ACK, surbs)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_open_stream_is_not_told_how_long_it_has_waited(is_known: bool) -> None:
+    pair = Pair(is_known=is_known)
+    pair.settle()
+    for end in (pair.dialer, pair.acceptor):
+        assert end.link.hears_the_peer
+        end.table.take_changed()
+        end.pass_time(20.0)  # it is told every five seconds as long as it waits
+        assert end.table.take_changed() == []
