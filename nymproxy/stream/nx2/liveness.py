@@ -6,6 +6,7 @@ All times are of a clock that stands still while the process sleeps or its clien
 
 from __future__ import annotations
 
+import enum
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -210,6 +211,13 @@ class Asker:
         self.ask_at = min(now + fraction * self._interval, anyway_at)
 
 
+class Missing(enum.Enum):
+    """What it means that a dialer does not name a stream."""
+
+    DOUBTED = "doubted"
+    GONE = "gone"
+
+
 class Answerer:
     """The acceptor's side towards one sender tag.
 
@@ -224,10 +232,13 @@ class Answerer:
         self._largest = 0
         self._answered_at = -math.inf
         self._unnamed: dict[int, int] = {}  # by how many ASKs in a row a stream was not named
+        self._missing_since: dict[int, float] = {}
 
-    def heard(self, now: float) -> None:
-        """Note a frame of the dialer that verified, and was new."""
+    def heard(self, now: float, stream_id: int | None = None) -> None:
+        """Note a frame of the dialer, of one of its streams perhaps, that verified, and was new."""
         self._heard_at = now
+        if self._missing_since and stream_id is not None:
+            self._missing_since.pop(stream_id, None)
 
     @property
     def dead_at(self) -> float:
@@ -248,17 +259,23 @@ class Answerer:
         self._answered_at = now
         return True
 
-    def take_missing(self, ask: Ask, stream_ids: Collection[int]) -> list[int]:
+    def take_missing(self, ask: Ask, stream_ids: Collection[int], now: float) -> dict[int, Missing]:
         """Return which streams under that tag the dialer would have named by now if it had them.
 
         It names 64 at a time, in turn. A stream that has just begun, or an ASK that was lost, may
-        make it look so.
+        make it look so: the stream is gone if it goes on, and nothing of it is heard, for as long
+        as it takes to be dead.
         """
         named = set(ask.stream_ids)
         turns = math.ceil(len(stream_ids) / MAX_ASKED)
-        before = self._unnamed
+        before, since = self._unnamed, self._missing_since
         self._unnamed = {each: before.get(each, 0) + 1 for each in stream_ids if each not in named}
-        return [each for each, count in self._unnamed.items() if count >= turns]
+        missing = [each for each, count in self._unnamed.items() if count >= turns]
+        self._missing_since = {each: since.get(each, now) for each in missing}
+        return {
+            each: Missing.GONE if now >= at + self._dead_after else Missing.DOUBTED
+            for each, at in self._missing_since.items()
+        }
 
 
 def read_ask(frame: bytes, tag: SenderTag, address: NymAddress) -> Ask:

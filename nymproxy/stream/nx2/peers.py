@@ -18,7 +18,14 @@ from nymproxy.stream.codec import TYPE_OFFSET, MessageType
 from nymproxy.stream.nx2.after_end import EndedStream
 from nymproxy.stream.nx2.ended import EndedStreams
 from nymproxy.stream.nx2.link import OPENING_SECONDS
-from nymproxy.stream.nx2.liveness import Answerer, Asker, ConnectedClock, read_ask, write_alive
+from nymproxy.stream.nx2.liveness import (
+    Answerer,
+    Asker,
+    ConnectedClock,
+    Missing,
+    read_ask,
+    write_alive,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +112,7 @@ class PeerWatch:
         if peer not in self._answerers:
             self._answerers[peer] = Answerer(connected)
         answerer = self._answerers[peer]
-        answerer.heard(connected)
+        answerer.heard(connected, stream_id)
         if is_first:  # of a peer that was taken for dead a moment ago, too
             self._deaths.schedule(peer, answerer.dead_at)
 
@@ -241,10 +248,12 @@ class PeerWatch:
         if not answerer.take_ask(ask, connected) or len(self._strays) >= MAX_STRAYS:
             return
         links = self._links.get(tag, {})
-        missing = set(answerer.take_missing(ask, links))
+        missing = answerer.take_missing(ask, links, connected)
         for stream_id, link in links.items():
             if stream_id not in missing:
                 link.machine.peer_is_alive(now)
+            elif missing[stream_id] is Missing.GONE:
+                self._end(link, "the peer has lost the stream")
             elif link.doubted():
                 self._changed.append(link)
         self._ended.expire(connected)

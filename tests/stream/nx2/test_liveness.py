@@ -17,6 +17,7 @@ from nymproxy.stream.nx2.liveness import (
     Answerer,
     Asker,
     ConnectedClock,
+    Missing,
     read_ask,
     write_alive,
 )
@@ -142,8 +143,20 @@ def test_a_busy_server_is_asked_less_often() -> None:
 
 def test_a_stream_is_missing_when_the_dialer_has_named_all_others() -> None:
     server = Answerer(0.0)
-    assert server.take_missing(Ask(1, (5,), bytes(32)), [5, 6]) == [6]
-    assert server.take_missing(Ask(2, (5, 6), bytes(32)), [5, 6]) == []
+    first, second = Ask(1, (5,), bytes(32)), Ask(2, (5, 6), bytes(32))
+    assert server.take_missing(first, [5, 6], 0.0) == {6: Missing.DOUBTED}
+    assert server.take_missing(second, [5, 6], 20.0) == {}
+    assert server.take_missing(first, [5, 6], 140.0) == {6: Missing.DOUBTED}
+    assert server.take_missing(first, [5, 6], 240.0) == {6: Missing.GONE}
+
+
+def test_a_missing_stream_that_is_heard_is_not_gone() -> None:
+    server, ask = Answerer(0.0), Ask(1, (5,), bytes(32))
+    assert server.take_missing(ask, [5, 6], 0.0) == {6: Missing.DOUBTED}
+    server.heard(60.0, 5)
+    server.heard(60.0, 6)
+    assert server.take_missing(ask, [5, 6], 120.0) == {6: Missing.DOUBTED}
+    assert server.take_missing(ask, [5, 6], 220.0) == {6: Missing.GONE}
 
 
 def test_of_many_streams_one_is_missing_after_as_many_questions_as_it_takes() -> None:
@@ -153,7 +166,7 @@ def test_of_many_streams_one_is_missing_after_as_many_questions_as_it_takes() ->
     missing = []
     for _ in range(6):
         ask = read_ask(take(each, each.ask_at), SENDER, ADDRESS)
-        missing.append(server.take_missing(ask, has))
+        missing.append(list(server.take_missing(ask, has, 0.0)))
     assert missing == [[], [], [0], [0], [0], [0]]
 
 

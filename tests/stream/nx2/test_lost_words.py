@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nymproxy.stream.stream import MixnetStream
 
 HEARD_SECONDS = 60.0
+GONE_SECONDS = 150.0
 IDLE_SECONDS = 300.0
 
 
@@ -78,6 +79,24 @@ def test_an_abort_is_heard_though_the_gateway_loses_what_tells_it(who: str, neig
                 await waiting.receive()
             assert all(each.error is None for each in others)
             tasks.cancel_scope.cancel()
+
+    on_virtual_time(main)
+
+
+def test_an_abort_before_the_accept_is_noticed_though_the_gateway_loses_what_tells_it() -> None:
+    """The dialer has no keys by which it could answer for it later."""
+
+    async def main() -> None:
+        async with ends(SEALED, SEALED) as pair:
+            others = await both_ends(pair)
+            await anyio.sleep(5)
+            pair.network.faults = losing_the_first(MessageType.RESET)
+            aborting = await pair.dialer.open_stream(pair.acceptor.address)
+            aborting.abort()
+            waiting = await pair.listener.accept()
+            with anyio.fail_after(GONE_SECONDS), pytest.raises(anyio.BrokenResourceError):
+                await waiting.receive()
+            assert all(each.error is None for each in others)
 
     on_virtual_time(main)
 
