@@ -67,17 +67,34 @@ class Attacked:
         child: the process.
         target: where the app connects to.
         figures: of the attack.
+        newcomer: where an app connects to whose requests go through it under an identity that it
+            does not know.
     """
 
-    def __init__(self, child: Child, target: Target, figures: AttackFigures) -> None:
+    def __init__(
+        self,
+        child: Child,
+        target: Target,
+        figures: AttackFigures,
+        newcomer: Target | None = None,
+    ) -> None:
         self.child = child
         self.target = target
+        self.newcomer = newcomer
         self.figures = figures
         figures.pids = [child.process.pid]
         figures.clock = time.monotonic
 
-    async def connect(self) -> SocketStream:
-        return await anyio.connect_tcp(self.target.host, self.target.port)
+    async def connect(self, target: Target | None = None) -> SocketStream:
+        target = target or self.target
+        return await anyio.connect_tcp(target.host, target.port)
+
+    async def ask_once(self, target: Target) -> float:
+        """Return how long a new connection and its first request take."""
+        began = time.monotonic()
+        async with await self.connect(target) as app:
+            await self.ask(app)
+        return time.monotonic() - began
 
     async def ask(self, app: SocketStream) -> None:
         with self.figures.honest(), anyio.fail_after(300):
@@ -96,10 +113,11 @@ class Attacked:
                 with self.figures.attack(strength):
                     while attacker.process.returncode is None:
                         await self.ask(app)
-                    began = time.monotonic()
-                    async with await self.connect() as another:
-                        await self.ask(another)
-                    self.figures.notes["new connection"] = f"{time.monotonic() - began:.2f} s"
+                    took = await self.ask_once(self.target)
+                    self.figures.notes["new connection"] = f"{took:.2f} s"
+                    if self.newcomer is not None:
+                        took = await self.ask_once(self.newcomer)
+                        self.figures.notes["new client"] = f"{took:.2f} s"
                 assert attacker.process.returncode == 0, attacker.log.read_text()[-2000:]
             cpu, waited = (self.child.cpu_seconds() or 0.0) - cpu, waited_seconds(pid) - waited
             self.figures.notes["costs"] = f"{cpu:.1f} s of CPU, {waited:.1f} s without a processor"

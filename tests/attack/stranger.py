@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from nymproxy.mixnet.directory import Topology
+    from nymproxy.mixnet.machine import ClientMachine
     from nymproxy.mixnet.messages import ReplySurb
 
 CAPABILITIES = 0xA3
@@ -123,9 +124,9 @@ def repeat_surbs(client: MessageClient) -> None:
     composer.make_surbs = make_one  # type: ignore[method-assign]
 
 
-def fall_silent(client: MessageClient) -> None:
+def fall_silent(machine: ClientMachine) -> None:
     """Have a client give no SURBs when it is asked for more, as if it had died."""
-    client._machine._answers.requested = lambda *_: None  # type: ignore[method-assign]
+    machine._answers.requested = lambda *_: None  # type: ignore[method-assign]
 
 
 async def attack(
@@ -157,7 +158,7 @@ async def main(arguments: list[str]) -> None:
         if is_large:
             repeat_surbs(client)
         if name == downloads_that_die.__name__:
-            fall_silent(client)
+            fall_silent(client._machine)
         print(json.dumps({"address": str(client.address)}), flush=True)
         to = NymAddress.parse(address)
         await attack(client, to, ATTACKS[name](int(count)), float(rate))

@@ -54,14 +54,8 @@ async def test_a_flood(
     profile: str,
     tmp_path: Path,
     attack_figures: AttackFigures,
-    request: pytest.FixtureRequest,
 ) -> None:
     memory = LARGE_MEMORY_MEBIBYTES if attack == "messages_of_surbs" else MEMORY_MEBIBYTES
-    if (attack, profile) == ("downloads_that_die", "default"):
-        # The strangers' SURBs allow more than the schedule of 50 packets a second takes, and
-        # it is shared fairly, by peers.
-        slower = "0.8 s where it was 0.13"
-        request.applymarker(pytest.mark.xfail(reason=f"an honest request takes {slower}"))
     stage = Stage(folder=tmp_path, profile=profile, flags=("--grace-period", "2"))
     shared = ("--wire", "stream", "--identity-mode", "shared")
     async with (
@@ -69,12 +63,13 @@ async def test_a_flood(
         tcp_service(upstream) as service,
         stage.server(network.env_file, service, "--memory-limit", str(memory)) as server,
         stage.client(network.env_file, server.address, *shared) as client,
+        stage.client(network.env_file, server.address, *shared) as newcomer,
     ):
         arguments = (network.env_file, server.address, attack, str(count), str(PACKETS_PER_SECOND))
         stranger = child_process(
             "stranger", ("tests.attack.stranger", *arguments), log_directory=tmp_path
         )
-        favour(network.child, server.child, client.child)
-        attacked = Attacked(server.child, client.target(), attack_figures)
+        favour(network.child, server.child, client.child, newcomer.child)
+        attacked = Attacked(server.child, client.target(), attack_figures, newcomer.target())
         await attacked.endure(stranger, f"{count} {attack.replace('_', ' ')}, {profile}")
         attack_figures.check(memory_limit_bytes=(memory + OVERHEAD_MEBIBYTES) << 20)

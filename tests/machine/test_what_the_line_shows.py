@@ -52,7 +52,7 @@ def measured(profile: str) -> dict[str, Seen]:
         ("uploads", "a server to which a client uploads", MUCH, 0),
         ("downloads", "a server from which a client downloads", 0, MUCH),
     ]:
-        transfer = Transfer(PROFILES[profile], uploads, downloads)
+        transfer = Transfer(PROFILES[profile], uploads, downloads, seed=2)
         transfer.run(until)
         for what, line in ((client, transfer.line), (server, transfer.server_line)):
             seen[what] = Seen(rate(line.up, until), rate(line.down, until))

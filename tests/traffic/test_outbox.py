@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nymproxy.address import NodeIdentity, NymAddress
+from nymproxy.address import NodeIdentity, NymAddress, SenderTag
 from nymproxy.errors import DeliveryAbandoned
 from nymproxy.mixnet.machine.composer import Composer
 from nymproxy.mixnet.messages import FragmentId, ReplyKeyStore
@@ -40,13 +40,21 @@ class Bench:
         composer = Composer(ADDRESS, maker, ReplyKeyStore(), profile, seeded())
         self.outbox = Outbox(profile, EVEN_ID, composer.surb_request)
 
-    def submit(self, packets: int, *, lane: Lane = 0, is_reply: bool = False) -> OutgoingMessage:
-        to = TAG if is_reply else ADDRESS
+    def submit(
+        self,
+        packets: int,
+        *,
+        lane: Lane = 0,
+        is_reply: bool = False,
+        to: NymAddress | SenderTag | None = None,
+    ) -> OutgoingMessage:
+        to = to or (TAG if is_reply else ADDRESS)
+        is_reply = isinstance(to, SenderTag)
         kind = PacketKind.REPLY if is_reply else PacketKind.DATA
         message = OutgoingMessage(DeliveryRecord(packets), kind, to, lane, 2)
         assert self.outbox.lane_room.reserve(lane, packets, lambda: None).granted
         if is_reply:
-            assert self.outbox.tag_room.reserve(TAG, packets, lambda: None).granted
+            assert self.outbox.tag_room.reserve(to, packets, lambda: None).granted
         self.outbox.submit(message, make_fragments(message), 0.0)
         return message
 
@@ -272,6 +280,52 @@ def test_room_is_given_back_exactly_once(steps: list[tuple[str, int]]) -> None:
     assert outbox.tag_room.total == 0
     outbox.expire(now + 1000)
     assert all(message.delivery.is_settled for message in messages)
+
+
+class TestStanding:
+    """Who answers goes before strangers, whatever they have waiting."""
+
+    STRANGERS = tuple(SenderTag(bytes(14) + bytes([1, number])) for number in range(20))
+
+    def _served(self, bench: Bench, packets: int) -> list[SenderTag | NymAddress]:
+        return [bench.take().message.to for _ in range(packets)]
+
+    def _waiting(self, *, is_proven: bool) -> Bench:
+        """Return an outbox with answers for 20 strangers, and for one who may have reacted to
+        one, and since been sent 3 packets."""
+        bench = Bench()
+        everybody = (TAG, *self.STRANGERS)
+        for tag in everybody:
+            bench.outbox.surbs_received(tag, make_surbs(50), 0.0, additional=False)
+        bench.submit(4, is_reply=True)
+        first = bench.take()
+        bench.outbox.left(first, 0.0)
+        bench.ack(first)
+        if is_proven:
+            bench.outbox.sender_seen(TAG, 0.2)
+        for tag in self.STRANGERS:
+            bench.submit(4, to=tag)
+        return bench
+
+    def test_an_answer_to_who_has_reacted_does_not_wait_for_a_round_of_strangers(self) -> None:
+        assert self._served(self._waiting(is_proven=True), 6).count(TAG) == 3
+        assert self._served(self._waiting(is_proven=False), 6).count(TAG) == 0
+
+    def test_a_word_takes_what_waits_out_of_the_crowd(self) -> None:
+        bench = self._waiting(is_proven=False)
+        bench.outbox.surbs_received(TAG, make_surbs(1), 0.2, additional=True)
+        assert self._served(bench, 6).count(TAG) == 3
+
+    def test_who_is_forgotten_while_something_waits_is_silent(self) -> None:
+        bench = self._waiting(is_proven=True)
+        bench.outbox.replies._correspondents.forget(TAG)
+        bench.outbox._lanes.rank(TAG)
+        assert self._served(bench, 6).count(TAG) == 0
+
+    def test_an_address_was_chosen_by_us(self) -> None:
+        bench = self._waiting(is_proven=False)
+        bench.submit(3)
+        assert self._served(bench, 6).count(ADDRESS) == 3
 
 
 class TestAfterAPause:

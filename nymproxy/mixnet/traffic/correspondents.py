@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from nymproxy.mixnet.traffic.asked import Asked
 from nymproxy.mixnet.traffic.outgoing import ControlLane
+from nymproxy.mixnet.traffic.standing import Standing
 from nymproxy.mixnet.traffic.surbs import SpendingRate
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Correspondent:
         rate: how fast they are spent.
         asked: the SURBs that it was asked for.
         fed_at: when it gave some last; at first, when it was met.
+        standing: what shows that it is there.
     """
 
     __slots__ = (
@@ -38,6 +40,7 @@ class Correspondent:
         "fed_at",
         "rate",
         "retransmissions",
+        "standing",
         "stock",
         "waiting",
     )
@@ -47,6 +50,7 @@ class Correspondent:
         self.rate = SpendingRate(now)
         self.asked = Asked(now)
         self.fed_at = now
+        self.standing = Standing()
         self.waiting: OrderedDict[Lane, deque[OutgoingFragment]] = OrderedDict()
         self.retransmissions: deque[OutgoingFragment] = deque()
 

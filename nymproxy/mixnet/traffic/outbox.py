@@ -25,11 +25,13 @@ from nymproxy.mixnet.traffic.pending import PendingAcks
 from nymproxy.mixnet.traffic.replies import ReplyController
 from nymproxy.mixnet.traffic.room import Room
 from nymproxy.mixnet.traffic.round_trips import RoundTrips
+from nymproxy.mixnet.traffic.standing import Rank, Standing
 from nymproxy.mixnet.traffic.window import CongestionWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    from nymproxy.address import NymAddress
     from nymproxy.errors import NymError
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.messages import FragmentId, ReplySurb
@@ -71,7 +73,7 @@ class Outbox:
         memory: MemoryAccount | None = None,
     ) -> None:
         self._compose_request = compose_request
-        self._lanes: Lanes[OutgoingFragment] = Lanes()
+        self._lanes: Lanes[OutgoingFragment] = Lanes(self._rank_of)
         self._messages: dict[Lane, dict[OutgoingMessage, None]] = {}
         self._pending = PendingAcks(profile)
         self._window = (
@@ -166,6 +168,7 @@ class Outbox:
             self._release(fragment)
             if not fragment.is_done:
                 self._pending.track(fragment)
+                self._note(fragment.message.to, Standing.took)
                 return fragment
             self._pending.forget(fragment)
         return None
@@ -224,6 +227,7 @@ class Outbox:
             self.round_trips.measured(now - fragment.sent_at)
         fragment.mark_acknowledged()
         message = fragment.message
+        self._note(message.to, Standing.reached)
         if message.unacknowledged == 0:
             self._settle(message)
             if message.kind is PacketKind.SURB_REQUEST and isinstance(message.to, SenderTag):
@@ -254,10 +258,12 @@ class Outbox:
         self, tag: SenderTag, surbs: Sequence[ReplySurb], now: float, *, additional: bool
     ) -> None:
         """Take SURBs of a sender, at least one."""
+        self._note(tag, Standing.heard)
         self._apply(self.replies.receive(tag, surbs, now, additional=additional), now)
 
     def sender_seen(self, tag: SenderTag, now: float) -> None:
         """Take note of a sender: replies to it wait for SURBs, which may have been overtaken."""
+        self._note(tag, Standing.heard)
         self._apply(self.replies.seen(tag, now), now)
 
     def rotated(self, rotation_id: int, overlap_seconds: float, now: float) -> None:
@@ -321,6 +327,18 @@ class Outbox:
         self._apply(self.replies.tick(now), now)
 
     # Inside.
+
+    def _rank_of(self, to: Hashable) -> Rank:
+        if not isinstance(to, SenderTag):
+            return Rank.PROVEN  # we have chosen it ourselves
+        correspondent = self.replies.correspondent(to)
+        return Rank.SILENT if correspondent is None else correspondent.standing.rank
+
+    def _note(self, to: NymAddress | SenderTag, event: Callable[[Standing], None]) -> None:
+        correspondent = self.replies.correspondent(to) if isinstance(to, SenderTag) else None
+        if correspondent is not None:
+            event(correspondent.standing)
+            self._lanes.rank(to)
 
     def _give_up_unacknowledged(self, fragment: OutgoingFragment, now: float) -> None:
         message = fragment.message

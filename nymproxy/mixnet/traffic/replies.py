@@ -93,10 +93,9 @@ class ReplyController:
         """Return how many packets could be sent to a sender at once: beyond the reserve."""
         return max(0, self.held(tag) - self._policy.reserve)
 
-    def waiting(self, tag: SenderTag) -> int:
-        """Return how many fragments wait for SURBs of a sender."""
-        correspondent = self._correspondents.get(tag)
-        return 0 if correspondent is None else correspondent.demand
+    def correspondent(self, tag: SenderTag) -> Correspondent | None:
+        """Return what is known of a sender, if it is known."""
+        return self._correspondents.get(tag)
 
     def hold(self, tag: SenderTag) -> None:
         """Take note that a channel goes on with a sender: it is kept, and asked for SURBs when the
@@ -106,11 +105,6 @@ class ReplyController:
     def let_go(self, tag: SenderTag) -> None:
         """Take note that a channel that held a sender is over."""
         self._correspondents.let_go(tag)
-
-    def pending(self, tag: SenderTag) -> int:
-        """Return how many SURBs were asked for and have not come."""
-        correspondent = self._correspondents.get(tag)
-        return 0 if correspondent is None else correspondent.asked.pending
 
     def receive(
         self, tag: SenderTag, surbs: Sequence[ReplySurb], now: float, *, additional: bool
