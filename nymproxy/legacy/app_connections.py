@@ -33,10 +33,13 @@ class AppConnection:
     Args:
         number: names it in the logs.
         stream: to the app.
+        silent_turns: the numbers of the silent ones that may have an identity.
         changed: told when it speaks.
     """
 
-    def __init__(self, number: int, stream: SocketStream, changed: Signal) -> None:
+    def __init__(
+        self, number: int, stream: SocketStream, silent_turns: set[int], changed: Signal
+    ) -> None:
         self.number = number
         self.stream = stream
         self.scope = anyio.CancelScope()
@@ -45,7 +48,7 @@ class AppConnection:
         """What the app said before its session began."""
         self.is_gone = False
         """The app has ended the connection without a word."""
-        self.has_silent_turn = False
+        self._silent_turns = silent_turns
         self._changed = changed
 
     @property
@@ -63,7 +66,7 @@ class AppConnection:
 
     def spoke(self) -> None:
         """Let others have the turn of a silent one."""
-        self.has_silent_turn = False
+        self._silent_turns.discard(self.number)
         self._changed.set()
 
 
@@ -83,6 +86,7 @@ class AppConnections:
         self._log = log
         self._changed = Signal()
         self._connections: dict[int, AppConnection] = {}  # in the order of their coming
+        self._silent_turns: set[int] = set()
         self._count = 0
 
     def __len__(self) -> int:
@@ -150,23 +154,22 @@ class AppConnections:
     def add(self, stream: SocketStream) -> AppConnection:
         """Count a connection."""
         self._count += 1
-        connection = AppConnection(self._count, stream, self._changed)
+        connection = AppConnection(self._count, stream, self._silent_turns, self._changed)
         self._connections[connection.number] = connection
         return connection
 
     def remove(self, connection: AppConnection) -> None:
-        """Forget a connection. Idempotent."""
+        """Forget a connection, and have it forget its session, which calls it: together they would
+        wait for the garbage collector. Idempotent."""
         self._connections.pop(connection.number, None)
+        connection.session = None
         connection.spoke()
 
     async def silent_turn(self, connection: AppConnection) -> None:
         """Wait until a silent connection may have an identity."""
-        while (
-            sum(each.has_silent_turn for each in self._connections.values())
-            >= MAX_SILENT_IDENTITIES
-        ):
+        while len(self._silent_turns) >= MAX_SILENT_IDENTITIES:
             await self._changed.wait()
-        connection.has_silent_turn = True
+        self._silent_turns.add(connection.number)
 
 
 def _end(connection: AppConnection) -> None:

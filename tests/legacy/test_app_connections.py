@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import weakref
 from typing import TYPE_CHECKING
 
 import anyio
@@ -165,3 +167,20 @@ async def test_a_drain_counts_what_was_accepted_before_and_comes_to_the_list_lat
                 connections.add(near)  # type: ignore[arg-type]
             connections.remove(second)
     assert counted == [(1, 2)]
+
+
+async def test_a_connection_that_is_over_does_not_wait_for_the_garbage_collector(
+    network: MemoryNetwork,
+) -> None:
+    async with proxies(network, default_client_amount=1) as both:
+        gc.disable()
+        try:
+            async with await both.connect() as app:
+                await app.send(b"hello")
+                assert await app.receive() == b"hello"
+                (connection,) = both.client._connections._connections.values()
+                left = weakref.ref(connection)
+                del connection
+            await until(lambda: left() is None)
+        finally:
+            gc.enable()
