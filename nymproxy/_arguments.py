@@ -11,6 +11,8 @@ from nymproxy.errors import ConfigurationError
 
 T = TypeVar("T")
 
+_LARGEST = (1 << 63) - 1
+
 
 def of_kind(value: object, kind: type[T], wanted: str) -> T:
     """Return an argument as what it is.
@@ -53,7 +55,8 @@ def path_of(value: object, wanted: str = "the path of a directory") -> Path:
 def check_number(
     value: object, name: str, *, least: float = 0, whole: bool = False, why: str = ""
 ) -> None:
-    """Refuse what is no number, or too small a one; NaN, too.
+    """Refuse what is no number, or too small a one; NaN, too, and integers that no float and no
+    system call takes.
 
     Args:
         value: the argument.
@@ -70,3 +73,5 @@ def check_number(
         raise ConfigurationError(f"{name} is {kind}, not {type(value).__name__}")
     if not value >= least:
         raise ConfigurationError(f"{name} is at least {least}, not {value}{why}")
+    if isinstance(value, int) and value > _LARGEST:
+        raise ConfigurationError(f"{name} is at most {_LARGEST}")

@@ -123,7 +123,7 @@ def test_what_fits_is_returned() -> None:
     check_number(1, "a number", least=1, whole=True)
 
 
-@pytest.mark.parametrize("value", [0.5, float("nan"), -1, "2"])
+@pytest.mark.parametrize("value", [0.5, float("nan"), -1, "2", 1 << 63])
 def test_numbers_that_will_not_do(value: object) -> None:
     with pytest.raises(ConfigurationError, match="a number is "):
         check_number(value, "a number", least=1)

@@ -108,10 +108,10 @@ def read_document(path: Path) -> dict[str, Any]:
         msgspec.convert(document, document_type())
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: no TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{path}: {_explained(str(error), document)}") from error
+    except (ValueError, RecursionError) as error:  # numbers and nesting, too
+        raise ConfigurationError(f"{path}: no TOML: {error}") from error
     return document
 
 

@@ -128,6 +128,8 @@ def test_the_schema_is_printed_and_knows_each_key(
         ('name = "ssh"', 'name = "a b"', "matching regex"),
         ('name = "ssh"', "", "missing required field `name`"),
         ("level =", "=", "no TOML"),
+        ("level =", "x = " + "[" * 10_000 + "\nlevel =", "no TOML"),
+        ("grace_period = 5", "grace_period = " + "9" * 5_000, "no TOML"),
         (ADDRESS, "nonsense", "[[client]] ssh: "),
         ("[::1]:2222", "2222", "[[client]] ssh: '2222' is no host:port"),
         ("unix:/run/web.sock", "nowhere", "[[server]] web: 'nowhere' is no host:port"),

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nymproxy.address import SenderTag
+from nymproxy.address import NodeIdentity, NymAddress, SenderTag
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine import inbox as module
 from nymproxy.mixnet.machine.inbox import MAXIMUM_BYTES, MAXIMUM_MESSAGES, Inbox, ReadingStall
 from nymproxy.mixnet.records import Received
+
+POINT = bytes([0x58] + [0x66] * 31)
 
 
 def message(size: int) -> Received:
@@ -35,18 +37,22 @@ class TestInbox:
             nonlocal answers
             answers += 1
 
-        reply, question = (
-            Received(b"\x03answer", None),
-            Received(b"\x03answer", SenderTag(bytes(16))),
+        asked, other = (
+            NymAddress(POINT, bytes(31) + last, NodeIdentity(POINT)) for last in (b"\x01", b"\x02")
         )
-        with inbox.expecting(b"\x03a", answered):
+        reply, question, somebody_elses = (
+            Received(b"\x03answer", None, asked),
+            Received(b"\x03answer", SenderTag(bytes(16))),
+            Received(b"\x03answer", None, other),
+        )
+        with inbox.expecting(b"\x03a", asked, answered):
             inbox.put(reply)
             assert (answers, len(inbox), inbox.newest) == (1, 0, None)
-            for each in (question, Received(b"\x03", None)):
+            for each in (question, somebody_elses, Received(b"\x03", None, asked)):
                 inbox.put(each)
                 assert inbox.newest is each
         inbox.put(reply)
-        assert (answers, len(inbox)) == (1, 3)
+        assert (answers, len(inbox)) == (1, 4)
 
     def test_what_waits_is_charged(self) -> None:
         account = MemoryAccount()

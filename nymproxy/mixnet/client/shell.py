@@ -177,14 +177,15 @@ class MachineShell:
         Args:
             to: the recipient.
             question: the message.
-            answer: how its reply begins, and no other message.
+            answer: how its reply begins, and no other message; through the SURBs of another one
+                it counts as none.
             surbs: for the reply, one a packet of it.
 
         Raises:
             NymError: as :meth:`send`. That no reply comes is for the caller to notice.
         """
         answered = anyio.Event()
-        with self._machine.inbox.expecting(answer, answered.set):
+        with self._machine.inbox.expecting(answer, to, answered.set):
             await self.send(to, question, surbs=surbs)
             await answered.wait()
 

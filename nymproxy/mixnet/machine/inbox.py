@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from nymproxy.address import NymAddress
     from nymproxy.memory_account import MemoryShare
     from nymproxy.mixnet.records import Received
 
@@ -29,7 +30,7 @@ class Inbox:
     def __init__(self, share: MemoryShare | None = None) -> None:
         self._share = share
         self._messages: deque[Received] = deque()
-        self._answers: dict[bytes, Callable[[], None]] = {}
+        self._answers: dict[bytes, tuple[NymAddress, Callable[[], None]]] = {}
         self._bytes = 0
         self._was_expected = False
 
@@ -47,14 +48,17 @@ class Inbox:
         return len(self._messages) >= MAXIMUM_MESSAGES or self._bytes >= MAXIMUM_BYTES
 
     @contextmanager
-    def expecting(self, beginning: bytes, on_answer: Callable[[], None]) -> Iterator[None]:
+    def expecting(
+        self, beginning: bytes, by: NymAddress, on_answer: Callable[[], None]
+    ) -> Iterator[None]:
         """For the time of the block, hand replies to somebody else than the application.
 
         Args:
             beginning: the first bytes of the replies that are meant.
+            by: through whose reply SURBs they come: others could have been told how to answer.
             on_answer: called with each of them.
         """
-        self._answers[beginning] = on_answer
+        self._answers[beginning] = by, on_answer
         try:
             yield
         finally:
@@ -64,8 +68,8 @@ class Inbox:
         """Add a message, unless it is a reply that somebody else expects."""
         expecting = [
             on_answer
-            for beginning, on_answer in self._answers.items()
-            if message.sender_tag is None and message.payload.startswith(beginning)
+            for beginning, (by, on_answer) in self._answers.items()
+            if message.given_to == by and message.payload.startswith(beginning)
         ]
         self._was_expected = bool(expecting)
         if expecting:
