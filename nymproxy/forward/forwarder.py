@@ -143,6 +143,7 @@ class Forwarding:
         self._first = first
         self._on_first_bytes = on_first_bytes
         self._scope = anyio.CancelScope()
+        self._watching = anyio.CancelScope()
         self._socket_ended = anyio.Event()
         self._stopped_with: tuple[ResetCode, str] | None = None
         self._failure: tuple[ForwardEnd, Exception] | None = None
@@ -162,7 +163,9 @@ class Forwarding:
                     tasks.start_soon(self._channel_to_socket)
                     await self._socket_to_channel()
                     await self._socket_ended.wait()
-                    tasks.cancel_scope.cancel()
+                    # Not the group: with the task that it cancelled, anyio keeps all that this one
+                    # has, until the garbage collector comes.
+                    self._watching.cancel()
             if self._failure is not None:
                 end = self._failure[0]
             else:
@@ -243,19 +246,22 @@ class Forwarding:
 
     async def _watch_channel(self) -> None:
         """Let no direction wait for the socket for ever when the channel is over or has failed."""
-        await self._channel.wait_closed()
-        error = anyio.BrokenResourceError()
-        if self._channel.error is not None:
-            await anyio.sleep(_LAST_BYTES_SECONDS)
-            error.__cause__ = self._channel.error
-            self._fail(ForwardEnd.CHANNEL_FAILED, error)
-            return
-        written = -1
-        while written != self.bytes_to_socket:
-            written = self.bytes_to_socket
-            await anyio.sleep(STALLED_SECONDS)
-        error.__cause__ = StreamIdleTimeout(f"the TCP side took nothing for {STALLED_SECONDS:g} s")
-        self._fail(ForwardEnd.SOCKET_FAILED, error)
+        with self._watching:
+            await self._channel.wait_closed()
+            error = anyio.BrokenResourceError()
+            if self._channel.error is not None:
+                await anyio.sleep(_LAST_BYTES_SECONDS)
+                error.__cause__ = self._channel.error
+                self._fail(ForwardEnd.CHANNEL_FAILED, error)
+                return
+            written = -1
+            while written != self.bytes_to_socket:
+                written = self.bytes_to_socket
+                await anyio.sleep(STALLED_SECONDS)
+            error.__cause__ = StreamIdleTimeout(
+                f"the TCP side took nothing for {STALLED_SECONDS:g} s"
+            )
+            self._fail(ForwardEnd.SOCKET_FAILED, error)
 
     def _fail(self, end: ForwardEnd, error: Exception) -> None:
         if self._failure is None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
+import weakref
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 import pytest
 from anyio.abc import SocketAttribute, SocketListener
 
@@ -85,6 +88,26 @@ async def test_bytes_go_both_ways_and_are_counted(scene: Scene) -> None:
     assert result == ForwardResult(ForwardEnd.FINISHED, 7, 12)
     assert str(result) == "finished, 7 bytes out, 12 in"
     assert scene.near.closed
+
+
+async def test_one_that_is_over_does_not_wait_for_the_garbage_collector() -> None:
+    near, far = memory_channels(window=100_000)
+    gc.disable()
+    try:
+        async with tcp_pair() as (app, ours):
+            forwarding = Forwarding(ours, near)
+            left = weakref.ref(forwarding)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(forwarding.run)
+                del forwarding
+                await app.send_eof()
+                await far.send_eof()
+                assert await receive_all(app) == b""
+            with anyio.fail_after(20):  # the event loop has the task for another round
+                while left() is not None:
+                    await anyio.lowlevel.checkpoint()
+    finally:
+        gc.enable()
 
 
 async def test_the_app_half_closes_and_still_gets_the_response(scene: Scene) -> None:
