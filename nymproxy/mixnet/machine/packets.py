@@ -109,7 +109,7 @@ class PacketBuilder:
         self._acks: PreparedAhead[_Way] = PreparedAhead(limit)
         self._starts: PreparedAhead[_Start] = PreparedAhead(limit)
         self._surbs: PreparedAhead[HeaderMaterial] = PreparedAhead(limit)
-        self._covers: PreparedAhead[_Cover] = PreparedAhead(limit, at_once=4)
+        self._covers: PreparedAhead[_Cover] = PreparedAhead(limit)
         self._ahead = (self._acks, self._starts, self._surbs, self._covers)
         self._reply_forward_seconds = _MIX_HOPS * profile.packet_delay_seconds
 
@@ -227,7 +227,7 @@ class PacketBuilder:
         )
 
     def prepare_some(self) -> None:
-        """Prepare a few, two milliseconds' work, if some are wanted."""
+        """Prepare a few, up to four milliseconds' work, if some are wanted."""
         if self._topology is not None:
             for ahead in self._ahead:
                 if ahead.is_wanted:
