@@ -119,10 +119,13 @@ class Kept:
     def acknowledge(self, next_expected: int, now: float) -> list[int]:
         """Take the number that every sealed frame carries; returns what is acknowledged by it."""
         known = []
+        is_oldest = True
         while self._frames and (sequence := next(iter(self._frames))) < next_expected:
             kept = self._frames.pop(sequence)
-            if kept.sent == 1 and kept.delivered_at < math.inf:
+            # Those behind the oldest may have waited for it, and say nothing of the peer.
+            if is_oldest and kept.sent == 1 and kept.delivered_at < math.inf:
                 self.round_trip.peer.sample(now - kept.delivered_at)
+            is_oldest = False
             self._due.pop(sequence, None)
             self._ahead_bytes -= kept.size
             if not kept.is_received:

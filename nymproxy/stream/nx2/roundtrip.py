@@ -4,6 +4,7 @@ from __future__ import annotations
 
 LEAST_RESEND_SECONDS = 1.5
 LEAST_QUESTION_SECONDS = 3.0
+MOST_QUESTION_SECONDS = 30.0
 LONGEST_ACK_PAUSE_SECONDS = 2.5
 """So long a peer may keep an ACK back in the hope of data to send it with."""
 
@@ -56,4 +57,4 @@ class RoundTrip:
     def question_seconds(self) -> float:
         """How long an answer of the peer may take before it is asked (again)."""
         busy = LONGEST_ACK_PAUSE_SECONDS + 2 * self.peer.seconds
-        return max(LEAST_QUESTION_SECONDS, 2 * self.seconds, busy)
+        return max(LEAST_QUESTION_SECONDS, 2 * self.seconds, min(busy, MOST_QUESTION_SECONDS))

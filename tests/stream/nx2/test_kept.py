@@ -19,6 +19,7 @@ from nymproxy.stream.nx2.kept import (
 from nymproxy.stream.nx2.roundtrip import (
     LEAST_QUESTION_SECONDS,
     LONGEST_ACK_PAUSE_SECONDS,
+    MOST_QUESTION_SECONDS,
     RoundTrip,
 )
 
@@ -248,3 +249,26 @@ def test_a_busy_peer_is_asked_later_also_about_other_streams() -> None:
     other.delivered(0, 5.1)
     other.acknowledge(1, 50.0)  # which of the two was answered is not known
     assert kept.round_trip.peer.seconds == pytest.approx(1.0)
+
+
+def test_what_waits_behind_a_lost_frame_makes_no_peer_look_busy() -> None:
+    """Each of them did: after one that took a minute, the next question waited for two."""
+    frames = kept(20, delivered_at=0.1)
+    frames.given_up(0, 0.2)
+    assert due(frames, 2.0) == [0]
+    frames.take_ack(ack(0, (1, 9)), 3.0)
+    frames.acknowledge(20, 60.0)
+    assert frames.round_trip.peer.seconds == 0.0
+
+
+def test_what_is_acknowledged_at_once_is_one_sample() -> None:
+    frames = kept(20, delivered_at=0.0)
+    frames.acknowledge(20, LONGEST_ACK_PAUSE_SECONDS + 8.0)
+    assert frames.round_trip.peer.seconds == pytest.approx(1.0)
+
+
+def test_no_peer_is_so_busy_that_it_is_asked_later_than_half_a_minute() -> None:
+    frames = kept(1, delivered_at=0.0)
+    for _ in range(100):
+        frames.round_trip.peer.sample(200.0)
+    assert frames.probe_at == MOST_QUESTION_SECONDS
