@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _READ_BYTES = 65536
+_LOOK_EVERY = 32
+"""After how many reads it is looked whether the reader was cancelled."""
 
 
 class TcpStream(ByteStream):
@@ -134,12 +136,18 @@ class _CallbackReader:
         self._has_ended = False
         self._error: OSError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._reads = 0
         self._is_called = True
         loop.add_reader(connected, self._readable)
 
     async def read(self, max_bytes: int) -> bytes:
         if self._waiter is not None:
             raise anyio.BusyResourceError("reading from")
+        self._reads += 1
+        if not self._reads % _LOOK_EVERY:
+            # Who waits for what is there by now is not cancelled, so that somebody who always says
+            # something more would be read for ever.
+            await anyio.lowlevel.checkpoint()
         if self._piece or self._has_ended:
             await anyio.lowlevel.checkpoint()
         else:

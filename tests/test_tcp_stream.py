@@ -13,6 +13,7 @@ import anyio.to_thread
 import pytest
 from anyio.abc import SocketAttribute
 
+from nymproxy import _tcp_stream
 from nymproxy._tcp_stream import TcpStream
 
 if TYPE_CHECKING:
@@ -126,3 +127,26 @@ async def test_nobody_answers() -> None:
         port = listener.getsockname()[1]
     with pytest.raises(OSError, match="connect"):
         await TcpStream.connect("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("scopes", ["one", "one a read"])
+async def test_a_flood_keeps_no_cancellation_off(
+    scopes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On asyncio, who is about to go on is not cancelled: a peer that had always said something
+    more was listened to for ever, whatever the time limit."""
+    monkeypatch.setattr(_tcp_stream, "_READ_BYTES", 1)
+    near, far = socket.socketpair()
+    far.send(b"x" * 5_000)
+    stream, reads, scope = TcpStream(near), 0, anyio.CancelScope()
+    for _ in range(10):  # from then on, what comes is there as soon as somebody waits for it
+        await stream.receive(1)
+    while reads < 4_000 and not scope.cancelled_caught:
+        with anyio.move_on_after(0) as scope:
+            while reads < 4_000:
+                reads += len(await stream.receive(1))
+                if scopes != "one":
+                    break
+    await stream.aclose()
+    far.close()
+    assert reads < 200
