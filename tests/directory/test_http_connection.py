@@ -88,6 +88,19 @@ async def test_requests_follow_each_other_on_one_connection() -> None:
     assert b"user" not in second.split(b"Authorization")[0]
 
 
+async def test_what_a_request_tells_the_directory() -> None:
+    """The program's name, and nothing that differs between two who use it."""
+    async with answering(answer(b"{}")) as (url, asked):
+        connection = await HttpConnection.open(url, OPTIONS, 20.0)
+        await whole(connection, f"{url}/a?page=0")
+        await connection.aclose()
+    host = url.removeprefix("http://")
+    assert asked[0].decode() == (
+        f"GET /a?page=0 HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n"
+        "Accept-Encoding: gzip\r\nUser-Agent: nymproxy\r\n\r\n"
+    )
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 
 from nymproxy.errors import ConfigurationError, GatewayProtocolError, GatewayUnreachable
 from nymproxy.mixnet.gateway import websocket as websocket_module
 from nymproxy.mixnet.gateway.connection import parse_websocket_url
 from nymproxy.mixnet.gateway.websocket import MAX_BUFFERED_BYTES, WebSocketStream
-from nymproxy.mixnet.gateway.websocket_messages import Ping, Pong
+from nymproxy.mixnet.gateway.websocket_messages import Ping, Pong, opening_request
 from tests.gateway.server_end import ServerEnd
 from tests.gateway.streams import MemoryByteStream, memory_streams
 
@@ -338,13 +339,22 @@ async def test_no_websocket_server(answer: bytes) -> None:
 
 
 async def test_handshake_as_the_real_client_makes_it() -> None:
-    """No extension, no sub-protocol, path "/"; the server takes any path."""
-    async with connected() as (_client, _server, near, far):
-        request = near.sent[0].decode()
-        assert request.startswith("GET / HTTP/1.1\r\nHost: gateway.example:9000\r\n")
-        assert "Sec-WebSocket-Extensions" not in request
-        assert "Sec-WebSocket-Protocol" not in request
+    """Byte for byte, as recorded from nym-proxy-server 1.21.6, but for its random key."""
+    async with connected() as (client, _server, near, far):
+        assert near.sent[0].decode() == (
+            "GET / HTTP/1.1\r\nHost: gateway.example:9000\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {client._protocol.key}\r\n\r\n"
+        )
         assert far.sent[0].startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("wss://gateway.example:443", "gateway.example:443"), ("ws://[::1]:9000", "[::1]:9000")],
+)
+def test_the_port_of_a_host_is_always_said(url: str, host: str) -> None:
+    assert opening_request(ClientProtocol(parse_websocket_url(url))).headers["Host"] == host
 
 
 async def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:

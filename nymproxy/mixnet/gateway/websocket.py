@@ -23,7 +23,7 @@ from nymproxy._signal import Signal
 from nymproxy._tcp_stream import TcpStream
 from nymproxy.errors import GatewayProtocolError, GatewayUnreachable
 from nymproxy.mixnet.gateway.handshake import printable
-from nymproxy.mixnet.gateway.websocket_messages import MessageAssembler
+from nymproxy.mixnet.gateway.websocket_messages import MessageAssembler, opening_request
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
@@ -95,7 +95,7 @@ class WebSocketStream:
         """
         protocol = ClientProtocol(uri, max_size=max_message_bytes, logger=_logger)
         websocket = cls(stream, protocol)
-        protocol.send_request(protocol.connect())
+        protocol.send_request(opening_request(protocol))
         await websocket._open()
         return websocket
 

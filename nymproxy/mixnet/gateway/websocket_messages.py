@@ -5,10 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from websockets.datastructures import Headers
 from websockets.frames import Opcode
+from websockets.http11 import Request
 
 if TYPE_CHECKING:
+    from websockets.client import ClientProtocol
     from websockets.frames import Frame
+
+
+_AFTER_HOST = ("Connection", "Upgrade", "Sec-WebSocket-Version", "Sec-WebSocket-Key")
+
+
+def opening_request(protocol: ClientProtocol) -> Request:
+    """Return what opens a connection, as nym-sdk 1.21.6 (tungstenite 0.20.1) writes it: the order
+    of the headers would tell the gateway, and the line, which program we are."""
+    made, uri = protocol.connect(), protocol.uri
+    host = f"[{uri.host}]" if ":" in uri.host else uri.host
+    rest = [(name, made.headers[name]) for name in _AFTER_HOST]
+    return Request(made.path, Headers([("Host", f"{host}:{uri.port}"), *rest]))
 
 
 @dataclass(frozen=True, slots=True)
