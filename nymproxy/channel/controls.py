@@ -83,6 +83,34 @@ class Greeter:
         return Segment(kind, self._channel_id)
 
 
+class EndRepeater:
+    """Says our end once more to a peer that asks whether we are there: the first may be lost."""
+
+    def __init__(
+        self, channel_id: ChannelId, traits: PeerTraits, outbound: OutboundDirection
+    ) -> None:
+        self._channel_id = channel_id
+        self._traits = traits
+        self._outbound = outbound
+        self._is_asked = False
+
+    def heard(self, segment: Segment) -> None:
+        """Note any segment of the peer."""
+        if self._outbound.state.has_ended and self._traits.asks_for_end(segment):
+            self._is_asked = True
+
+    def next_at(self, now: float) -> float:
+        """See :class:`Control`."""
+        return AT_ONCE if self._is_asked else math.inf
+
+    def take(self, now: float) -> Segment:
+        """See :class:`Control`."""
+        self._is_asked = False
+        modulus = self._traits.rules.order.sequence_modulus
+        sequence = (self._outbound.next_sequence - 1) % modulus
+        return Segment(SegmentKind.FIN, self._channel_id, sequence)
+
+
 class WindowKeeper:
     """Tells the peer how much more it may send, when that has grown or the peer asks."""
 

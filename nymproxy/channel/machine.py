@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from nymproxy.channel.controls import (
     Control,
+    EndRepeater,
     Greeter,
     Liveness,
     Opening,
@@ -92,12 +93,14 @@ class ChannelMachine:
         self._greeter = Greeter(channel_id, traits)
         self._windows = WindowKeeper(channel_id, traits, self.inbound)
         self._liveness = Liveness(channel_id, traits, now)
+        self._ends = EndRepeater(channel_id, traits, self.outbound)
         self._controls: list[Control] = [
             Opening(channel_id, is_due=is_dialer and rules.has_open),
             self._greeter,
             self._windows,
             WindowProber(channel_id, traits, self.outbound),
             self._liveness,
+            self._ends,
         ]
         self._idle = IdleClock(rules.quiet, now)
         self._negotiation_ends = now + rules.flow.negotiation_timeout_seconds
@@ -115,6 +118,7 @@ class ChannelMachine:
             self.first_received_at = now
         self.is_established = True
         self._liveness.heard(segment, now)
+        self._ends.heard(segment)
         self._idle.rules = self.traits.rules.quiet
         self._idle.received(now, is_data=segment.is_numbered)
         if segment.is_numbered:

@@ -189,6 +189,11 @@ class PeerTraits:
         """How the end of our direction is told, decided when it is due."""
         return EndSignal.NONE
 
+    def asks_for_end(self, segment: Segment) -> bool:
+        """Tell whether a peer sends that, and nothing else, while it waits for our end, which it
+        knows by its number if it has it already."""
+        return False
+
     @property
     def repeat_end_after_seconds(self) -> float | None:
         """Send the end signal once more, identical and without SURBs, so long after the first

@@ -329,6 +329,10 @@ class ClientTraits(PeerTraits):
             return self.is_modern
         return kind is SegmentKind.FIN and self._gets_close
 
+    def asks_for_end(self, segment: Segment) -> bool:
+        """A client of ours asks if its session is there."""
+        return self.is_modern and is_question(segment)
+
     @property
     def greets_with_data(self) -> bool:
         """An empty message tells the client at once, within one round trip, who we are."""
