@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ PROPERTY = "attack_figures"
 SAMPLE_PERIOD_SECONDS = 0.02
 MEBIBYTE = 1 << 20
 
+_OWN_MEMORY = ("RssAnon", "RssShmem", "VmSwap")
+
 
 class Phase(StrEnum):
     BEFORE = "before"
@@ -28,8 +31,17 @@ class Phase(StrEnum):
     AFTER = "after"
 
 
-def resident_bytes(pid: int) -> int:
-    """Return what process ``pid`` has in memory, 0 if there is none."""
+def own_memory_bytes(pid: int) -> int:
+    """Return what process ``pid`` has written to memory of its own, 0 if there is none.
+
+    Pages count that the kernel has swapped out. Those that it can read again from a file do not,
+    for it takes them away and gives them back by what else runs on the machine.
+    """
+    with suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text()
+        lines = dict(line.split(":", 1) for line in status.splitlines())
+        if _OWN_MEMORY[0] in lines:
+            return sum(int(lines[name].split()[0]) for name in _OWN_MEMORY if name in lines) * 1024
     with suppress(psutil.NoSuchProcess):
         return int(psutil.Process(pid).memory_info().rss)
     return 0
@@ -117,7 +129,7 @@ class AttackFigures:
         self.sample()
 
     def _memory(self) -> int:
-        return sum(resident_bytes(pid) for pid in self.pids)
+        return sum(own_memory_bytes(pid) for pid in self.pids)
 
     @property
     def alive(self) -> int:
