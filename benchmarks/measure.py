@@ -272,9 +272,9 @@ def measure_micro(cell: Cell, results: Results, seed: int) -> None:
     """Time all operations of W15, and the primitives that bound them."""
     bench = micro.Bench(seed)
     divisor = cell.params["divisor"]
-    for operation in (*micro.operations(bench), *micro.scalar_multiplications(bench)):
-        trials = max(20, operation.trials // divisor)
-        for value in micro.time_operation(operation, trials):
+    listed = (*micro.operations(bench), *micro.scalar_multiplications(bench))
+    for operation, values in micro.time_in_rounds(listed, divisor):
+        for value in values:
             results.add(
                 cell,
                 "cpu",

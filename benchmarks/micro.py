@@ -7,10 +7,12 @@ what the code costs, the median what it costs on this machine at this load.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import random
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -46,7 +48,7 @@ from nymproxy.mixnet.traffic import (
 from nymproxy.stream.codec import MessageType, StreamFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 NONCE_BYTES = 12
 OPERATIONS = (
@@ -71,7 +73,10 @@ SCALAR_MULTIPLICATIONS = {
     "surb_create": (4, 1),
     "unwrap": (2, 0),
 }
+ROUNDS = 5
+ROUND_PAUSE_SECONDS = 0.3
 _FRAME_PAYLOAD_BYTES = 1500
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _MESSAGE_BYTES = 8192
 
 
@@ -250,7 +255,7 @@ def operations(bench: Bench) -> list[Operation]:
     """Return all operations, ready to be timed."""
     shapes = {
         "gateway_frame": (10, 300),
-        "reassemble_1mb": (1, 60),
+        "reassemble_1mb": (1, 240),
         "lp_frame": (50, 200),
         "proxied_message": (50, 200),
     }
@@ -264,19 +269,47 @@ def time_operation(operation: Operation, trials: int) -> list[float]:
     for _ in range(max(1, trials // 10)):
         operation.prepare()()
     samples = []
+    for _ in range(trials):
+        run = operation.prepare()
+        started = time.thread_time_ns()
+        for _ in range(operation.repeat):
+            run()
+        ended = time.thread_time_ns()
+        samples.append((ended - started) / operation.repeat / 1000)
+    return samples
+
+
+def _keep_freed_memory() -> None:
+    """Have the C library give nothing back to the system, if it is glibc.
+
+    By what the thread and its heap went through before, it gives megabytes back after each trial
+    or does not, and the pages that are missing in the next one are half of its time.
+    """
+    with suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+        mallopt(_M_MMAP_THRESHOLD, 1 << 25)
+
+
+def time_in_rounds(
+    listed: Sequence[Operation], divisor: int
+) -> Iterator[tuple[Operation, list[float]]]:
+    """Yield samples of each operation in turn, several times.
+
+    What else uses the caches makes an operation on a megabyte dearer, and a scalar multiplication
+    not at all. That comes and goes, and all trials of one operation take less than a second.
+    """
+    _keep_freed_memory()
     gc.collect()
     gc.disable()  # a collection would be charged to whichever trial it hits
     try:
-        for _ in range(trials):
-            run = operation.prepare()
-            started = time.thread_time_ns()
-            for _ in range(operation.repeat):
-                run()
-            ended = time.thread_time_ns()
-            samples.append((ended - started) / operation.repeat / 1000)
+        for number in range(ROUNDS):
+            time.sleep(ROUND_PAUSE_SECONDS if number else 0)
+            for operation in listed:
+                trials = max(4, operation.trials // divisor // ROUNDS)
+                yield operation, time_operation(operation, trials)
     finally:
         gc.enable()
-    return samples
 
 
 def floor_us(operation: str, variable_base_us: float, fixed_base_us: float) -> float | None:

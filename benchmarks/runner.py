@@ -55,8 +55,7 @@ async def run(
 async def _run_profile(
     jobs: list[Cell], stage: BenchStage, results: Results, directory: Path, seed: int
 ) -> None:
-    # What needs no processes goes first, and the profiled run, with processes of its own, last.
-    jobs = sorted(jobs, key=lambda cell: (cell.workload != "W15", cell.workload == "W7"))
+    jobs = _in_order(jobs)
     for index, cell in enumerate(jobs, start=1):
         started = time.perf_counter()
         try:
@@ -68,6 +67,15 @@ async def _run_profile(
             f" {time.perf_counter() - started:.1f} s, load {load_average():.1f}"
             f" ({index} of {len(jobs)})"
         )
+
+
+def _in_order(jobs: list[Cell]) -> list[Cell]:
+    """What needs no processes goes first, and the profiled run, with processes of its own, last.
+    Single operations are measured again before that: what else the machine did may have ended."""
+    micro = [cell for cell in jobs if cell.workload == "W15"]
+    profiled = [cell for cell in jobs if cell.workload == "W7"]
+    others = [cell for cell in jobs if cell.workload not in {"W7", "W15"}]
+    return micro[:1] + others + micro[1:] + profiled
 
 
 def _words(cell: Cell) -> str:

@@ -163,7 +163,8 @@ def test_prepared_headers_are_really_taken_from_the_pool(monkeypatch: pytest.Mon
     assert run()
 
 
-def test_single_operations_become_records() -> None:
+def test_single_operations_become_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(micro, "ROUND_PAUSE_SECONDS", 0)
     results = Results(record(1.0))
     cell = Cell("W15", "default", "both", {"divisor": 1000})
     measure_micro(cell, results, 1)
