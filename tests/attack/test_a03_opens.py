@@ -77,7 +77,7 @@ async def honest(
 
 async def ask_anew(both: Proxies) -> None:
     """One request on a connection of its own."""
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         async with await both.connect() as app:
             await app.send(b"hello")
             assert await app.receive() == b"hello"

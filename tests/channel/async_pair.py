@@ -40,7 +40,7 @@ class AsyncPair:
     async def connect(self) -> tuple[Channel, Channel]:
         """Open a channel; return both its ends."""
         dialed = await self.dialing.open(self.protocol, self.acceptor.address)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             return dialed, await self.listener.accept()
 
 

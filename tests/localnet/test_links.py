@@ -145,7 +145,8 @@ async def test_a_restarted_peer_is_found_again() -> None:
         async with peer.listening():
             sender.outbox.send(peer.address.pack(), _frame(0))
             await peer.numbers(1)
-        await anyio.sleep(0.02)
+        [link] = sender.outbox._links.values()
+        await eventually(lambda: link._connection_scope is None)
         async with peer.listening():
             sender.outbox.send(peer.address.pack(), _frame(1))
             assert await peer.numbers(2) == [0, 1]
@@ -159,7 +160,7 @@ async def test_disconnect_aborts_and_the_next_packet_connects() -> None:
         await peer.numbers(1)
         assert sender.outbox.disconnect(lambda name: name == "mix-2-0") == 1
         assert sender.outbox.disconnect(lambda name: name == "client") == 0
-        await anyio.sleep(0.02)
+        await eventually(lambda: peer.ended == 1)
         sender.outbox.send(peer.address.pack(), _frame(1))
         assert await peer.numbers(2) == [0, 1]
     assert peer.connections == 2

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
 import pytest
 
-from nymproxy.errors import ConfigurationError, StorageLocked, UsageError
+from nymproxy.errors import ConfigurationError, GatewayUnreachable, StorageLocked, UsageError
 from nymproxy.localnet import (
     DeadNodes,
     FaultAction,
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from nymproxy.localnet import GatewayInfo
+
 ACK = b"acknowledgement 21 b."
 
 
@@ -63,14 +65,24 @@ async def _totals(localnet: RunningLocalnet) -> dict[str, Any]:
 
 async def _until(localnet: RunningLocalnet, path: str, count: int) -> None:
     """Wait until a total counter, e.g. ``dropped.replayed``, has reached a value."""
-    for _ in range(1000):
-        value: Any = await _totals(localnet)
-        for key in path.split("."):
-            value = value.get(key, {})
-        if value == count:
-            return
-        await anyio.sleep(0.005)
-    raise TimeoutError(f"{path} is {value}, not {count}")
+    value: Any = None
+    with anyio.move_on_after(60):
+        while value != count:
+            value = await _totals(localnet)
+            for key in path.split("."):
+                value = value.get(key, {})
+            await anyio.sleep(0.005)
+    if value != count:
+        raise TimeoutError(f"{path} is {value}, not {count}")
+
+
+async def _until_back(gateway: GatewayInfo) -> None:
+    with anyio.fail_after(60):
+        while True:
+            with suppress(OSError, GatewayUnreachable):
+                async with websocket_to(gateway):
+                    return
+            await anyio.sleep(0.02)
 
 
 async def _exchange(via: Routes, sender: Client, recipient: Client, text: bytes) -> None:
@@ -440,7 +452,7 @@ class TestFaults:
                 await localnet.set_faults(plan)
                 with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
                     await bob.response()  # Reads on, and so answers the close frame.
-                await anyio.sleep(0.3)
+                await _until_back(bob.gateway)  # the last event
                 assert len((await routes(localnet)).gateways) == 2
                 async with websocket_to(bob.gateway) as websocket:
                     await bob.authenticate(websocket, int(time.time()) + 1)

@@ -130,7 +130,7 @@ def proxy(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         finally:
             assert process.stdin is not None
             process.stdin.close()
-            process.wait(timeout=10)
+            process.wait(timeout=60)
 
 
 def test_a_real_process(proxy: tuple[subprocess.Popen[str], int], tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_blocking_conversation(client: BackgroundClient) -> None:
     answers: list[bytes] = []
 
     def serve() -> None:
-        with listener.accept(timeout=10) as stream:
+        with listener.accept(timeout=60) as stream:
             answers.append(b"".join(stream))
             stream.send(b"answer")
             stream.send_eof()
@@ -51,17 +51,17 @@ def test_a_blocking_conversation(client: BackgroundClient) -> None:
     listener = client.listener()
     server = threading.Thread(target=serve)
     server.start()
-    with client.open_stream(client.address, wait=True, timeout=10) as stream:
+    with client.open_stream(client.address, wait=True, timeout=60) as stream:
         stream.send(b"question")
-        stream.drain(timeout=10)
+        stream.drain(timeout=60)
         stream.send_eof()
-        assert stream.receive(timeout=10) == b"answer"
+        assert stream.receive(timeout=60) == b"answer"
         with pytest.raises(anyio.EndOfStream):
-            stream.receive(timeout=10)
+            stream.receive(timeout=60)
         assert stream.peer == client.address
         assert stream.error is None
         assert 0 <= stream.stream_id < 1 << 64
-        stream.wait_closed(timeout=10)
+        stream.wait_closed(timeout=60)
     server.join()
     assert answers == [b"question"]
 
@@ -78,7 +78,7 @@ def test_iterating_a_listener_ends_when_another_thread_closes_it(
         server = threading.Thread(target=serve)
         server.start()
         for _ in range(3):
-            client.open_stream(client.address, wait=True, timeout=10).close()
+            client.open_stream(client.address, wait=True, timeout=60).close()
         while len(accepted) < 3:
             threading.Event().wait(0.005)
         listener.close()
@@ -97,7 +97,7 @@ def test_time_limits_and_errors_reach_the_caller(client: BackgroundClient) -> No
         client.listener()
     with pytest.raises(TimeoutError):
         listener.accept(timeout=0.001)
-    stream = client.open_stream(client.address, wait=True, timeout=10)
+    stream = client.open_stream(client.address, wait=True, timeout=60)
     for receive in (stream.receive, stream.receive_frame):
         with pytest.raises(TimeoutError):
             receive(timeout=0.01)
@@ -109,7 +109,7 @@ def test_time_limits_and_errors_reach_the_caller(client: BackgroundClient) -> No
 
 def test_an_exception_in_the_block_aborts(client: BackgroundClient) -> None:
     def fail_in_the_block() -> None:
-        with client.open_stream(client.address, wait=True, timeout=10) as stream:
+        with client.open_stream(client.address, wait=True, timeout=60) as stream:
             streams.append(stream)
             raise LookupError
 

@@ -183,8 +183,8 @@ def test_blocking_rows() -> None:
     address = client.client.server_address  # type: ignore[attr-defined]
     names: dict[str, Any] = {"background": background, "client": client, "forked": forked}
     names["MixnetClient"] = MixnetClient
-    names["stream"] = client.open_stream(address, wait=True, timeout=10)
-    names["other"] = client.open_stream(address, wait=True, timeout=10)
+    names["stream"] = client.open_stream(address, wait=True, timeout=60)
+    names["other"] = client.open_stream(address, wait=True, timeout=60)
     with in_background(connect) as short:
         names["stopped"] = short.open_stream(short.client.server_address)  # type: ignore[attr-defined]
     for row in rows_of("Blocking code"):
@@ -192,6 +192,6 @@ def test_blocking_rows() -> None:
             exec(row.code, dict(names))
         check(row, caught.value)
         names["other"].send(b"still there")
-        assert names["other"].receive(timeout=10) == b"still there"
+        assert names["other"].receive(timeout=60) == b"still there"
     background.stop()
     background.stop()  # nothing happens
