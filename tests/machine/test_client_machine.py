@@ -709,6 +709,12 @@ class TestEnd:
         assert server.memory.used_bytes == 0
         assert server.taken() == []
 
+    def test_what_was_prepared_goes_with_the_topology(self) -> None:
+        stage, alice, _bob = pair()
+        assert alice.maker.has_topology
+        alice.machine.end(None, stage.now)
+        assert not alice.maker.has_topology
+
     def test_it_may_be_read_to_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(inbox_module, "MAXIMUM_MESSAGES", 1)
         stage, alice, bob = pair()

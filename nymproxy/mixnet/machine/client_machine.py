@@ -219,6 +219,7 @@ class ClientMachine:
             self._reply_keys,
         ):
             store.close()
+        self._batches.use_topology(None)  # which drops what was prepared, most of what it holds
 
     def _check_running(self, now: float) -> None:
         self._now = now
