@@ -38,6 +38,16 @@ def test_lists_longer_than_any_network_are_refused() -> None:
             parse_nodes_page(encode(Network().page(entries, total)))  # type: ignore[arg-type]
 
 
+def test_rewarded_sets_larger_than_any_network_are_refused() -> None:
+    """One id a hundred thousand times in each layer held everybody up for 0.2 s."""
+    third = MAX_NODES // 3
+    body = {**Network().rewarded_set(), "layer1": [1] * third, "layer2": [2] * third}
+    assert len(parse_rewarded_set(encode(body)).layers[0]) == third
+    body["standby"] = [3] * (third + 1)
+    with pytest.raises(DirectoryFormatError, match="more than"):
+        parse_rewarded_set(encode(body))
+
+
 def test_unreadable_refresh_times_count_as_1970() -> None:
     body = Network().page([node(1)])
     body["metadata"]["refreshed_at"] = "yesterday"

@@ -61,6 +61,7 @@ def test_an_exit_needs_both_services(role: str) -> None:
         {"ed25519_identity_pubkey": _base58.encode(bytes(31))},
         {"ed25519_identity_pubkey": _base58.encode((2).to_bytes(32, "little"))},
         {"ip_addresses": []},
+        {"ip_addresses": ["127.0.0.1"] * 65},
         {"ip_addresses": None},
         {"ip_addresses": ["localhost"]},
         {"ip_addresses": ["127.0.0.1", 5]},

@@ -119,10 +119,10 @@ def parse_rewarded_set(body: bytes) -> RewardedSet:
     """Read the role assignment of an epoch.
 
     Raises:
-        DirectoryFormatError: it is malformed.
+        DirectoryFormatError: it is malformed, or names more nodes than there may be.
     """
     fields = READER.read_object(body)
-    return RewardedSet(
+    found = RewardedSet(
         epoch_id=fields.integer("epoch_id", U32, 0),
         entry_gateways=fields.integers("entry_gateways", U32),
         exit_gateways=fields.integers("exit_gateways", U32),
@@ -133,6 +133,10 @@ def parse_rewarded_set(body: bytes) -> RewardedSet:
         ),
         standby=fields.integers("standby", U32),
     )
+    others = (found.entry_gateways, found.exit_gateways, found.standby)
+    if sum(map(len, (*found.layers, *others))) > MAX_NODES:
+        raise DirectoryFormatError(f"a rewarded set of more than {MAX_NODES} nodes")
+    return found
 
 
 def parse_key_rotation(body: bytes) -> KeyRotationInfo:

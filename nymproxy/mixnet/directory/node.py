@@ -38,6 +38,7 @@ _MOST_DIGITS = 18
 _WHOLE: int = 10**_MOST_DIGITS
 _PERFORMANCE = re.compile(rf"([0-9]{{1,3}})(?:\.([0-9]{{1,{_MOST_DIGITS}}}))?")
 _NOT_IN_A_HOST_NAME = re.compile(r"[\s\x00-\x1f\x7f/?#@:\[\]\\%]")
+_MAX_ADDRESSES = 64
 _ANY_SCALAR = bytes(range(32))
 
 
@@ -107,12 +108,12 @@ def parse_node(fields: Fields) -> Node:
 
     Raises:
         DirectoryFormatError: a field is missing or is not what it should be, the node has no IP
-            address, the identity is no Ed25519 key, or the Sphinx key has small order, which would
-            make every packet through the node fail.
+            address or too many, the identity is no Ed25519 key, or the Sphinx key has small order,
+            which would make every packet through the node fail.
     """
     addresses = tuple([_ip_address(item) for item in fields.array("ip_addresses")])
-    if not addresses:
-        raise DirectoryFormatError("a node without IP addresses")
+    if not 0 < len(addresses) <= _MAX_ADDRESSES:
+        raise DirectoryFormatError(f"a node without IP addresses, or with over {_MAX_ADDRESSES}")
     identity = _key(fields.text("ed25519_identity_pubkey"))
     sphinx_key = _key(fields.text("x25519_sphinx_pubkey"))
     try:
