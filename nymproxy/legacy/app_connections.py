@@ -7,6 +7,8 @@ there are too many, the one that has been silent for longest goes.
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -25,6 +27,35 @@ FIRST_BYTES_SECONDS = 0.02
 """A health probe, or an app that speaks, shows itself by then."""
 MAX_SILENT_IDENTITIES = 32
 """Identities of connections on which nothing was said; further ones wait until something is."""
+SILENT_IDENTITIES_PER_SECOND = 16
+"""Beyond as many as there may be at once. Where silent ones go for others, the next ones would get
+an identity each as fast as apps can connect."""
+
+
+class SilentTurns:
+    """Lets silent connections have identities, in the order of coming: so many at once, and so many
+    in a second."""
+
+    def __init__(self) -> None:
+        self._limiter = anyio.CapacityLimiter(MAX_SILENT_IDENTITIES)
+        self._next = anyio.Lock()
+        self._next_at = -math.inf
+
+    async def take(self, owner: AppConnection) -> None:
+        """Wait for a turn; :meth:`give_back` must follow, also when cancelled. Only who gets one
+        wakes: hundreds may wait."""
+        await self._limiter.acquire_on_behalf_of(owner)
+        async with self._next:
+            # Counted when the time has come: those who have gone by then have had nothing.
+            await anyio.sleep_until(self._next_at)
+            interval = 1 / SILENT_IDENTITIES_PER_SECOND
+            idle_since = anyio.current_time() - MAX_SILENT_IDENTITIES * interval
+            self._next_at = max(self._next_at, idle_since) + interval
+
+    def give_back(self, owner: AppConnection) -> None:
+        """Let another one have the turn, if there is any. Idempotent."""
+        with suppress(RuntimeError):
+            self._limiter.release_on_behalf_of(owner)
 
 
 class AppConnection:
@@ -33,12 +64,16 @@ class AppConnection:
     Args:
         number: names it in the logs.
         stream: to the app.
-        silent_turns: the numbers of the silent ones that may have an identity.
+        silent_turns: when it may have an identity while it is silent.
         changed: told when it speaks.
     """
 
     def __init__(
-        self, number: int, stream: SocketStream, silent_turns: set[int], changed: Signal
+        self,
+        number: int,
+        stream: SocketStream,
+        silent_turns: SilentTurns,
+        changed: Signal,
     ) -> None:
         self.number = number
         self.stream = stream
@@ -64,9 +99,13 @@ class AppConnection:
             self.is_gone = True
         self.spoke()
 
+    async def silent_turn(self) -> None:
+        """Wait until a silent connection may have an identity."""
+        await self._silent_turns.take(self)
+
     def spoke(self) -> None:
         """Let others have the turn of a silent one."""
-        self._silent_turns.discard(self.number)
+        self._silent_turns.give_back(self)
         self._changed.set()
 
 
@@ -86,7 +125,7 @@ class AppConnections:
         self._log = log
         self._changed = Signal()
         self._connections: dict[int, AppConnection] = {}  # in the order of their coming
-        self._silent_turns: set[int] = set()
+        self._silent_turns = SilentTurns()
         self._count = 0
 
     def __len__(self) -> int:
@@ -164,12 +203,6 @@ class AppConnections:
         self._connections.pop(connection.number, None)
         connection.session = None
         connection.spoke()
-
-    async def silent_turn(self, connection: AppConnection) -> None:
-        """Wait until a silent connection may have an identity."""
-        while len(self._silent_turns) >= MAX_SILENT_IDENTITIES:
-            await self._changed.wait()
-        self._silent_turns.add(connection.number)
 
 
 def _end(connection: AppConnection) -> None:

@@ -354,7 +354,7 @@ class NymProxyClient(Runnable):
                 with without_group():
                     async with anyio.create_task_group() as tasks:
                         tasks.start_soon(_listen, connection, tasks.cancel_scope)
-                        await self._connections.silent_turn(connection)
+                        await connection.silent_turn()
                         lease = await self._identities.take(is_patient=True)
                         tasks.cancel_scope.cancel()
         except BaseException:

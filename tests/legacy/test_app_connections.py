@@ -5,14 +5,21 @@ from __future__ import annotations
 import gc
 import logging
 import weakref
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+import trio.testing
 
 from nymproxy._limited_log import LimitedLog
 from nymproxy.errors import ConfigurationError
-from nymproxy.legacy.app_connections import MAX_SILENT_IDENTITIES, AppConnections
+from nymproxy.legacy.app_connections import (
+    MAX_SILENT_IDENTITIES,
+    SILENT_IDENTITIES_PER_SECOND,
+    AppConnections,
+    SilentTurns,
+)
 from nymproxy.legacy.client import NymProxyClient
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.addresses import some_address
@@ -20,7 +27,7 @@ from tests.legacy.memory_clients import MemoryConnector
 from tests.legacy.proxies import proxies, read_all, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from anyio.abc import SocketStream
 
@@ -184,3 +191,77 @@ async def test_a_connection_that_is_over_does_not_wait_for_the_garbage_collector
             await until(lambda: left() is None)
         finally:
             gc.enable()
+
+
+class Turns:
+    """Silent connections that wait for a turn, in virtual time."""
+
+    def __init__(self) -> None:
+        self.turns = SilentTurns()
+        self.taken: list[float] = []
+        """When turns were taken, in seconds from the start."""
+
+    async def wait(self, *, holds: bool = False) -> None:
+        owner: Any = object()
+        try:
+            await self.turns.take(owner)
+            self.taken.append(anyio.current_time())
+            if holds:
+                await anyio.sleep_forever()
+        finally:
+            self.turns.give_back(owner)
+            self.turns.give_back(owner)
+
+
+PER_SECOND = SILENT_IDENTITIES_PER_SECOND
+
+
+def in_virtual_time(main: Callable[[Turns], Awaitable[None]]) -> list[float]:
+    """Return when turns were taken."""
+    turns = Turns()
+    trio.run(main, turns, clock=trio.testing.MockClock(autojump_threshold=0))
+    return turns.taken
+
+
+def test_silent_connections_get_identities_at_a_limited_rate() -> None:
+    """When apps connect faster, and each goes for another one, as many were made as could be."""
+
+    async def flood(turns: Turns) -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(MAX_SILENT_IDENTITIES + 2 * PER_SECOND):
+                tasks.start_soon(turns.wait)
+
+    taken = in_virtual_time(flood)
+    assert len(taken) == MAX_SILENT_IDENTITIES + 2 * PER_SECOND
+    assert sum(at < 0.01 for at in taken) == MAX_SILENT_IDENTITIES + 1
+    assert taken[-1] == pytest.approx(2.0, abs=0.1)
+
+
+def test_those_who_went_before_their_turn_have_used_none_up() -> None:
+    async def flood(turns: Turns) -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(MAX_SILENT_IDENTITIES):
+                tasks.start_soon(turns.wait)
+        for _ in range(100):
+            with anyio.move_on_after(0.01):
+                await turns.wait(holds=True)
+        await anyio.sleep(10.0)
+        with anyio.fail_after(0.001):
+            await turns.wait()
+
+    assert len(in_virtual_time(flood)) < MAX_SILENT_IDENTITIES + 1.5 * PER_SECOND
+
+
+def test_who_waits_for_a_turn_is_woken_when_it_has_come() -> None:
+    """Hundreds were woken for each connection that came or went."""
+
+    async def flood(turns: Turns) -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(MAX_SILENT_IDENTITIES + 200):
+                tasks.start_soon(partial(turns.wait, holds=True))
+            await anyio.sleep(5.0)
+            waiting = turns.turns._limiter.statistics()
+            assert (waiting.borrowed_tokens, waiting.tasks_waiting) == (MAX_SILENT_IDENTITIES, 200)
+            tasks.cancel_scope.cancel()
+
+    assert len(in_virtual_time(flood)) == MAX_SILENT_IDENTITIES
