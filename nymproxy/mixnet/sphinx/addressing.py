@@ -20,9 +20,9 @@ MAX_PACKED_LENGTH = 19
 class NodeAddress:
     """Where a node listens for packets: its IP address and mix port."""
 
-    ip: IPv4Address | IPv6Address
-    port: int
-    _packed: bytes = field(init=False, repr=False, compare=False)
+    ip: IPv4Address | IPv6Address = field(compare=False)
+    port: int = field(compare=False)
+    _packed: bytes = field(init=False, repr=False)  # equal when both are, and quickly hashed
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 0xFFFF:

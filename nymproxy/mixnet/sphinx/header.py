@@ -254,7 +254,7 @@ def _check_route(
         problem = f"a route has 1 to {MAX_HOPS} hops, not {hop_count}"
     elif len(delays_ns) != hop_count:
         problem = f"{hop_count} hops need as many delays, not {len(delays_ns)}"
-    elif not all(0 <= delay <= _MAX_DELAY_NS for delay in delays_ns):
+    elif min(delays_ns) < 0 or max(delays_ns) > _MAX_DELAY_NS:
         problem = "a delay is between 0 and 2^64 - 1 nanoseconds"
     elif len(destination) != DESTINATION_LENGTH:
         problem = f"a destination has {DESTINATION_LENGTH} bytes, not {len(destination)}"
