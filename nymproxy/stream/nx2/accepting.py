@@ -17,13 +17,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.link import ChannelLink, Message
-from nymproxy.channel.segment import Capability, Segment, SegmentKind
+from nymproxy.channel.segment import Segment, SegmentKind
 from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost
 from nymproxy.stream.codec import HEADER_LENGTH, TYPE_OFFSET, MessageType, StreamFrame
 from nymproxy.stream.nx2.early import MAX_EARLY_BYTES
-from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.nx2.keys import MAC_LENGTH
-from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, OPENING_SECONDS, SealedLink
+from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, OPENING_SECONDS, SealedLink, hello_to
 from nymproxy.stream.nx2.moving import Binding, Bound
 from nymproxy.stream.nx2.prefix import PrefixGate, PrefixState
 
@@ -132,14 +131,7 @@ class AcceptorLink(SealedLink):
             self._gate = None
             if is_started:
                 self._altered()
-        self.machine.segment_received(
-            Segment(
-                SegmentKind.HELLO,
-                self.machine.channel_id,
-                capabilities=Capability(CAPABILITY_BYTE & 0x0F),
-            ),
-            now,
-        )
+        self.machine.segment_received(hello_to(self.machine), now)
         self._open_early(now)
 
     def offered_again(self) -> None:

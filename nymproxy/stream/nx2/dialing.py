@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.link import Message
-from nymproxy.channel.segment import Capability, Segment, SegmentKind
+from nymproxy.channel.segment import Segment, SegmentKind
 from nymproxy.errors import (
     ChannelFormatError,
     ResetCode,
@@ -25,8 +25,7 @@ from nymproxy.errors import (
     StreamNotSealed,
 )
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType
-from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
-from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, OPENING_SECONDS
+from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, OPENING_SECONDS, hello_to
 from nymproxy.stream.nx2.movable import MovableLink
 from nymproxy.stream.nx2.patience import VERDICT_SECONDS, Patience
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES, PrefixDigest
@@ -185,7 +184,10 @@ class DialerLink(MovableLink):
         self.accepted(accept, now)
 
     def _was_hidden(self, now: float) -> None:
+        """Fail, and say so sealed: it takes nothing else."""
         self._offers.stop()
+        self.is_plain = False
+        self.machine.traits.segment_received(hello_to(self.machine))
         error: NymError = StreamAltered(
             "the peer knows sealed streams, and a frame of it said that it does not"
         )
@@ -228,12 +230,7 @@ class DialerLink(MovableLink):
         elif accept.confirm:
             self.receipts.asked(0)
         if not accept.is_refused:
-            hello = Segment(
-                SegmentKind.HELLO,
-                self.machine.channel_id,
-                capabilities=Capability(CAPABILITY_BYTE & 0x0F),
-            )
-            self.machine.segment_received(hello, now)
+            self.machine.segment_received(hello_to(self.machine), now)
         self.accepted(accept, now)
         if accept.is_refused:
             refusal = Segment(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from nymproxy.channel.fate import ACKNOWLEDGED, Fate
 from nymproxy.channel.link import ChannelLink, Message
-from nymproxy.channel.segment import NUMBERED_KINDS, SegmentKind
+from nymproxy.channel.segment import NUMBERED_KINDS, Capability, Segment, SegmentKind
 from nymproxy.errors import (
     ChannelFormatError,
     ResetCode,
@@ -52,7 +52,13 @@ logger = logging.getLogger("nymproxy.stream")
 MAX_FIRST_BYTES = 1024
 """Payload that an ACCEPT or a SEAL brings along: so much takes no second packet."""
 OPENING_SECONDS = 100.0
+ALL_CAPABILITIES = Capability(CAPABILITY_BYTE & 0x0F)
 _SEALED_KINDS = NUMBERED_KINDS | {SegmentKind.RESET, SegmentKind.WINDOW, SegmentKind.PROBE}
+
+
+def hello_to(machine: ChannelMachine) -> Segment:
+    """Return what shows a machine all that a peer with NX2 can."""
+    return Segment(SegmentKind.HELLO, machine.channel_id, capabilities=ALL_CAPABILITIES)
 
 
 class SealedLink(ChannelLink, ABC):

@@ -23,9 +23,9 @@ from nymproxy.errors import ChannelFormatError, ResetCode
 from nymproxy.mixnet.randomness import uniform_index
 from nymproxy.stream.nx2.accepting import AcceptorLink, PlainAcceptorLink
 from nymproxy.stream.nx2.dialing import DialerLink
-from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.nx2.frames import MAX_ALTERNATES, RANDOM_LENGTH, Accept, Offer
 from nymproxy.stream.nx2.keys import MAC_LENGTH
+from nymproxy.stream.nx2.link import ALL_CAPABILITIES, hello_to
 from nymproxy.stream.nx2.moves import Moves
 from nymproxy.stream.nx2.moving import Place
 from nymproxy.stream.nx2.openings import Openings, Verdict
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nymproxy.stream")
 
-ALL_CAPABILITIES = Capability(CAPABILITY_BYTE & 0x0F)
 _MAX_ADMITTED = 256
 
 
@@ -97,8 +96,7 @@ class Nx2Linker(Linker):
             int(machine.channel_id), tag, to, dialer_random=secret, is_known=is_known
         )
         if is_known:
-            hello = Segment(SegmentKind.HELLO, machine.channel_id, capabilities=ALL_CAPABILITIES)
-            machine.traits.segment_received(hello)
+            machine.traits.segment_received(hello_to(machine))
         link = DialerLink(
             machine, self._codec, sealer, minutes=self._minutes(), is_known=is_known, now=now
         )

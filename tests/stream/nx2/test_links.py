@@ -185,12 +185,15 @@ def test_a_peer_that_was_made_to_look_plain_is_noticed() -> None:
         pair.dialer.take(message.payload, None)
     assert isinstance(pair.dialer.machine.error, StreamAltered)
     assert pair.dialer.protocol.memory.was_sealed(ADDRESS)
+    for message in pair.dialer.send():
+        pair.acceptor.take(message.payload, SENDER)
+    assert isinstance(pair.acceptor.machine.error, StreamReset)
 
 
 def test_a_peer_that_shows_nx2_after_it_looked_plain_is_noticed() -> None:
     """An acceptor whose Open was altered greets as a plain one, and goes on as what it is."""
     pair = Pair(is_known=False)
-    pair.dialer.send()
+    opening = pair.dialer.send()
     stream_id = int(pair.dialer.machine.channel_id)
     pair.dialer.take(StreamFrame(stream_id, MessageType.OPEN_ACK).encode(), None)
     assert not pair.dialer.machine.is_over
@@ -198,6 +201,9 @@ def test_a_peer_that_shows_nx2_after_it_looked_plain_is_noticed() -> None:
     pair.dialer.take(data.encode(), None)
     assert isinstance(pair.dialer.machine.error, StreamAltered)
     assert not pair.dialer.machine.is_readable
+    for message in opening + pair.dialer.send():
+        pair.acceptor.take(message.payload, SENDER)
+    assert isinstance(pair.acceptor.machine.error, StreamReset)
 
 
 def test_an_open_that_was_altered_to_hide_nx2_is_noticed() -> None:
