@@ -60,7 +60,8 @@ class Orphans(Generic[K]):
     def add(self, key: K, segment: Segment, now: float) -> bool:
         """Keep a segment; False: dropped, for want of room or as a duplicate.
 
-        A new id beyond the limit makes the oldest id go.
+        A new id beyond the limit makes the oldest id go; bytes beyond it make the ids with most of
+        them go, if these have more than this one: strangers fill it, and honest peers need little.
         """
         self.expire(now)
         limits = self._limits
@@ -75,7 +76,9 @@ class Orphans(Generic[K]):
             or group.size + size > limits.bytes_per_id
         ):
             return False
-        if size > limits.bytes_per_id or self._total_bytes + size > limits.total_bytes:
+        if size > limits.bytes_per_id or not self._make_room(
+            size, size + (group.size if group is not None else 0)
+        ):
             return False
         if group is None:
             if len(self._groups) >= limits.ids:
@@ -84,6 +87,14 @@ class Orphans(Generic[K]):
         group.segments[place] = segment
         group.size += size
         self._total_bytes += size
+        return True
+
+    def _make_room(self, size: int, for_one_with: int) -> bool:
+        while self._total_bytes + size > self._limits.total_bytes:
+            largest = max(self._groups, key=lambda each: self._groups[each].size, default=None)
+            if largest is None or self._groups[largest].size <= for_one_with:
+                return False
+            self.remove(largest)
         return True
 
     def take(self, key: K, now: float) -> list[Segment]:

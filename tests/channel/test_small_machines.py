@@ -363,6 +363,18 @@ class TestOrphans:
             assert orphans.total_bytes <= 100
         orphans.clear()
         assert orphans.total_bytes == len(orphans) == 0
+        assert not orphans.add(1, data(0, bytes(101)), 50.0)
+
+    def test_strangers_who_fill_it_lose_to_who_has_little(self) -> None:
+        """16 MiB of early frames had those of everybody else dropped for half a minute."""
+        limits = OrphanLimits()
+        orphans: Orphans[str] = Orphans(limits)
+        for number in range(limits.total_bytes // limits.bytes_per_id):
+            assert orphans.add(f"stranger {number}", data(0, bytes(limits.bytes_per_id)), 0.0)
+        assert orphans.add("honest", data(0, bytes(1_400)), 0.1)
+        assert orphans.add("honest", data(1, bytes(1_400)), 0.1)
+        assert orphans.frames("honest") == 2
+        assert not orphans.add("one more", data(0, bytes(limits.bytes_per_id)), 0.1)
 
 
 TAGS = [SenderTag(bytes([number]) * 16) for number in range(5)]
