@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from nymproxy.mixnet.gateway.websocket_messages import WebSocketEvent
 
-FRAMES = 20_000
+FRAMES = 8_000
 IN_A_ROW = 2_000
 """Two steps of parsing may follow each other. A packet costs a hundred times as much as a frame."""
 
