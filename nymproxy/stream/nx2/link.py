@@ -359,13 +359,13 @@ class SealedLink(ChannelLink, ABC):
 
     # Time.
 
+    @abstractmethod
     def waited(self, seconds: float, now: float) -> bool:
         """Note that the stream was begun so long ago, times without a gateway not counted.
 
         Returns:
             Whether it still waits to be opened; later it need not be told any more.
         """
-        return False
 
     def next_deadline(self, now: float) -> float:
         """See :meth:`ChannelLink.next_deadline`."""
