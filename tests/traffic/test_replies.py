@@ -360,6 +360,20 @@ class TestRetransmissions:
         lost.mark_acknowledged()
         assert controller.receive(TAG, make_surbs(20), 2.0, additional=True).ready == []
 
+    def test_a_later_one_does_not_overtake_those_that_wait(self) -> None:
+        controller = _fed(9)
+        lost = [_reply(1)[0] for _ in range(4)]
+        for fragment in lost[:3]:
+            assert controller.retransmit(TAG, fragment, 0.0).ready == []
+        held = controller.held(TAG)
+        # One more would go out by itself.
+        assert not controller.receive(TAG, make_surbs(10 - held), 1.0, additional=False).ready
+        lost[0].message.give_up(DeliveryAbandoned("given up"))
+        actions = controller.retransmit(TAG, lost[3], 1.0)
+        assert _ready(actions) == lost[1:2]
+        assert actions.dropped == lost[:1]
+        assert _waiting(controller, TAG) == 2
+
     def test_a_forgotten_sender_gets_none(self) -> None:
         lost = make_fragment()
         assert _controller().retransmit(TAG, lost, 0.0).abandoned == [lost]

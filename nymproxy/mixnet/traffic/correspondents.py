@@ -120,6 +120,20 @@ class Correspondent:
             dropped.append(fragment)
         return None
 
+    def longest_waiting(
+        self, fragment: OutgoingFragment, dropped: list[OutgoingFragment]
+    ) -> OutgoingFragment:
+        """Let a retransmission wait behind the others, and take the first one out: itself, where
+        none waits.
+
+        Those that need not be sent any more are added to ``dropped``.
+        """
+        queue = self.retransmissions
+        queue.append(fragment)
+        while queue[0].is_done and queue[0] is not fragment:
+            dropped.append(queue.popleft())
+        return queue.popleft()
+
     def abandon(self, actions: ReplyActions) -> None:
         """Take out all that waits: it will get no SURB."""
         while (following := self.next_waiting(actions.dropped)) is not None:

@@ -181,6 +181,8 @@ class ReplyController:
         may_take = fragment.message.any_surb or len(stock) >= self._policy.reserve
         surb = self._take(stock) if may_take and not self.waking.holds else None
         if surb is not None:
+            if not (fragment.message.any_surb or is_request):
+                fragment = correspondent.longest_waiting(fragment, actions.dropped)
             fragment.surb = surb
             actions.ready.append((ControlLane.RETRANSMISSION, fragment))
         elif is_request:  # it would wait for itself
