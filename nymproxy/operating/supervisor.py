@@ -54,10 +54,6 @@ TRANSIENT = (NetworkError, DeliveryError, ClientDisconnected, PhaseTimeout)
 _CLOSING_SECONDS = 12.0
 """After the grace period, for telling peers that their sessions were cut."""
 
-_COLLECTION_THRESHOLDS = (7_000, 5, 3)
-"""Of :func:`gc.set_threshold`. With 600 connections at once collections took 14 % of the CPU by
-default, and 7 % at these, where a full one comes about as often."""
-
 
 class Supervisor:
     """The forwards of a process.
@@ -262,7 +258,6 @@ class Supervisor:
                 # What is there now stays. A full collection looked at all of it every ten
                 # connections or so, for 20 ms and more in which nothing else was done.
                 gc.freeze()
-                gc.set_threshold(*_COLLECTION_THRESHOLDS)
             self._manager.ready()
         self._manager.status(why_not or f"ready: {len(self.forwards)} of {len(self.forwards)}")
 
