@@ -51,7 +51,7 @@ def test_each_request_counts_for_the_phase_in_which_it_began() -> None:
 
 
 def test_waiting_counts_and_waiting_for_a_processor_does_not() -> None:
-    began, by_the_clock = undelayed_time(), time.monotonic()
+    by_the_clock, began = time.monotonic(), undelayed_time()
     time.sleep(0.05)
     took = undelayed_time() - began
     assert 0 < took <= time.monotonic() - by_the_clock

@@ -176,9 +176,12 @@ async def test_a_drain_counts_what_was_accepted_before_and_comes_to_the_list_lat
     assert counted == [(1, 2)]
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_connection_that_is_over_does_not_wait_for_the_garbage_collector(
     network: MemoryNetwork,
 ) -> None:
+    """On Python 3.13 the cancellation of a scope of trio 0.35 keeps the frames of who cancelled it,
+    and so what they hold, until there is a collection."""
     async with proxies(network, default_client_amount=1) as both:
         gc.disable()
         try:
