@@ -44,6 +44,7 @@ BASE = {
     "nymproxy._standard_streams",
     "nymproxy._strict_json",
     "nymproxy._tcp_stream",
+    "nymproxy._smoothed_time",
     "nymproxy._timers",
     "nymproxy.tracing",
 }

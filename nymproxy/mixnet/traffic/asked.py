@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from nymproxy._smoothed_time import SmoothedTime
 from nymproxy._timers import TimerQueue
 
 if TYPE_CHECKING:
@@ -37,9 +38,8 @@ class Asked:
         "_answered_at",
         "_arrived_at",
         "_asked_at",
-        "_deviation",
         "_early",
-        "_smoothed",
+        "_takes",
         "pending",
         "repetitions",
     )
@@ -50,8 +50,7 @@ class Asked:
         self._asked_at = self._answered_at = now
         self._arrived_at = math.inf  # infinite until a request is acknowledged
         self._early = 0
-        self._smoothed: float | None = None
-        self._deviation = 0.0
+        self._takes = SmoothedTime()  # from the ack of a request to the answer
 
     def ask(self, amount: int, now: float) -> None:
         """Take note that it is asked for some."""
@@ -67,7 +66,7 @@ class Asked:
         """Take note that it sent some because it was asked."""
         is_first = self._answered_at <= self._arrived_at < math.inf
         if is_first and not self._early:
-            self._measured(now - self._arrived_at)
+            self._takes.sample(now - self._arrived_at)
         self._answered_at = now
         self._early = 0
         self.not_coming(amount)
@@ -99,17 +98,9 @@ class Asked:
 
     @property
     def _patience_seconds(self) -> float:
-        if self._smoothed is None:
+        if not self._takes.is_measured:
             return UNMEASURED_PATIENCE_SECONDS
-        return max(LEAST_PATIENCE_SECONDS, self._smoothed + 4 * self._deviation)
-
-    def _measured(self, seconds: float) -> None:
-        """Take in how long an answer took after the ack of its request (RFC 6298)."""
-        if self._smoothed is None:
-            self._smoothed, self._deviation = seconds, seconds / 2
-            return
-        self._deviation += (abs(seconds - self._smoothed) - self._deviation) / 4
-        self._smoothed += (seconds - self._smoothed) / 8
+        return max(LEAST_PATIENCE_SECONDS, self._takes.longest_seconds)
 
 
 class Overdue:

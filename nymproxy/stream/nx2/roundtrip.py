@@ -1,6 +1,8 @@
-"""The round trip of a stream's packets, estimated as TCP does (RFC 6298); how busy its peer is."""
+"""The round trip of a stream's packets, and how busy its peer is."""
 
 from __future__ import annotations
+
+from nymproxy._smoothed_time import SmoothedTime
 
 LEAST_RESEND_SECONDS = 1.5
 LEAST_QUESTION_SECONDS = 3.0
@@ -26,32 +28,20 @@ class PeerDelay:
         self.seconds += (excess - self.seconds) / 8
 
 
-class RoundTrip:
-    """Smoothed time from handing a frame over to the acknowledgement of its packets."""
+class RoundTrip(SmoothedTime):
+    """From handing a frame over, that is sent once, to the acknowledgement of its packets."""
+
+    __slots__ = ("peer",)
 
     def __init__(self) -> None:
+        super().__init__()
         self.peer = PeerDelay()
         """Shared by all streams of the peer."""
-        self._smoothed: float | None = None
-        self._deviation = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """The estimate; 0 without a sample."""
-        return self._smoothed or 0.0
-
-    def sample(self, seconds: float) -> None:
-        """Take a measurement, of a frame that was sent once."""
-        if self._smoothed is None:
-            self._smoothed, self._deviation = seconds, seconds / 2
-            return
-        self._deviation += (abs(seconds - self._smoothed) - self._deviation) / 4
-        self._smoothed += (seconds - self._smoothed) / 8
 
     @property
     def resend_seconds(self) -> float:
         """How long after its packets were acknowledged a frame may still be on its way."""
-        return max(LEAST_RESEND_SECONDS, self.seconds + 4 * self._deviation)
+        return max(LEAST_RESEND_SECONDS, self.longest_seconds)
 
     @property
     def question_seconds(self) -> float:
