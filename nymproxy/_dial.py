@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import logging
 import ssl
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
 logger = logging.getLogger("nymproxy.dial")
-
-_MAX_HEAD_BYTES = 16 * 1024
-_MAX_INTERIM = 16
 
 
 class ProxyFailed(ConnectionError):
@@ -69,19 +65,18 @@ async def _http_connect(proxy: ProxyUrl, host: str, port: int) -> ByteStream:
     whole, and for what the target says."""
     import h11  # likewise
 
+    from nymproxy import _http_head
+
     stream: ByteStream = await TcpStream.connect(proxy.host, proxy.port)
     try:
-        protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        protocol = _http_head.client_protocol()
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        headers = [("Host", authority), *_proxy_authorization(proxy)]
+        headers = [("Host", authority)]
+        if proxy.username is not None:
+            who = _http_head.basic(proxy.username, proxy.password)
+            headers.append(("Proxy-Authorization", who))
         request = h11.Request(method="CONNECT", target=authority, headers=headers)
-        await stream.send(protocol.send(request) or b"")
-        await stream.send(protocol.send(h11.EndOfMessage()) or b"")
-        for _ in range(_MAX_INTERIM):
-            while (event := protocol.next_event()) is h11.NEED_DATA:
-                protocol.receive_data(await stream.receive(_MAX_HEAD_BYTES))
-            if isinstance(event, h11.Response):
-                break
+        event = await _http_head.response_to(request, protocol, stream)
         if protocol.their_state is not h11.SWITCHED_PROTOCOL:
             # A status; the proxy's own words are anybody's, and stay out.
             code = f" (code {event.status_code})" if isinstance(event, h11.Response) else ""
@@ -92,13 +87,6 @@ async def _http_connect(proxy: ProxyUrl, host: str, port: int) -> ByteStream:
         await anyio.aclose_forcefully(stream)
         raise
     return stream
-
-
-def _proxy_authorization(proxy: ProxyUrl) -> list[tuple[str, str]]:
-    if proxy.username is None:
-        return []
-    user = f"{proxy.username}:{proxy.password or ''}"
-    return [("Proxy-Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")]
 
 
 async def start_tls(stream: ByteStream, host: str, options: ConnectionOptions) -> ByteStream:

@@ -35,6 +35,7 @@ BASE = {
     "nymproxy._limited_log",
     "nymproxy._log_fields",
     "nymproxy._home_loop",
+    "nymproxy._http_head",
     "nymproxy._httpcore_backend",
     "nymproxy._memory_limit",
     "nymproxy._mistrust",

@@ -22,7 +22,7 @@ IO_MODULES = (
 SHELLS: dict[str, set[str]] = {
     "nymproxy": {
         "_alarm", "_background_loop", "_background_task", "_dial", "_file_lock", "_home_loop",
-        "_httpcore_backend", "_process_signals", "_signal", "_tcp_stream",
+        "_http_head", "_httpcore_backend", "_process_signals", "_signal", "_tcp_stream",
     },
     "nymproxy.channel": {"acceptor", "channel", "driver", "drivers", "failover", "mux", "strays"},
     "nymproxy.forward": {"forwarder", "listener", "sockets"},

@@ -6,7 +6,6 @@ installed), for a few requests an hour.
 
 from __future__ import annotations
 
-import base64
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -15,6 +14,7 @@ import anyio
 import h11
 
 from nymproxy._dial import ProxyFailed, dial, start_tls
+from nymproxy._http_head import basic, client_protocol, next_event, response_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 
     from nymproxy.connection_options import ConnectionOptions
 
-_READ_BYTES: Final = 16 * 1024
-_MAX_HEAD_BYTES: Final = 16 * 1024
-"""Of a head or a trailer. One that comes in one piece is not measured but parsed, so that what is
-read at a time counts, too: 25,000 lines took 0.03 s in which nobody else had a turn."""
-
-_MAX_INTERIM: Final = 16
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -51,7 +45,7 @@ class HttpConnection:
 
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        self._protocol = client_protocol()
 
     @classmethod
     async def open(cls, url: str, options: ConnectionOptions, connect_seconds: float) -> Self:
@@ -86,14 +80,9 @@ class HttpConnection:
         """
         with _losses():
             request = h11.Request(method="GET", target=_target(url), headers=_headers(url))
-            head = self._protocol.send(request) or b""
-            await self._stream.send(head + (self._protocol.send(h11.EndOfMessage()) or b""))
-            for _ in range(_MAX_INTERIM):
-                event = await self._next_event()
-                if isinstance(event, h11.Response):
-                    return event
-                if isinstance(event, h11.ConnectionClosed):
-                    raise ConnectionLost("EndOfStream")
+            event = await response_to(request, self._protocol, self._stream)
+            if isinstance(event, h11.Response):
+                return event
             raise ConnectionLost("many interim responses")
 
     async def next_chunk(self) -> bytes:
@@ -103,7 +92,7 @@ class HttpConnection:
             ConnectionLost: before its end.
         """
         with _losses():
-            event = await self._next_event()
+            event = await next_event(self._protocol, self._stream)
         return bytes(event.data) if isinstance(event, h11.Data) else b""
 
     def take_again(self) -> bool:
@@ -119,16 +108,6 @@ class HttpConnection:
     async def aclose(self) -> None:
         """Close it, at once. Idempotent."""
         await anyio.aclose_forcefully(self._stream)
-
-    async def _next_event(self) -> h11.Event:
-        while (event := self._protocol.next_event()) is h11.NEED_DATA:
-            try:
-                data = await self._stream.receive(_READ_BYTES)
-            except anyio.EndOfStream:
-                data = b""
-            self._protocol.receive_data(data)
-        assert isinstance(event, h11.Event)  # the other one is for what follows a switch
-        return event
 
 
 async def _secured(
@@ -170,6 +149,6 @@ def _headers(url: str) -> list[tuple[str, str]]:
         ("User-Agent", "nymproxy"),
     ]
     if parts.username is not None:
-        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers.append(("Authorization", f"Basic {base64.b64encode(user.encode()).decode()}"))
+        who = basic(unquote(parts.username), unquote(parts.password or ""))
+        headers.append(("Authorization", who))
     return headers
