@@ -146,6 +146,16 @@ class TestDelivery:
         assert delivery.is_acknowledged
         assert bench.outbox.next_fragment() is None
 
+    def test_what_was_given_up_on_its_way_is_not_sent_again(self) -> None:
+        bench = Bench()
+        message = bench.submit(1)
+        bench.outbox.left(bench.take(), 0.0)
+        bench.outbox.give_up(message, DeliveryAbandoned("test"))
+        bench.outbox.expire(10.0)
+        assert bench.outbox.next_fragment() is None
+        assert bench.outbox.unacknowledged_count == 0
+        assert bench.outbox.retransmissions == 0
+
     def test_a_packet_that_cannot_be_built_is_tried_again(self) -> None:
         bench = Bench()
         delivery = bench.submit(1).delivery
