@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Self
 
 import anyio
 import anyio.lowlevel
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake
-from websockets.frames import CloseCode
-from websockets.frames import Frame as WireFrame
 from websockets.protocol import State
 
 from nymproxy._signal import Signal
 from nymproxy._tcp_stream import TcpStream
 from nymproxy.errors import GatewayProtocolError, GatewayUnreachable
 from nymproxy.mixnet.gateway.handshake import printable
-from nymproxy.mixnet.gateway.websocket_messages import MessageAssembler, opening_request
+from nymproxy.mixnet.gateway.websocket_messages import Incoming, opening_request
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
@@ -44,10 +41,6 @@ STALLED_SECONDS = 30.0
 """How long one write may make no progress before the connection counts as lost."""
 
 _READ_BYTES = 65536
-_PARSED_BYTES = 1024
-_PARSED_FRAMES = 256
-"""What is parsed in a step, and after how many frames others have a turn: 64 KiB took 0.15 s."""
-
 _MAX_OPENING_BYTES = 32 * 1024
 """Of the answer to our opening handshake: a megabyte of header lines takes half a second."""
 
@@ -70,9 +63,7 @@ class WebSocketStream:
     def __init__(self, stream: ByteStream, protocol: ClientProtocol) -> None:
         self._stream = stream
         self._protocol = protocol
-        self._events: deque[WebSocketEvent] = deque()
-        self._messages = MessageAssembler()
-        self._unparsed = b""
+        self._incoming = Incoming(protocol)
         self._outgoing: list[bytes] = []
         self._buffered = 0
         self._has_writer = False
@@ -133,12 +124,13 @@ class WebSocketStream:
             raise anyio.BusyResourceError("receiving from")
         self._receiving = True
         try:
-            if self._events:
+            events = self._incoming.events
+            if events:
                 await anyio.lowlevel.checkpoint_if_cancelled()
-            while not self._events:
+            while not events:
                 self._check_readable()
                 await self._read_once()
-            return self._events.popleft()
+            return events.popleft()
         finally:
             self._receiving = False
 
@@ -149,7 +141,8 @@ class WebSocketStream:
 
     def take_event(self) -> WebSocketEvent | None:
         """Return the next event if it has already arrived."""
-        return self._events.popleft() if self._events else None
+        events = self._incoming.events
+        return events.popleft() if events else None
 
     async def receive(self) -> str | bytes:
         """Return the next message, passing over pings and pongs; raises as receive_event does."""
@@ -177,11 +170,12 @@ class WebSocketStream:
     async def _read_once(self, max_bytes: int = _READ_BYTES) -> int:
         """Move what the network has into the protocol, and what it answers back out; returns how
         many bytes there were."""
+        came = b""
         try:
-            if self._unparsed:
+            if self._incoming.is_behind:
                 await anyio.lowlevel.checkpoint()
             else:
-                self._unparsed = await self._stream.receive(max_bytes)
+                came = await self._stream.receive(max_bytes)
         except anyio.EndOfStream:
             self._protocol.receive_eof()
             self._ended.set()
@@ -191,8 +185,7 @@ class WebSocketStream:
         except anyio.ClosedResourceError:
             self._closed = True
             raise
-        came = len(self._unparsed)
-        self._parse()
+        self._incoming.parse(came)
         self._collect()
         if self._buffered > _FLOODED_BYTES:
             self._lose(GatewayProtocolError("the websocket peer asks for pongs it does not read"))
@@ -200,29 +193,7 @@ class WebSocketStream:
             # A peer that is gone takes no answer, but what it said before still counts.
             with contextlib.suppress(anyio.BrokenResourceError):
                 await self._write_or_wake()
-        return came
-
-    def _parse(self) -> None:
-        """Take the frames of what has come; of too many at once, the first."""
-        start = taken = 0
-        while start < len(self._unparsed) and taken < _PARSED_FRAMES:
-            self._protocol.receive_data(self._unparsed[start : start + _PARSED_BYTES])
-            start += _PARSED_BYTES
-            for event in self._protocol.events_received():
-                if isinstance(event, WireFrame):
-                    self._take_frame(event)
-                    taken += 1
-        self._unparsed = self._unparsed[start:]
-
-    def _take_frame(self, frame: WireFrame) -> None:
-        try:
-            event = self._messages.take(frame)
-        except UnicodeDecodeError as error:
-            self._protocol.fail(CloseCode.INVALID_DATA)
-            self._protocol.parser_exc = error
-        else:
-            if event is not None:
-                self._events.append(event)
+        return len(came)
 
     # Sending.
 
@@ -390,7 +361,7 @@ class WebSocketStream:
                 await self._ended.wait()
             while not self._ended.is_set():
                 await self._read_once()
-                self._events.clear()  # nobody takes them any more
+                self._incoming.events.clear()  # nobody takes them any more
         except (NotImplementedError, OSError):
             return  # the peer is already gone
         except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.ClosedResourceError):
