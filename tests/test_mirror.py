@@ -33,6 +33,10 @@ REACHED: dict[str, tuple[str, str]] = {
         "machine/test_copies.py",
         "what they bring shows a whole client",
     ),
+    "nymproxy.mixnet.traffic.surb_requests": (
+        "traffic/test_replies.py",
+        "when a ReplyController asks, and for how many",
+    ),
     "nymproxy.mixnet.gateway.opening": (
         "gateway/test_protocol.py",
         "the first half of a connection",

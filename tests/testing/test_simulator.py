@@ -137,7 +137,7 @@ def _serve_below_the_reserve(
         lane, fragment = following
         fragment.surb = correspondent.stock.take()
         actions.ready.append((lane, fragment))
-    self._request_by_need(tag, correspondent, now, actions)
+    self._requests.by_need(tag, correspondent, now, actions)
 
 
 def test_a_reserve_that_is_not_kept_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

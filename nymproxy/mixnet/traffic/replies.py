@@ -1,8 +1,8 @@
-"""Replies to anonymous senders: which fragment gets which SURB, and when to ask for more.
+"""Replies to anonymous senders: which fragment gets which SURB.
 
-Rules of nym-client-core 1.21.6, src/client/replies/reply_controller. Ours differ in that requests
-look ahead (:class:`~nymproxy.mixnet.traffic.surbs.SpendingRate`), that everything is bounded, and
-that a reply that cannot be sent fails visibly.
+Rules of nym-client-core 1.21.6, src/client/replies/reply_controller. Ours differ in that everything
+is bounded, and that a reply that cannot be sent fails visibly. When more SURBs are asked for is in
+:mod:`~nymproxy.mixnet.traffic.surb_requests`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.traffic.asked import Overdue
 from nymproxy.mixnet.traffic.correspondents import Correspondent, Correspondents
 from nymproxy.mixnet.traffic.outgoing import ControlLane, PacketKind
-from nymproxy.mixnet.traffic.reply_actions import ReplyActions, SurbRequestPlan
+from nymproxy.mixnet.traffic.reply_actions import ReplyActions
+from nymproxy.mixnet.traffic.surb_requests import SurbRequests
 from nymproxy.mixnet.traffic.surbs import SurbStock, Waking
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class ReplyController:
         "_correspondents",
         "_memory",
         "_policy",
+        "_requests",
         "_rotation_id",
         "_stale_until",
         "overdue",
@@ -71,6 +73,7 @@ class ReplyController:
         self._stale_until: float | None = None
         self.overdue = Overdue(self._correspondents.asked_of)
         self.waking = Waking()
+        self._requests = SurbRequests(policy, self.waking)
 
     def __len__(self) -> int:
         return len(self._correspondents)
@@ -154,7 +157,7 @@ class ReplyController:
         is_single = len(fragments) == 1 and fragments[0].message.any_surb
         if is_single and len(stock) and not self.waking.holds:
             # It is no sign of more to come, so no more is asked for on its account.
-            fragments[0].surb = self._take(stock)
+            fragments[0].surb = self.waking.take(stock)
             stock.charge()
             actions.ready.append((lane, fragments[0]))
             return actions
@@ -179,7 +182,7 @@ class ReplyController:
         is_request = fragment.message.kind is PacketKind.SURB_REQUEST
         # One less than a new fragment needs.
         may_take = fragment.message.any_surb or len(stock) >= self._policy.reserve
-        surb = self._take(stock) if may_take and not self.waking.holds else None
+        surb = self.waking.take(stock) if may_take and not self.waking.holds else None
         if surb is not None:
             if not (fragment.message.any_surb or is_request):
                 fragment = correspondent.longest_waiting(fragment, actions.dropped)
@@ -207,7 +210,7 @@ class ReplyController:
         if len(correspondent.stock) <= 2 * self._policy.reserve:
             return None
         correspondent.rate.spent(1, now)
-        return self._take(correspondent.stock)
+        return self.waking.take(correspondent.stock)
 
     def ask_again(self, now: float, stalled_seconds: float = 0.0) -> ReplyActions:
         """Take the answers that are overdue for lost, and repeat the requests of those for whom
@@ -220,7 +223,7 @@ class ReplyController:
                 continue
             correspondent.asked.lost(now, early=True)
             if correspondent.is_waiting:
-                self._request(tag, correspondent, correspondent.demand, now, actions)
+                self._requests.make(tag, correspondent, correspondent.demand, now, actions)
         return actions
 
     def request_failed(self, tag: SenderTag, amount: int, now: float) -> ReplyActions:
@@ -265,9 +268,7 @@ class ReplyController:
 
     def settle(self, now: float) -> ReplyActions:
         """Take note that the topology is known: what was held after a sleep is sent."""
-        held = self.waking.holds
-        self.waking = Waking()
-        return self._serve_all(now) if held else ReplyActions()
+        return self._serve_all(now) if self.waking.settle() else ReplyActions()
 
     def rotate(self, rotation_id: int, overlap_seconds: float, now: float) -> ReplyActions:
         """Take a change of the key rotation: SURBs turn stale, and as many new ones are asked for
@@ -292,7 +293,7 @@ class ReplyController:
                 correspondent.fed_at = now
             if lost > 0 and self._correspondents.is_live(tag):
                 amount = max(lost, self._policy.minimum_request)
-                self._request(tag, correspondent, amount, now, actions)
+                self._requests.make(tag, correspondent, amount, now, actions)
         return actions
 
     def tick(self, now: float) -> ReplyActions:
@@ -308,7 +309,7 @@ class ReplyController:
             return actions
         for tag, correspondent in self._correspondents.by_age():
             if correspondent.is_waiting:
-                self._check_waiting(tag, correspondent, now, actions)
+                self._requests.repeat_or_give_up(tag, correspondent, now, actions)
             elif (
                 not len(correspondent.stock)
                 and not correspondent.asked.pending
@@ -341,9 +342,6 @@ class ReplyController:
         stock = SurbStock(self._rotation_id, self._policy.maximum_per_tag, share)
         return stock
 
-    def _take(self, stock: SurbStock) -> ReplySurb | None:
-        return stock.take(newest=self.waking.has_slept)
-
     def _serve_all(self, now: float) -> ReplyActions:
         actions = ReplyActions()
         for tag, correspondent in self._correspondents.by_age():
@@ -360,55 +358,10 @@ class ReplyController:
             if following is None:
                 break
             lane, fragment = following
-            fragment.surb = self._take(stock)
+            fragment.surb = self.waking.take(stock)
             actions.ready.append((lane, fragment))
             spent += 1
         if spent:
             correspondent.rate.spent(spent, now)
-        self._request_by_need(tag, correspondent, now, actions)
+        self._requests.by_need(tag, correspondent, now, actions)
         stock.charge()
-
-    def _request_by_need(
-        self, tag: SenderTag, correspondent: Correspondent, now: float, actions: ReplyActions
-    ) -> None:
-        if self.waking.holds:
-            return
-        policy = self._policy
-        wanted, least = correspondent.wanted(policy, now)
-        while True:
-            missing = wanted - correspondent.asked.pending - correspondent.stock.fresh
-            if missing < least or not self._request(tag, correspondent, missing, now, actions):
-                return
-            least = max(least, policy.minimum_request)
-
-    def _request(
-        self,
-        tag: SenderTag,
-        correspondent: Correspondent,
-        amount: int,
-        now: float,
-        actions: ReplyActions,
-    ) -> bool:
-        surb = self._take(correspondent.stock)
-        if surb is None:
-            return False
-        amount = min(self._policy.maximum_request, max(amount, self._policy.minimum_request))
-        correspondent.asked.ask(amount, now)
-        actions.requests.append(SurbRequestPlan(tag, amount, surb))
-        return True
-
-    def _check_waiting(
-        self, tag: SenderTag, correspondent: Correspondent, now: float, actions: ReplyActions
-    ) -> None:
-        policy = self._policy
-        if correspondent.is_hopeless(now - policy.overtaking_seconds):
-            correspondent.abandon(actions)
-            return
-        asked = correspondent.asked
-        silence = now - correspondent.fed_at
-        if silence > policy.drop_seconds or asked.repetitions > policy.maximum_rerequests:
-            correspondent.abandon(actions)
-        elif asked.silence(now) > policy.rerequest_seconds:
-            asked.lost(now, early=False)
-            # One request only: what is left of the reserve must last for all repetitions.
-            self._request(tag, correspondent, correspondent.demand, now, actions)

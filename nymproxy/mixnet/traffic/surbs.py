@@ -190,6 +190,15 @@ class Waking:
         if holds and not self.holds:
             self.holds, self._since = True, now
 
+    def take(self, stock: SurbStock) -> ReplySurb | None:
+        """Take a SURB out of a stock, the one that most likely works."""
+        return stock.take(newest=self.has_slept)
+
+    def settle(self) -> bool:
+        """End it, since the topology is known; tell whether SURBs were held back until now."""
+        held, self.holds, self.has_slept = self.holds, False, False
+        return held
+
     def has_held_enough(self, now: float) -> bool:
         """End the holding, if it is time: the directory may be away."""
         is_due = self.holds and now >= self._since + self._HELD_SECONDS
