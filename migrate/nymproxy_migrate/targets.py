@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 from nymproxy_migrate import beneath
 from nymproxy_migrate.durable import Place
 from nymproxy_migrate.refused import Refused
+from nymproxy_migrate.version_control import is_version_control
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from nymproxy_migrate.durable import DurableFiles
-
-NEVER_WRITTEN = frozenset({".git", ".hg", ".svn", ".bzr", ".nymproxy-migrate"})
-"""What is in these is no part of a project: a hook or a setting of git runs programs."""
 
 _LARGEST_BYTES = 64 * 1024 * 1024
 
@@ -49,7 +47,7 @@ def opened(root: Path) -> Iterator[int]:
     Raises:
         Refused: it cannot be opened, or nothing is written there.
     """
-    inside = [part for part in root.resolve().parts if part.casefold() in NEVER_WRITTEN]
+    inside = [part for part in root.resolve().parts if is_version_control(part)]
     if inside:
         raise Refused(f"{root}: it is inside of {inside[0]}; nothing is written there")
     try:
@@ -76,7 +74,7 @@ def look(root: int, path: str) -> Target:
     if relative.is_absolute() or ".." in relative.parts or not relative.name:
         raise Refused(f"{path}: it is outside of the tree; nothing is written there")
     for part in relative.parts:
-        if part.casefold() in NEVER_WRITTEN:
+        if is_version_control(part):
             raise Refused(f"{path}: nothing is written to {part}")
     try:
         with beneath.opened_folder(root, relative.parent) as folder:
