@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import anyio
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nymproxy._limited_log import LimitedLog
+from nymproxy._signal import Signal
 from nymproxy.errors import DirectoryUnavailable, NymError, TopologyUnavailable
 from nymproxy.mixnet.directory import KeyRotationInfo, Topology
 from nymproxy.mixnet.directory.keeper import TopologyKeeper
@@ -94,6 +97,68 @@ def test_a_delay_is_always_between_its_bounds(
     assert 0.5 <= delay(state(failures, info), seconds, spread) <= 300
 
 
+def _rotation(epoch_id: int, start: float, epoch_seconds: float) -> KeyRotationInfo:
+    return KeyRotationInfo(1, 0, epoch_id, int((START + start) * 1e9), int(epoch_seconds * 1e9))
+
+
+HURRYING: dict[str, Callable[[float], KeyRotationInfo]] = {
+    "an epoch takes a nanosecond": lambda now: _rotation(100, 0, 1e-9),
+    "an epoch takes a second": lambda now: _rotation(100, 0, 1),
+    "an epoch takes four seconds": lambda now: _rotation(100, 0, 4),
+    "it always is about to end": lambda now: _rotation(100, now - 3_599.999, 3_600),
+    "it always has just ended": lambda now: _rotation(101, now, 3_600),
+    "many were missed": lambda now: _rotation(1_000, now, 3_600),
+}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("kind", HURRYING)
+def test_a_directory_cannot_have_itself_asked_all_the_time(kind: str, fails: bool) -> None:
+    """It was asked twice a second, for ever."""
+    made, now, asked = state(), 0.0, 0
+    while now < 3_600:
+        made.key_rotation = HURRYING[kind](now)
+        if fails and asked % 2:  # each second time
+            made.failed(ERROR)
+        else:
+            made.succeeded(TOPOLOGY, now)
+        now += delay(made, now)
+        asked += 1
+    assert asked <= 3_600 / 5 + 5
+
+
+def test_who_was_held_back_is_trusted_again() -> None:
+    made = state()
+    made.key_rotation = _rotation(100, 0, 1)
+    assert [delay(made, 0) for _ in range(6)][3:] == [4, 5, 5]
+    was_held_back = made.is_held_back
+    made.key_rotation = INFO
+    assert delay(made, 60) == 300
+    assert (was_held_back, made.is_held_back) == (True, False)
+    assert delay(made, HOUR + 0.1) == 0.5
+
+
+async def test_times_that_ask_too_much_are_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("nymproxy.mixnet.directory.topology_state._MIN_DELAY_SECONDS", 1e-4)
+    monkeypatch.setattr("nymproxy.mixnet.directory.topology_state.OFTEN_SECONDS", 1e-3)
+    source = Source(TOPOLOGY)
+    source.info = _rotation(100, 0, 1e-9)
+    log = LimitedLog(logging.getLogger("nymproxy.mixnet.directory"), interval_seconds=3600)
+    monkeypatch.setattr("nymproxy.mixnet.directory.keeper._log", log)
+    async with anyio.create_task_group() as group:
+        for _ in range(2):  # as the identities of a process
+            group.start_soon(keeper(source).run)
+        with anyio.fail_after(30):
+            await source.fetched(40)
+        group.cancel_scope.cancel()
+    assert [each for each in caplog.messages if "asked all the time" in each] == [
+        "the times of epochs that the directory tells would have it asked all the time: it is "
+        "asked every 5 s"
+    ]
+
+
 def test_failures_keep_the_last_good_topology_up_to_a_limit() -> None:
     made = state()
     for count in range(1, TOLERATED_FAILURES + 1):
@@ -129,9 +194,16 @@ class Source:
         self.before: Callable[[], object] | None = None
         self.gate: anyio.Event | None = None
         self.rotation_gate: anyio.Event | None = None
+        self._fetched = Signal()
+
+    async def fetched(self, times: int) -> None:
+        """Wait until it was asked so many times."""
+        while self.fetches < times:
+            await self._fetched.wait()
 
     async def fetch_topology(self) -> Topology:
         self.fetches += 1
+        self._fetched.set()
         if self.gate is not None:
             await self.gate.wait()
         await anyio.lowlevel.checkpoint()

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
+from nymproxy._limited_log import LimitedLog
 from nymproxy._signal import Signal
 from nymproxy.errors import NymError, TopologyUnavailable
-from nymproxy.mixnet.directory.topology_state import TopologyState
+from nymproxy.mixnet.directory.topology_state import OFTEN_SECONDS, TopologyState
 from nymproxy.mixnet.randomness import system_random_bytes, uniform_fraction
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.randomness import RandomBytes
 
 _logger = logging.getLogger("nymproxy.mixnet.directory")
+_log = LimitedLog(_logger, interval_seconds=3600.0)  # of all identities of the process together
+_TOO_OFTEN = (
+    "the times of epochs that the directory tells would have it asked all the time: it is asked "
+    "every %g s"
+)
 
 REFRESH_SECONDS = 300.0
 
@@ -185,13 +191,14 @@ class TopologyKeeper:
         if self._state.current is None and not self._state.failures:
             await self._refresh_quietly()
         while True:
-            await self._pass_time(
-                self._state.next_delay_seconds(
-                    int(self._unix_time() * 1e9),
-                    uniform_fraction(self._random_bytes),
-                    self._refresh_seconds,
-                )
+            delay_seconds = self._state.next_delay_seconds(
+                int(self._unix_time() * 1e9),
+                uniform_fraction(self._random_bytes),
+                self._refresh_seconds,
             )
+            if self._state.is_held_back:
+                _log.warning(anyio.current_time(), _TOO_OFTEN, OFTEN_SECONDS)
+            await self._pass_time(delay_seconds)
             await self._refresh_quietly()
 
     async def _pass_time(self, seconds: float) -> None:

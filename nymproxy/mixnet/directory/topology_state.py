@@ -23,6 +23,11 @@ _MIN_DELAY_SECONDS = 0.5
 _FIRST_RETRY_SECONDS = 5.0
 _SETTLE_SECONDS = 5.0
 
+OFTEN_SECONDS = 5.0
+"""A directory that is wanted sooner again and again is asked no more often than this. Only a lying
+or broken one wants that, by its times of epochs: those of networks take an hour, those of localnets
+ten seconds, and three requests and the reading of some hundred nodes are not for twice a second."""
+
 
 class TopologyState:
     """The topology in use and the history of its refreshes. Times are monotonic seconds.
@@ -33,6 +38,7 @@ class TopologyState:
         generation: counts the topologies that make other routes than the one before, and clears.
         failures: failed refreshes in a row.
         last_error: the last one's error, ``None`` after a success.
+        is_held_back: the last delay is longer than the directory's times ask for.
     """
 
     def __init__(self) -> None:
@@ -41,6 +47,8 @@ class TopologyState:
         self.generation = 0
         self.failures = 0
         self.last_error: NymError | None = None
+        self.is_held_back = False
+        self._hurried = 0
         self._refreshed_at: float | None = None
 
     def age_seconds(self, now: float) -> float | None:
@@ -68,13 +76,20 @@ class TopologyState:
         return cleared
 
     def next_delay_seconds(self, unix_ns: int, spread: float, refresh_seconds: float) -> float:
-        """Return how long to wait for the next refresh.
+        """Return how long to wait for the next refresh: call this once for each.
 
         Args:
             unix_ns: the time of day, in nanoseconds since the Unix epoch.
             spread: random, 0 to 1, so that not all clients ask in the same instant.
             refresh_seconds: the regular interval.
         """
+        wanted = self._wanted_delay_seconds(unix_ns, spread, refresh_seconds)
+        least = doubled(_MIN_DELAY_SECONDS, self._hurried, OFTEN_SECONDS)
+        self._hurried = self._hurried + 1 if wanted < OFTEN_SECONDS else 0
+        self.is_held_back = wanted < least == OFTEN_SECONDS
+        return min(refresh_seconds, max(least, wanted))
+
+    def _wanted_delay_seconds(self, unix_ns: int, spread: float, refresh_seconds: float) -> float:
         if self.current is None:
             return doubled(_FIRST_RETRY_SECONDS, max(self.failures - 1, 0), refresh_seconds)
         info = self.key_rotation
@@ -93,7 +108,5 @@ class TopologyState:
         epoch_seconds = info.epoch_duration_ns / 1e9
         if behind > 0:
             # The directory is late. Wait as long again as it is late by now.
-            delay = epoch_seconds - epoch_end
-        else:
-            delay = epoch_end + (0.5 + spread) * min(_SETTLE_SECONDS, epoch_seconds / 20)
-        return min(refresh_seconds, max(_MIN_DELAY_SECONDS, delay))
+            return epoch_seconds - epoch_end
+        return epoch_end + (0.5 + spread) * min(_SETTLE_SECONDS, epoch_seconds / 20)
