@@ -17,11 +17,26 @@ def fragment(number: int) -> Fragment:
     return Fragment(FragmentSetId(number + 1), 2, 1, None, number.to_bytes(4, "big"))
 
 
+class _Hashed(Fragment):
+    """A fragment whose hash is given: 62 bits, not 0."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__(FragmentSetId(1), 2, 1, None, b"")
+        object.__setattr__(self, "value", value)
+
+    def __hash__(self) -> int:
+        return int(self.__dict__["value"])
+
+
+def mixed(number: int) -> _Hashed:
+    return _Hashed(hash((number,)) & ((1 << 62) - 1))
+
+
 def test_any_other_field_makes_it_another_fragment() -> None:
-    finished = FinishedFragments(100, 100.0)
+    finished = FinishedFragments(100)
     known = fragment(1)
     assert known not in finished
-    finished.add([known], 0.0)
+    finished.add([known])
     assert known in finished
     for other in (
         replace(known, set_id=FragmentSetId(9)),
@@ -33,61 +48,78 @@ def test_any_other_field_makes_it_another_fragment() -> None:
         assert other not in finished
 
 
-def test_it_is_remembered_for_the_time_at_least_and_twice_that_at_most() -> None:
-    finished = FinishedFragments(100, 100.0)
-    finished.prune(0.0)
-    finished.add([fragment(1)], 99.0)
-    for now, is_known in ((100.0, True), (198.0, True), (199.0, False)):
-        finished.prune(now)
-        assert (fragment(1) in finished) == is_known
-
-
-def test_nor_longer_where_nothing_comes_for_long() -> None:
-    for looked_at in ([200.0], [150.0, 200.0]):
-        finished = FinishedFragments(100, 100.0)
-        finished.prune(0.0)
-        finished.add([fragment(1)], 0.0)
-        for now in looked_at:
-            finished.prune(now)
-        assert fragment(1) not in finished
-
-
-def test_nothing_is_remembered_without_time() -> None:
-    finished = FinishedFragments(100, 0.0)
-    finished.add([fragment(1)], 0.0)
+def test_nothing_is_remembered_of_none() -> None:
+    finished = FinishedFragments(0)
+    finished.add([fragment(1)])
     assert fragment(1) not in finished
 
 
-@given(st.integers(1, 50), st.lists(st.integers(0, 200), max_size=300))
+@given(st.integers(1, 1_000), st.lists(st.integers(0, 200), max_size=300))
 def test_of_many_the_last_are_known_and_never_one_that_did_not_come(
     maximum: int, numbers: list[int]
 ) -> None:
-    finished = FinishedFragments(maximum, 1e9)
-    finished.prune(0.0)
+    finished = FinishedFragments(maximum)
     for number in numbers:
-        finished.add([fragment(number)], 1.0)
-    last = numbers[-max(1, maximum // 2) :]
+        finished.add([fragment(number)])
+    last = numbers[-min(maximum, 64) :]  # what one bucket holds is exact
     assert all(fragment(number) in finished for number in last)
     strangers = set(range(201)) - set(numbers)
     assert not any(fragment(number) in finished for number in strangers)
-    assert sum(fragment(number) in finished for number in set(numbers)) <= max(2, maximum)
+    assert sum(fragment(number) in finished for number in set(numbers)) <= maximum
+
+
+@given(st.integers(0, 1 << 40), st.integers(0, 2_000))
+def test_all_are_known_while_the_table_grows(first: int, count: int) -> None:
+    finished = FinishedFragments(1 << 20)
+    finished.add(map(mixed, range(first, first + count)))
+    assert all(mixed(number) in finished for number in range(first, first + count))
+    assert not any(mixed(number) in finished for number in range(first - 50, first))
+
+
+def test_the_last_half_of_a_full_table_is_known() -> None:
+    finished = FinishedFragments(4_096)
+    finished.add(map(mixed, range(20_000)))
+    assert all(mixed(number) in finished for number in range(20_000 - 2_048, 20_000))
+    assert 2_048 < sum(mixed(number) in finished for number in range(20_000)) <= 4_096
+
+
+def test_the_end_of_one_and_the_beginning_of_the_next_are_none() -> None:
+    finished = FinishedFragments(64)
+    first, second = 0x1122334455667708, 0x7708190011223344
+    finished.add([_Hashed(first), _Hashed(second)])
+    both = first.to_bytes(8, "little") + second.to_bytes(8, "little")
+    for shift in range(1, 8):
+        assert _Hashed(int.from_bytes(both[shift : shift + 8], "little")) not in finished
+    # The same bytes, found across a border first and then where one begins.
+    across = int.from_bytes(both[3:11], "little")
+    finished.add([_Hashed(across)])
+    assert _Hashed(across) in finished
 
 
 def test_more_fragments_take_no_more_memory() -> None:
-    finished = FinishedFragments(2_000, 1e9)
+    finished = FinishedFragments(2_048)
     source = random.Random(1)
-    finished.add([fragment(source.randrange(1 << 24)) for _ in range(2_000)], 0.0)
+    finished.add([fragment(source.randrange(1 << 24)) for _ in range(2_048)])
     tracemalloc.start()
-    finished.add([fragment(source.randrange(1 << 24)) for _ in range(500)], 0.0)
+    finished.add([fragment(source.randrange(1 << 24)) for _ in range(2_048)])
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert held < 20_000  # of 16 KiB is a table, the next one
+    assert held < 500
+
+
+def test_a_full_table_takes_eight_bytes_for_each() -> None:
+    tracemalloc.start()
+    finished = FinishedFragments(4_096)
+    finished.add([fragment(number * 7919) for number in range(10_000)])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 4_096 * 8 <= held < 4_096 * 8 + 1_000
 
 
 def test_few_fragments_take_little_memory() -> None:
     tracemalloc.start()
-    finished = FinishedFragments(131_072, 1e9)
-    finished.add([fragment(number * 7919) for number in range(300)], 0.0)
+    finished = FinishedFragments(131_072)
+    finished.add([fragment(number * 7919) for number in range(300)])
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 20_000  # it was a page of 4 KiB for each

@@ -98,7 +98,7 @@ def test_long_messages_in_any_order_and_twice(size: PacketSize) -> None:
 
 
 def test_a_message_in_linked_sets() -> None:
-    client = Client.create(limits=ReassemblyLimits(finished_seconds=0))
+    client = Client.create(limits=ReassemblyLimits(finished_fragments=0))
     data = client.rng.randbytes(600_000)  # 375 fragments, so two sets
     pushes = client.pushes(PlainMessage(data))
     client.rng.shuffle(pushes)

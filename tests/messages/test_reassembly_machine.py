@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from nymproxy.mixnet.messages.chunking import pad
 from tests.messages.test_reassembly import END_SET, LENGTH, fragments_of
 
 IDLE_SECONDS = 100.0
-FINISHED_SECONDS = 300.0
+FINISHED_FRAGMENTS = 32
 
 
 class Model:
@@ -23,17 +24,12 @@ class Model:
         self.messages: dict[int, tuple[int, ...]] = {}  # each set's id -> all ids of its message
         self.arrived: dict[int, dict[int, Fragment]] = {}
         self.last: dict[int, float] = {}
-        self.finished: dict[int, float] = {}
+        self.finished: deque[Fragment] = deque(maxlen=FINISHED_FRAGMENTS)
 
-    def is_late(self, fragment: Fragment, now: float) -> bool | None:
-        """Whether it is one of a finished message; ``None`` where that may be forgotten or not."""
-        age = now - self.finished.get(fragment.set_id, -1e9)
-        return True if age < FINISHED_SECONDS else False if age >= 2 * FINISHED_SECONDS else None
-
-    def insert(self, fragment: Fragment, now: float, *, is_late: bool) -> bytes | None:
+    def insert(self, fragment: Fragment, now: float) -> bytes | None:
         for set_id in [i for i, last in self.last.items() if now - last >= IDLE_SECONDS]:
             del self.arrived[set_id], self.last[set_id]
-        if is_late:
+        if fragment in self.finished:
             return None
         self.arrived.setdefault(fragment.set_id, {})[fragment.position] = fragment
         self.last[fragment.set_id] = now
@@ -43,8 +39,9 @@ class Model:
             return None
         for set_id in set_ids:
             del self.arrived[set_id], self.last[set_id]
-            self.finished[set_id] = now
-        return b"".join(part[position].payload for part in parts for position in sorted(part))
+        whole = [part[position] for part in parts for position in sorted(part)]
+        self.finished.extend(whole)
+        return b"".join(fragment.payload for fragment in whole)
 
 
 class ReassemblerMachine(RuleBasedStateMachine):
@@ -53,7 +50,9 @@ class ReassemblerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         limits = ReassemblyLimits(
-            idle_seconds=IDLE_SECONDS, finished_seconds=FINISHED_SECONDS, prune_interval_seconds=0
+            idle_seconds=IDLE_SECONDS,
+            finished_fragments=FINISHED_FRAGMENTS,
+            prune_interval_seconds=0,
         )
         self.reassembler = Reassembler(limits)
         self.model = Model()
@@ -100,8 +99,8 @@ class ReassemblerMachine(RuleBasedStateMachine):
             late_before = self.reassembler.counts.late_duplicates
             message = self.reassembler.insert(fragment, self.now)
             is_late = self.reassembler.counts.late_duplicates > late_before
-            assert self.model.is_late(fragment, self.now) in (is_late, None)
-            expected = self.model.insert(fragment, self.now, is_late=is_late)
+            assert is_late == (fragment in self.model.finished)
+            expected = self.model.insert(fragment, self.now)
             assert (None if message is None else message.padded) == expected
             if message is not None:
                 assert message.padded == self.whole[fragment.set_id]

@@ -197,7 +197,7 @@ def test_padding_removal(case: dict[str, Any]) -> None:
 )
 def test_reassembly(case: dict[str, Any]) -> None:
     # The recorded sequences are those of the bare reconstructor, which forgets finished sets.
-    reassembler = Reassembler(ReassemblyLimits(finished_seconds=0))
+    reassembler = Reassembler(ReassemblyLimits(finished_fragments=0))
     for encoded, expected in zip(case["fragments"], case["results"], strict=True):
         complete = reassembler.insert(Fragment.parse(bytes.fromhex(encoded)), now=0)
         if expected is None:
@@ -225,7 +225,7 @@ def test_reassembly_of_linked_sets(case: dict[str, Any]) -> None:
     order = [set_ids[int(number) - 1] for number in re.findall(r"set (\d+)", case["order"])]
     assert sorted(order) == sorted(set_ids)
     fragments.sort(key=lambda fragment: order.index(fragment.set_id))
-    reassembler = Reassembler(ReassemblyLimits(finished_seconds=0))
+    reassembler = Reassembler(ReassemblyLimits(finished_fragments=0))
     for index, fragment in enumerate(fragments):
         complete = reassembler.insert(fragment, now=0)
         assert (complete is not None) == (index == case["completed_at_index"])

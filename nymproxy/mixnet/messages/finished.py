@@ -4,120 +4,91 @@ A fragment whose ack was lost comes again when its message is long complete; it 
 second one. The set id alone would not tell: ids are 31 random bits, so among a hundred thousand
 remembered ones a new message in twenty thousand would be taken for an old one, and lost. So each
 fragment is remembered, by 64 bits of a hash of all of it, of which Python keys the part that hashes
-the payload: nobody can choose fragments that look like others.
+the payload: nobody can choose fragments that look like others, or that make others forgotten.
+
+How many: copies come while the sender waits for an ack, the first a quarter of a second or more
+behind, and each further one at most 30 s behind the one before; those through reply SURBs also when
+there is one again. What a gateway had stored comes in the order in which it came there. The last
+16,384 fragments are those of half a minute at a megabyte a second, and of seven minutes in the
+default profile. A copy that comes later still begins a set that is never complete, or, if its
+message has no other fragment, is delivered once more: channels, which know each of their messages
+by its number, drop it.
 """
 
 from __future__ import annotations
 
-from array import array
+import struct
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from nymproxy.mixnet.messages.fragments import Fragment
 
-_SLOT_BYTES: Final = 8
-_LEAST_SLOTS: Final = 64
+_HASH: Final = struct.Struct("<Q")
 _HASH_BITS: Final = (1 << 64) - 1
-
-
-class _Table:
-    """A set of hashes: open addressing, half of the slots stay empty.
-
-    It grows with what is in it: hashes fall everywhere, so of a large one each takes a page of
-    memory of its own, and an identity for one connection has some hundred.
-    """
-
-    __slots__ = ("_mask", "_slots", "count")
-
-    def __init__(self, slot_count: int = _LEAST_SLOTS) -> None:
-        self._slots = array("Q", bytes(slot_count * _SLOT_BYTES))
-        self._mask = slot_count - 1
-        self.count = 0
-
-    def with_room(self, more: int) -> _Table:
-        """Return the table for so many more: itself, or a larger one."""
-        if 2 * (self.count + more) <= len(self._slots):
-            return self
-        larger = _Table(1 << (2 * (self.count + more) - 1).bit_length())
-        larger.add(value for value in self._slots if value)
-        return larger
-
-    def __contains__(self, value: int) -> bool:
-        slots, mask = self._slots, self._mask
-        slot = value & mask
-        while (taken := slots[slot]) and taken != value:
-            slot = (slot + 1) & mask
-        return taken == value
-
-    def add(self, values: Iterable[int]) -> None:
-        slots, mask = self._slots, self._mask
-        for value in values:
-            slot = value & mask
-            while (taken := slots[slot]) and taken != value:
-                slot = (slot + 1) & mask
-            if not taken:
-                slots[slot] = value
-                self.count += 1
+_EMPTY: Final = bytes(_HASH.size)
+_BUCKET_SLOTS: Final = 64
 
 
 class FinishedFragments:
-    """Remembers the last ones, in two tables in turns: each for ``seconds`` at least and twice as
-    long at most, and of them the last half of ``maximum`` at least.
+    """Remembers the last ones, in buckets by their hashes; a full bucket forgets its oldest.
 
-    A table takes 16 to 32 bytes for each, of the usual maximum 1 MiB.
+    The table is small until many have come, and takes 8 bytes for each of ``maximum`` at most. Of
+    the last half of them one in four million is forgotten, where its bucket has taken twice what
+    buckets take.
 
     Args:
-        maximum: of fragments, and 255 more: a set is not split.
-        seconds: 0 switches the memory off.
+        maximum: of fragments; 0 switches the memory off.
     """
 
-    __slots__ = (
-        "_added_at",
-        "_capacity",
-        "_newer",
-        "_older",
-        "_older_until",
-        "_seconds",
-        "_turned_at",
-    )
+    __slots__ = ("_bucket_bytes", "_most_buckets", "_next_slots", "_slots")
 
-    def __init__(self, maximum: int, seconds: float) -> None:
-        self._capacity = max(1, maximum // 2)
-        self._seconds = seconds
-        self._newer: _Table | None = None
-        self._older: _Table | None = None
-        self._turned_at = self._added_at = self._older_until = float("-inf")
+    def __init__(self, maximum: int) -> None:
+        bucket_slots = min(maximum, _BUCKET_SLOTS)
+        self._bucket_bytes = bucket_slots * _HASH.size
+        self._most_buckets = max(1, maximum // _BUCKET_SLOTS)
+        self._slots = bytearray(self._bucket_bytes)
+        self._next_slots = bytearray(1)  # of each bucket: where its oldest is, or nothing yet
 
     def __contains__(self, fragment: Fragment) -> bool:
-        if self._newer is None and self._older is None:
-            return False
         value = _hash_of(fragment)
-        newer, older = self._newer, self._older
-        return (newer is not None and value in newer) or (older is not None and value in older)
+        needle = _HASH.pack(value)
+        slots, size = self._slots, self._bucket_bytes
+        start = (value & (len(self._next_slots) - 1)) * size
+        found = slots.find(needle, start, start + size)
+        while found > 0 and found % _HASH.size:  # the end of one and the beginning of the next
+            found = slots.find(needle, found + 1, start + size)
+        return found >= 0
 
-    def add(self, fragments: Sequence[Fragment], now: float) -> None:
+    def add(self, fragments: Iterable[Fragment]) -> None:
         """Remember the fragments of a message that is complete, or of a part of one."""
-        if self._seconds <= 0:
+        if self._bucket_bytes:
+            for fragment in fragments:
+                self._put(_hash_of(fragment))
+
+    def _put(self, value: int) -> None:
+        bucket = value & (len(self._next_slots) - 1)
+        slot = self._next_slots[bucket]
+        at = bucket * self._bucket_bytes + slot * _HASH.size
+        is_full = self._slots[at : at + _HASH.size] != _EMPTY
+        if is_full and 2 * len(self._next_slots) <= self._most_buckets:
+            self._double()
+            self._put(value)
             return
-        if self._newer is not None and self._newer.count >= self._capacity:
-            self._turn(now)
-        table = _Table() if self._newer is None else self._newer
-        self._newer = table.with_room(len(fragments))
-        self._newer.add(map(_hash_of, fragments))
-        self._added_at = now
+        self._slots[at : at + _HASH.size] = _HASH.pack(value)
+        self._next_slots[bucket] = (slot + 1) % (self._bucket_bytes // _HASH.size)
 
-    def prune(self, now: float) -> None:
-        """Forget what is too old."""
-        if now - self._turned_at >= self._seconds:
-            self._turn(now)
-        if now >= self._older_until:
-            self._older = None
-
-    def _turn(self, now: float) -> None:
-        self._older, self._newer, self._turned_at = self._newer, None, now
-        self._older_until = self._added_at + self._seconds
+    def _double(self) -> None:
+        """Give each bucket a second one, and share out what is in it, the oldest first."""
+        slots, next_slots, size = self._slots, self._next_slots, self._bucket_bytes
+        self._slots, self._next_slots = bytearray(2 * len(slots)), bytearray(2 * len(next_slots))
+        for bucket, next_slot in enumerate(next_slots):
+            start, oldest = bucket * size, bucket * size + next_slot * _HASH.size
+            by_age = slots[oldest : start + size] + slots[start:oldest]
+            for (value,) in _HASH.iter_unpack(by_age):
+                if value:
+                    self._put(value)
 
 
 def _hash_of(fragment: Fragment) -> int:

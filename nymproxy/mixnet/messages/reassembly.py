@@ -37,17 +37,15 @@ class ReassemblyLimits:
         stored_bytes: payload of the stored fragments, with 200 bytes more for each.
         idle_seconds: a set is dropped this long after its last fragment.
         prune_interval_seconds: how often ages are looked at.
-        finished_fragments: fragments of finished messages that are remembered; at least half of
-            them.
-        finished_seconds: how long they are, at least; 0 switches the memory off.
+        finished_fragments: fragments of finished messages that are remembered: the last half of
+            them at least. 0: none.
     """
 
     incomplete_sets: int = 32_768
     stored_bytes: int = 64 * 1024 * 1024
     idle_seconds: float = 30 * 60.0
     prune_interval_seconds: float = 10.0
-    finished_fragments: int = 131_072
-    finished_seconds: float = 2 * 3600.0
+    finished_fragments: int = 32_768
 
 
 @dataclass(slots=True)
@@ -154,9 +152,7 @@ class Reassembler:
         self._stored_bytes = 0
         self._logged_displaced_sets = 0
         self._next_prune = float("-inf")
-        self._finished = FinishedFragments(
-            self.limits.finished_fragments, self.limits.finished_seconds
-        )
+        self._finished = FinishedFragments(self.limits.finished_fragments)
 
     @property
     def incomplete_sets(self) -> int:
@@ -193,7 +189,7 @@ class Reassembler:
             self.counts.contradicting_fragments += 1
             return None
         self._store(fragment_set, fragment, now)
-        message = self._complete(fragment_set, now) if fragment_set.is_complete else None
+        message = self._complete(fragment_set) if fragment_set.is_complete else None
         if message is None:
             self._make_room()
         self._charge()
@@ -207,7 +203,6 @@ class Reassembler:
     def prune(self, now: float) -> None:
         """Drop what is too old. :meth:`insert` does it from time to time."""
         self._next_prune = now + self.limits.prune_interval_seconds
-        self._finished.prune(now)
         expired_before = self.counts.expired_sets
         while self._sets:
             oldest = next(iter(self._sets.values()))
@@ -265,14 +260,14 @@ class Reassembler:
         del self._sets[fragment_set.key]
         self._stored_bytes -= fragment_set.stored_bytes
 
-    def _complete(self, completed: _FragmentSet, now: float) -> ReassembledMessage | None:
+    def _complete(self, completed: _FragmentSet) -> ReassembledMessage | None:
         try:
             message_sets = self._linked_sets(completed)
         except _ContradictingLinks:
             self.counts.contradicting_links += 1
             self._drop(completed)
             return None
-        return None if message_sets is None else self._finish(message_sets, now)
+        return None if message_sets is None else self._finish(message_sets)
 
     def _linked_sets(self, completed: _FragmentSet) -> list[_FragmentSet] | None:
         """Return all sets of the message in order, or None while one is missing or incomplete.
@@ -300,12 +295,12 @@ class Reassembler:
             message_sets.append(neighbour)
         return list(message_sets)
 
-    def _finish(self, message_sets: list[_FragmentSet], now: float) -> ReassembledMessage:
+    def _finish(self, message_sets: list[_FragmentSet]) -> ReassembledMessage:
         payloads: list[bytes] = []
         for fragment_set in message_sets:
             self._drop(fragment_set)
             fragments = fragment_set.in_order()
-            self._finished.add(fragments, now)
+            self._finished.add(fragments)
             payloads.extend(fragment.payload for fragment in fragments)
         set_ids = tuple(fragment_set.set_id for fragment_set in message_sets)
         return ReassembledMessage(b"".join(payloads), set_ids)
