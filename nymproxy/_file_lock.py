@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from io import FileIO
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+with contextlib.suppress(ModuleNotFoundError):  # on Windows, where nothing is locked
+    import fcntl
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class FileLock:
+    """A lock that is held. Made by :func:`lock_file`.
+
+    Args:
+        file: the locked one, taken over.
+    """
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+
+    def release(self) -> None:
+        """Let go. Idempotent."""
+        self._file.close()
 
 
 def lock_file(path: Path) -> FileLock | None:
@@ -23,10 +42,17 @@ def lock_file(path: Path) -> FileLock | None:
     Raises:
         OSError: the file cannot be made or locked.
     """
-    # Without flock, a marker in its place could outlive a killed holder.
-    lock = FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
+    file = FileIO(path, "r+", opener=_open)
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
         return None
-    return lock
+    except BaseException:
+        file.close()
+        raise
+    return FileLock(file)
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)

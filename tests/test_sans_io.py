@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 IO_MODULES = (
-    "anyio", "filelock", "fcntl", "httpcore", "httpx", "python_socks", "sqlite3", "trio",
+    "anyio", "fcntl", "httpcore", "httpx", "python_socks", "sqlite3", "trio",
     "websockets",
 )  # fmt: skip
 

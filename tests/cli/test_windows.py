@@ -18,7 +18,7 @@ from tests.migrate.corpus_cases import Case, load
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIMULATION = Path(__file__).parent / "windows"
-NEEDED = "anyio asyncio cryptography filelock httpcore httpx nacl.bindings typer websockets"
+NEEDED = "anyio asyncio cryptography httpcore httpx nacl.bindings typer websockets"
 LIBRARY = """
 import importlib
 import nymproxy
@@ -53,7 +53,7 @@ print(call(jobs.wait, 0) == limits.OUT_OF_MEMORY)
 
 
 def run(
-    code: str, *arguments: str, knows: str = "filelock psutil", **environment: str
+    code: str, *arguments: str, knows: str = "psutil", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     paths = [str(SIMULATION), str(ROOT), str(ROOT / "migrate")]
     return subprocess.run(

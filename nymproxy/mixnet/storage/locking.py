@@ -11,7 +11,7 @@ from nymproxy.mixnet.storage.files import storage_errors
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from filelock import FileLock
+    from nymproxy._file_lock import FileLock
 
 LOCK_NAME = "nymproxy.lock"
 
