@@ -42,16 +42,62 @@ def test_hardly_any_packet_is_sent_again_without_need(jitter_seconds: float, los
     assert counters.retransmissions >= loss * MESSAGES * 0.7
 
 
-def test_a_megabyte_passes_losses_in_half_a_second_where_nothing_is_measured_before() -> None:
+SLOW = replace(DEFAULT, packet_delay_seconds=0.05, ack_delay_seconds=0.05)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("asking", "answering", "packet_rate"), [(DEFAULT, BARE, 1200.0), (SLOW, DEFAULT, None)]
+)
+def test_delays_that_the_peer_drew_for_our_replies_have_none_of_them_sent_again(
+    asking: TrafficProfile, answering: TrafficProfile, packet_rate: float | None, seed: int
+) -> None:
+    """58 packets in a row to somebody who was sent nothing before: of a server in ``bare`` seven
+    went twice, and a Rust client, whose delays those of ``default`` are, warned of each."""
+    way = (0.001, 0.003)
+    network = make_mixnet(seed, PacketFaults(delay=way, ack_delay=way))
+    agenda = cast("VirtualAgenda", network.agenda)
+    client = PretendedClient("client", network, replace(asking, header_pool_size=0))
+
+    def question_came() -> None:
+        while (message := server.machine.inbox.take()) is not None:
+            assert message.sender_tag is not None
+            agenda.after(0, partial(submit, server, message.sender_tag, bytes(90_000)))
+
+    server = PretendedClient(
+        "server",
+        network,
+        replace(answering, header_pool_size=0, copies=0),
+        packet_rate=packet_rate,
+        on_pumped=question_came,
+    )
+    submit(client, server.machine.address, b"question", surbs=100)
+    while (
+        not client.machine.counters.messages_received
+        or server.machine.gauges.packets_unacknowledged
+    ):
+        agenda.step()
+    counters = server.machine.counters
+    assert (counters.retransmissions, counters.unknown_acks) == (0, 0)
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_megabyte_passes_losses_in_half_a_second_where_nothing_is_measured_before(
+    direction: str,
+) -> None:
     """``bare``, packets and acks under way for 5 to 15 ms, one in twenty lost: 1.5 s before."""
+    total = 1_000_000
     transfer = Transfer(
         BARE,
-        uploads=1_000_000,
+        uploads=total if direction == "up" else 0,
+        downloads=total if direction == "down" else 0,
         faults=SimulatedFaults(delay=(0.005, 0.015), ack_delay=(0.005, 0.015), loss=0.05),
     )
     transfer.run(1.0)
-    assert len(transfer.acceptor.received) == 1_000_000
-    counters = transfer.dialer.client.machine.counters
+    ends = (transfer.dialer, transfer.acceptor)
+    sender, recipient = ends if direction == "up" else reversed(ends)
+    assert len(recipient.received) == total
+    counters = sender.client.machine.counters
     assert counters.retransmissions > 40
     assert counters.unknown_acks <= 10
 

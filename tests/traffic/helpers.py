@@ -6,7 +6,7 @@ import random
 from itertools import count
 from typing import TYPE_CHECKING
 
-from nymproxy.address import SenderTag
+from nymproxy.address import NodeIdentity, NymAddress, SenderTag
 from nymproxy.mixnet.messages import ReplySurb
 from nymproxy.mixnet.records import DeliveryRecord
 from nymproxy.mixnet.sphinx import KeyRotation, PacketSize, Surb
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TAG = SenderTag(bytes(16))
 OTHER_TAG = SenderTag(bytes(15) + b"\x01")
+_POINT = bytes([0x58] + [0x66] * 31)
+ADDRESS = NymAddress(_POINT, bytes(32), NodeIdentity(_POINT))
 
 _numbers = count(1)
 
@@ -30,12 +32,13 @@ def make_message(
     packets: int = 1,
     *,
     kind: PacketKind = PacketKind.DATA,
+    to: NymAddress | SenderTag = TAG,
     lane: Lane = 0,
     maximum_retransmissions: int = 12,
     any_surb: bool = False,
 ) -> OutgoingMessage:
     record = DeliveryRecord(packets)
-    return OutgoingMessage(record, kind, TAG, lane, maximum_retransmissions, any_surb=any_surb)
+    return OutgoingMessage(record, kind, to, lane, maximum_retransmissions, any_surb=any_surb)
 
 
 def make_fragments(message: OutgoingMessage) -> list[OutgoingFragment]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nymproxy.address import NodeIdentity, NymAddress, SenderTag
+from nymproxy.address import NymAddress, SenderTag
 from nymproxy.errors import DeliveryAbandoned
 from nymproxy.mixnet.machine.composer import Composer
 from nymproxy.mixnet.messages import FragmentId, ReplyKeyStore
@@ -26,10 +26,7 @@ from nymproxy.mixnet.traffic import (
     TrafficProfile,
     WindowLimits,
 )
-from tests.traffic.helpers import EVEN_ID, TAG, make_fragments, make_surbs, seeded
-
-_POINT = bytes([0x58] + [0x66] * 31)
-ADDRESS = NymAddress(_POINT, bytes(32), NodeIdentity(_POINT))
+from tests.traffic.helpers import ADDRESS, EVEN_ID, TAG, make_fragments, make_surbs, seeded
 
 
 class Bench:
@@ -76,18 +73,18 @@ class TestSleep:
         slept, measured, later, last = (bench.take() for _ in range(4))
         bench.outbox.left(measured, 0.0)
         bench.ack(measured, 0.1)
-        before = bench.outbox._pending.excess.seconds
+        before = bench.outbox._pending.excess.own.seconds
         bench.outbox.left(slept, 0.2)
         if wakes_by == "a sleep":
             bench.outbox.slept(70.0, holds=False)
         else:
             bench.outbox.link_restored(70.0)
         bench.ack(slept, 70.0)
-        assert bench.outbox._pending.excess.seconds == before
+        assert bench.outbox._pending.excess.own.seconds == before
         bench.outbox.left(later, 71.0)
         bench.outbox.left(last, 71.0)
         bench.ack(later, 71.2)
-        assert bench.outbox._pending.excess.seconds != before
+        assert bench.outbox._pending.excess.own.seconds != before
 
 
 class TestDelivery:
@@ -394,10 +391,12 @@ def test_a_fragment_that_waits_twice_to_be_copied_is_copied_once() -> None:
 
 def test_the_patience_for_an_ack_is_measured() -> None:
     bench = Bench()
-    assert bench.outbox.ack_patience_seconds == 3.0
+    bench.submit(1)
+    last = bench.take()
+    assert bench.outbox.ack_patience_seconds(last) == 3.0
     for number in range(10):
         bench.submit(1)
         fragment = bench.take()
         bench.outbox.left(fragment, float(number))
         bench.ack(fragment, number + 0.5)
-    assert 1.0 < bench.outbox.ack_patience_seconds < 3.0
+    assert 1.0 < bench.outbox.ack_patience_seconds(last) < 3.0

@@ -10,13 +10,15 @@ from nymproxy.errors import AddressError, NetworkError, SphinxError
 from nymproxy.mixnet.traffic import MixTrials, PacketKind, ReturnedCover
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nymproxy.address import NymAddress
     from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.machine.pacing import Departures
     from nymproxy.mixnet.machine.ports import BuiltPacket, PacketMaker
     from nymproxy.mixnet.machine.status import Tally
     from nymproxy.mixnet.messages import FragmentId, MixPacket
-    from nymproxy.mixnet.traffic import Outbox, OutgoingFragment, TrafficProfile
+    from nymproxy.mixnet.traffic import Mix, Outbox, OutgoingFragment, TrafficProfile
 
 _logger = logging.getLogger("nymproxy.client")
 
@@ -85,15 +87,13 @@ class BatchBuilder:
         """Record that a batch was handed to the gateway."""
         if batch.packets and self._prepares_from == math.inf:
             self._prepares_from = now + _OPENING_SECONDS
-        patience = self._outbox.ack_patience_seconds
         for fragment in batch.fragments:
             self._outbox.left(fragment, now)
-            due = now + fragment.expected_seconds
-            self._trials.left(fragment.fragment_id, fragment.mixes, due, due + patience)
+            self._await(fragment, fragment.mixes, now + fragment.expected_seconds)
         for fragment, built in batch.copies:
             due = now + built.expected_seconds
             self._outbox.copy_left(fragment, due)
-            self._trials.left(fragment.fragment_id, built.mixes, due, due + patience)
+            self._await(fragment, built.mixes, due)
         self._look_at_mixes(now)
         if self._returned is not None:
             self._returned.left(len(batch.fragments) + len(batch.copies))
@@ -120,6 +120,10 @@ class BatchBuilder:
         if topology is not None:
             self._trials.use_layers(topology.layers)
             self._maker.avoid(self._trials.left_out)
+
+    def _await(self, fragment: OutgoingFragment, mixes: Sequence[Mix], due: float) -> None:
+        patience = self._outbox.ack_patience_seconds(fragment)
+        self._trials.left(fragment.fragment_id, mixes, due, due + patience)
 
     def _look_at_mixes(self, now: float) -> None:
         if self._trials.look(now):

@@ -111,7 +111,6 @@ class PacketBuilder:
         self._surbs: PreparedAhead[HeaderMaterial] = PreparedAhead(limit)
         self._covers: PreparedAhead[_Cover] = PreparedAhead(limit)
         self._ahead = (self._acks, self._starts, self._surbs, self._covers)
-        self._reply_forward_seconds = _MIX_HOPS * profile.packet_delay_seconds
 
     @property
     def has_topology(self) -> bool:
@@ -256,9 +255,10 @@ class PacketBuilder:
         ack = build_ack(way.header, self._ack_key, identifier, self._random)
         plaintext = seal_reply_fragment(fragment.data, ack, surb.encryption_key)
         packet = surb.surb.use(plaintext, fragment.size)
-        # The delays of the SURB's route are its creator's secret, as are its mixes.
-        expected = self._reply_forward_seconds + ack.delay_ns * _NANOSECOND
-        return BuiltPacket(MixPacket(surb.first_hop, surb.rotation, packet), expected, way.mixes)
+        # The delays of the SURB's route are its creator's secret, as are its mixes. Rust guesses
+        # them by its own profile; what is guessed too high has acks come before they can.
+        known = ack.delay_ns * _NANOSECOND
+        return BuiltPacket(MixPacket(surb.first_hop, surb.rotation, packet), known, way.mixes)
 
     def _reply_ack_way(self, rotation: KeyRotation) -> _Way:
         """Return a way for an ack that travels under the rotation of a received SURB.

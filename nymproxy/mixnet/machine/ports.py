@@ -17,7 +17,8 @@ class BuiltPacket(NamedTuple):
 
     Attributes:
         packet: the packet.
-        expected_seconds: how long it and its ack will be held back on their way.
+        expected_seconds: how long it and its ack will be held back on their way, as far as we drew
+            the delays: their ack cannot come earlier.
         mixes: which both pass, as far as they are known.
     """
 

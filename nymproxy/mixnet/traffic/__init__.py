@@ -7,6 +7,7 @@ the bounds that it lacks.
 from __future__ import annotations
 
 from nymproxy.mixnet.traffic.answers import AnswerBudget, SenderTags
+from nymproxy.mixnet.traffic.excess import Excesses, ExcessEstimator
 from nymproxy.mixnet.traffic.lanes import Lanes
 from nymproxy.mixnet.traffic.mix_trials import Mix, MixTrials
 from nymproxy.mixnet.traffic.outbox import Outbox
@@ -17,7 +18,7 @@ from nymproxy.mixnet.traffic.outgoing import (
     OutgoingMessage,
     PacketKind,
 )
-from nymproxy.mixnet.traffic.pending import ExcessEstimator, PendingAcks
+from nymproxy.mixnet.traffic.pending import PendingAcks
 from nymproxy.mixnet.traffic.profile import (
     BARE,
     DEFAULT,
@@ -46,6 +47,7 @@ __all__ = [
     "CongestionWindow",
     "ControlLane",
     "ExcessEstimator",
+    "Excesses",
     "ExponentialSchedule",
     "Lane",
     "Lanes",

@@ -195,8 +195,13 @@ class Outbox:
         return None
 
     def copy_left(self, fragment: OutgoingFragment, acked_from: float) -> None:
-        """Record that a copy was handed to the gateway; its ack cannot come before that time."""
-        self._copies.copied(fragment, acked_from)
+        """Record that a copy was handed to the gateway; its ack cannot come before that time.
+
+        Of a reply that says little, since its creator's delays are not in it: there the first of
+        both acks is measured, which is what the timer waits for.
+        """
+        is_reply = isinstance(fragment.message.to, SenderTag)
+        self._copies.copied(fragment, math.inf if is_reply else acked_from)
 
     def start_timer(self, fragment: OutgoingFragment, now: float) -> None:
         """Start the timer without a packet: it could not be built now, and is tried again."""
@@ -289,10 +294,10 @@ class Outbox:
 
     # What the clock does.
 
-    @property
-    def ack_patience_seconds(self) -> float:
-        """How long after it was due an ack is certainly not to come any more."""
-        excess = self._pending.excess
+    def ack_patience_seconds(self, fragment: OutgoingFragment) -> float:
+        """Return how long after it was due the ack of a fragment is certainly not to come any
+        more."""
+        excess = self._pending.excess.of(fragment.message.to)
         measured = excess.samples >= _MEASURED_SAMPLES
         return max(0.5, 2 * excess.seconds) if measured else _UNMEASURED_SECONDS
 

@@ -105,13 +105,15 @@ class OutgoingFragment:
         holds_tag_room: it waits for a SURB for the first time, and occupies room of its sender tag.
         retransmissions: how often it was queued again.
         copies: how often it left once more in place of a cover, since it left last.
-        copy_acked_from: no ack of such a copy can come earlier, in the clock's seconds.
+        copy_acked_from: an ack from then on may be that of such a copy, in the clock's seconds, and
+            is not measured.
         has_left: it has left at least once.
         in_flight: it has left and its timer runs.
         is_acknowledged: its ack came.
         sent_at: when it left last, in the clock's seconds; ``None`` before the first time, and
             while its packet is being written.
-        expected_seconds: delays of its last packet and of that packet's ack.
+        expected_seconds: delays of its last packet and of that packet's ack, as far as we drew
+            them.
         mixes: which both pass, as far as they are known.
         deadline: when its timer fires; only meaningful in flight.
     """

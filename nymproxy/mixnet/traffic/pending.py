@@ -1,13 +1,14 @@
 """Acks that are awaited: a timer for each packet in flight, and how long it should run.
 
 A packet's own delays are known to whoever drew them, so what a timer has to allow for is the
-excess: queues, links, scheduling. It is measured. Until it is, the timers are those of
-nym-client-core 1.21.6, src/client/real_messages_control/acknowledgement_control: 1.5 times the
-delays plus 1.5 s. Back-off and a limit are ours.
+excess: queues, links, scheduling, and the delays in reply SURBs. It is measured. Until it is, the
+timers are those of nym-client-core 1.21.6, src/client/real_messages_control/
+acknowledgement_control: 1.5 times the delays plus 1.5 s. Back-off and a limit are ours.
 
 A timer has a minimum for the sake of what nobody has measured yet. It falls when a packet is
 acknowledged that was due later: then the first one is late for no common reason (as in RACK,
-RFC 8985, but by the moments at which acks are due instead of those of sending).
+RFC 8985, but by the moments at which acks are due instead of those of sending). Through the SURBs
+of a peer that has not been measured itself it stays: its delays may be longer than any before.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from nymproxy._timers import TimeHeap
+from nymproxy.mixnet.traffic.excess import Excesses
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.traffic.outgoing import OutgoingFragment
@@ -24,47 +26,6 @@ if TYPE_CHECKING:
 _CLEAN_ABOVE: Final = 256
 _REORDERED_SECONDS: Final = 0.02
 """Acks that were due at moments closer than this may change places, whatever was measured."""
-
-
-class ExcessEstimator:
-    """How much longer than the packets' own delays the way there and back takes.
-
-    Smoothed value plus four deviations, as in RFC 6298, but quick to rise and slow to fall: many
-    packets are measured for each round trip, and a timer that is too short on an overloaded
-    machine doubles its load.
-    """
-
-    __slots__ = ("_deviation", "_maximum", "_smoothed", "samples")
-
-    def __init__(self, maximum_seconds: float) -> None:
-        self._maximum = maximum_seconds
-        self._smoothed: float | None = None
-        self._deviation = 0.0
-        self.samples = 0
-        """How many packets were measured."""
-
-    @property
-    def seconds(self) -> float:
-        """What to add to a timer."""
-        if self._smoothed is None:
-            return 0.0
-        return min(self._maximum, self._smoothed + 4 * self._deviation)
-
-    def measured(self, excess_seconds: float) -> None:
-        """Take in the excess of one packet whose ack is surely its own."""
-        self.samples += 1
-        if self._smoothed is None:
-            self._smoothed, self._deviation = excess_seconds, excess_seconds / 2
-            return
-        error = excess_seconds - self._smoothed
-        gain = 0.125 if error > 0 else 0.03125
-        self._smoothed += gain * error
-        self._deviation += 2 * gain * (abs(error) - self._deviation)
-
-    def at_least(self, excess_seconds: float) -> None:
-        """Take in a lower bound: the ack may belong to an earlier transmission."""
-        if self._smoothed is None or excess_seconds > self._smoothed:
-            self.measured(excess_seconds)
 
 
 class PendingAcks:
@@ -84,7 +45,7 @@ class PendingAcks:
         self._due: TimeHeap[OutgoingFragment] = TimeHeap()
         self._newest_due = -math.inf
         self._measured_from = -math.inf
-        self.excess = ExcessEstimator(profile.maximum_excess_seconds)
+        self.excess = Excesses(profile)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -109,10 +70,11 @@ class PendingAcks:
         self._schedule(fragment, sent_at + min(wait, profile.maximum_ack_wait_seconds))
         self._due.push(sent_at + fragment.expected_seconds, fragment)
         if len(self._due) > _CLEAN_ABOVE and len(self._due) > 2 * len(self._by_id):
-            self._clean()
+            self._list_due()
 
-    def _clean(self) -> None:
-        """Forget when those were due that nobody waits for any more."""
+    def _list_due(self) -> None:
+        """Write down anew what is awaited when: nothing that nobody waits for any more, but what
+        was passed over while too little was measured."""
         self._due.clear()
         for fragment in self._by_id.values():
             if fragment.in_flight and fragment.sent_at is not None:
@@ -121,10 +83,11 @@ class PendingAcks:
     def _first_wait(self, fragment: OutgoingFragment) -> float:
         """Return how long the timer of a packet runs without back-off."""
         profile = self._profile
-        wait = fragment.expected_seconds + self.excess.seconds
-        if self.excess.samples < profile.ack_wait_samples:
+        excess = self.excess.of(fragment.message.to)
+        wait = fragment.expected_seconds + excess.seconds
+        if excess.samples < profile.ack_wait_samples:
             own_delays = fragment.expected_seconds * profile.ack_wait_multiplier
-            wait = own_delays + profile.ack_wait_addition_seconds + self.excess.seconds
+            wait = own_delays + profile.ack_wait_addition_seconds + excess.seconds
         return max(wait, profile.minimum_ack_wait_seconds)
 
     def acknowledge(self, fragment_id: bytes, now: float) -> OutgoingFragment | None:
@@ -146,12 +109,20 @@ class PendingAcks:
             and self._measured_from <= sent_at
             and now < fragment.copy_acked_from
         ):
+            self._measure(fragment, now, sent_once=sent_once)
             if sent_once:
-                self.excess.measured(fragment.excess_seconds(now))
                 self._came(sent_at + fragment.expected_seconds, now)
-            else:
-                self.excess.at_least(fragment.excess_seconds(now))
         return fragment
+
+    def _measure(self, fragment: OutgoingFragment, now: float, *, sent_once: bool) -> None:
+        to, seconds = fragment.message.to, fragment.excess_seconds(now)
+        was_measured = self.excess.is_measured(to)
+        if sent_once:
+            self.excess.measured(to, seconds)
+        else:
+            self.excess.at_least(to, seconds)
+        if not was_measured and self.excess.is_measured(to):
+            self._list_due()
 
     def measure_from(self, now: float) -> None:
         """Measure the acks of what leaves from now on only: those of before had to wait for us."""
@@ -171,13 +142,14 @@ class PendingAcks:
         """Take note that an ack has come that was due at a time: the timers of those that were due
         well before it end when the measured excess does, without a minimum."""
         self._newest_due = max(self._newest_due, due)
-        if self.excess.samples < self._profile.ack_wait_samples:
-            return
         while self._due.next_time < self._newest_due - _REORDERED_SECONDS:
             due, fragment = self._due.pop()
             if fragment.sent_at is None or due != fragment.sent_at + fragment.expected_seconds:
                 continue  # it has left once more since
-            deadline = max(now, due + self.excess.seconds)
+            to = fragment.message.to
+            if not self.excess.is_measured(to):
+                continue
+            deadline = max(now, due + self.excess.of(to).seconds)
             if deadline < fragment.deadline and self._is_live(fragment.deadline, fragment):
                 self._schedule(fragment, deadline)
 
@@ -209,9 +181,22 @@ class PendingAcks:
             if stalled_seconds > 0 and deadline > now - stalled_seconds:
                 self._schedule(fragment, now + min(stalled_seconds, 1.0))
                 continue
+            if (measured := self._measured_deadline(fragment)) > now:
+                self._schedule(fragment, measured)
+                continue
             fragment.in_flight = False
             expired.append(fragment)
         return expired
+
+    def _measured_deadline(self, fragment: OutgoingFragment) -> float:
+        """Return when a timer ends by what is measured now. The first acks of a burst are those of
+        its fastest packets: what the others take is known when they have come, too."""
+        assert fragment.sent_at is not None
+        return (
+            fragment.sent_at
+            + fragment.expected_seconds
+            + self.excess.of(fragment.message.to).seconds
+        )
 
     def _schedule(self, fragment: OutgoingFragment, deadline: float) -> None:
         fragment.deadline = deadline
