@@ -12,13 +12,13 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import ByteStream, SocketAttribute
 
+from nymproxy._waiter import Waiter
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
 _READ_BYTES = 65536
-_LOOK_EVERY = 32
-"""After how many reads it is looked whether the reader was cancelled."""
 
 
 class TcpStream(ByteStream):
@@ -135,23 +135,17 @@ class _CallbackReader:
         self._piece = b""
         self._has_ended = False
         self._error: OSError | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._reads = 0
+        self._waiter: Waiter | None = None
         self._is_called = True
         loop.add_reader(connected, self._readable)
 
     async def read(self, max_bytes: int) -> bytes:
         if self._waiter is not None:
             raise anyio.BusyResourceError("reading from")
-        self._reads += 1
-        if not self._reads % _LOOK_EVERY:
-            # Who waits for what is there by now is not cancelled, so that somebody who always says
-            # something more would be read for ever.
-            await anyio.lowlevel.checkpoint()
         if self._piece or self._has_ended:
             await anyio.lowlevel.checkpoint()
         else:
-            self._waiter = self._loop.create_future()
+            self._waiter = Waiter(self._loop)
             try:
                 await self._waiter
             finally:
@@ -177,22 +171,19 @@ class _CallbackReader:
         if not self._piece:
             self._has_ended = True
             self._stop()
-        self._wake()
+        if self._waiter is not None:
+            self._waiter.wake()
 
     def close(self) -> None:
         """Stop reading; whoever waits is told that the stream is closed."""
         self._stop()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(anyio.ClosedResourceError())
+        if self._waiter is not None:
+            self._waiter.wake_soon(anyio.ClosedResourceError())
 
     def _stop(self) -> None:
         if self._is_called:
             self._is_called = False
             self._loop.remove_reader(self._socket)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 def _make_reader(connected: socket.socket) -> _CallbackReader | _WaitingReader:

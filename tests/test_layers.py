@@ -47,6 +47,7 @@ BASE = {
     "nymproxy._tcp_stream",
     "nymproxy._smoothed_time",
     "nymproxy._timers",
+    "nymproxy._waiter",
     "nymproxy.tracing",
 }
 SEAM = {"nymproxy.mixnet.transport", "nymproxy.mixnet.randomness"}
