@@ -25,8 +25,9 @@ from nymproxy.mixnet.messages import (
     PacketOpener,
     ReplyKeyStore,
     detach_ack,
+    inbound,
 )
-from nymproxy.mixnet.messages.cover import KEYS_KEPT, is_cover
+from nymproxy.mixnet.messages.cover import is_cover
 from nymproxy.mixnet.records import DeliveryRecord
 from nymproxy.mixnet.sphinx import KeyRotation, PacketSize, recover_plaintext
 from nymproxy.mixnet.storage import ClientKeys
@@ -52,7 +53,7 @@ class Builder:
         ack_key = AckKey(keys.ack_key)
         cover_keys = CoverKeys(keys.encryption_private)
         self.opener = PacketOpener(keys.encryption_private, ack_key, self.reply_keys, cover_keys)
-        self.keyless = PacketOpener(random_bytes(32), ack_key, ReplyKeyStore(), cover_keys)
+        self.stranger = PacketOpener(random_bytes(32), ack_key, ReplyKeyStore())
         self.builder = PacketBuilder(self.address, ack_key, profile, random_bytes, cover_keys)
         self.builder.use_topology(self.network.topology)
 
@@ -115,13 +116,20 @@ class TestPackets:
         assert is_cover(content)
         assert ack is None
 
-    def test_a_cover_needs_the_key_exchange_only_when_it_comes_again_or_late(self) -> None:
+    def test_a_cover_is_known_without_a_key_exchange_also_late_and_by_a_later_process(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         made = Builder()
-        first, *_, last = [made.builder.build_cover() for _ in range(KEYS_KEPT + 1)]
-        assert is_cover(made.open(last, made.keyless)[0])
-        for packet in (first, last):
-            assert not is_cover(made.open(packet, made.keyless)[0])
+        covers = [made.builder.build_cover() for _ in range(3)]
+        later = Builder()
+        monkeypatch.setattr(inbound, "open_fragment", lambda *_: pytest.fail("a key exchange"))
+        for packet in (*covers, covers[0]):
             assert is_cover(made.open(packet)[0])
+            assert is_cover(made.open(packet, later.opener)[0])
+
+    def test_a_cover_of_ours_is_nothing_to_anybody_else(self) -> None:
+        made = Builder()
+        assert not is_cover(made.open(made.builder.build_cover(), made.stranger)[0])
 
     def test_a_cover_to_a_peer_is_opened_and_dropped_there(self) -> None:
         made = Builder()

@@ -12,12 +12,14 @@ from nacl.bindings import crypto_scalarmult_base
 
 from nymproxy.errors import AddressError, MessageFormatError
 from nymproxy.mixnet.messages import (
+    CoverKeys,
     FragmentKey,
     PlainMessage,
     detach_ack,
     seal_fragment,
     seal_reply_fragment,
 )
+from nymproxy.mixnet.messages.cover import COVER_MARKER
 from nymproxy.mixnet.messages.payload import (
     apply_payload_key,
     derive_payload_key,
@@ -25,7 +27,6 @@ from nymproxy.mixnet.messages.payload import (
     reply_key_digest,
 )
 from nymproxy.mixnet.sphinx import PacketSize
-from nymproxy.mixnet.sphinx.keys import GROUP_ORDER, clamp, clamped_equivalent
 from tests.messages.builders import SMALL_ORDER_KEY, Client
 
 keys = st.binary(min_size=32, max_size=32)
@@ -85,23 +86,19 @@ def test_a_flipped_bit_is_not_noticed(
     assert open_fragment(bytes(pushed), private_key) == bytes(altered)
 
 
-@given(keys, keys)
-def test_a_key_to_ourselves_is_what_anybody_would_draw(private_key: bytes, drawn: bytes) -> None:
-    anybody = FragmentKey.draw(crypto_scalarmult_base(private_key), lambda _: drawn)
-    assert FragmentKey.draw_to_ourselves(private_key, lambda _: drawn) == anybody
-
-
-@given(keys, keys)
-def test_a_product_that_no_clamped_scalar_stands_for_is_drawn_again(
-    private_key: bytes, drawn: bytes
+@given(keys, keys, st.binary(min_size=18, max_size=100))
+def test_the_key_of_a_cover_to_ourselves_shows_what_that_of_a_packet_shows(
+    private_key: bytes, drawn: bytes, content: bytes
 ) -> None:
-    product = 8  # tests/sphinx/test_keys.py: it has no clamped equivalent
-    unlucky = clamped_equivalent(product * pow(clamp(private_key), -1, GROUP_ORDER))
-    assume(unlucky is not None)
-    assert unlucky is not None
-    draws = iter([unlucky, drawn])
-    key = FragmentKey.draw_to_ourselves(private_key, lambda _: next(draws))
-    assert key.public == crypto_scalarmult_base(drawn)
+    """Its public key is that of a packet with the same draw; only who has the private key of the
+    address can tell what is behind it, and takes nothing else for a cover of his own."""
+    covers = CoverKeys(private_key)
+    key = covers.draw(lambda _: drawn)
+    assert key.public == FragmentKey.draw(crypto_scalarmult_base(bytes(32)), lambda _: drawn).public
+    sealed = apply_payload_key(key.secret, COVER_MARKER + content)
+    assert covers.open(key.public + sealed) == COVER_MARKER
+    assert covers.open(key.public + bytes(100)) is None
+    assert CoverKeys(drawn).open(key.public + sealed) is None or drawn == private_key
 
 
 def test_every_sealing_takes_a_new_key() -> None:

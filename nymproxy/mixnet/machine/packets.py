@@ -66,13 +66,6 @@ class _Start(NamedTuple):
     key: FragmentKey
 
 
-class _Cover(NamedTuple):
-    """A packet to ourselves, and the key of what it carries."""
-
-    packet: MixPacket
-    key: FragmentKey
-
-
 class PacketBuilder:
     """Builds packets, acks, covers and reply SURBs from the present topology.
 
@@ -85,7 +78,7 @@ class PacketBuilder:
         ack_key: the key of our acks.
         profile: mean delays, packet sizes and the size of the pool.
         random_bytes: source of routes, delays and keys.
-        cover_keys: keeps the keys of covers to ourselves.
+        cover_keys: draws the keys of covers to ourselves.
     """
 
     def __init__(
@@ -109,7 +102,7 @@ class PacketBuilder:
         self._acks: PreparedAhead[_Way] = PreparedAhead(limit)
         self._starts: PreparedAhead[_Start] = PreparedAhead(limit)
         self._surbs: PreparedAhead[HeaderMaterial] = PreparedAhead(limit)
-        self._covers: PreparedAhead[_Cover] = PreparedAhead(limit)
+        self._covers: PreparedAhead[MixPacket] = PreparedAhead(limit)
         self._ahead = (self._acks, self._starts, self._surbs, self._covers)
 
     @property
@@ -195,9 +188,7 @@ class PacketBuilder:
         if to is not None:
             return self._seal_cover(self._start_to(to), self._ack_way())
         cover = self._covers.take("cover", lambda: self._make_cover(self.topology))
-        packet, key = cover or self._make_cover(topology)
-        self._cover_keys.keep(key)
-        return packet
+        return cover or self._make_cover(topology)
 
     def create_surb(self, topology: Topology) -> ReplySurb:
         """Make a reply SURB to ourselves from a topology: the same one for all of a message.
@@ -235,13 +226,13 @@ class PacketBuilder:
 
     # Inside.
 
-    def _make_cover(self, topology: Topology) -> _Cover:
+    def _make_cover(self, topology: Topology) -> MixPacket:
         """Make a cover to ourselves, out of nothing that others wait for."""
         address, profile = self._address, self._profile
         key = self._cover_keys.draw(self._random)
         start = _Start(self._draw(topology, address, profile.packet_delay_seconds), key)
         ack_way = self._draw(topology, address, profile.ack_delay_seconds)
-        return _Cover(self._seal_cover(start, ack_way), key)
+        return self._seal_cover(start, ack_way)
 
     def _seal_cover(self, start: _Start, ack_way: _Way) -> MixPacket:
         size, header = self._cover_size(), start.way.header

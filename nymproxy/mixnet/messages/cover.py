@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from nymproxy.mixnet.messages._layout import fragment_length
-from nymproxy.mixnet.messages.payload import FragmentKey, seal_fragment
+from blake3 import blake3
+from nacl.bindings import crypto_scalarmult_base
+
+from nymproxy.mixnet.messages._layout import KEY_MATERIAL_LENGTH, fragment_length
+from nymproxy.mixnet.messages.payload import FragmentKey, apply_payload_key, seal_fragment
 
 if TYPE_CHECKING:
     from nymproxy.mixnet.messages.acks import SurbAck
@@ -19,10 +22,10 @@ if TYPE_CHECKING:
 COVER_MARKER = b"The cake is a lie!"
 """How the decrypted content of a cover packet starts. No fragment does: its top bit is set."""
 
-KEYS_KEPT: Final = 256
-"""Of covers on their way: those of five seconds of the usual schedule."""
+_KEY_CONTEXT: Final = "nymproxy 2026-12-01 keys of covers to ourselves"
 
 _MARKER_AND_PADDING = COVER_MARKER + b"\x01"
+_START_OF_CONTENT = slice(KEY_MATERIAL_LENGTH, KEY_MATERIAL_LENGTH + len(COVER_MARKER))
 
 
 def build_cover_plaintext(size: PacketSize, surb_ack: SurbAck, key: FragmentKey) -> bytes:
@@ -43,30 +46,29 @@ def is_cover(content: bytes) -> bool:
 
 
 class CoverKeys:
-    """The keys of our own covers on their way: one that comes home costs no key exchange.
-
-    The bound: the latest :data:`KEYS_KEPT`. An older one is opened as any other packet is.
+    """The keys of covers to ourselves, which nobody else opens: of a public key that is drawn as
+    that of any packet, a hash under a key of ours takes the place of the key exchange. So a cover
+    that comes home is known by its first bytes.
 
     Args:
         encryption_private_key: the X25519 key of our address, 32 bytes.
     """
 
-    __slots__ = ("_private_key", "_secrets")
+    __slots__ = ("_key",)
 
     def __init__(self, encryption_private_key: bytes) -> None:
-        self._private_key = encryption_private_key
-        self._secrets: dict[bytes, bytes] = {}
+        self._key = blake3(encryption_private_key, derive_key_context=_KEY_CONTEXT).digest()
 
     def draw(self, random_bytes: RandomBytes) -> FragmentKey:
-        """Draw the key of a cover; :meth:`keep` it when the cover leaves."""
-        return FragmentKey.draw_to_ourselves(self._private_key, random_bytes)
+        """Draw the key of a cover."""
+        public = crypto_scalarmult_base(random_bytes(32))
+        return FragmentKey(public, self._secret(public))
 
-    def keep(self, key: FragmentKey) -> None:
-        """Keep the key of a cover that is about to leave."""
-        if len(self._secrets) >= KEYS_KEPT:
-            del self._secrets[next(iter(self._secrets))]
-        self._secrets[key.public] = key.secret
+    def open(self, pushed: bytes) -> bytes | None:
+        """Return how the content of a pushed packet starts, if it is such a cover."""
+        secret = self._secret(pushed[:KEY_MATERIAL_LENGTH])
+        content = apply_payload_key(secret, pushed[_START_OF_CONTENT])
+        return content if is_cover(content) else None
 
-    def take(self, public: bytes) -> bytes | None:
-        """Return the secret key that belongs to a public one, and forget it."""
-        return self._secrets.pop(public, None)
+    def _secret(self, public: bytes) -> bytes:
+        return blake3(public, key=self._key).digest(16)

@@ -181,7 +181,7 @@ class PacketOpener:
         encryption_private_key: the X25519 key of our address, 32 bytes.
         ack_key: the key of our acks.
         reply_keys: the keys of the reply SURBs we gave out.
-        cover_keys: the keys of our covers on their way.
+        cover_keys: the keys of our covers to ourselves.
     """
 
     __slots__ = ("_ack_key", "_cover_keys", "_encryption_private_key", "_reply_keys")
@@ -203,16 +203,13 @@ class PacketOpener:
         return self._ack_key.open(pushed)
 
     def open_packet(self, pushed: bytes, now: float) -> OpenedPacket:
-        """Decrypt with the key of a cover or a reply SURB of ours, or with that of our address."""
-        material = pushed[:KEY_MATERIAL_LENGTH]
-        cover_key = self._cover_keys.take(material)
-        if cover_key is not None:
-            return OpenedPacket(apply_payload_key(cover_key, pushed[KEY_MATERIAL_LENGTH:]), None)
-        given = self._reply_keys.take(material, now)
+        """Decrypt with the key of a reply SURB or a cover of ours, or with that of our address."""
+        given = self._reply_keys.take(pushed[:KEY_MATERIAL_LENGTH], now)
         if given is not None:
             content = apply_payload_key(given.key, pushed[KEY_MATERIAL_LENGTH:])
             return OpenedPacket(content, given.given_to)
-        return OpenedPacket(open_fragment(pushed, self._encryption_private_key), None)
+        cover = self._cover_keys.open(pushed)
+        return OpenedPacket(cover or open_fragment(pushed, self._encryption_private_key), None)
 
 
 class InboundDecoder:

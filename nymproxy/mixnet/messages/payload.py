@@ -17,7 +17,6 @@ from nacl.exceptions import RuntimeError as SodiumRuntimeError
 
 from nymproxy.errors import AddressError, MessageFormatError
 from nymproxy.mixnet.messages._layout import KEY_MATERIAL_LENGTH, REPLY_KEY_LENGTH
-from nymproxy.mixnet.sphinx.keys import clamp, clamped_equivalent
 from nymproxy.mixnet.sphinx.primitives import aes_ctr
 
 if TYPE_CHECKING:
@@ -89,26 +88,6 @@ class FragmentKey:
             shared_secret = crypto_scalarmult(ephemeral, recipient_encryption_key)
         except SodiumRuntimeError as error:
             raise AddressError("nothing can be encrypted to the key in the address") from error
-        return cls(crypto_scalarmult_base(ephemeral), derive_payload_key(shared_secret))
-
-    @classmethod
-    def draw_to_ourselves(
-        cls, encryption_private_key: bytes, random_bytes: RandomBytes
-    ) -> FragmentKey:
-        """Draw a key that we can derive, as :meth:`draw` does with our public key.
-
-        We know both factors of the shared secret, so it is a multiple of the base point, which
-        takes less than half the time of a multiple of another one.
-
-        Args:
-            encryption_private_key: the X25519 key of our address, 32 bytes.
-            random_bytes: source of the ephemeral key.
-        """
-        factor = None
-        while factor is None:  # of 2^124 about one
-            ephemeral = random_bytes(32)
-            factor = clamped_equivalent(clamp(ephemeral) * clamp(encryption_private_key))
-        shared_secret = crypto_scalarmult_base(factor)
         return cls(crypto_scalarmult_base(ephemeral), derive_payload_key(shared_secret))
 
 
