@@ -61,7 +61,6 @@ REACHED: dict[str, tuple[str, str]] = {
     "nymproxy.legacy.upstream_dialer": ("legacy/test_proxies.py", "needs a server, an upstream"),
     # Commands are tested as their users call them.
     "nymproxy.cli.localnet": ("cli/test_commands.py", "the command itself"),
-    "nymproxy.cli.local_commands": ("cli/test_commands.py", "the commands themselves"),
     "nymproxy.cli.operator_commands": ("cli/test_operator.py", "the commands themselves"),
     "nymproxy.cli.check": ("cli/test_configuration.py", "the command itself"),
     "nymproxy.cli.running": ("cli/test_commands.py", "signals and ready lines of processes"),

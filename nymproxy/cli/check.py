@@ -12,6 +12,7 @@ import typer
 
 from nymproxy.cli.config_file import schema as schema_of
 from nymproxy.cli.configuration import load
+from nymproxy.operating.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +30,7 @@ def run(path: Path, given: Given, *, as_json: bool, schema: bool) -> None:
     if schema:
         typer.echo(json.dumps(schema_of(), indent=2))
         return
+    log_to_stderr()
     configuration = load(path, os.environ, given)
     tables = _tables(configuration)
     if as_json:

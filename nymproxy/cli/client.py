@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nymproxy.cli.choices import IdentityMode
 from nymproxy.cli.connection import connection_options, probe_address, traffic_profile
+from nymproxy.cli.inputs import Inputs
 from nymproxy.cli.keys import without_limits
 from nymproxy.cli.running import run_all
 from nymproxy.errors import ConfigurationError
@@ -20,15 +21,21 @@ from nymproxy.stream import StreamOptions
 if TYPE_CHECKING:
     from nymproxy.address import NymAddress
     from nymproxy.cli.settings import ClientSettings
+    from nymproxy.connection_options import ConnectionOptions
     from nymproxy.legacy.connector import Connector
     from nymproxy.legacy.lasting import IdentityGroup
     from nymproxy.legacy.roster import ClientRoster
     from nymproxy.memory_account import MemoryAccount
+    from nymproxy.mixnet.directory import NetworkDetails
     from nymproxy.operating.groups import IdentityGroups
 
 
 def plan_of(
-    settings: ClientSettings, name: str, memory: MemoryAccount, groups: IdentityGroups
+    settings: ClientSettings,
+    name: str,
+    memory: MemoryAccount,
+    groups: IdentityGroups,
+    inputs: Inputs,
 ) -> Plan:
     """Return what the settings ask for.
 
@@ -37,13 +44,16 @@ def plan_of(
         name: of the forward.
         memory: the account of the process.
         groups: of the process.
+        inputs: where files are read that the settings name.
 
     Raises:
         ConfigurationError: a group is named, but the identity is not to be shared; or nobody is
-            there to ask what is to be probed.
+            there to ask what is to be probed; or a file cannot be read.
         AddressError: what is to be probed is no address.
     """
-    group = _group_of(settings, memory, groups)
+    network = inputs.network(settings.env_path)
+    options = connection_options(settings, inputs)
+    group = _group_of(settings, memory, groups, network, options)
 
     async def make(roster: ClientRoster) -> NymProxyClient:
         return NymProxyClient(
@@ -51,14 +61,14 @@ def plan_of(
             settings.listen_address,
             settings.listen_port,
             settings.close_timeout_seconds,
-            settings.env_path,
-            settings.client_pool_reserve,
+            default_client_amount=settings.client_pool_reserve,
+            network=network,
             listen=settings.listen,
             upstream_header=settings.upstream_header,
             wire=settings.wire.value,
             identity_mode=settings.identity_mode.value,
             profile=traffic_profile(settings),
-            options=connection_options(settings),
+            options=options,
             connect_timeout=settings.connect_timeout_seconds,
             settings=WireSettings(
                 stream=StreamOptions(require_sealed=settings.require_sealed)
@@ -105,7 +115,11 @@ def _probe_of(settings: ClientSettings) -> NymAddress | None:
 
 
 def _group_of(
-    settings: ClientSettings, memory: MemoryAccount, groups: IdentityGroups
+    settings: ClientSettings,
+    memory: MemoryAccount,
+    groups: IdentityGroups,
+    network: NetworkDetails,
+    options: ConnectionOptions,
 ) -> IdentityGroup | None:
     name = settings.identity_group
     if name is None:
@@ -117,16 +131,16 @@ def _group_of(
 
     def connector(roster: ClientRoster) -> Connector:
         return mixnet_connector(
-            env=settings.env_path,
+            network=network,
             profile=traffic_profile(settings),
-            options=connection_options(settings),
+            options=options,
             memory=memory,
             roster=roster,
             roams=True,
         )
 
-    network = (settings.env_path, settings.tls, settings.proxy, settings.ca_file)
-    return groups.group(name, (settings.profile, settings.copies, *network), connector)
+    way = (settings.env_path, settings.tls, settings.proxy, settings.ca_file)
+    return groups.group(name, (settings.profile, settings.copies, *way), connector)
 
 
 def forwards_of(settings: ClientSettings) -> dict[str, ClientSettings]:
@@ -166,9 +180,9 @@ def parse_forward(text: str, host: str) -> tuple[str, str]:
 
 def run(settings: ClientSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    wanted = forwards_of(settings)
+    wanted, inputs = forwards_of(settings), Inputs()
 
     def plans_of(memory: MemoryAccount, groups: IdentityGroups) -> list[Plan]:
-        return [plan_of(each, name, memory, groups) for name, each in wanted.items()]
+        return [plan_of(each, name, memory, groups, inputs) for name, each in wanted.items()]
 
     run_all(plans_of, settings, settings.env_path)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import msgspec
 
+from nymproxy._bounded_read import read_named
 from nymproxy.cli.keys import settings_of
 from nymproxy.cli.settings import ClientSettings, ServerSettings
 from nymproxy.errors import ConfigurationError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from nymproxy.cli.keys import Setting
 
 _MAX_BYTES = 1 << 20
+_MAX_DOTS = 256
+"""Of a line. No key has more than one; addresses and host names in a list have some, too."""
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 _FORWARDS = {"client": ClientSettings, "server": ServerSettings}
 _TABLES = ("network", "log", "metrics", "control")
@@ -100,11 +103,9 @@ def read_document(path: Path) -> dict[str, Any]:
         ConfigurationError: it cannot be read; the message names file, place, and what is allowed.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            raise ConfigurationError(f"{path}: larger than {_MAX_BYTES} bytes")
-        document = tomllib.loads(content.decode())
+        text = read_named(path, _MAX_BYTES).decode()
+        _refuse_endless_keys(text)
+        document = tomllib.loads(text)
         msgspec.convert(document, document_type())
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
@@ -113,6 +114,19 @@ def read_document(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # numbers and nesting, too
         raise ConfigurationError(f"{path}: no TOML: {error}") from error
     return document
+
+
+def _refuse_endless_keys(text: str) -> None:
+    """Refuse what takes the parser a time that grows with the square of it: a key of many parts.
+
+    Raises:
+        ValueError: a line has too many dots.
+    """
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > _MAX_DOTS:
+            raise ValueError(
+                f"line {number} has more than {_MAX_DOTS} dots; break what is long into lines"
+            )
 
 
 def _explained(message: str, document: dict[str, Any]) -> str:

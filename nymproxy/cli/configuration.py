@@ -16,6 +16,7 @@ import msgspec
 from nymproxy.address import NymAddress
 from nymproxy.cli.config_file import forward_settings, process_settings, read_document
 from nymproxy.cli.connection import probe_address
+from nymproxy.cli.inputs import Inputs
 from nymproxy.cli.settings import ClientSettings, ServerSettings
 from nymproxy.errors import ConfigurationError, UsageError
 from nymproxy.forward.endpoint import parse_endpoint, parse_listen
@@ -71,7 +72,10 @@ class Configuration:
 
 
 def load(
-    path: Path, environ: Mapping[str, str], given: Mapping[str, tuple[Any, str]]
+    path: Path,
+    environ: Mapping[str, str],
+    given: Mapping[str, tuple[Any, str]],
+    inputs: Inputs | None = None,
 ) -> Configuration:
     """Read a file, and put the environment and the flags on top.
 
@@ -79,11 +83,12 @@ def load(
         path: the file. Relative paths in it start at its folder.
         environ: the environment.
         given: values of the process by field, and who gave each, from the command line.
+        inputs: where a file that is a pipe may have been read before.
 
     Raises:
         ConfigurationError: the file, a variable or their sum cannot be used.
     """
-    document = read_document(path)
+    document = (inputs or Inputs()).read(path, read_document)
     process = []
     for setting in process_settings():
         if setting.field in given:

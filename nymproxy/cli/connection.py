@@ -7,6 +7,7 @@ import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from nymproxy._bounded_read import read_named
 from nymproxy.address import NymAddress
 from nymproxy.connection_options import ConnectionOptions
 from nymproxy.errors import ConfigurationError
@@ -17,19 +18,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from nymproxy.cli.inputs import Inputs
     from nymproxy.cli.settings import ProxySettings
     from nymproxy.mixnet.traffic import TrafficProfile
 
 logger = logging.getLogger("nymproxy.cli")
 
+_MAX_CA_BYTES = 4 << 20
 _PROXY_VARIABLES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 _TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 UNUSED_VARIABLES = (*_PROXY_VARIABLES, "NO_PROXY", *_TRUST_VARIABLES)
 """What other programs are told by; lower case means the same."""
 
 
-def connection_options(settings: ProxySettings) -> ConnectionOptions:
+def connection_options(settings: ProxySettings, inputs: Inputs) -> ConnectionOptions:
     """Return what the flags say.
+
+    Args:
+        settings: the flags.
+        inputs: where certificates are read.
 
     Raises:
         ConfigurationError: the proxy's URL or the certificates cannot be read.
@@ -37,7 +44,7 @@ def connection_options(settings: ProxySettings) -> ConnectionOptions:
     return ConnectionOptions(
         tls=settings.tls.value,
         proxy=settings.proxy,
-        ssl_context=None if settings.ca_file is None else _trusting(settings.ca_file),
+        ssl_context=None if settings.ca_file is None else inputs.read(settings.ca_file, _trusting),
     )
 
 
@@ -63,8 +70,10 @@ def memory_account(settings: ProxySettings) -> MemoryAccount:
 
 def _trusting(path: Path) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=path)
-    except (OSError, ssl.SSLError) as error:
+        # Bundles have comments in all languages; without any text it would trust the public ones.
+        text = read_named(path, _MAX_CA_BYTES).decode("ascii", "ignore")
+        return ssl.create_default_context(cadata=text or "none")
+    except OSError as error:  # those of ssl are, too
         raise ConfigurationError(
             f"{path} holds no certificates that can be read: name a PEM file with --ca-file"
         ) from error

@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nymproxy._bounded_read import read_named, read_regular
 from nymproxy.cli.choices import Profile
 from nymproxy.cli.flags import Flag
 from nymproxy.cli.taking import takes
+from nymproxy.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+_MAX_PLAN_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +77,15 @@ def localnet(settings: LocalnetSettings) -> None:
     from nymproxy.cli import localnet as command
     from nymproxy.localnet.config import LocalnetConfig
     from nymproxy.localnet.faults import FaultPlan
+    from nymproxy.operating.logs import log_to_stderr
 
-    def read(path: Path) -> FaultPlan:
-        return FaultPlan.from_json(path.read_text())
+    def read(path: Path, reader: Callable[[Path, int], bytes]) -> FaultPlan:
+        try:
+            return FaultPlan.from_json(reader(path, _MAX_PLAN_BYTES).decode())
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"{path}: no text") from error
 
+    log_to_stderr()
     faults = settings.faults
     command.run(
         LocalnetConfig(
@@ -86,10 +99,10 @@ def localnet(settings: LocalnetSettings) -> None:
             epoch_seconds=settings.epoch_seconds,
             epochs_per_rotation=settings.epochs_per_rotation,
             acks_after_writing=settings.acks_after_writing,
-            fault_plan=FaultPlan() if faults is None else read(faults),
+            fault_plan=FaultPlan() if faults is None else read(faults, read_named),
         ),
         json_logs=settings.json_logs,
-        new_faults=None if faults is None else partial(read, faults),
+        new_faults=None if faults is None else partial(read, faults, read_regular),
     )
 
 

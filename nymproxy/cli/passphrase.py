@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from nymproxy._bounded_read import read_named
+from nymproxy.cli.inputs import Inputs
 from nymproxy.errors import ConfigurationError, UnsafePermissions
 from nymproxy.mixnet.storage.key_files import has_encrypted_keys
 
@@ -18,8 +20,15 @@ VARIABLE = "NYM_CLIENT_KEY_PASSPHRASE"
 _MAX_BYTES = 4096
 
 
-def key_passphrase(file: Path | None, environ: Mapping[str, str]) -> str | None:
+def key_passphrase(
+    file: Path | None, environ: Mapping[str, str], inputs: Inputs | None = None
+) -> str | None:
     """Return the passphrase, if one is given: of the file, else of the environment.
+
+    Args:
+        file: where it is.
+        environ: the environment.
+        inputs: where a file that is a pipe may have been read before.
 
     Raises:
         ConfigurationError: the file cannot be read, or there is nothing in it.
@@ -27,11 +36,13 @@ def key_passphrase(file: Path | None, environ: Mapping[str, str]) -> str | None:
     """
     if file is None:
         return _checked(environ[VARIABLE], VARIABLE) if VARIABLE in environ else None
+    return (inputs or Inputs()).read(file, _passphrase_in)
+
+
+def _passphrase_in(file: Path) -> str:
     try:
-        with file.open("rb") as opened:
-            mode = file.stat().st_mode
-            content = opened.read(_MAX_BYTES)
-        text = content.decode()
+        mode = file.stat().st_mode
+        text = read_named(file, _MAX_BYTES).decode()
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -11,10 +11,11 @@ import anyio
 from nymproxy._process_signals import ignore_stray_signals
 from nymproxy.cli import client, server
 from nymproxy.cli.configuration import load
+from nymproxy.cli.inputs import Inputs
 from nymproxy.cli.running import monitor, say_which_network
 from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
 from nymproxy.operating.groups import IdentityGroups
-from nymproxy.operating.logs import LogOptions, set_up_logging
+from nymproxy.operating.logs import LogOptions, log_to_stderr, set_up_logging
 from nymproxy.operating.supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -36,33 +37,45 @@ class ConfiguredProcess:
     def __init__(self, path: Path, given: Given) -> None:
         self._path = path
         self._given = given
-        self.configuration = load(path, os.environ, given)
+        self._inputs = Inputs()
+        self.configuration = load(path, os.environ, given, self._inputs)
         self.groups = IdentityGroups()
         self.memory = MemoryAccount(_memory_limit(self.configuration))
 
     def plans(self) -> list[Plan]:
-        """Return what the file asked for when it was read last."""
-        configuration, memory, groups = self.configuration, self.memory, self.groups
+        """Return what the file asks for, before anything runs."""
+        plans = self._plans_of(self.configuration)
+        self._inputs.forbid_waiting()
+        return plans
+
+    def _plans_of(self, configuration: Configuration) -> list[Plan]:
+        memory, groups, inputs = self.memory, self.groups, self._inputs
         return [
             *(
-                client.plan_of(each.settings, each.name, memory, groups)
+                client.plan_of(each.settings, each.name, memory, groups, inputs)
                 for each in configuration.clients
             ),
-            *(server.plan_of(each.settings, each.name, memory) for each in configuration.servers),
+            *(
+                server.plan_of(each.settings, each.name, memory, inputs)
+                for each in configuration.servers
+            ),
         ]
 
     def reload(self) -> list[Plan]:
         """Read the file again, use what it says of the process, and return its plans.
 
         Raises:
-            ConfigurationError: it cannot be used; nothing is changed.
+            ConfigurationError: it cannot be used, or a file that it names cannot be read; nothing
+                is changed.
+            UnsafePermissions: everybody can read the file of a passphrase.
             OSError: the log file cannot be opened.
         """
-        configuration = load(self._path, os.environ, self._given)
+        configuration = load(self._path, os.environ, self._given, self._inputs)
+        plans = self._plans_of(configuration)
         limit = MemoryAccount(_memory_limit(configuration)).maximum_bytes
         set_up_logging(_log_options(configuration), rust_log=os.environ.get("RUST_LOG"))
         self.configuration, self.memory.maximum_bytes = configuration, limit
-        return self.plans()
+        return plans
 
 
 def _memory_limit(configuration: Configuration) -> int | None:
@@ -83,9 +96,15 @@ def _log_options(configuration: Configuration) -> LogOptions:
 def run(path: Path, given: Given) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
     ignore_stray_signals()
+    log_to_stderr()
     process = ConfiguredProcess(path, given)
     configuration = process.configuration
     set_up_logging(_log_options(configuration), rust_log=os.environ.get("RUST_LOG"))
+    say_which_network(
+        configuration.value("env_path"),
+        proxy=configuration.value("proxy"),
+        ca_file=configuration.value("ca_file"),
+    )
     supervisor = Supervisor(
         process.plans(),
         grace_seconds=configuration.value("grace_period_seconds"),
@@ -98,10 +117,5 @@ def run(path: Path, given: Given) -> None:
         process.memory,
         metrics=configuration.value("metrics"),
         control=configuration.value("control"),
-    )
-    say_which_network(
-        configuration.value("env_path"),
-        proxy=configuration.value("proxy"),
-        ca_file=configuration.value("ca_file"),
     )
     anyio.run(partial(supervisor.run, ends_process=True))

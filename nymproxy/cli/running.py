@@ -93,9 +93,9 @@ def run_all(
     """Run forwards until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
     ignore_stray_signals()
     set_up_logging(log_options(settings), rust_log=os.environ.get("RUST_LOG"))
+    say_which_network(env_path, proxy=settings.proxy, ca_file=settings.ca_file)
     memory, groups = memory_account(settings), IdentityGroups()
     supervisor = Supervisor(plans_of(memory, groups), grace_seconds=settings.grace_period_seconds)
     supervisor.add_service(groups.run)
     monitor(supervisor, memory, metrics=settings.metrics, control=settings.control)
-    say_which_network(env_path, proxy=settings.proxy, ca_file=settings.ca_file)
     anyio.run(partial(supervisor.run, ends_process=True))

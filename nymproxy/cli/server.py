@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nymproxy.cli.connection import connection_options, probe_address, traffic_profile
+from nymproxy.cli.inputs import Inputs
 from nymproxy.cli.keys import without_limits
 from nymproxy.cli.old_flags import DEFAULT_CONFIG_DIR
 from nymproxy.cli.passphrase import asked_passphrase, key_passphrase
@@ -20,6 +21,7 @@ from nymproxy.legacy.server import NymProxyServer
 from nymproxy.mixnet.storage.identities import KeyDirectory
 from nymproxy.mixnet.storage.key_files import present_key_files
 from nymproxy.operating.forward import Plan
+from nymproxy.operating.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +99,11 @@ def _explain_directory(settings: ServerSettings, directory: Path, home: str | No
 
 
 def plan_of(
-    settings: ServerSettings, name: str, memory: MemoryAccount, asked: str | None = None
+    settings: ServerSettings,
+    name: str,
+    memory: MemoryAccount,
+    inputs: Inputs,
+    asked: str | None = None,
 ) -> Plan:
     """Return what the settings ask for.
 
@@ -105,25 +111,28 @@ def plan_of(
         settings: of the server.
         name: of the forward.
         memory: the account of the process.
+        inputs: where files are read that the settings name.
         asked: the passphrase that somebody has typed.
 
     Raises:
         AddressError: what is to be probed is no address.
+        ConfigurationError: a file cannot be read.
+        UnsafePermissions: everybody can read the file of the passphrase.
     """
+    network = inputs.network(settings.env_path)
+    options = connection_options(settings, inputs)
+    passphrase = asked or key_passphrase(settings.key_passphrase_file, os.environ, inputs)
 
     async def make(roster: ClientRoster) -> NymProxyServer:
         return await NymProxyServer.create(
             settings.upstream_tcp_address,
-            KeyDirectory(
-                _prepared_directory(settings),
-                asked or key_passphrase(settings.key_passphrase_file, os.environ),
-            ),
-            settings.env_path,
-            settings.gateway,
+            KeyDirectory(_prepared_directory(settings), passphrase),
+            gateway=settings.gateway,
+            network=network,
             gateways=settings.gateways,
             accept=settings.accept.protocols,
             profile=traffic_profile(settings),
-            options=connection_options(settings),
+            options=options,
             memory=memory,
             settings=WireSettings(
                 legacy=LegacySettings(close_to_legacy_clients=settings.close_to_legacy_clients)
@@ -182,10 +191,12 @@ def _prepared_directory(settings: ServerSettings) -> Path:
 
 def run(settings: ServerSettings) -> None:
     """Run until a signal; raises what :func:`nymproxy.cli.outcome.explain` explains."""
-    given = key_passphrase(settings.key_passphrase_file, os.environ)
+    inputs = Inputs()
+    log_to_stderr()
+    given = key_passphrase(settings.key_passphrase_file, os.environ, inputs)
     asked = asked_passphrase(_directory(settings)) if given is None else None
 
     def plans_of(memory: MemoryAccount, _groups: IdentityGroups) -> list[Plan]:
-        return [plan_of(settings, "server", memory, asked)]
+        return [plan_of(settings, "server", memory, inputs, asked)]
 
     run_all(plans_of, settings, settings.env_path)

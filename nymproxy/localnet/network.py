@@ -5,6 +5,7 @@ Nothing takes a shortcut past a socket or a cipher, so our clients and Rust ones
 
 from __future__ import annotations
 
+import errno
 import tempfile
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -174,6 +175,8 @@ def deal(specs: Sequence[NodeSpec], processes: int) -> list[list[NodeSpec]]:
 
 def _write_env_file(path: Path, directory_url: str) -> None:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise OSError(errno.EINVAL, "it is no regular file")
         path.write_text(env_file_text(directory_url))
     except OSError as error:
         raise StorageError(f"cannot write the env file {path}: {error}") from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nymproxy._atomic_write import write_atomically
+from nymproxy._bounded_read import read_regular
 from nymproxy._file_lock import lock_file
 from nymproxy.errors import ConfigurationError, StorageError, StorageLocked
 from nymproxy.localnet.epochs import EpochSchedule
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 STATE_FILE = "network.json"
 LOCK_FILE = "lock"
+_MAX_STATE_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -120,7 +122,7 @@ class StateDirectory:
         """
         seeded = None if config.seed is None else NetworkSecret.from_seed(config.seed)
         try:
-            text = (self.path / STATE_FILE).read_text()
+            text = read_regular(self.path / STATE_FILE, _MAX_STATE_BYTES).decode()
         except FileNotFoundError:
             secret = seeded or NetworkSecret(random_bytes(SECRET_BYTES))
             return NetworkState(secret, _new_schedule(config, unix_time))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 import time
 from contextlib import suppress
@@ -12,9 +14,27 @@ from nymproxy._printable import printable
 
 if TYPE_CHECKING:
     import logging
+    from io import TextIOWrapper
     from pathlib import Path
 
 SAY_AGAIN_SECONDS: Final = 60.0
+
+
+def refuse_unread_pipe(path: str) -> None:
+    """Refuse a named pipe that nobody reads: to open it would wait for somebody, for ever.
+
+    Raises:
+        OSError: it is one.
+    """
+    try:
+        is_pipe = stat.S_ISFIFO(os.stat(path).st_mode)
+    except OSError:
+        return  # whoever opens it is told
+    if is_pipe:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as error:
+            raise OSError(error.errno, "nobody reads this pipe", path) from error
 
 
 class LogFile(WatchedFileHandler):
@@ -33,6 +53,10 @@ class LogFile(WatchedFileHandler):
     def __init__(self, path: Path) -> None:
         super().__init__(path, encoding="utf-8", errors="backslashreplace")
         self._say_again_at = float("-inf")
+
+    def _open(self) -> TextIOWrapper:
+        refuse_unread_pipe(self.baseFilename)
+        return super()._open()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line."""

@@ -153,6 +153,11 @@ def set_up_logging(options: LogOptions, *, rust_log: str | None) -> None:
         )
 
 
+def log_to_stderr() -> None:
+    """Send the logs to stderr, until it is known where they should go."""
+    set_up_logging(LogOptions(), rust_log=None)
+
+
 def _handler(file: Path | None) -> logging.Handler:
     if file is None:
         return logging.StreamHandler(sys.stderr)

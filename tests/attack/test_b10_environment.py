@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from nymproxy.cli.connection import connection_options, warn_of_unused
+from nymproxy.cli.inputs import Inputs
 from nymproxy.cli.settings import ClientSettings
 from nymproxy.connection_options import ConnectionOptions
 from nymproxy.errors import ConfigurationError, DirectoryUnavailable
@@ -76,7 +77,8 @@ def test_a_variable_that_is_not_used_is_named_with_the_flag_that_is(
     with caplog.at_level(logging.WARNING, "nymproxy.cli"):
         environ = {name: "http://user:secret@h:1", "HOME": "/"}
         warn_of_unused(environ, has_proxy=False, has_trust=False)
-    assert connection_options(ClientSettings(server_address=["x"])) == ConnectionOptions()
+    settings = ClientSettings(server_address=["x"])
+    assert connection_options(settings, Inputs()) == ConnectionOptions()
     (record,) = caplog.records
     flag = "--ca-file" if name.startswith("SSL") else "--proxy"
     assert name in record.getMessage()
@@ -111,7 +113,7 @@ def test_no_other_variable_is_warned_of(
     with caplog.at_level(logging.WARNING, "nymproxy.cli"):
         warn_of_unused(environ, has_proxy=proxy is not None, has_trust=False)
     settings = ClientSettings(server_address=["x"], proxy=proxy)
-    assert connection_options(settings).proxy == proxy
+    assert connection_options(settings, Inputs()).proxy == proxy
     assert [record.getMessage().split()[0] for record in caplog.records] == named
 
 
@@ -121,4 +123,4 @@ def test_certificates_are_read_or_refused(tmp_path: Path) -> None:
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(ConfigurationError, match="--ca-file"):
-            connection_options(ClientSettings(server_address=["x"], ca_file=path))
+            connection_options(ClientSettings(server_address=["x"], ca_file=path), Inputs())

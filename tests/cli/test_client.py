@@ -8,6 +8,7 @@ import pytest
 
 from nymproxy.cli.choices import IdentityMode
 from nymproxy.cli.client import forwards_of, parse_forward, plan_of
+from nymproxy.cli.inputs import Inputs
 from nymproxy.cli.settings import ClientSettings
 from nymproxy.errors import ConfigurationError
 from nymproxy.memory_account import MemoryAccount
@@ -44,12 +45,12 @@ def test_each_is_a_forward_of_its_own() -> None:
 def test_only_what_is_shared_can_be_shared_in_a_group() -> None:
     settings = ClientSettings(server_address=["A"], identity_group="web")
     with pytest.raises(ConfigurationError, match="only forwards with the identity 'shared'"):
-        plan_of(settings, "one", MemoryAccount(), IdentityGroups())
+        plan_of(settings, "one", MemoryAccount(), IdentityGroups(), Inputs())
     settings = replace(settings, identity_mode=IdentityMode.SHARED, env_path=None)
     groups = IdentityGroups()
-    first = plan_of(settings, "one", MemoryAccount(), groups)
-    second = plan_of(replace(settings, max_connections=3), "two", MemoryAccount(), groups)
-    third = plan_of(replace(settings, copies=0), "three", MemoryAccount(), groups)
+    first = plan_of(settings, "one", MemoryAccount(), groups, Inputs())
+    second = plan_of(replace(settings, max_connections=3), "two", MemoryAccount(), groups, Inputs())
+    third = plan_of(replace(settings, copies=0), "three", MemoryAccount(), groups, Inputs())
     assert first.roster is second.roster is not None
     assert third.roster is not first.roster
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from nymproxy._arguments import path_of
+from nymproxy._bounded_read import read_named
 from nymproxy.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -116,7 +117,8 @@ class NetworkDetails:
         not loaded.
 
         Args:
-            path: the file, or ``None`` for none.
+            path: the file, or ``None`` for none. A pipe is waited for, to its end, for half a
+                minute: in an event loop, use :meth:`from_env_text` with what it holds.
             environ: the environment; the process's own by default. It is not changed.
 
         Raises:
@@ -147,14 +149,7 @@ _MAX_ENV_FILE_BYTES = 1024 * 1024
 
 def _read_text(path: Path) -> str:
     try:
-        # Whatever the user names, a pipe included, but not /dev/zero for ever.
-        with path.open("rb") as file:
-            content = file.read(_MAX_ENV_FILE_BYTES + 1)
-        if len(content) > _MAX_ENV_FILE_BYTES:
-            raise ConfigurationError(
-                f"the env file {path} is larger than {_MAX_ENV_FILE_BYTES} bytes"
-            )
-        return content.decode()
+        return read_named(path, _MAX_ENV_FILE_BYTES).decode()
     except OSError as error:
         raise ConfigurationError(
             f"the env file {path} cannot be read: {error.strerror or error}"

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from nymproxy._atomic_write import sync_directory, write_synced
+from nymproxy._bounded_read import read_regular
 from nymproxy.errors import StorageError
 from nymproxy.mixnet.storage.files import storage_errors
 from nymproxy.mixnet.storage.key_files import KEY_FILES
@@ -21,6 +22,8 @@ _log = logging.getLogger("nymproxy.storage")
 
 REPLY_STORE_NAME = "persistent_reply_store.sqlite"
 BACKUP_PREFIX = "nymproxy_backup_"
+
+_MAX_BYTES = 64 * 1024 * 1024
 
 _COPIED = (*(file.name for file in KEY_FILES), DATABASE_NAME, f"{DATABASE_NAME}-wal")
 
@@ -50,7 +53,7 @@ def back_up(directory: Path) -> Path:
         try:
             for name in _COPIED:
                 with contextlib.suppress(FileNotFoundError):
-                    write_synced(staging / name, (directory / name).read_bytes())
+                    write_synced(staging / name, read_regular(directory / name, _MAX_BYTES))
             sync_directory(staging)
             staging.rename(target)
         except OSError:
