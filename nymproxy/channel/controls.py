@@ -37,10 +37,11 @@ class Control(Protocol):
 
 
 class Opening:
-    """The OPEN of a dialer, in protocols that have one."""
+    """The OPEN of a dialer, in protocols that have one, with the first data where it may."""
 
-    def __init__(self, channel_id: ChannelId, *, is_due: bool) -> None:
+    def __init__(self, channel_id: ChannelId, outbound: OutboundDirection, *, is_due: bool) -> None:
         self._channel_id = channel_id
+        self._outbound = outbound
         self._is_due = is_due
 
     def next_at(self, now: float) -> float:
@@ -50,7 +51,8 @@ class Opening:
     def take(self, now: float) -> Segment:
         """See :class:`Control`."""
         self._is_due = False
-        return Segment(SegmentKind.OPEN, self._channel_id)
+        payload = self._outbound.take_opening()
+        return Segment(SegmentKind.OPEN, self._channel_id, payload=payload)
 
 
 class Greeter:

@@ -34,6 +34,7 @@ async def open_to_first(
     protocol_for: Callable[[NymAddress], ChannelProtocol],
     servers: Servers,
     *,
+    first: bytes = b"",
     wait: bool = False,
     timeout: float | None = None,
 ) -> tuple[Channel, NymAddress]:
@@ -45,11 +46,14 @@ async def open_to_first(
         mux: where.
         protocol_for: which protocol each takes.
         servers: are told what becomes of it.
+        first: the first bytes that are sent, at most a send window. A server that has to answer
+            first gets them when it has: no two servers may do the same for them.
         wait: have every one answer.
         timeout: limit of each such wait in seconds.
 
     Raises:
         NymError: as :meth:`ChannelMux.open`, by the last one that was tried.
+        anyio.BrokenResourceError: the channel failed right after its server has answered.
     """
     order = servers.order(anyio.current_time())
     for address in order:
@@ -57,7 +61,11 @@ async def open_to_first(
         doubts = wait or (protocol.opens_explicitly and servers.is_doubtful(address))
         try:
             channel = await mux.open(
-                protocol, address, wait=doubts, timeout=timeout or ANSWER_SECONDS
+                protocol,
+                address,
+                first=b"" if doubts else first,
+                wait=doubts,
+                timeout=timeout or ANSWER_SECONDS,
             )
         except _FAILURES:
             servers.failed(address, anyio.current_time())
@@ -66,6 +74,7 @@ async def open_to_first(
         else:
             if doubts:
                 servers.answered(address)
+                await channel.send(first)
             return channel, address
     raise AssertionError("there is at least one server")  # pragma: no cover
 

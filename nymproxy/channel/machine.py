@@ -95,7 +95,7 @@ class ChannelMachine:
         self._liveness = Liveness(channel_id, traits, now)
         self._ends = EndRepeater(channel_id, traits, self.outbound)
         self._controls: list[Control] = [
-            Opening(channel_id, is_due=is_dialer and rules.has_open),
+            Opening(channel_id, self.outbound, is_due=is_dialer and rules.has_open),
             self._greeter,
             self._windows,
             WindowProber(channel_id, traits, self.outbound),

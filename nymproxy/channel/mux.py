@@ -248,6 +248,7 @@ class ChannelMux:
         protocol: ChannelProtocol,
         to: NymAddress,
         *,
+        first: bytes = b"",
         wait: bool = False,
         timeout: float | None = None,
     ) -> Channel:
@@ -256,6 +257,8 @@ class ChannelMux:
         Args:
             protocol: one of the mux's, or another object with the same codec and other settings.
             to: the peer.
+            first: the first bytes that are sent, at most a send window; they may take no message
+                of their own then.
             wait: wait for a sign of the peer. Off by default: a Rust 1.21.6 acceptor gives none
                 before its application writes.
             timeout: limit of that wait in seconds.
@@ -271,6 +274,7 @@ class ChannelMux:
         self.check_entered()
         self._check_usable()
         key, machine = self._table.open(protocol, to, anyio.current_time())
+        machine.app_wrote(first)
         driver = self._drivers.start(key, to)
         channel = self._drivers.held(key)
         is_open = False

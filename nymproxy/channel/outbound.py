@@ -116,6 +116,9 @@ class OutboundDirection:
         """A numbered message is never further ahead of the oldest unacknowledged one."""
         self.max_payload_bytes = 1 << 30
         """Of one message, whatever the peer can take."""
+        self.max_opening_bytes = 0
+        """What is written before the OPEN leaves goes with it, up to so much."""
+        self._opening_bytes = 0  # that went with it, and is not acknowledged
         self.next_index = 0
         """How many numbered messages there were."""
         self.is_held = False
@@ -136,7 +139,7 @@ class OutboundDirection:
     @property
     def unsent_bytes(self) -> int:
         """Bytes that were written and have not left."""
-        return self._queue.size + self.flight.unsent_bytes
+        return self._queue.size + self.flight.unsent_bytes + self._opening_bytes
 
     @property
     def queued_bytes(self) -> int:
@@ -228,6 +231,14 @@ class OutboundDirection:
         else:
             self._quirks.empty_sent(now)
         return numbered
+
+    def take_opening(self) -> bytes:
+        """Return what goes with the OPEN."""
+        payload = self._queue.take(self.max_opening_bytes) if self.max_opening_bytes else b""
+        self.window.count_sent(len(payload))
+        self._opening_bytes = len(payload)
+        self._flushing = self._flushing and bool(self._queue.size)
+        return payload
 
     def take_aborting_end(self, now: float) -> Numbered:
         """Return an end at once, whatever holds messages back: a RESET in the place of the FIN, if
@@ -386,6 +397,8 @@ class OutboundDirection:
     def open_acknowledged(self, now: float) -> None:
         """Note that the OPEN was acknowledged."""
         self._open_is_acknowledged = True
+        self.flight.acknowledged_bytes += self._opening_bytes
+        self._opening_bytes = 0
         self._settle(now)
 
     def _settle(self, now: float) -> None:

@@ -124,7 +124,7 @@ class Forwarding:
         socket: the TCP stream; anything that is an anyio byte stream works.
         channel: the channel.
         read_bytes: the largest piece read from the socket at once.
-        first: was read from the socket before.
+        sent: bytes that were read from the socket before, and are in the channel.
         on_first_bytes: called when the first bytes have gone through, in either direction.
     """
 
@@ -134,20 +134,19 @@ class Forwarding:
         channel: ByteChannel,
         *,
         read_bytes: int = READ_BYTES,
-        first: bytes = b"",
+        sent: int = 0,
         on_first_bytes: Callable[[], None] | None = None,
     ) -> None:
         self._socket = socket
         self._channel = channel
         self._read_bytes = read_bytes
-        self._first = first
         self._on_first_bytes = on_first_bytes
         self._scope = anyio.CancelScope()
         self._watching = anyio.CancelScope()
         self._socket_ended = anyio.Event()
         self._stopped_with: tuple[ResetCode, str] | None = None
         self._failure: tuple[ForwardEnd, Exception] | None = None
-        self.bytes_to_channel = 0
+        self.bytes_to_channel = sent
         self.bytes_to_socket = 0
         self.last_active_at = anyio.current_time()
         """When bytes were accepted last, in either direction."""
@@ -156,6 +155,8 @@ class Forwarding:
         """Forward until both directions have ended, or one has failed."""
         end = ForwardEnd.CANCELLED
         reset_unless_closed(self._socket)
+        if self.bytes_to_channel:
+            self._moved()
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
@@ -192,8 +193,7 @@ class Forwarding:
     async def _socket_to_channel(self) -> None:
         while True:
             try:
-                data = self._first or await self._socket.receive(self._read_bytes)
-                self._first = b""
+                data = await self._socket.receive(self._read_bytes)
             except anyio.EndOfStream:
                 break
             except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:

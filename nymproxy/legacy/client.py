@@ -329,7 +329,8 @@ class NymProxyClient(Runnable):
         if lease is None:
             logger.debug("Connection %d ended without a word", connection.number)
             return
-        async with lease.channel() as channel:
+        first = (self._header or b"") + connection.first
+        async with lease.channel(first) as channel:
             session = Session(
                 connection.number,
                 channel,
@@ -342,9 +343,7 @@ class NymProxyClient(Runnable):
             with session:
                 if self._is_cutting:
                     session.stop()
-                if self._header is not None:
-                    await channel.send(self._header)
-                await session.run(connection.stream, first=connection.first)
+                await session.run(connection.stream, sent=len(connection.first))
 
     async def _identity_for(self, connection: AppConnection) -> Lease | None:
         """Wait for an identity; ``None``: the app went away without a word."""

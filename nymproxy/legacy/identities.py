@@ -36,8 +36,11 @@ IdentityMode: TypeAlias = Literal["per-connection", "pool", "shared"]
 class Lease(Protocol):
     """An identity for one connection: use :meth:`channel` or :meth:`release`, once."""
 
-    def channel(self) -> AbstractAsyncContextManager[Channel]:
+    def channel(self, first: bytes = b"") -> AbstractAsyncContextManager[Channel]:
         """Open a channel; leaving ends it, and the identity if it was for it alone.
+
+        Args:
+            first: the first bytes that are sent.
 
         Raises:
             NymError: the server cannot be reached.
@@ -83,13 +86,13 @@ class FreshLease:
         self._destination = destination
 
     @asynccontextmanager
-    async def channel(self) -> AsyncIterator[Channel]:
+    async def channel(self, first: bytes = b"") -> AsyncIterator[Channel]:
         """See :class:`Lease`."""
         async with self._pooled as client:
             protocols = self._destination.protocols(client.packet_rate)
             async with (
                 ChannelMux(client, protocols, grace_seconds=FLUSH_SECONDS) as mux,
-                opened(mux, self._destination) as channel,
+                opened(mux, self._destination, first) as channel,
             ):
                 yield channel
                 # The client goes with the channel: a second Close may still have to leave.

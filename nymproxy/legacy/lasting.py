@@ -41,15 +41,16 @@ logger = logging.getLogger("nymproxy.legacy")
 
 
 @asynccontextmanager
-async def opened(mux: ChannelMux, destination: Destination) -> AsyncIterator[Channel]:
-    """Open a channel in the protocol of the moment, and let its end be learned from."""
+async def opened(mux: ChannelMux, destination: Destination, first: bytes) -> AsyncIterator[Channel]:
+    """Open a channel in the protocol of the moment, with the first bytes that are sent, and let its
+    end be learned from."""
     rate = mux.transport.packet_rate
 
     def protocol_for(server: NymAddress) -> ChannelProtocol:
         return destination.choose(server, rate, anyio.current_time())
 
     servers = destination.servers
-    channel, server = await open_to_first(mux, protocol_for, servers)
+    channel, server = await open_to_first(mux, protocol_for, servers, first=first)
     try:
         async with watched(channel, server, servers):
             yield channel
@@ -76,10 +77,10 @@ class LastingLease:
         slot.channels += 1
 
     @asynccontextmanager
-    async def channel(self) -> AsyncIterator[Channel]:
+    async def channel(self, first: bytes = b"") -> AsyncIterator[Channel]:
         """See :class:`Lease`."""
         try:
-            async with opened(self._mux, self._destination) as channel:
+            async with opened(self._mux, self._destination, first) as channel:
                 try:
                     yield channel
                 except BaseException:

@@ -160,19 +160,19 @@ class Session:
         return not (self.channel.has_received_data or self.channel.has_delivered_data)
 
     async def run(
-        self, stream: ByteStream, channel: ByteChannel | None = None, *, first: bytes = b""
+        self, stream: ByteStream, channel: ByteChannel | None = None, *, sent: int = 0
     ) -> ForwardResult:
         """Carry a TCP stream; both are closed at the end.
 
         Args:
             stream: the TCP side.
             channel: what to read and write in place of the channel itself.
-            first: was read from the TCP side before.
+            sent: bytes that were read from the TCP side before, and are in the channel.
         """
         self._forwarding = Forwarding(
             stream,
             channel or self.channel,
-            first=first,
+            sent=sent,
             on_first_bytes=self._on_first_bytes,
         )
         result = await self._forwarding.run()

@@ -113,6 +113,21 @@ async def test_a_server_that_failed_before_has_to_answer_before_a_connection_is_
     assert ANSWER_SECONDS <= anyio.current_time() - started_at < ANSWER_SECONDS + 1
 
 
+async def test_first_bytes_go_to_no_server_that_has_to_answer_before_it_has(scene: Scene) -> None:
+    """Or two servers might do what they ask for."""
+    first, second = scene.dead("first"), await scene.server("second")
+    servers = Servers([first, second])
+    for server in servers.addresses:
+        servers.failed(server, anyio.current_time())
+    await anyio.sleep(FIRST_PAUSE_SECONDS)
+    channel, server = await open_to_first(scene.mux, lambda _: PROTOCOL, servers, first=b"pay")
+    await channel.drain()
+    assert server == second
+    told = {each.recipient for each in scene.network.messages() if b"pay" in each.payload}
+    assert told == {"second"}
+    channel.abort()
+
+
 async def test_a_server_that_answers_late_is_a_good_one(scene: Scene) -> None:
     servers = Servers([scene.dead("first"), await scene.server("second")])
     channel, first = await scene.open(servers)

@@ -21,6 +21,7 @@ from nymproxy.legacy.app_connections import (
     SilentTurns,
 )
 from nymproxy.legacy.client import NymProxyClient
+from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.addresses import some_address
 from tests.legacy.memory_clients import MemoryConnector
@@ -53,6 +54,25 @@ async def test_a_probe_costs_neither_identity_nor_upstream_connection(
         async with await both.connect() as app:
             await app.send(b"hello")
             assert await app.receive() == b"hello"
+
+
+async def test_what_an_app_has_said_when_its_stream_is_opened_goes_with_the_opening(
+    network: MemoryNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nymproxy.legacy.client.FIRST_BYTES_SECONDS", 60.0)  # a loaded machine's
+    async with proxies(network, wire="stream", identity_mode="shared") as both:
+        for question in (b"hello", b"and again"):
+            async with await both.connect() as app:
+                await app.send(question)
+                assert await app.receive() == question
+        brought = [
+            StreamFrame.decode(each.payload).message_type
+            for each in network.messages()
+            if each.sender != "server" and b"and again" in each.payload
+        ]
+        assert brought == [MessageType.OFFER]
+        await until(lambda: both.client.session_count == 0)
+        assert both.client.totals.bytes_to_peer == len(b"hello" + b"and again")
 
 
 async def test_an_app_that_leaves_while_it_waits_for_an_identity_costs_none(

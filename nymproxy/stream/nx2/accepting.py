@@ -22,9 +22,10 @@ from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost
 from nymproxy.stream.codec import HEADER_LENGTH, TYPE_OFFSET, MessageType, StreamFrame
 from nymproxy.stream.nx2.early import MAX_EARLY_BYTES
 from nymproxy.stream.nx2.keys import MAC_LENGTH
-from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, OPENING_SECONDS, SealedLink, hello_to
+from nymproxy.stream.nx2.link import OPENING_SECONDS, SealedLink, hello_to
 from nymproxy.stream.nx2.moving import Binding, Bound
 from nymproxy.stream.nx2.prefix import PrefixGate, PrefixState
+from nymproxy.stream.nx2.supply import has_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 HELLO_SECONDS = 1.0
 ACCEPT_PAUSE_SECONDS = 1.0
 HOLD_SECONDS = 0.02
+ANSWER_HOLD_SECONDS = 0.25
+"""Where the opening brought a question: its dialer waits for the answer, and not for the ACCEPT."""
 SEALED_BYTES = HEADER_LENGTH + 4 + MAC_LENGTH
 MAX_HELD_FRAMES = 512
 _UNSEALED_KINDS = {SegmentKind.DATA: MessageType.DATA, SegmentKind.FIN: MessageType.FIN}
@@ -124,7 +127,7 @@ class AcceptorLink(SealedLink):
         self._confirms = confirms
         self._accept_is_due = True
         if not confirms:
-            self._held_until = now + HOLD_SECONDS
+            self._held_until = now + (ANSWER_HOLD_SECONDS if offer.data else HOLD_SECONDS)
         self._become_sealed()
         is_started = self._gate is not None and self._gate.next_sequence > 0
         if not offer.seal_follows:
@@ -255,8 +258,8 @@ class AcceptorLink(SealedLink):
         return self._next_accept(self._sealer, now)
 
     def _next_accept(self, sealer: AcceptorSealer, now: float) -> Message | None:
-        is_first = self._accepted_at == -math.inf and (
-            self.machine.outbound.queued_bytes <= MAX_FIRST_BYTES
+        is_first = self._accepted_at == -math.inf and has_room(
+            self.machine.outbound.queued_bytes + SEALED_BYTES, sealer.accept_bytes
         )
         follows = None
         if is_first or self.machine.error is not None:
@@ -274,8 +277,11 @@ class AcceptorLink(SealedLink):
     def _with_accept(self, message: Message, sealer: AcceptorSealer) -> Message:
         """Return the first numbered frame with the ACCEPT, as long as the dialer may lack it."""
         is_first = message.sequence == 0 and message.outgoing is not None
-        is_short = len(message.payload) <= MAX_FIRST_BYTES + SEALED_BYTES
-        if not is_first or not is_short or sealer.is_confirmed:
+        if (
+            not is_first
+            or sealer.is_confirmed
+            or not has_room(len(message.payload), sealer.accept_bytes)
+        ):
             return message
         return replace(message, payload=sealer.accept(message.payload), any_surb=True)
 

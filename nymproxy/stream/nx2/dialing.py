@@ -30,7 +30,7 @@ from nymproxy.stream.nx2.movable import MovableLink
 from nymproxy.stream.nx2.patience import VERDICT_SECONDS, Patience
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES, PrefixDigest
 from nymproxy.stream.nx2.repeated import Repeated
-from nymproxy.stream.nx2.supply import CONTROL_SURBS
+from nymproxy.stream.nx2.supply import CONTROL_SURBS, MAX_OPENING_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +101,7 @@ class DialerLink(MovableLink):
         self.hinted: Callable[[float], None] = lambda now: None
         """Called when an unsealed frame says that the acceptor has lost the stream."""
         self._sealer = sealer
+        self._minutes = minutes
         self._offer = sealer.offer(minutes)
         self._offers = Repeated()
         self._opened_at = now
@@ -113,6 +114,7 @@ class DialerLink(MovableLink):
         self._seal_counter = 0
         if is_known:
             machine.if_unanswered = StreamNotSealed(_NOT_SEALED)
+            machine.outbound.max_opening_bytes = MAX_OPENING_BYTES
         else:
             machine.outbound.window.ceiling = MAX_PREFIX_BYTES
 
@@ -337,8 +339,12 @@ class DialerLink(MovableLink):
             self._offers.begin(now)
             surbs = self.supply.for_stranger(outgoing.surbs)
             return Message(self._codec.encode(outgoing.segment), surbs, outgoing)
+        data = outgoing.segment.payload
+        if data:
+            self._offer = self._sealer.offer(self._minutes, data)
         self._offers.queued(now, self.kept.round_trip.question_seconds)
-        return Message(self._offer, self.supply.for_opening(outgoing.surbs), outgoing)
+        surbs = self.supply.for_opening(outgoing.surbs, len(data))
+        return Message(self._offer, surbs, outgoing)
 
     def delivery_changed(self, message: Message, fate: Fate, now: float) -> None:
         """See :meth:`ChannelLink.delivery_changed`; what an unknown peer may get again is not lost

@@ -298,7 +298,9 @@ class SealedLink(ChannelLink, ABC):
         sequence = outgoing.segment.sequence
         self.kept.add(sequence, frame, now)
         self._unknown[sequence] = outgoing
-        return Message(frame, self.supply.for_data(outgoing.surbs), outgoing, sequence)
+        is_end = outgoing.segment.kind is SegmentKind.FIN
+        surbs = self.supply.for_end() if is_end else self.supply.for_data(outgoing.surbs)
+        return Message(frame, surbs, outgoing, sequence)
 
     # What becomes of messages.
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy.errors import ChannelFormatError
-from nymproxy.stream.codec import MessageType, StreamFrame
+from nymproxy.stream.codec import HEADER_LENGTH, MessageType, StreamFrame
 from nymproxy.stream.nx2 import envelopes, keys
 from nymproxy.stream.nx2.frames import RANDOM_LENGTH, Accept, Ack, Offer, Resume, Seal
 
@@ -294,6 +294,11 @@ class AcceptorSealer(Sealer):
             key=self._accept_key,
             context=self._tag + self._address,
         )
+
+    @property
+    def accept_bytes(self) -> int:
+        """Length of an ACCEPT that brings nothing along."""
+        return HEADER_LENGTH + len(self._accept.encode()) + keys.MAC_LENGTH
 
     def is_same(self, offer: Offer) -> bool:
         """Tell whether an OFFER that verified is a copy of the one that opened the stream."""

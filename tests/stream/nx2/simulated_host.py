@@ -166,7 +166,10 @@ class Host:
 
     def _begin(self, key: ChannelKey, total: int) -> None:
         self.apps[key] = App(total, bytearray(), bytearray())
-        self.sim.after(0.0, partial(self.do, partial(self._write, key)))
+        if self.random.random() < 0.5:
+            self._write(key)  # what a dialer has at hand goes with the opening
+        else:
+            self.sim.after(0.0, partial(self.do, partial(self._write, key)))
         self.changed()
 
     def _write(self, key: ChannelKey) -> None:

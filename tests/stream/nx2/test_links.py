@@ -32,7 +32,7 @@ from nymproxy.stream.codec import (
     MessageType,
     StreamFrame,
 )
-from nymproxy.stream.nx2.accepting import HOLD_SECONDS
+from nymproxy.stream.nx2.accepting import ANSWER_HOLD_SECONDS, HOLD_SECONDS, AcceptorLink
 from nymproxy.stream.nx2.early import EARLY_SECONDS, MAX_EARLY_FRAMES, EarlyFrames
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.protocol import StreamProtocol
@@ -104,7 +104,16 @@ class End:
         if not messages:
             self.pass_time(HOLD_SECONDS)
             messages = self.send_at_once()
+        if not messages and self.awaits_accept:
+            self.pass_time(ANSWER_HOLD_SECONDS - HOLD_SECONDS)
+            messages = self.send_at_once()
         return messages
+
+    @property
+    def awaits_accept(self) -> bool:
+        """True while an ACCEPT waits for what it can bring along."""
+        links = self.table.links.values()
+        return any(isinstance(each, AcceptorLink) and each._accept_is_due for each in links)
 
     def send_at_once(self) -> list[Message]:
         """As :meth:`send`, without waiting."""

@@ -19,6 +19,7 @@ from nymproxy.stream.nx2.patience import VERDICT_SECONDS
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
 from nymproxy.stream.nx2.receipts import END_SECONDS
 from nymproxy.stream.nx2.sealer import DialerSealer
+from nymproxy.stream.nx2.supply import MAX_ALONG_BYTES
 from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import SENDER, UNIX, End, Pair, type_of
 
@@ -109,15 +110,16 @@ def test_an_accept_waits_a_moment_for_what_it_can_bring_along() -> None:
 def test_an_accept_waits_for_nothing_where_much_follows() -> None:
     pair = Pair()
     deliver(pair.dialer.send(), pair.acceptor)
-    pair.acceptor.machine.app_wrote(bytes(MAX_FIRST_BYTES + 1))
+    pair.acceptor.machine.app_wrote(bytes(MAX_ALONG_BYTES + 1))
     accept, data = pair.acceptor.send_at_once()
     assert (type_of(accept), type_of(data)) == (MessageType.ACCEPT, MessageType.DATA)
 
 
-@pytest.mark.parametrize(("is_known", "counts"), [(False, [4, 2, 1, 1]), (True, [3, 2, 1, 0])])
+@pytest.mark.parametrize(("is_known", "counts"), [(False, [4, 2, 1, 1]), (True, [2, 2, 1, 0])])
 def test_a_question_and_its_answer_take_few_messages(is_known: bool, counts: list[int]) -> None:
-    """Property P5. A known dialer's OFFER, data and end; the ACCEPT with data, and the end, which
-    acknowledges; an ACK. A stranger sends an Open, too; his SEAL is that ACK, and gets one."""
+    """Property P5. A known dialer's OFFER with data, and the end; the ACCEPT with data, and the
+    end, which acknowledges; an ACK. A stranger sends an Open and data, too; his SEAL is that ACK,
+    and gets one."""
     pair, sent = Pair(is_known=is_known), list[int]()
     for end, other in 2 * ((pair.dialer, pair.acceptor), (pair.acceptor, pair.dialer)):
         if len(sent) < 2:
@@ -539,7 +541,7 @@ def test_copies_that_fill_the_place_before_the_seal_cost_no_byte() -> None:
 def test_what_is_sealed_before_the_keys_is_kept_and_no_more_than_that() -> None:
     pair = Pair()
     deliver(pair.dialer.send(), pair.acceptor)
-    overtook = bytes(MAX_FIRST_BYTES + 1)
+    overtook = bytes(MAX_ALONG_BYTES + 1)
     pair.acceptor.machine.app_wrote(overtook)
     accept, data = pair.acceptor.send()
     for _ in range(MAX_EARLY_FRAMES + 5):

@@ -22,6 +22,8 @@ from nymproxy.memory_account import MINIMUM_BYTES, MemoryAccount
 from nymproxy.stream.codec import StreamFrame
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.stream.nx2.envelopes import is_marked
+from nymproxy.stream.protocol import StreamProtocol
+from nymproxy.stream.stream import MixnetStream
 from nymproxy.stream.traits import StreamOptions
 from nymproxy.testing import (
     MemoryEndpoint,
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from nymproxy.stream.listener import MixnetListener
-    from nymproxy.stream.stream import MixnetStream
 
 SEALED = StreamOptions()
 
@@ -71,6 +72,13 @@ class Ends:
             await _send(dialed, 2000)
             assert len(await receive_all(dialed)) == 2000
 
+    async def ask_at_once(self) -> None:
+        """As :meth:`ask`, with the 2 kB at hand when the stream is opened; ends after the peer."""
+        protocol, to = StreamProtocol(SEALED), self.acceptor.address
+        channel = await self.dialer.mux.open(protocol, to, first=bytes(2000))
+        async with MixnetStream(channel, None) as dialed:
+            assert len(await receive_all(dialed)) == 2000
+
     def packets(self) -> int:
         """Packets of both ends since the last call."""
         messages = list(self.network.messages())
@@ -95,6 +103,17 @@ async def _send(stream: MixnetStream, size: int) -> None:
 async def _echo(stream: MixnetStream) -> None:
     async with stream:
         await _send(stream, len(await receive_all(stream)))
+
+
+async def _answer(stream: MixnetStream, after_seconds: float = 0.0) -> None:
+    """Answer 2 kB with 2 kB, and end."""
+    async with stream:
+        question = b""
+        while len(question) < 2000:
+            question += await stream.receive()
+        await anyio.sleep(after_seconds)
+        await _send(stream, len(question))
+        assert await receive_all(stream) == b""
 
 
 @asynccontextmanager
@@ -201,6 +220,46 @@ def test_the_first_answer_waits_for_few_packets() -> None:
                 assert await dialed.receive() == b"known from now on"
                 await dialed.aclose()
                 await accepted.aclose()
+
+    on_virtual_time(main)
+
+
+@pytest.mark.parametrize(("seconds", "packets"), [(0.0, 7), (0.2, 7), (0.3, 8)])
+def test_a_question_at_hand_and_its_answer_take_seven_packets(seconds: float, packets: int) -> None:
+    """OFFER with 2 kB: two; ACCEPT with 2 kB: two; an end each; an ACK. One more if the answer
+    takes longer than an ACCEPT waits."""
+
+    async def main() -> None:
+        async with ends(SEALED, SEALED) as pair:
+            for _ in range(4):
+                await pair.transfer(10, 10)
+            for _ in range(3):
+                pair.packets()
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(pair.ask_at_once)
+                    await _answer(await pair.listener.accept(), seconds)
+                await anyio.sleep(5)
+                assert pair.packets() == packets
+
+    on_virtual_time(main)
+
+
+def test_many_questions_at_hand_take_little_more_than_seven_packets_each() -> None:
+    """Nobody waits for a reply SURB, and few messages bring some that take packets."""
+    streams = 60
+
+    async def main() -> None:
+        async with ends(SEALED, SEALED, faults=MemoryFaults(delay_seconds=0.1)) as pair:
+            for _ in range(4):
+                await pair.transfer(10, 10)
+            pair.packets()
+            async with anyio.create_task_group() as tasks:
+                for _ in range(streams):
+                    tasks.start_soon(pair.ask_at_once)
+                for _ in range(streams):
+                    tasks.start_soon(_answer, await pair.listener.accept())
+            await anyio.sleep(5)
+            assert pair.packets() <= 8 * streams
 
     on_virtual_time(main)
 
