@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy.errors import NymError
+from nymproxy.testing.orphans import ends_with_us
 from nymproxy.testing.processes import run_until_signal
 
 if TYPE_CHECKING:
@@ -127,7 +128,8 @@ async def _exit_code_of(command: Sequence[str], environment: Mapping[str, str]) 
         command, env=environment, stdout=sys.stderr, stderr=None, start_new_session=True
     )
     try:
-        return await process.wait()
+        with ends_with_us(process.pid):
+            return await process.wait()
     except BaseException:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import psutil  # type: ignore[import-untyped]
 
+from nymproxy.testing.orphans import ends_with_us
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -126,7 +128,8 @@ def run(
         start_new_session=True,
     )
     try:
-        shell.wait(timeout=seconds)
+        with ends_with_us(shell.pid):
+            shell.wait(timeout=seconds)
     except BaseException:
         for each in [*psutil.Process(shell.pid).children(recursive=True), shell]:
             each.kill()

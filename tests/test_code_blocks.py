@@ -21,6 +21,7 @@ from nymproxy.stream.background import in_background
 from nymproxy.stream.client import MixnetClient
 from nymproxy.stream.endpoint import StreamEndpoint
 from nymproxy.testing import MemoryNetwork
+from nymproxy.testing.orphans import ends_with_us
 from tests.legacy.memory_clients import MemoryConnector
 from tests.legacy.proxies import running_server, until
 from tests.pages import ROOT, blocks
@@ -263,10 +264,11 @@ def test_an_example_ends_by_ctrl_c_without_a_word(
     finally:
         signal.signal(signal.SIGINT, before)
     try:
-        assert server.stdout is not None
-        assert "@" in server.stdout.readline()
-        server.send_signal(signal.SIGINT)
-        assert server.communicate(timeout=60) == ("", "")
+        with ends_with_us(server.pid):
+            assert server.stdout is not None
+            assert "@" in server.stdout.readline()
+            server.send_signal(signal.SIGINT)
+            assert server.communicate(timeout=60) == ("", "")
     finally:
         server.kill()
         server.communicate()

@@ -13,6 +13,7 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
 from nymproxy.localnet import Localnet, LocalnetConfig
+from nymproxy.testing.orphans import ends_with_us
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -70,7 +71,7 @@ async def test_the_quick_start_works(tmp_path: Path) -> None:
             stderr=subprocess.DEVNULL,
         ) as server:
             assert server.stdout is not None
-            with anyio.fail_after(30):
+            with ends_with_us(server.pid), anyio.fail_after(30):
                 address = (await server.stdout.receive()).decode().strip()
                 client = await anyio.run_process(
                     [sys.executable, str(EXAMPLES / QUICK_START[1]), address, env],

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from nymproxy.errors import PhaseTimeout
-from nymproxy.testing.processes import ChildFailed, stop_process
+from nymproxy.testing.processes import ChildFailed, stopped_at_the_end
 from nymproxy.testing.workloads import Target
 
 if TYPE_CHECKING:
@@ -100,18 +100,14 @@ async def _started(
         env={**os.environ, "HOME": str(home), "RUST_LOG": "info"},
         start_new_session=True,
     )
-    try:
-        async with anyio.create_task_group() as tasks:
-            with anyio.move_on_after(READY_SECONDS) as scope:
-                found = await tasks.start(_follow_log, process, log, ready)
-            if scope.cancelled_caught:
-                raise PhaseTimeout(f"{program.name} was not ready in time ({log})")
-            yield process, found
-            tasks.cancel_scope.cancel()
-    finally:
-        with anyio.CancelScope(shield=True):
-            # The old server ends on SIGINT only after its sessions; SIGTERM ends it at once.
-            await stop_process(process)
+    # The old server ends on SIGINT only after its sessions; SIGTERM ends it at once.
+    async with stopped_at_the_end(process), anyio.create_task_group() as tasks:
+        with anyio.move_on_after(READY_SECONDS) as scope:
+            found = await tasks.start(_follow_log, process, log, ready)
+        if scope.cancelled_caught:
+            raise PhaseTimeout(f"{program.name} was not ready in time ({log})")
+        yield process, found
+        tasks.cancel_scope.cancel()
 
 
 async def _follow_log(

@@ -1,4 +1,4 @@
-"""Child processes that say when they are ready, and end when their parent tells them to.
+"""Child processes that say when they are ready, and end when their parent tells them to, or dies.
 
 The convention of :func:`child_process` is that of the ``nymproxy`` commands: one JSON line on
 stdout when ready, logs on stderr, SIGTERM ends it in order.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import anyio
 
 from nymproxy.errors import NymError, PhaseTimeout
+from nymproxy.testing.orphans import ends_with_us
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -125,7 +126,7 @@ async def child_process(
             start_new_session=True,
             pass_fds=inherited,
         )
-    try:
+    async with stopped_at_the_end(process):
         line = b""
         with anyio.move_on_after(ready_timeout_seconds) as scope:
             line = await _ready_line(process)
@@ -136,6 +137,14 @@ async def child_process(
         except ValueError as error:
             raise ChildFailed(f"{name} did not start: {_last_lines(log)}") from error
         yield Child(name, process, ready, log)
+
+
+@asynccontextmanager
+async def stopped_at_the_end(process: Process) -> AsyncIterator[None]:
+    """Stop a process at the end of the block, or of our own, however that comes."""
+    try:
+        with ends_with_us(process.pid):
+            yield
     finally:
         with anyio.CancelScope(shield=True):
             await stop_process(process)

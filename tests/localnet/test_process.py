@@ -21,6 +21,7 @@ import pytest
 from nymproxy.localnet import LocalnetConfig
 from nymproxy.localnet.faults import FaultPlan, PushAction, PushFault
 from nymproxy.localnet.process import run_localnet
+from nymproxy.testing.orphans import ends_with_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,7 @@ def _process(
     )
     assert process.stdout is not None
     try:
-        with process:
+        with process, ends_with_us(process.pid):
             yield process, json.loads(process.stdout.readline())
             process.kill()
     finally:
