@@ -22,6 +22,7 @@ from nymproxy.mixnet.directory.client import MAX_BODY_BYTES, DirectoryClient
 from nymproxy.mixnet.directory.http_session import LARGE_BODIES_AT_ONCE, _parse_large
 from tests.directory.network import Network, answer, answers_for, serve
 from tests.directory.test_client import details
+from tests.turns import counted_calls
 
 if TYPE_CHECKING:
     from tests.attack.figures import AttackFigures
@@ -148,29 +149,14 @@ def test_parsing_lets_the_event_loop_have_its_turn(
 async def test_chunks_of_a_byte_let_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten thousand of them may come at once, and took 0.1 s in which nobody else had a turn."""
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n[\r\n" * 3_000
-    fed, in_a_row, longest = 0, 0, 0
-    feed = BoundedBody.feed
-
-    def counting(body: BoundedBody, chunk: bytes) -> DirectoryFormatError | None:
-        nonlocal fed, in_a_row, longest
-        fed, in_a_row = fed + 1, in_a_row + 1
-        longest = max(longest, in_a_row)
-        return feed(body, chunk)
-
-    async def somebody_else() -> None:
-        nonlocal in_a_row
-        while True:
-            await anyio.lowlevel.checkpoint()
-            in_a_row = 0
-
-    monkeypatch.setattr(BoundedBody, "feed", counting)
-    async with serve(lambda _: chunked) as bad, anyio.create_task_group() as group:
-        group.start_soon(somebody_else)
+    async with (
+        serve(lambda _: chunked) as bad,
+        counted_calls(monkeypatch, BoundedBody, "feed") as fed,
+    ):
         with pytest.raises(DirectoryUnavailable):
             await DirectoryClient(details(bad)).fetch_topology()
-        group.cancel_scope.cancel()
-    assert fed >= 3_000
-    assert longest <= 2
+    assert fed.total >= 3_000
+    assert fed.longest <= 2
 
 
 async def test_interim_responses_are_counted() -> None:

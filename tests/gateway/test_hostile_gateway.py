@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import anyio
-import anyio.lowlevel
 import pytest
 from websockets.frames import Opcode
 
@@ -17,11 +13,7 @@ from nymproxy.mixnet.gateway.websocket_messages import MessageAssembler
 from tests.gateway.streams import memory_streams
 from tests.gateway.test_protocol import streaming
 from tests.gateway.test_websocket import URI, connected, frame
-
-if TYPE_CHECKING:
-    from websockets.frames import Frame
-
-    from nymproxy.mixnet.gateway.websocket_messages import WebSocketEvent
+from tests.turns import counted_calls
 
 FRAMES = 8_000
 IN_A_ROW = 2_000
@@ -41,24 +33,10 @@ async def test_frames_of_two_bytes_let_others_have_their_turn(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """64 KiB of them come at once, and took 0.15 s in which nobody else had a turn."""
-    taken, in_a_row, longest = 0, 0, 0
-    take = MessageAssembler.take
-
-    def counting(assembler: MessageAssembler, taken_frame: Frame) -> WebSocketEvent | None:
-        nonlocal taken, in_a_row, longest
-        taken, in_a_row = taken + 1, in_a_row + 1
-        longest = max(longest, in_a_row)
-        return take(assembler, taken_frame)
-
-    async def somebody_else() -> None:
-        nonlocal in_a_row
-        while True:
-            await anyio.lowlevel.checkpoint()
-            in_a_row = 0
-
-    monkeypatch.setattr(MessageAssembler, "take", counting)
-    async with connected() as (client, server, _near, far), anyio.create_task_group() as tasks:
-        tasks.start_soon(somebody_else)
+    async with (
+        connected() as (client, server, _near, far),
+        counted_calls(monkeypatch, MessageAssembler, "take") as taken,
+    ):
         await far.send(SMALLEST[kind])
         if kind == "continuations":
             await far.send(frame(Opcode.CONT, b"the end"))
@@ -67,9 +45,8 @@ async def test_frames_of_two_bytes_let_others_have_their_turn(
             await server.send("the end")
             while await client.receive_event() != "the end":
                 pass
-        tasks.cancel_scope.cancel()
-    assert taken > FRAMES
-    assert longest <= IN_A_ROW
+    assert taken.total > FRAMES
+    assert taken.longest <= IN_A_ROW
 
 
 async def test_what_comes_while_we_close_is_not_kept() -> None:
