@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import struct
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Self
 
 from nymproxy.stream.nx2.frames import MAX_RANGES
 from nymproxy.stream.nx2.kept import MAX_FRAMES_AHEAD
@@ -20,6 +21,7 @@ END_SECONDS = 0.1
 GAP_SECONDS = 1.5
 LEAST_LIMITED_SECONDS = 1.0
 MAX_FRAMES_BEYOND = 2 * MAX_FRAMES_AHEAD
+_SEQUENCES: Final = struct.Struct(">QQ")
 
 
 class ReceivedRanges:
@@ -30,6 +32,18 @@ class ReceivedRanges:
     def __init__(self) -> None:
         self.next_expected = 0
         self._ranges: list[list[int]] = []  # first and last, ascending, never touching
+
+    def pack(self) -> bytes:
+        """Return in a short form what has come."""
+        return b"".join(_SEQUENCES.pack(*each) for each in ((0, self.next_expected), *self._ranges))
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Self:
+        """Make it again."""
+        received = cls()
+        (_, received.next_expected), *ranges = _SEQUENCES.iter_unpack(packed)
+        received._ranges = [list(each) for each in ranges]
+        return received
 
     @property
     def has_gap(self) -> bool:

@@ -7,14 +7,17 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 from nymproxy.address import SenderTag
+from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
+from nymproxy.stream.codec import TYPE_OFFSET, MessageType, StreamFrame
 from nymproxy.stream.nx2 import ended
 from nymproxy.stream.nx2.after_end import EndedStream
 from nymproxy.stream.nx2.ended import ENDED_SECONDS, EndedStreams
+from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.nx2.frames import Accept, Offer
 from nymproxy.stream.nx2.link import OPENING_SECONDS
 from nymproxy.stream.nx2.receipts import Receipts
 from nymproxy.stream.nx2.roundtrip import RoundTrip
-from nymproxy.stream.nx2.sealer import AcceptorSealer
+from nymproxy.stream.nx2.sealer import AcceptorSealer, DialerSealer
 from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import SENDER, Pair
 from tests.stream.nx2.test_opening import text
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     import pytest
 
 STREAMS = 25
-MAX_BYTES_LEFT = 2_200
+MAX_BYTES_LEFT = 1_750
 """Of one stream, at both ends. As machines and links they were 33 kB."""
 OTHER = SenderTag(b"other" + bytes(11))
 
@@ -78,6 +81,29 @@ def carry(pair: Pair, count: int) -> None:
             end.table.remove(key, SENDER if key.tag else ADDRESS, end.now)
     for end in (pair.dialer, pair.acceptor):
         end.pass_time(OPENING_SECONDS)  # timers that belong to nobody any more are gone
+
+
+def test_what_had_come_of_a_stream_that_failed_is_known_beyond_its_gap() -> None:
+    receipts = Receipts(RoundTrip(), is_dialer=False)
+    for sequence in (0, 2, 3, 7):
+        assert receipts.numbered(sequence, 100, 0.0)
+    offer, accept = Offer(0, bytes(32)), Accept(bytes(32))
+    dialer = DialerSealer(7, SENDER, ADDRESS, dialer_random=bytes(32), is_known=True)
+    acceptor = AcceptorSealer(7, SENDER, ADDRESS, offer, accept)
+    dialer.open_accept(acceptor.accept())
+    ended_stream = EndedStream(
+        acceptor, receipts, 5_000, may_say_farewell=True, has_failed=False, awaits_seal=False
+    )
+    for sequence, says in ((2, MessageType.ACK), (4, MessageType.RESET)):
+        data = StreamFrame(7, MessageType.DATA, sequence, b"late", CAPABILITY_BYTE)
+        segment = Segment(
+            SegmentKind.PROTECTED, ChannelId(7), payload=dialer.seal(data.encode(), 0)
+        )
+        (answer,) = ended_stream.answer(segment, 10.0 * sequence)
+        assert answer[TYPE_OFFSET] == says
+        if says is MessageType.ACK:
+            ack = dialer.open_ack(answer)
+            assert (ack.next_expected, ack.ranges, ack.limit) == (1, ((2, 3), (7, 7)), 5_000)
 
 
 def test_little_is_left_of_a_stream_at_its_two_ends() -> None:

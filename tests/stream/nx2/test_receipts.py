@@ -35,6 +35,8 @@ def test_ranges_are_the_set_that_came(sequences: list[int]) -> None:
         if len(received.ranges()) < MAX_RANGES:
             assert named == beyond
         assert received.has_gap == bool(beyond)
+        again = ReceivedRanges.unpack(received.pack())
+        assert (again.next_expected, again._ranges) == (expected, received._ranges)
         ends = [each for pair in received.ranges() for each in pair]
         assert ends == sorted(ends)
         gaps = zip(ends[1::2], ends[2::2], strict=False)
