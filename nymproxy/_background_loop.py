@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
-from anyio.from_thread import BlockingPortal
 
 from nymproxy.errors import ClientDisconnected, UsageError
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
     from typing import Any
+
+    from anyio.from_thread import BlockingPortal
 
 logger = logging.getLogger("nymproxy")
 
@@ -249,6 +250,8 @@ class _Life(Generic[T]):
             self._ready.set_exception(error)
 
     async def _main(self) -> None:
+        from anyio.from_thread import BlockingPortal  # no command has such a thread
+
         async with BlockingPortal() as portal:
             self._portal = portal
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -45,6 +44,8 @@ def back_up(directory: Path) -> Path:
     Raises:
         StorageError: it cannot be made; nothing was moved then.
     """
+    import shutil  # as in private_temporary_directory
+
     target = _unused_name(directory)
     staging = target.with_name(f".{target.name}")
     with storage_errors("back up", directory):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 from typing import TYPE_CHECKING
 
 from nymproxy._bounded_read import read_regular
@@ -13,6 +12,7 @@ from nymproxy._mistrust import why_mistrusted
 from nymproxy.errors import StorageError, UnsafePermissions
 
 if TYPE_CHECKING:
+    import tempfile
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -75,4 +75,6 @@ def read_small_file(path: Path) -> bytes:
 
 def private_temporary_directory() -> tempfile.TemporaryDirectory[str]:
     """Make a temporary directory that only we can enter and that is removed after use."""
+    import tempfile  # it brings what packs archives: a server that makes its keys needs none
+
     return tempfile.TemporaryDirectory(prefix="nymproxy-")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from nacl.bindings import crypto_scalarmult_base
-from nacl.signing import SigningKey
+from nacl.bindings import crypto_scalarmult_base, crypto_sign_seed_keypair
 
 from nymproxy.errors import StorageError
 
@@ -43,7 +42,7 @@ class ClientKeys:
         lengths = (len(self.identity_seed), len(self.encryption_private), len(self.ack_key))
         if lengths != (32, 32, ACK_KEY_BYTES):
             raise StorageError(f"client keys have 32, 32 and 16 bytes, not {lengths}")
-        public = bytes(SigningKey(self.identity_seed).verify_key)
+        public, _ = crypto_sign_seed_keypair(self.identity_seed)
         object.__setattr__(self, "identity_public", public)
         object.__setattr__(
             self, "encryption_public", crypto_scalarmult_base(self.encryption_private)
