@@ -24,6 +24,9 @@ OFFER_INTERVAL_SECONDS = 1.0
 MAX_FAREWELLS = 64
 MAX_WORDS = 2048
 """Stones that keep what answers for them; the oldest lose it first."""
+WORDS_SECONDS = 360.0
+"""How long those stand: a peer that knows no end gives up after five minutes without progress, and
+what it asked last may be a minute on its way."""
 
 
 @dataclass(slots=True)
@@ -69,8 +72,9 @@ class Tombstone:
 
 
 class Tombstones(Generic[K]):
-    """Remembers keys for ``lifetime`` seconds, at most ``limit`` of them: the oldest go first, but
-    none that an application still holds. That a key was used up is remembered far longer.
+    """Remembers keys for ``lifetime`` seconds, or 360 where something answers for them, and at most
+    ``limit`` of them: the oldest go first, but none that an application still holds. That a key was
+    used up is remembered far longer.
 
     Args:
         lifetime: in seconds.
@@ -114,10 +118,11 @@ class Tombstones(Generic[K]):
             self._spent.add(self._identify(key))
         before = self._stones.get(key)
         if before is not None and words is not None and before.words is words:
-            before.expires_at = now + self._lifetime  # a dialer asks again and again
+            before.expires_at = now + self._lifetime_of(before)  # a dialer asks again and again
             self._stones.move_to_end(key)
             return
-        stone = Tombstone(now + self._lifetime, peer, answers, words)
+        stone = Tombstone(math.inf, peer, answers, words)
+        stone.expires_at = now + self._lifetime_of(stone)
         if words is not None:
             self._worded.append(stone)
             if len(self._worded) > MAX_WORDS:
@@ -131,8 +136,11 @@ class Tombstones(Generic[K]):
         """Note that nobody holds the channel any more. Idempotent."""
         stone = self._held.pop(key, None)
         if stone is not None:
-            stone.expires_at = now + self._lifetime
+            stone.expires_at = now + self._lifetime_of(stone)
             self._bury(key, stone, now)
+
+    def _lifetime_of(self, stone: Tombstone) -> float:
+        return self._lifetime if stone.words is None else min(WORDS_SECONDS, self._lifetime)
 
     def _bury(self, key: K, stone: Tombstone, now: float) -> None:
         self._expire(now)
@@ -146,7 +154,10 @@ class Tombstones(Generic[K]):
     def get(self, key: K, now: float) -> Tombstone | None:
         """Return the tombstone of a key, if it has one."""
         self._expire(now)
-        return self._stones.get(key) or self._held.get(key)
+        stone = self._stones.get(key)
+        if stone is not None and stone.expires_at > now:  # it may be over before an older one is
+            return stone
+        return self._held.get(key)
 
     def farewells(self) -> list[tuple[NymAddress | SenderTag, bytes]]:
         """Return what tells the peers of the last channels that nobody answers any more."""

@@ -22,6 +22,7 @@ from nymproxy.channel.tombstones import (
     MAX_FAREWELLS,
     MAX_WORDS,
     RESET_INTERVAL_SECONDS,
+    WORDS_SECONDS,
     Tombstones,
 )
 from nymproxy.channel.windows import ReceiveWindow, SendWindow
@@ -286,11 +287,30 @@ class TestTombstones:
         first, second = Words(), Words()
         for now in (0.0, 100.0):  # a dialer that resumes what is over does so again and again
             stones.add("a", TAG, now, answers=True, words=first)
-        assert stones.get("a", 650.0) is not None
+        assert stones.get("a", 450.0) is not None
         assert stones.farewells() == [(TAG, b"leaving")]
-        stones.add("a", TAG, 650.0, answers=True, words=second)
+        stones.add("a", TAG, 450.0, answers=True, words=second)
         assert stones.farewells() == [(TAG, b"leaving")]
         assert len(stones) == 1
+
+    def test_what_answers_goes_when_nobody_asks_any_more(self) -> None:
+        class Words:
+            def answer(self, segment: Segment, now: float) -> list[bytes]:
+                return []
+
+            def farewell(self) -> bytes | None:
+                return None
+
+        stones: Tombstones[str] = Tombstones()
+        stones.add("silent", TAG, 0.0, answers=True)
+        for key, is_held in (("answers", False), ("held", True)):
+            stones.add(key, TAG, 0.0, answers=True, words=Words(), is_held=is_held)
+        stones.release("held", 100.0)
+        ends = {"answers": WORDS_SECONDS, "held": 100.0 + WORDS_SECONDS, "silent": 600.0}
+        for key, end in ends.items():  # though it lies behind an older one that stays longer
+            assert stones.get(key, end - 1.0) is not None
+            assert stones.get(key, end) is None
+        assert len(stones) == 0
 
     def test_data_is_answered_once_a_minute(self) -> None:
         stones: Tombstones[str] = Tombstones()

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from nymproxy.channel.tombstones import WORDS_SECONDS
+
 if TYPE_CHECKING:
     from nymproxy.address import SenderTag
     from nymproxy.stream.nx2.after_end import EndedStream
 
 MAX_ENDED = 1024
-ENDED_SECONDS = 600.0
+ENDED_SECONDS = WORDS_SECONDS
 
 
 class EndedStreams:
-    """Finds them by their id, for ten minutes in which the client had its gateway; the oldest go
+    """Finds them by their id, for six minutes in which the client had its gateway; the oldest go
     first when there are more than 1,024."""
 
     __slots__ = ("_by_age", "_by_id")

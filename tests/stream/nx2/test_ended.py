@@ -14,6 +14,7 @@ from nymproxy.stream.nx2.after_end import EndedStream
 from nymproxy.stream.nx2.ended import ENDED_SECONDS, EndedStreams
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.nx2.frames import Accept, Offer
+from nymproxy.stream.nx2.kept import STALLED_SECONDS
 from nymproxy.stream.nx2.link import OPENING_SECONDS
 from nymproxy.stream.nx2.receipts import Receipts
 from nymproxy.stream.nx2.roundtrip import RoundTrip
@@ -51,6 +52,10 @@ def test_streams_of_one_id_are_all_found_and_told_apart_by_their_peers() -> None
     assert [streams.has(peer, 7) for peer in (SENDER, OTHER)] == [False, True]
     streams.expire(ENDED_SECONDS + 1.0)
     assert (len(streams), streams.of(7)) == (0, [])
+
+
+def test_they_are_there_for_longer_than_a_peer_asks() -> None:
+    assert ENDED_SECONDS >= STALLED_SECONDS + 60.0
 
 
 def test_the_oldest_go_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -149,7 +149,7 @@ def alive(ask: Ask, peer: NymAddress, *lost: int) -> bytes:
 # The acceptor.
 
 
-def test_streams_that_ended_in_order_are_known_for_ten_minutes_and_failed_ones_are_not() -> None:
+def test_streams_that_ended_in_order_are_known_for_six_minutes_and_failed_ones_are_not() -> None:
     watched, live, ended, failed = watch(), link(1), link(2), link(3)
     for each in (live, ended, failed):
         watched.verified(SENDER, each, 0.0)
