@@ -43,10 +43,11 @@ class ServerEnd:
 
 @dataclass(frozen=True, slots=True)
 class ClientEnd:
-    """A client: its process, and where applications connect to."""
+    """A client: its process, where applications connect to, and its log, if it is ours."""
 
     pid: int
     target: Target
+    log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class OurEnds:
         """Run a client with one identity (``shared``), or one for each connection."""
         further = ("--wire", wire, "--identity-mode", mode, *CLIENT_LIMITS, *flags)
         async with self.processes.client(env_file, address, *further, name=name) as client:
-            yield ClientEnd(client.child.process.pid, client.target(TIMEOUT_SECONDS))
+            child = client.child
+            yield ClientEnd(child.process.pid, client.target(TIMEOUT_SECONDS), child.log)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ async def measure(
             await many.growth(cell, stage, results, seed)
         case "W14":
             faults = soak_faults(cell.params["seconds"])
-            async with _on_faulty_nodes(cell, stage, faults) as pair:
+            async with _on_faulty_nodes(cell, stage, faults, "--json") as pair:
                 await soak(cell, pair, results, seed)
         case "W15":
             await anyio.to_thread.run_sync(measure_micro, cell, results, seed)
@@ -81,9 +81,11 @@ async def measure(
 
 
 @asynccontextmanager
-async def _on_faulty_nodes(cell: Cell, stage: BenchStage, faults: FaultPlan) -> AsyncIterator[Pair]:
+async def _on_faulty_nodes(
+    cell: Cell, stage: BenchStage, faults: FaultPlan, *flags: str
+) -> AsyncIterator[Pair]:
     """Start a client that has not yet learned anything of the network, then the faults."""
-    async with stage.fresh_client(cell.wire, peer=cell.peer, mode="shared") as pair:
+    async with stage.fresh_client(cell.wire, *flags, peer=cell.peer, mode="shared") as pair:
         await workloads.download(pair.target, WARM_UP_BYTES)
         async with stage.faults(faults):
             yield pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import statistics
 import time
@@ -14,6 +15,8 @@ from nymproxy.localnet.faults import FaultAction, FaultEvent, FaultPlan, LinkFau
 from nymproxy.testing import workloads
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchmarks.cells import Cell
     from benchmarks.results import Results
     from benchmarks.stage import Pair
@@ -37,6 +40,37 @@ def soak_faults(seconds: float) -> FaultPlan:
     return FaultPlan(seed=1, links=(LinkFaults(loss=0.01 / 3),), events=tuple(events))
 
 
+class FailureCodes:
+    """Why connections failed, as the client's log says.
+
+    Args:
+        log: JSON lines; ``None``: nobody says.
+    """
+
+    EVENTS = ("session-cut", "session-failed")
+
+    def __init__(self, log: Path | None) -> None:
+        self._log = log
+        self._read_bytes = 0
+
+    def new(self) -> list[str]:
+        """Return the codes of the errors since the last call."""
+        if self._log is None:
+            return []
+        with self._log.open("rb") as file:
+            file.seek(self._read_bytes)
+            lines = file.read().splitlines(keepends=True)
+        codes = []
+        for line in lines:
+            if not line.endswith(b"\n"):
+                break  # the rest of it comes
+            self._read_bytes += len(line)
+            entry = json.loads(line)
+            if entry.get("event") in self.EVENTS:
+                codes.append(str(entry.get("code") or entry.get("reason")))
+        return codes
+
+
 async def soak(cell: Cell, pair: Pair, results: Results, seed: int) -> None:
     """Work for ``seconds``: small and larger transfers, up and down, one after the other."""
     seconds = cell.params["seconds"]
@@ -44,6 +78,7 @@ async def soak(cell: Cell, pair: Pair, results: Results, seed: int) -> None:
     memory: dict[str, list[tuple[float, float]]] = {"client": [], "server": []}
     trips: list[tuple[float, float]] = []
     failed = done = 0
+    codes = FailureCodes(pair.client_log)
 
     def elapsed() -> float:
         return time.perf_counter() - started
@@ -63,6 +98,10 @@ async def soak(cell: Cell, pair: Pair, results: Results, seed: int) -> None:
             began = elapsed()
             result = await work(pair.target, length, dice.randrange(1 << 30))
             done, failed = done + 1, failed + (not result.ok)
+            if not result.ok:
+                said = ", ".join(codes.new()) or "the client says nothing"
+                what = f"{result.name} of {length} bytes at {began:.1f} s"
+                results.fail(cell, "connection", f"{what}: {result.problem} ({said})")
             if length == 64 and result.ok:
                 trips.append((began, result.seconds))
             await anyio.sleep(PAUSE_SECONDS)

@@ -86,12 +86,14 @@ class Pair:
         pids: of the parties.
         counters_url: of the nodes.
         http: asks for the counters.
+        client_log: of a client of ours.
     """
 
     target: Target
     pids: dict[str, int]
     counters_url: str | None
     http: httpx.AsyncClient
+    client_log: Path | None = None
     _before: dict[str, Usage] = field(default_factory=dict)
     _network: NetworkTotals = field(default_factory=NetworkTotals)
 
@@ -227,7 +229,7 @@ class BenchStage:
                 "server": server.pid,
                 "nodes": network.child.process.pid,
             }
-            yield Pair(client.target, pids, network.counters_url, self._http)
+            yield Pair(client.target, pids, network.counters_url, self._http, client.log)
 
     async def fresh_server(self, config_dir: Path) -> AbstractAsyncContextManager[StagedServer]:
         """Return a server of its own, yet to be started, on a directory."""

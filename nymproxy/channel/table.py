@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nymproxy.channel")
 
+OPENINGS_SECONDS = 4.0
+"""So much longer a lost gateway is waited for where a channel has been opened, and not answered: it
+cannot go on elsewhere, and a gateway that was restarted is there again by then."""
+
 
 class ChannelTable:
     """Routes messages to channel machines, and makes machines for those that peers open.
@@ -272,10 +276,19 @@ class ChannelTable:
         self._confirm(original)  # nobody but a dialer that is there now can make a RESUME
         return original
 
-    def may_move(self) -> bool:
+    def may_move(self, overdue_seconds: float) -> bool:
         """Tell whether no channel would be broken by another client in the place of ours that may
-        outlive a wait for this one."""
-        return all(link.can_move or not link.machine.is_established for link in self.links.values())
+        outlive a wait for this one. Openings without an answer are waited for a little longer than
+        others, and not for ever: it may be that they never left.
+
+        Args:
+            overdue_seconds: for so long all that can move has waited longer than it should.
+        """
+        is_too_long = overdue_seconds >= OPENINGS_SECONDS
+        return all(
+            link.can_move or (is_too_long and not link.machine.is_established)
+            for link in self.links.values()
+        )
 
     def client_moved(self, now: float) -> None:
         """Note that our client is another one now, with other tags."""

@@ -230,13 +230,14 @@ class MessageTransport(Protocol):
         """True while messages can leave and arrive."""
         ...
 
-    def on_moved(self, listener: Callable[[], None], may_move: Callable[[], bool]) -> None:
+    def on_moved(self, listener: Callable[[], None], may_move: Callable[[float], bool]) -> None:
         """Have a listener called whenever another client takes this one's place: at another
         gateway, so with another address and other tags. Most transports stay what they are.
 
         Args:
             listener: called when that has happened.
-            may_move: asked before, where waiting for the gateway is possible, too.
+            may_move: asked before, where waiting for the gateway is possible, too; with the seconds
+                by which that wait has become too long.
         """
         ...
 
@@ -366,7 +367,7 @@ class TransportWrapper:
         """Of the other transport."""
         return self._transport.is_connected
 
-    def on_moved(self, listener: Callable[[], None], may_move: Callable[[], bool]) -> None:
+    def on_moved(self, listener: Callable[[], None], may_move: Callable[[float], bool]) -> None:
         """Pass on."""
         self._transport.on_moved(listener, may_move)
 

@@ -13,7 +13,7 @@ from benchmarks.environment import environment_record
 from benchmarks.many import fairness
 from benchmarks.measure import measure
 from benchmarks.results import Results
-from benchmarks.soak import soak_faults
+from benchmarks.soak import FailureCodes, soak_faults
 from benchmarks.stage import BenchStage
 from benchmarks.statistics import slope
 from benchmarks.usage import descriptors, resident_bytes
@@ -55,6 +55,21 @@ def test_a_soak_restarts_the_gateways_in_turn() -> None:
     events = soak_faults(1800).events
     assert [event.action for event in events] == [FaultAction.KILL, FaultAction.START] * 6
     assert {event.node for event in events} == {"gateway-0", "gateway-1"}
+
+
+def test_a_failure_of_the_soak_has_the_code_that_the_client_logs(tmp_path: Path) -> None:
+    log = tmp_path / "client.log"
+    codes = FailureCodes(log)
+    log.write_text(
+        '{"event": "session-ended", "code": null}\n'
+        '{"event": "session-cut", "code": "client-disconnected"}\n{"event": "session-'
+    )
+    assert codes.new() == ["client-disconnected"]
+    assert codes.new() == []
+    with log.open("a") as file:
+        file.write('failed", "reason": "unknown-gateway"}\n')
+    assert codes.new() == ["unknown-gateway"]
+    assert FailureCodes(None).new() == []
 
 
 def test_a_process_has_memory_and_files() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 import pytest
 
+from nymproxy.channel.table import OPENINGS_SECONDS
 from nymproxy.errors import ClientDisconnected, GatewayUnreachable
 from nymproxy.mixnet.client.roaming import GIVE_UP_SECONDS, RoamingClient
 from nymproxy.mixnet.client.shell import StatusBoard
@@ -172,6 +173,47 @@ async def test_streams_go_on_at_another_gateway(scene: Scene, is_lost_for_good: 
             assert client.outage_seconds >= PATIENCE_SECONDS
 
 
+@asynccontextmanager
+async def opened_as_the_link_is_lost(
+    scene: Scene,
+) -> AsyncIterator[tuple[MixnetStream, MixnetStream]]:
+    """A stream that goes on, and one whose opening has left, and has no answer."""
+    async with (
+        echo_server(scene) as to,
+        scene.roaming as client,
+        StreamEndpoint(client) as endpoint,
+    ):
+        stream = await endpoint.open_stream(to, wait=True)
+        opened = await endpoint.open_stream(to)
+        await opened.send(b"first")
+        await anyio.sleep(0.05)
+        scene.client.lose_link()
+        yield stream, opened
+
+
+async def test_an_opening_without_an_answer_waits_for_a_gateway_that_restarts(
+    scene: Scene,
+) -> None:
+    """It was cut at once: no other client can go on with it."""
+    async with opened_as_the_link_is_lost(scene) as (stream, opened):
+        await anyio.sleep(PATIENCE_SECONDS + OPENINGS_SECONDS - 0.5)
+        scene.client.regain_link()
+        assert await opened.receive() == b"first"
+        await ask(stream, b"second")
+        assert [client.gateway for client in scene.clients] == [HOME]
+
+
+async def test_it_does_not_hold_the_others_up_for_long(scene: Scene) -> None:
+    async with opened_as_the_link_is_lost(scene) as (stream, opened):
+        lost_at = anyio.current_time()
+        await ask(stream, bytes(30_000))
+        assert anyio.current_time() - lost_at < 15
+        assert scene.client.gateway == OTHERS[0]
+        with pytest.raises(anyio.BrokenResourceError):
+            await opened.receive()
+        assert isinstance(opened.error, ClientDisconnected)
+
+
 async def test_a_short_outage_moves_nobody(scene: Scene) -> None:
     async with scene.roaming:
         scene.client.lose_link()
@@ -206,7 +248,7 @@ async def test_what_would_not_survive_a_move_waits_for_the_gateway(scene: Scene)
     async with scene.roaming as client:
         may_move = False
         moved = []
-        client.on_moved(lambda: moved.append(client.address.gateway), lambda: may_move)
+        client.on_moved(lambda: moved.append(client.address.gateway), lambda _: may_move)
         scene.client.lose_link()
         await anyio.sleep(30)
         assert len(scene.clients) == 1

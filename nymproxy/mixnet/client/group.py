@@ -205,7 +205,7 @@ class ClientGroup:
                 raise StopAsyncIteration from None
             raise ClientDisconnected(str(self._losses[-1])) from self._losses[-1]
 
-    def on_moved(self, listener: Callable[[], None], may_move: Callable[[], bool]) -> None:
+    def on_moved(self, listener: Callable[[], None], may_move: Callable[[float], bool]) -> None:
         """See :class:`~nymproxy.mixnet.transport.MessageTransport`: it stays what it is."""
 
     def discard_lane(self, lane: int) -> None:

@@ -82,7 +82,7 @@ class RoamingClient(TransportWrapper):
         self._connect = connect
         self._moves = moves
         self._patience_seconds = patience_seconds
-        self._listeners: list[tuple[Callable[[], None], Callable[[], bool]]] = []
+        self._listeners: list[tuple[Callable[[], None], Callable[[float], bool]]] = []
         self._held: Counter[NymAddress | SenderTag] = Counter()
         self._earlier_outages = 0.0
         self._replaced = Signal()
@@ -103,7 +103,7 @@ class RoamingClient(TransportWrapper):
         """How long there has been no gateway, in all."""
         return self._earlier_outages + self._client.outage_seconds
 
-    def on_moved(self, listener: Callable[[], None], may_move: Callable[[], bool]) -> None:
+    def on_moved(self, listener: Callable[[], None], may_move: Callable[[float], bool]) -> None:
         """See :class:`~nymproxy.mixnet.transport.MessageTransport`."""
         self._listeners.append((listener, may_move))
 
@@ -205,7 +205,8 @@ class RoamingClient(TransportWrapper):
                 lost_at = math.inf
             elif lost_at == math.inf:
                 lost_at = now + self._patience_seconds
-            if now >= lost_at and all(may_move() for _, may_move in self._listeners):
+            overdue = now - lost_at
+            if overdue >= 0 and all(may_move(overdue) for _, may_move in self._listeners):
                 return
             look_at = lost_at if now < lost_at else now + RETRY_SECONDS
             with anyio.CancelScope(deadline=look_at):

@@ -120,7 +120,7 @@ class MachineShell:
         """True when the address was made by an earlier process."""
         return False
 
-    def on_moved(self, listener: Callable[[], None], may_move: Callable[[], bool]) -> None:
+    def on_moved(self, listener: Callable[[], None], may_move: Callable[[float], bool]) -> None:
         """See :class:`~nymproxy.mixnet.transport.MessageTransport`: it stays what it is."""
 
     def discard_lane(self, lane: int) -> None:
