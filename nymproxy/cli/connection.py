@@ -27,8 +27,6 @@ logger = logging.getLogger("nymproxy.cli")
 _MAX_CA_BYTES = 4 << 20
 _PROXY_VARIABLES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 _TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-UNUSED_VARIABLES = (*_PROXY_VARIABLES, "NO_PROXY", *_TRUST_VARIABLES)
-"""What other programs are told by; lower case means the same."""
 
 
 def connection_options(settings: ProxySettings, inputs: Inputs) -> ConnectionOptions:

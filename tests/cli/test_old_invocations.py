@@ -10,7 +10,6 @@ import pytest
 
 from nymproxy.cli import client as client_command
 from nymproxy.cli import server as server_command
-from nymproxy.cli.connection import UNUSED_VARIABLES
 from nymproxy.cli.program import run
 from tests.vectors.files import load
 
@@ -42,11 +41,14 @@ SERVER_FLAGS = [
     ("--gateway", "-g", GATEWAY, "gateway", [GATEWAY]),
 ]
 Flag = tuple[str, str | None, str, str, object]
+WARNED_ABOUT = (
+    *("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
 
 
 @pytest.fixture(autouse=True)
 def _no_variables_that_are_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in UNUSED_VARIABLES:
+    for name in WARNED_ABOUT:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 

@@ -28,7 +28,7 @@ from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import KeyRotation, NodeAddress
 from tests.gateway.server_end import ServerEnd
 from tests.gateway.streams import memory_streams
-from tests.vectors.files import load
+from tests.vectors.files import load, recorded
 
 VECTORS = load("gateway.json")
 ASK = '{"type":"supportedProtocol"}'
@@ -51,17 +51,6 @@ class Say:
 
 
 Script = Sequence[Expect | Say]
-
-
-def recorded(*parts: bytes) -> Callable[[int], bytes]:
-    queue = list(parts)
-
-    def random_bytes(count: int) -> bytes:
-        part = queue.pop(0)
-        assert len(part) == count
-        return part
-
-    return random_bytes
 
 
 async def play(script: Script, websocket: ServerEnd) -> None:

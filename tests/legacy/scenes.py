@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+import pytest
 
 from nymproxy.channel.mux import ChannelMux
 from nymproxy.legacy.protocol import LegacyProtocol
+from nymproxy.testing import MemoryFaults, MemoryNetwork
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,10 +21,17 @@ if TYPE_CHECKING:
     from nymproxy.channel.channel import Channel
     from nymproxy.legacy.traits import LegacySettings
     from nymproxy.legacy.turns import ServerTurns
-    from nymproxy.testing import MemoryNetwork
     from tests.legacy.old_server import OldServer
 
 DEFAULT_RATE = 50.0
+CALM = MemoryFaults(delay_seconds=0.06, jitter_seconds=0.06)
+
+
+@pytest.fixture
+async def network() -> AsyncIterator[MemoryNetwork]:
+    """Profile ``default``: 50 packets a second, three mixes."""
+    async with MemoryNetwork(packet_rate=DEFAULT_RATE, faults=CALM) as network:
+        yield network
 
 
 @asynccontextmanager

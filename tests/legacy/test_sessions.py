@@ -24,23 +24,15 @@ from nymproxy.mixnet.client.message_client import MessageClient
 from nymproxy.mixnet.directory import NetworkDetails
 from nymproxy.testing import Disconnect, MemoryFaults, MemoryNetwork
 from tests.legacy.scenes import DEFAULT_RATE, accepting, dialed, read_to_end
+from tests.legacy.scenes import network as network
 from tests.legacy.virtual_time import anyio_backend as anyio_backend
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from nymproxy.channel.acceptor import ChannelAcceptor
     from nymproxy.channel.channel import Channel
     from nymproxy.testing import MemoryEndpoint
-
-CALM = MemoryFaults(delay_seconds=0.06, jitter_seconds=0.06)
-
-
-@pytest.fixture
-async def network() -> AsyncIterator[MemoryNetwork]:
-    async with MemoryNetwork(packet_rate=DEFAULT_RATE, faults=CALM) as network:
-        yield network
 
 
 class Stranger:

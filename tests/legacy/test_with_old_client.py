@@ -15,20 +15,13 @@ from nymproxy.legacy.traits import LegacySettings
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.old_client import OldClientSession
 from tests.legacy.scenes import DEFAULT_RATE, accepting, read_to_end
+from tests.legacy.scenes import network as network
 from tests.legacy.virtual_time import anyio_backend as anyio_backend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from nymproxy.channel.acceptor import ChannelAcceptor
-
-CALM = MemoryFaults(delay_seconds=0.06, jitter_seconds=0.06)
-
-
-@pytest.fixture
-async def network() -> AsyncIterator[MemoryNetwork]:
-    async with MemoryNetwork(packet_rate=DEFAULT_RATE, faults=CALM) as network:
-        yield network
 
 
 @asynccontextmanager

@@ -14,21 +14,15 @@ from nymproxy.legacy.traits import LegacySettings
 from nymproxy.legacy.turns import ServerTurns
 from nymproxy.testing import MemoryFaults, MemoryNetwork
 from tests.legacy.old_server import OldServer, Upstream
-from tests.legacy.scenes import DEFAULT_RATE, dialed, old_server, read_to_end
+from tests.legacy.scenes import CALM, dialed, old_server, read_to_end
+from tests.legacy.scenes import network as network
 from tests.legacy.virtual_time import anyio_backend as anyio_backend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-CALM = MemoryFaults(delay_seconds=0.06, jitter_seconds=0.06)
+
 NO_PACING = LegacySettings(pacing_seconds=0, first_gap_seconds=0)
-
-
-@pytest.fixture
-async def network() -> AsyncIterator[MemoryNetwork]:
-    """Profile ``default``: 50 packets a second, three mixes."""
-    async with MemoryNetwork(packet_rate=DEFAULT_RATE, faults=CALM) as network:
-        yield network
 
 
 @pytest.fixture

@@ -6,7 +6,10 @@ import json
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VECTORS = Path(os.environ.get("NYMPROXY_VECTORS") or Path(__file__).parent)
 NEWER = "2.0.0"
@@ -22,3 +25,15 @@ def load(name: str) -> dict[str, Any]:
 def is_newer(name: str) -> bool:
     """Whether the crates of 2.0.0 made that file, by its own word; the committed ones are older."""
     return load(name).get("crates") == NEWER
+
+
+def recorded(*parts: bytes) -> Callable[[int], bytes]:
+    """Replay random bytes; asking for another length than was recorded fails."""
+    queue = list(parts)
+
+    def random_bytes(count: int) -> bytes:
+        part = queue.pop(0)
+        assert len(part) == count
+        return part
+
+    return random_bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -28,10 +28,7 @@ from nymproxy.mixnet.gateway.keys import (
 from nymproxy.mixnet.gateway.versions import CURRENT_PROTOCOL_VERSION, is_supported
 from nymproxy.mixnet.messages import MixPacket
 from nymproxy.mixnet.sphinx import PacketSize
-from tests.vectors.files import load
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.vectors.files import load, recorded
 
 VECTORS = load("gateway.json")
 KEY = SharedKey(bytes.fromhex(VECTORS["shared_key"]))
@@ -45,18 +42,6 @@ def cases(section: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         "case", VECTORS[section], ids=lambda case: case.get("name") if "name" in case else None
     )
-
-
-def recorded(*parts: bytes) -> Callable[[int], bytes]:
-    """Replay random bytes; asking for another length than was recorded fails."""
-    queue = list(parts)
-
-    def random_bytes(count: int) -> bytes:
-        part = queue.pop(0)
-        assert len(part) == count
-        return part
-
-    return random_bytes
 
 
 def texts_of(case: dict[str, Any]) -> list[str]:

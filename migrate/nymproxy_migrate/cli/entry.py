@@ -13,7 +13,6 @@ from nymproxy.cli.root import discard_output, is_windows
 from nymproxy_migrate.cli.app import app
 
 EXIT_DONE = 0
-EXIT_FINDINGS = 1
 EXIT_FAILED = 2
 EXIT_INTERRUPTED = 130
 

@@ -209,15 +209,6 @@ def _copy_unescaped(builder: TextBuilder, escape: re.Pattern[bytes], start: int,
     builder.copy(position, end)
 
 
-def _open_quote(before: bytes) -> bytes:
-    """Return the quote that is open behind some raw bytes of a word."""
-    for quote, start, _ in _segments(before + b"'") or _segments(before + b'"') or []:
-        last = quote, start
-    if _segments(before) is not None:
-        return b""
-    return last[0]
-
-
 def _write(pieces: tuple[Piece, ...], like: bytes) -> bytes:
     if all(piece.kind is LITERAL for piece in pieces):
         value = "".join(piece.text for piece in pieces)

@@ -431,27 +431,32 @@ def test_what_gateways_lose_behind_their_acks_costs_time_alone(is_known: bool) -
     on_virtual_time(main)
 
 
+class Peer:
+    """One that may be deaf for a while: all that is sent vanishes then."""
+
+    def __init__(self) -> None:
+        self.is_deaf = False
+
+    def fate(self, message: MemoryMessage) -> MessageFate:
+        return MessageFate.VANISH if self.is_deaf else MessageFate.DELIVER
+
+
 def test_closing_waits_for_a_peer_that_is_there() -> None:
     """Longer than the ten seconds that a peer without acknowledgements of its own is given."""
 
     async def main() -> None:
-        memory = PeerMemory()
-        is_deaf = False
-
-        def choose(message: MemoryMessage) -> MessageFate:
-            return MessageFate.VANISH if is_deaf else MessageFate.DELIVER
-
-        async with ends(SEALED, SEALED, memory, MemoryFaults(choose_fate=choose)) as pair:
+        memory, peer = PeerMemory(), Peer()
+        async with ends(SEALED, SEALED, memory, MemoryFaults(choose_fate=peer.fate)) as pair:
             memory.remember_sealed(pair.acceptor.address)
             dialed = await pair.dialer.open_stream(pair.acceptor.address, wait=True)
             accepted = await pair.listener.accept()
-            is_deaf = True
+            peer.is_deaf = True
             await dialed.send(b"x" * 5_000)
             started = anyio.current_time()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(dialed.aclose)
                 await anyio.sleep(25)
-                is_deaf = False
+                peer.is_deaf = False
                 assert len(await receive_all(accepted)) == 5_000
             assert anyio.current_time() - started > 10
             assert dialed.error is None
@@ -463,15 +468,10 @@ def test_what_is_kept_for_a_deaf_peer_is_charged_and_stops_the_writer_before_it_
     """Property P7."""
 
     async def main() -> None:
-        memory = PeerMemory()
-        is_deaf = False
-
-        def choose(message: MemoryMessage) -> MessageFate:
-            return MessageFate.VANISH if is_deaf else MessageFate.DELIVER
-
+        memory, peer = PeerMemory(), Peer()
         account = MemoryAccount(MINIMUM_BYTES)
         async with (
-            MemoryNetwork(seed=1, faults=MemoryFaults(choose_fate=choose)) as network,
+            MemoryNetwork(seed=1, faults=MemoryFaults(choose_fate=peer.fate)) as network,
             StreamEndpoint(
                 network.endpoint("dialer", memory=account), memory=memory, grace_seconds=0
             ) as dialer,
@@ -480,14 +480,14 @@ def test_what_is_kept_for_a_deaf_peer_is_charged_and_stops_the_writer_before_it_
             listener = acceptor.listener()
             dialed = await dialer.open_stream(acceptor.address, wait=True)
             accepted = await listener.accept()
-            is_deaf = True
+            peer.is_deaf = True
             with anyio.move_on_after(30) as scope:
                 for _ in range(64):
                     await dialed.send(bytes(16 * 1024))
             assert scope.cancelled_caught
             assert 0.7 * MINIMUM_BYTES < account.used_bytes <= MINIMUM_BYTES
             assert dialed.error is None
-            is_deaf = False
+            peer.is_deaf = False
             received = await accepted.receive()
             while len(received) < 256 * 1024:
                 received += await accepted.receive()
