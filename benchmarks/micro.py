@@ -36,7 +36,7 @@ from nymproxy.mixnet.messages import (
     encode_message,
     split_message,
 )
-from nymproxy.mixnet.randomness import exponential_delay_ns, system_random_bytes
+from nymproxy.mixnet.randomness import exponential_delays_ns, system_random_bytes
 from nymproxy.mixnet.records import DeliveryRecord
 from nymproxy.mixnet.sphinx import NodeAddress, PacketSize, build_header, partially_unwrap
 from nymproxy.mixnet.traffic import (
@@ -186,7 +186,7 @@ class Bench:
             route = self.topology.route_to(self.address.gateway, self.client_bytes)
             header = build_header(
                 route,
-                [exponential_delay_ns(self.client_bytes, mean) for _ in route],
+                exponential_delays_ns(self.client_bytes, mean, len(route)),
                 self.address.identity,
                 rotation=self.topology.rotation,
                 random_bytes=self.client_bytes,

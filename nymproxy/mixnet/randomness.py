@@ -17,11 +17,16 @@ RandomBytes: TypeAlias = Callable[[int], bytes]
 system_random_bytes: RandomBytes = os.urandom
 
 _NANOSECONDS = 1_000_000_000
+_FRACTION_BYTES = 7
 
 
 def uniform_fraction(random_bytes: RandomBytes) -> float:
     """Draw a float uniform in (0, 1], so that its logarithm is finite (53 bits)."""
-    return ((int.from_bytes(random_bytes(7), "big") >> 3) + 1) / (1 << 53)
+    return _fraction(random_bytes(_FRACTION_BYTES))
+
+
+def _fraction(drawn: bytes) -> float:
+    return ((int.from_bytes(drawn, "big") >> 3) + 1) / (1 << 53)
 
 
 def exponential_seconds(random_bytes: RandomBytes, mean_seconds: float) -> float:
@@ -31,9 +36,16 @@ def exponential_seconds(random_bytes: RandomBytes, mean_seconds: float) -> float
     return -math.log(uniform_fraction(random_bytes)) * mean_seconds
 
 
-def exponential_delay_ns(random_bytes: RandomBytes, mean_seconds: float) -> int:
-    """Draw one hop delay in whole nanoseconds, as the Sphinx header carries it."""
-    return round(exponential_seconds(random_bytes, mean_seconds) * _NANOSECONDS)
+def exponential_delays_ns(random_bytes: RandomBytes, mean_seconds: float, count: int) -> list[int]:
+    """Draw hop delays in whole nanoseconds, as Sphinx headers carry them, in one draw."""
+    if mean_seconds == 0:
+        return [0] * count
+    drawn = random_bytes(_FRACTION_BYTES * count)
+    mean_ns = mean_seconds * _NANOSECONDS
+    return [
+        round(-math.log(_fraction(drawn[at : at + _FRACTION_BYTES])) * mean_ns)
+        for at in range(0, len(drawn), _FRACTION_BYTES)
+    ]
 
 
 def uniform_index(random_bytes: RandomBytes, count: int) -> int:

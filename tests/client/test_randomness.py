@@ -9,7 +9,7 @@ import pytest
 
 from nymproxy.mixnet.randomness import (
     RandomBytes,
-    exponential_delay_ns,
+    exponential_delays_ns,
     exponential_seconds,
     uniform_fraction,
     uniform_index,
@@ -40,13 +40,24 @@ def test_no_delay_draws_nothing() -> None:
         raise AssertionError(f"{count} bytes were drawn")
 
     assert exponential_seconds(fail, 0.0) == 0.0
-    assert exponential_delay_ns(fail, 0.0) == 0
+    assert exponential_delays_ns(fail, 0.0, 3) == [0, 0, 0]
 
 
 def test_delays_are_whole_nanoseconds() -> None:
-    delay = exponential_delay_ns(Random(2).randbytes, 0.05)
-    assert isinstance(delay, int)
-    assert 0 < delay < 5_000_000_000
+    for delay in exponential_delays_ns(Random(2).randbytes, 0.05, 4):
+        assert isinstance(delay, int)
+        assert 0 < delay < 5_000_000_000
+
+
+def test_delays_of_one_draw_are_those_of_a_draw_each() -> None:
+    drawn = Random(3).randbytes(7 * 2000)
+    one, each = Random(3), iter(range(0, len(drawn), 7))
+    delays = exponential_delays_ns(one.randbytes, 0.05, 2000)
+    alone = [
+        exponential_seconds(lambda count: drawn[(at := next(each)) : at + count], 0.05)
+        for _ in delays
+    ]
+    assert delays == [round(seconds * 1_000_000_000) for seconds in alone]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 240])

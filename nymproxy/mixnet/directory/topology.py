@@ -49,6 +49,10 @@ class Topology:
     skipped_count: int = field(default=0, compare=False)
     repeated_count: int = field(init=False, compare=False)
     """Mix nodes that were left out because an earlier one has the same id, key or address."""
+    rotation: KeyRotation = field(init=False, repr=False, compare=False)
+    """The marker that goes beside every packet made with this topology."""
+    is_routable: bool = field(init=False, repr=False, compare=False)
+    """True when each layer has a known node, and the epoch has gateways."""
     _layers: tuple[tuple[Hop, ...], ...] = field(init=False, repr=False, compare=False)
     _mixes: frozenset[Hop] = field(init=False, repr=False, compare=False)
     _by_identity: dict[bytes, Node] = field(init=False, repr=False, compare=False)
@@ -58,21 +62,13 @@ class Topology:
         by_identity: dict[bytes, Node] = {}
         for node in self.nodes.values():
             by_identity.setdefault(node.identity.key, node)
+        gateways = self.rewarded_set.entry_gateways or self.rewarded_set.exit_gateways
         object.__setattr__(self, "repeated_count", repeated_count)
+        object.__setattr__(self, "rotation", KeyRotation.from_rotation_id(self.rotation_id))
+        object.__setattr__(self, "is_routable", bool(gateways) and all(layers))
         object.__setattr__(self, "_layers", layers)
         object.__setattr__(self, "_mixes", frozenset(hop for layer in layers for hop in layer))
         object.__setattr__(self, "_by_identity", by_identity)
-
-    @property
-    def rotation(self) -> KeyRotation:
-        """The marker that goes beside every packet made with this topology."""
-        return KeyRotation.from_rotation_id(self.rotation_id)
-
-    @property
-    def is_routable(self) -> bool:
-        """True when each layer has a known node, and the epoch has gateways."""
-        gateways = self.rewarded_set.entry_gateways or self.rewarded_set.exit_gateways
-        return bool(gateways) and all(self._layers)
 
     @property
     def smallest_layer(self) -> int:

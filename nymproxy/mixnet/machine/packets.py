@@ -26,7 +26,7 @@ from nymproxy.mixnet.messages import (
     seal_fragment,
     seal_reply_fragment,
 )
-from nymproxy.mixnet.randomness import exponential_delay_ns, uniform_fraction
+from nymproxy.mixnet.randomness import exponential_delays_ns, uniform_fraction
 from nymproxy.mixnet.sphinx import (
     HeaderMaterial,
     KeyRotation,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from nymproxy.address import NodeIdentity, NymAddress
     from nymproxy.mixnet.directory import Topology
     from nymproxy.mixnet.randomness import RandomBytes
-    from nymproxy.mixnet.sphinx import NodeAddress, PacketSize
+    from nymproxy.mixnet.sphinx import Hop, NodeAddress, PacketSize
     from nymproxy.mixnet.traffic import OutgoingFragment, TrafficProfile
 
 _NANOSECOND = 1e-9
@@ -48,15 +48,20 @@ _MIX_HOPS = 3
 
 
 class _Way(NamedTuple):
-    """A header and the mixes that it leads through."""
+    """A header and the route that it leads along."""
 
     header: HeaderMaterial | PreparedHeader
-    mixes: tuple[Mix, ...]
+    route: tuple[Hop, ...]
 
     def prepared(self) -> _Way:
         """Derive the payload keys now."""
         assert isinstance(self.header, HeaderMaterial)
-        return _Way(PreparedHeader.from_material(self.header), self.mixes)
+        return _Way(PreparedHeader.from_material(self.header), self.route)
+
+    @property
+    def mixes(self) -> tuple[Mix, ...]:
+        """The mixes of the route."""
+        return tuple([Mix(layer, hop.address) for layer, hop in enumerate(self.route[:_MIX_HOPS])])
 
 
 class _Start(NamedTuple):
@@ -293,10 +298,7 @@ class PacketBuilder:
         if topology is self._topology and self._routes is not None:
             topology = self._routes
         route = topology.route_to(recipient.gateway, self._random)
-        if mean_seconds:
-            delays = [exponential_delay_ns(self._random, mean_seconds) for _ in route]
-        else:
-            delays = [0] * len(route)
+        delays = exponential_delays_ns(self._random, mean_seconds, len(route))
         header = build_header(
             route,
             delays,
@@ -304,8 +306,7 @@ class PacketBuilder:
             rotation=topology.rotation,
             random_bytes=self._random,
         )
-        mixes = tuple([Mix(layer, hop.address) for layer, hop in enumerate(route[:_MIX_HOPS])])
-        return _Way(header, mixes)
+        return _Way(header, route)
 
     def _make_header(
         self, topology: Topology, recipient: NymAddress, mean_seconds: float

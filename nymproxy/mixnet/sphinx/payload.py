@@ -27,12 +27,14 @@ def lioness_encrypt(key: bytes, block: bytes) -> bytes:
         SphinxError: the block is too short (``INVALID_PAYLOAD``).
     """
     _check_block(block)
-    left = int.from_bytes(block[:_LEFT_LENGTH], "little")
-    right = _stream(left, key[0:32], block[_LEFT_LENGTH:])
-    left ^= _digest(key[32:96], right)
-    right = _stream(left, key[96:128], right)
-    left ^= _digest(key[128:192], right)
-    return left.to_bytes(_LEFT_LENGTH, "little") + right
+    left = int.from_bytes(block[:_LEFT_LENGTH])
+    stream_key = left ^ int.from_bytes(key[0:32])
+    right = chacha(stream_key.to_bytes(_LEFT_LENGTH), block[_LEFT_LENGTH:])
+    left ^= int.from_bytes(blake2b(key[32:96], right))
+    stream_key = left ^ int.from_bytes(key[96:128])
+    right = chacha(stream_key.to_bytes(_LEFT_LENGTH), right)
+    left ^= int.from_bytes(blake2b(key[128:192], right))
+    return left.to_bytes(_LEFT_LENGTH) + right
 
 
 def lioness_decrypt(key: bytes, block: bytes) -> bytes:
@@ -43,11 +45,12 @@ def lioness_decrypt(key: bytes, block: bytes) -> bytes:
     """
     _check_block(block)
     right = block[_LEFT_LENGTH:]
-    left = int.from_bytes(block[:_LEFT_LENGTH], "little") ^ _digest(key[128:192], right)
-    right = _stream(left, key[96:128], right)
-    left ^= _digest(key[32:96], right)
-    right = _stream(left, key[0:32], right)
-    return left.to_bytes(_LEFT_LENGTH, "little") + right
+    left = int.from_bytes(block[:_LEFT_LENGTH]) ^ int.from_bytes(blake2b(key[128:192], right))
+    stream_key = left ^ int.from_bytes(key[96:128])
+    right = chacha(stream_key.to_bytes(_LEFT_LENGTH), right)
+    left ^= int.from_bytes(blake2b(key[32:96], right))
+    stream_key = left ^ int.from_bytes(key[0:32])
+    return left.to_bytes(_LEFT_LENGTH) + chacha(stream_key.to_bytes(_LEFT_LENGTH), right)
 
 
 def seal_payload(plaintext: bytes, payload_length: int, payload_keys: Sequence[bytes]) -> bytes:
@@ -96,12 +99,3 @@ def _check_block(block: bytes) -> None:
             SphinxErrorKind.INVALID_PAYLOAD,
             f"a payload has more than {_LEFT_LENGTH} bytes, not {len(block)}",
         )
-
-
-def _stream(left: int, key: bytes, right: bytes) -> bytes:
-    mixed = left ^ int.from_bytes(key, "little")
-    return chacha(mixed.to_bytes(_LEFT_LENGTH, "little"), right)
-
-
-def _digest(key: bytes, right: bytes) -> int:
-    return int.from_bytes(blake2b(key, right), "little")

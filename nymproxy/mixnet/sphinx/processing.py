@@ -35,7 +35,7 @@ from nymproxy.mixnet.sphinx.keys import (
     multiply_unclamped,
 )
 from nymproxy.mixnet.sphinx.payload import lioness_decrypt
-from nymproxy.mixnet.sphinx.primitives import hmac16, keystream, x25519, xor
+from nymproxy.mixnet.sphinx.primitives import aes_ctr, hmac16, x25519
 
 _ALPHA = slice(0, KEY_LENGTH)
 _MAC = slice(KEY_LENGTH, KEY_LENGTH + MAC_LENGTH)
@@ -109,8 +109,7 @@ class PartialUnwrap:
                 bytes or less (``INVALID_PAYLOAD``).
         """
         packet, secret = self._packet, self._secret
-        stream = keystream(secret[STREAM_KEY])
-        plain = xor(packet[_ROUTING] + _ROUTING_EXTENSION, stream)
+        plain = aes_ctr(secret[STREAM_KEY], packet[_ROUTING] + _ROUTING_EXTENSION)
         flag = plain[0]
         if flag not in (FORWARD_FLAG, FINAL_FLAG):
             raise SphinxError(SphinxErrorKind.INVALID_ROUTING, f"no hop has the flag {flag}")
