@@ -25,20 +25,21 @@ class Alarm:
         clock: monotonic seconds.
     """
 
-    __slots__ = ("_clock", "_rings_at", "_signal", "_waiter")
+    __slots__ = ("_clock", "_rings_at", "_signal", "_timer", "_waiter")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._rings_at = -math.inf  # while nobody waits
         self._waiter: Waiter | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._signal = Signal()
 
     def wake_before(self, time: float) -> None:
         """Wake the task if it waits for longer than until ``time``."""
         if time < self._rings_at:
             self._signal.set()
-            if self._waiter is not None:
-                self._waiter.wake_soon()
+            if self._waiter is not None and self._waiter.wake_soon():
+                self._stop_timer()
 
     async def wait_until(self, time: float) -> None:
         """Wait until the clock shows ``time``, or less. One task at a time."""
@@ -59,10 +60,15 @@ class Alarm:
                 await self._signal.wait()
             return
         self._waiter = waiter = Waiter(loop)
-        timer = None if seconds == math.inf else loop.call_later(seconds, waiter.wake)
+        self._timer = None if seconds == math.inf else loop.call_later(seconds, waiter.wake)
         try:
             await waiter
+        except BaseException:
+            self._stop_timer()
+            raise
         finally:
             self._waiter = None
-            if timer is not None:
-                timer.cancel()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

@@ -34,8 +34,9 @@ class Waiter:
     def __await__(self) -> Generator[Waiter, None, None]:
         if not self._is_done:
             self._asyncio_future_blocking = True
-            yield self
-        self.result()
+            yield self  # where the task raises what result() does
+        else:
+            self.result()
 
     def wake(self) -> None:
         """Go on with the task before this returns. Idempotent.
@@ -57,10 +58,6 @@ class Waiter:
         return True
 
     # What tasks, and those who cancel them, ask of a future.
-
-    def get_loop(self) -> asyncio.AbstractEventLoop:
-        """Return the loop."""
-        return self._loop
 
     def add_done_callback(self, callback: Callable[[Waiter], object], *, context: Context) -> None:
         """Take what goes on with the task."""

@@ -292,10 +292,12 @@ class MessageClient(MachineShell):
         """Write packets when they are due; it is the only task that does."""
         machine = self._machine
         while True:
-            if machine.next_departure() <= self._clock():
+            departs_at = machine.next_departure()
+            if departs_at <= self._clock():
                 await anyio.lowlevel.checkpoint()  # no wait: others run all the same
-            while (departs_at := machine.next_departure()) > self._clock():
+            while departs_at > self._clock():
                 await self._departure.wait_until(departs_at)
+                departs_at = machine.next_departure()
             batch = machine.next_batch(self._clock())
             if batch.packets:
                 await self._link.send(batch.packets)

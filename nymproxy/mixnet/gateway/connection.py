@@ -270,7 +270,6 @@ class GatewayConnection:
             if not events:
                 raise
             self._failure = error  # what came before it still counts
-        self._deadline_moved()
         return events
 
     def _deadline_moved(self) -> None:
@@ -280,7 +279,9 @@ class GatewayConnection:
         now = self._clock()
         match event:
             case str():
-                return self._protocol.receive_text(event, now, self._unix_time())
+                events = self._protocol.receive_text(event, now, self._unix_time())
+                self._deadline_moved()
+                return events
             case bytes():
                 return self._protocol.receive_binary(event, now)
             case Ping() | Pong():
@@ -289,6 +290,9 @@ class GatewayConnection:
 
     async def flush(self) -> None:
         """Send the texts and pings that the state machine wants sent."""
+        if not self._protocol.wants_to_send:
+            return
+        self._deadline_moved()
         texts = self._protocol.texts_to_send()
         if texts:
             await self._websocket.send(*texts)
@@ -303,9 +307,7 @@ class GatewayConnection:
     def renew_bandwidth(self) -> bool:
         """Claim bandwidth when it is due; True while packets may be sent. Then :meth:`flush`, or
         :meth:`send_packets`, which does so first."""
-        may_send = self._protocol.renew_bandwidth(self._clock(), self._unix_time())
-        self._deadline_moved()
-        return may_send
+        return self._protocol.renew_bandwidth(self._clock(), self._unix_time())
 
     def did_not_read(self, seconds: float) -> None:
         """Tell for how long nobody read: the gateway cannot have been late meanwhile."""

@@ -20,7 +20,8 @@ class Liveness:
         self._pong = pong
         self._last_heard = 0.0
         self._pinged_at: float | None = None
-        self._ping_wanted = False
+        self.wants_ping = False
+        """True when a ping is to be sent."""
 
     @property
     def deadline(self) -> float:
@@ -42,7 +43,7 @@ class Liveness:
 
     def take_ping(self) -> bool:
         """Tell, once, whether a ping is to be sent."""
-        wanted, self._ping_wanted = self._ping_wanted, False
+        wanted, self.wants_ping = self.wants_ping, False
         return wanted
 
     def time_out(self, now: float) -> None:
@@ -56,4 +57,4 @@ class Liveness:
         if self._pinged_at is not None:
             raise PhaseTimeout("the gateway has gone silent: it answers no ping")
         self._pinged_at = now
-        self._ping_wanted = True
+        self.wants_ping = True

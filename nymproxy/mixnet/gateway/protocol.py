@@ -130,6 +130,11 @@ class GatewayClientProtocol:
             return min(silence_ends, self.allowance.next_claim_at)
         return silence_ends
 
+    @property
+    def wants_to_send(self) -> bool:
+        """True when there are texts to send, or a ping."""
+        return bool(self._outgoing) or self._liveness.wants_ping
+
     def texts_to_send(self) -> list[str]:
         """Take the texts to send, in order."""
         texts = list(self._outgoing)
