@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
     from types import TracebackType
 
     from anyio.abc import TaskGroup
@@ -57,6 +57,15 @@ def _holds_only(group: BaseExceptionGroup, error: BaseException) -> bool:
         and isinstance(first, BaseExceptionGroup)
         and first.exceptions == error.exceptions
     )
+
+
+async def until_cancelled(run: Callable[[], Awaitable[object]]) -> None:
+    """Run a task that ends with its group, and let nothing of it wait for the garbage collector:
+    anyio 4.16 makes a cycle with all frames of a cancellation that leaves a task on asyncio. The
+    task is over then, so that nobody misses the cancellation.
+    """
+    with suppress(anyio.get_cancelled_exc_class()):
+        await run()
 
 
 class BackgroundTask:

@@ -72,6 +72,10 @@ class Waiter:
         return self._is_done
 
     def result(self) -> None:
-        """Raise what there is to raise."""
-        if self._error is not None:
-            raise self._error
+        """Raise what there is to raise, once."""
+        error, self._error = self._error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # it knows this frame: they would wait for the garbage collector

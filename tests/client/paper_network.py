@@ -11,12 +11,14 @@ import time
 from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 from nacl.bindings import crypto_scalarmult_base
 from nacl.signing import SigningKey
 
+from nymproxy._background_task import until_cancelled
 from nymproxy.address import NodeIdentity
 from nymproxy.errors import ClientDisconnected, GatewayRefused, NymError
 from nymproxy.mixnet.client.connecting import Environment, assemble
@@ -203,7 +205,7 @@ class PaperLink:
 
     async def run(self, take: TakePushed) -> None:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._hand_on, take)
+            tasks.start_soon(until_cancelled, partial(self._hand_on, take))
             while not self._ended.is_set():
                 while self._written:
                     await self.network.carry(self._written.popleft())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -444,6 +446,21 @@ class TestCover:
 
 
 class TestEnd:
+    @pytest.mark.parametrize("anyio_backend", ["asyncio"])
+    async def test_a_client_that_is_over_does_not_wait_for_the_garbage_collector(self) -> None:
+        network = PaperNetwork()
+        gc.disable()
+        try:
+            client = await network.make_client()
+            left = weakref.ref(client)
+            async with client:
+                delivery = await client.send(client.address, b"to myself")
+                await delivery.acknowledged()
+            del client, delivery
+            await until(lambda: left() is None)
+        finally:
+            gc.enable()
+
     async def test_closing_wakes_everybody(self) -> None:
         network = PaperNetwork()
         outcomes: list[str] = []

@@ -20,7 +20,7 @@ import anyio.lowlevel
 
 from nymproxy._alarm import Alarm
 from nymproxy._arguments import of_kind
-from nymproxy._background_task import leave_group
+from nymproxy._background_task import leave_group, until_cancelled
 from nymproxy._home_loop import HomeLoop
 from nymproxy._signal import Signal
 from nymproxy.address import NodeIdentity
@@ -222,7 +222,7 @@ class MessageClient(MachineShell):
         self._is_started = True
         self._supervisor = anyio.create_task_group()
         await self._supervisor.__aenter__()
-        self._supervisor.start_soon(self._run)
+        self._supervisor.start_soon(until_cancelled, self._run)
         self._board.show(self._machine.status)
         return self
 
@@ -253,8 +253,9 @@ class MessageClient(MachineShell):
                     self._follow_topology,
                     self._follow_link,
                 ):
-                    tasks.start_soon(task)
-                tasks.start_soon(self._until_disconnected, self._send_packets)
+                    tasks.start_soon(until_cancelled, task)
+                send = partial(self._until_disconnected, self._send_packets)
+                tasks.start_soon(until_cancelled, send)
                 await self._until_disconnected(partial(self._link.run, self._take_pushed))
                 tasks.cancel_scope.cancel()
         finally:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import anyio
 import anyio.lowlevel
 
+from nymproxy._background_task import until_cancelled
 from nymproxy._backoff import Backoff
 from nymproxy._log_fields import fields
 from nymproxy._signal import Signal
@@ -253,8 +254,8 @@ class GatewayLink:
             tasks.cancel_scope.cancel()
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(until_it_ends, connection.run_writer)
-            tasks.start_soon(until_it_ends, connection.keep_time)
+            for work in (connection.run_writer, connection.keep_time):
+                tasks.start_soon(until_cancelled, partial(until_it_ends, work))
             await until_it_ends(partial(self._read, connection, take))
         await self._drop_connection()
         if self._clock() - self._connected_at >= STABLE_SECONDS:
