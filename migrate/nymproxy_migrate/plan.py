@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nymproxy._bounded_read import read_named
 from nymproxy_migrate import targets, workers
 from nymproxy_migrate.changes import FileChange, change, changes_of, left_for_a_human
 from nymproxy_migrate.journal import digest
@@ -120,8 +121,9 @@ def _root_of(path: Path, root: str) -> Path:
 
 
 def _bytes_of(path: Path) -> bytes:
-    with sys.stdin.buffer if path == STANDARD_STREAM else path.open("rb") as file:
-        data = file.read(_LARGEST_BYTES + 1)
+    if path != STANDARD_STREAM:
+        return read_named(path, _LARGEST_BYTES)
+    data = sys.stdin.buffer.read(_LARGEST_BYTES + 1)
     if len(data) > _LARGEST_BYTES:
         raise ValueError("too large")
     return data

@@ -67,6 +67,19 @@ class GivenUp:
         )
 
 
+def refuse_what_is_no_path(paths: Iterable[Path]) -> None:
+    """Refuse what cannot be gone through, before anything is said of it.
+
+    Raises:
+        Refused: a path does not exist, or is a pipe or a device.
+    """
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise Refused(f"{path}: there is no such file or folder")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise Refused(f"{path}: it is no file or folder; `scan -` reads standard input")
+
+
 def common_root(paths: Iterable[Path]) -> Path:
     """Return the folder that all paths share.
 

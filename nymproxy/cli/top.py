@@ -98,5 +98,7 @@ def run(path: Path, *, interval_seconds: float, count: int | None) -> None:
             live.update(view.picture(control.status(), time.monotonic()), refresh=True)
             shown += 1
             if shown == count:
-                return
+                break
             time.sleep(interval_seconds)
+    if not live.console.is_terminal:
+        live.console.print()  # the end of the last line

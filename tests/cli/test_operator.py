@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from nymproxy.cli.operator import mean_round_trip, status_text
+from nymproxy.cli.operator import ControlSocket, mean_round_trip, status_text
 from nymproxy.cli.program import run
 from nymproxy.cli.top import View, sparkline
 
@@ -109,6 +109,17 @@ def test_the_view_shows_rates_between_two_looks() -> None:
     assert "4.0 kB/s" in text
     assert "0.12 s" in text
     assert "ssh/5" in text
+
+
+def test_in_a_pipe_the_last_line_has_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ControlSocket, "status", lambda _: status_of())
+    assert run(["top", "--count", "2", "--interval", "0.1", "--control", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "ssh/5" in shown
+    assert shown.endswith("\n")
+    assert not shown.endswith("\n\n")
 
 
 @pytest.mark.parametrize(

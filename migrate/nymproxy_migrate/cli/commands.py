@@ -29,6 +29,7 @@ from nymproxy_migrate.rules import nym094
 from nymproxy_migrate.scan import ScanResult, from_here, in_order
 from nymproxy_migrate.scan import scan as scan_paths
 from nymproxy_migrate.state import OLD_STATE_FOLDER
+from nymproxy_migrate.walk import refuse_what_is_no_path
 from nymproxy_migrate.workers.limits import TOTAL_SECONDS
 
 if TYPE_CHECKING:
@@ -106,11 +107,9 @@ def look(paths: Sequence[Path], options: ScanOptions) -> ScanResult:
     """Scan some paths, by default the current folder.
 
     Raises:
-        Refused: a path does not exist.
+        Refused: a path does not exist, or is a pipe or a device.
     """
-    for path in paths:
-        if not path.exists() and not path.is_symlink():
-            raise Refused(f"{path}: there is no such file or folder")
+    refuse_what_is_no_path(paths)
     return scan_paths(paths or [Path()], options, root=_root_of(paths))
 
 

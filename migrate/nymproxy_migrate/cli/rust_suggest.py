@@ -25,11 +25,9 @@ def rust_suggest(folder: Path, paths: Sequence[Path]) -> int:
     """Write the suggestion into a folder; 1 if there is anything to do for a human.
 
     Raises:
-        Refused: a path does not exist.
+        Refused: a path does not exist, or is a pipe or a device.
     """
-    for path in paths:
-        if not path.exists():
-            raise Refused(f"{path}: there is no such file or folder")
+    walk.refuse_what_is_no_path(paths)
     root = walk.common_root(paths)
     visit = walk.sources(paths, root, ScanOptions(), rust.READ)
     suggestion = workers.call(rust.suggest, list(visit.results.values()))

@@ -11,7 +11,6 @@ from nymproxy_migrate import walk
 from nymproxy_migrate.cli.installed import program_of
 from nymproxy_migrate.finders import go, rust
 from nymproxy_migrate.options import ScanOptions
-from nymproxy_migrate.refused import Refused
 from nymproxy_migrate.scan import from_here
 
 if TYPE_CHECKING:
@@ -30,12 +29,10 @@ def sidecar(paths: Sequence[Path], form: proposals.Form, program: str | None) ->
         program: where units find nymproxy; None for where it is on this machine.
 
     Raises:
-        Refused: a path does not exist, or the program has no full path.
+        Refused: a path does not exist, or is a pipe or a device, or the program has no full path.
     """
     program = program_of(paths, program) or proposals.USUAL_PROGRAM
-    for path in paths:
-        if not path.exists():
-            raise Refused(f"{path}: there is no such file or folder")
+    walk.refuse_what_is_no_path(paths)
     root = walk.common_root(paths)
     visit = walk.visit(paths, root, _of, ScanOptions())
     for problem in (*visit.unreadable, *visit.failed):
