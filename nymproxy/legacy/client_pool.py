@@ -46,6 +46,8 @@ MAX_AGE_SECONDS = 3600.0
 _REFILL_PAUSE_SECONDS = 0.25
 """So long after one was taken the reserve is left as it is, while there is some: connecting the
 next one would compete with the first answer that whoever took it is waiting for."""
+_LONG_WAIT_SECONDS = 5.0
+"""Who waits for longer for one identity waits for a processor or for gateways that have no time."""
 _FAILURES_BEFORE_REFUSAL = 3
 """So many failures in a row, and those who wait for a client are told instead of kept waiting."""
 
@@ -345,9 +347,14 @@ class ClientPool:
         waiter = _Waiter()
         line.append(waiter)
         self._wake.set()
-        self._tell_of_a_queue()
+        if len(self._waiters) + len(self._patient) > self._max_concurrent_connects:
+            self._tell_of_a_queue(f"of which {self._max_concurrent_connects} are made at a time")
         try:
-            await waiter.event.wait()
+            with anyio.move_on_after(_LONG_WAIT_SECONDS):
+                await waiter.event.wait()
+            if not waiter.event.is_set():
+                self._tell_of_a_queue(f"one for {_LONG_WAIT_SECONDS:g} s by now")
+                await waiter.event.wait()
         except BaseException:  # cancelled; what was taken meanwhile goes to the next one
             if waiter in line:
                 line.remove(waiter)
@@ -359,17 +366,16 @@ class ClientPool:
         assert waiter.taken is not None
         return waiter.taken
 
-    def _tell_of_a_queue(self) -> None:
+    def _tell_of_a_queue(self, how: str) -> None:
         waiting = len(self._waiters) + len(self._patient)
-        if waiting > self._max_concurrent_connects:
-            self._log.warning(
-                anyio.current_time(),
-                "%d connections wait for an identity each, of which %d are made at a time: use "
-                "fewer identities (--identity-mode), or expect them to wait",
-                waiting,
-                self._max_concurrent_connects,
-                extra=fields("identities-queued", count=waiting),
-            )
+        self._log.warning(
+            anyio.current_time(),
+            "connections wait for an identity each, %d now, %s: use fewer identities "
+            "(--identity-mode), or expect them to wait",
+            waiting,
+            how,
+            extra=fields("identities-queued", count=waiting),
+        )
 
     def _take(self) -> PooledClient | None:
         self._drop_unfit()

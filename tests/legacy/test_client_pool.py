@@ -281,8 +281,20 @@ async def test_a_queue_says_so_once_in_a_while(
         await anyio.sleep(0.5)
         assert len(connector.attempts) == 4
     said = [record for record in caplog.records if "wait for an identity" in record.getMessage()]
-    assert [record.getMessage().split()[0] for record in said] == ["5"]
+    assert len(said) == 1
+    assert "each, 5 now, of which 4 are made at a time" in said[0].getMessage()
     assert len(connector.clients) == 20
+
+
+async def test_a_single_connection_that_waits_for_long_is_told_of(
+    network: MemoryNetwork, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the identities there are take a whole core, the next one is not made for seconds."""
+    connector = MemoryConnector(network, seconds=12)
+    async with ClientPool(0, connector) as pool:
+        await pool.acquire()
+    [said] = [record for record in caplog.records if "wait for an identity" in record.getMessage()]
+    assert "each, 1 now, one for 5 s by now" in said.getMessage()
 
 
 async def test_the_reserve_is_filled_after_the_first_answer(network: MemoryNetwork) -> None:
