@@ -245,7 +245,9 @@ def _idle(selection: Selection) -> list[Cell]:
         return cells
     # As the command starts: identities in reserve for the next connections.
     reserve = {"mode": "per-connection", "reserve": 2}
-    return cells + [replace(cell, params={**cell.params, **reserve}) for cell in cells]
+    cells += [replace(cell, params={**cell.params, **reserve}) for cell in cells]
+    params = {"seconds": 30, **reserve, "open": [0, 4, 8, 12]}
+    return [*cells, *(Cell("W8", p, "both", params) for p in _profiles(selection, ("default",)))]
 
 
 def _concurrent(selection: Selection) -> list[Cell]:

@@ -28,6 +28,7 @@ MAIN_METRICS = BOUNDED_METRICS | {
     *("rss_growth_client", "rss_growth_server", "descriptors_client", "descriptors_server"),
     *("connections", "failed", "small_first", "small_last", "scan_1000", "scan_10000"),
     *("node_rate", "idle_cpu_client", "idle_cpu_server", "idle_packets"),
+    *("cpu_of_connection", "connections_a_core"),
 }
 """Those of the first table; the others are costs, and go into the second one or the file alone."""
 RUN_METRICS = frozenset({"goodput", "ready", "first_byte_1", "first_byte_10"})

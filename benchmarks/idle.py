@@ -1,4 +1,5 @@
-"""W8: what a client and a server cost that have nothing to do."""
+"""W8: what a client and a server cost that have nothing to do, and what connections that do nothing
+cost a client that has an identity for each."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
+from benchmarks.many import held_connections
+from benchmarks.statistics import slope
 from benchmarks.usage import ran_seconds
 from benchmarks.yardstick import beside
 
@@ -40,13 +43,41 @@ class _Slice(NamedTuple):
 
 
 async def idle(cell: Cell, stage: BenchStage, results: Results) -> None:
-    """Let client and server be idle for ``seconds``: one identity each, or with a reserve."""
+    """Let client and server be idle for ``seconds``: one identity each, or with a reserve, or with
+    ``open`` connections."""
     if cell.params.get("mode") is None:
         await _idle(cell, await stage.pair("stream", cell.peer), results)
         return
     flags = ("--client-pool-reserve", str(cell.params["reserve"]))
     async with stage.fresh_client("legacy", *flags, peer=cell.peer) as pair:
-        await _idle(cell, pair, results)
+        if "open" in cell.params:
+            await _with_open(cell, pair, stage, results)
+        else:
+            await _idle(cell, pair, results)
+
+
+async def _with_open(cell: Cell, pair: Pair, stage: BenchStage, results: Results) -> None:
+    """Measure the client with more and more connections open; the line through the points says how
+    many would take all of a core."""
+    seconds = cell.params["seconds"]
+    points: list[tuple[float, float]] = []
+    async with held_connections(pair, stage) as hold:
+        for count in cell.params["open"]:
+            await hold(count)
+            await anyio.sleep(SETTLE_SECONDS)
+            before = ran_seconds(pair.pids["client"])
+            await anyio.sleep(seconds)
+            share = 100 * (ran_seconds(pair.pids["client"]) - before) / seconds
+            results.add(cell, "idle_cpu_client", "% of a core", share, open=count)
+            points.append((count, share))
+    each, centre = (
+        slope(points),
+        [sum(values) / len(points) for values in zip(*points, strict=True)],
+    )
+    results.add(cell, "cpu_of_connection", "% of a core", each)
+    if each > 0:  # profiles without cover cost next to nothing
+        fill = centre[0] + (100 - centre[1]) / each
+        results.add(cell, "connections_a_core", "connections", fill)
 
 
 async def _idle(cell: Cell, pair: Pair, results: Results) -> None:

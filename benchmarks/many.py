@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from nymproxy.testing import workloads
 from nymproxy.testing.counters import upstream_totals
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from benchmarks.cells import Cell
     from benchmarks.results import Results
@@ -102,29 +102,43 @@ async def idle_memory(cell: Cell, stage: BenchStage, results: Results) -> None:
     left of it when it has ended."""
     seen: dict[str, list[tuple[float, float]]] = {party: [] for party in ENDS}
     left: dict[str, float] = {}
-    async with stage.fresh_client(cell.wire, mode="shared") as pair, AsyncExitStack() as held:
+    async with stage.fresh_client(cell.wire, mode="shared") as pair:
         await workloads.download(pair.target, 20_000)
-        upstream = (await stage.upstream()).http
-        first = (await upstream_totals(pair.http, upstream)).connections
-        held_now = 0
-        for count in cell.params["streams"]:
-            for _ in range(count - held_now):
-                target = pair.target
-                app = await anyio.connect_tcp(target.host, target.port)
-                await held.enter_async_context(app)
-                await app.send(b"GET /payload/1/1 HTTP/1.1\r\n")  # The rest never comes.
-            held_now = count
-            await _accepted(pair, upstream, first + count)
-            await anyio.sleep(cell.params["seconds"])
-            for party in ENDS:
-                seen[party].append((count, pair.resident_bytes(party) / 1024))
-        await held.aclose()
+        async with held_connections(pair, stage) as hold:
+            for count in cell.params["streams"]:
+                await hold(count)
+                await anyio.sleep(cell.params["seconds"])
+                for party in ENDS:
+                    seen[party].append((count, pair.resident_bytes(party) / 1024))
         await anyio.sleep(cell.params["seconds"])
         for party in ENDS:
             left[party] = pair.resident_bytes(party) / 1024 - seen[party][0][1]
     for party, points in seen.items():
         results.add(cell, f"kib_per_stream_{party}", "KiB", slope(points))
-        results.add(cell, f"kib_left_{party}", "KiB", left[party] / max(1, held_now))
+        results.add(cell, f"kib_left_{party}", "KiB", left[party] / max(1, count))
+
+
+@asynccontextmanager
+async def held_connections(
+    pair: Pair, stage: BenchStage
+) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Give what opens connections that do nothing, until there are so many in all. They end with
+    the block."""
+    upstream = (await stage.upstream()).http
+    first = (await upstream_totals(pair.http, upstream)).connections
+    target, opened = pair.target, 0
+    async with AsyncExitStack() as held:
+
+        async def hold(count: int) -> None:
+            nonlocal opened
+            while opened < count:
+                app = await anyio.connect_tcp(target.host, target.port)
+                await held.enter_async_context(app)
+                await app.send(b"GET /payload/1/1 HTTP/1.1\r\n")  # The rest never comes.
+                opened += 1
+            await _accepted(pair, upstream, first + count)
+
+        yield hold
 
 
 async def _accepted(pair: Pair, upstream: str, count: int) -> None:

@@ -96,3 +96,20 @@ async def test_its_short_form_runs_and_every_byte_is_right(tmp_path: Path, workl
         await measure(cell, stage, results, tmp_path, 1)
     assert results.ok
     assert len(results.records) > 1
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_more_and_more_connections_are_held_open(tmp_path: Path) -> None:
+    params = {"seconds": 1, "mode": "per-connection", "reserve": 1, "open": [0, 2]}
+    results = Results(environment_record(seed=1, scale="quick", processes=1, runs=1))
+    async with BenchStage("fast", tmp_path) as stage:
+        await measure(Cell("W8", "fast", "both", params), stage, results, tmp_path, 1)
+    shares = {
+        record.params["open"]: record.sample.value
+        for record in results.records
+        if record.params.get("metric") == "idle_cpu_client" and record.sample is not None
+    }
+    assert shares.keys() == {0, 2}
+    assert shares[2] > shares[0] > 0
