@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import tracemalloc
 from dataclasses import replace
 
@@ -87,11 +88,11 @@ def test_the_end_of_one_and_the_beginning_of_the_next_are_none() -> None:
     finished = FinishedFragments(64)
     first, second = 0x1122334455667708, 0x7708190011223344
     finished.add([_Hashed(first), _Hashed(second)])
-    both = first.to_bytes(8, "little") + second.to_bytes(8, "little")
+    both = first.to_bytes(8, sys.byteorder) + second.to_bytes(8, sys.byteorder)
     for shift in range(1, 8):
-        assert _Hashed(int.from_bytes(both[shift : shift + 8], "little")) not in finished
+        assert _Hashed(int.from_bytes(both[shift : shift + 8], sys.byteorder)) not in finished
     # The same bytes, found across a border first and then where one begins.
-    across = int.from_bytes(both[3:11], "little")
+    across = int.from_bytes(both[3:11], sys.byteorder)
     finished.add([_Hashed(across)])
     assert _Hashed(across) in finished
 

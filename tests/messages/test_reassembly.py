@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -282,3 +283,21 @@ class TestMemory:
         assert reassembler.insert(rest, 0.0) is not None
         reassembler.close()
         assert account.used_bytes == 1 << 20
+        assert reassembler.incomplete_sets == reassembler.stored_bytes == 0
+
+    def test_nothing_is_left_of_one_that_is_closed(self) -> None:
+        def filled() -> Reassembler:
+            reassembler = Reassembler()
+            for set_id in range(1, 3_000):
+                reassembler.insert(Fragment(FragmentSetId(set_id), 1, 1, None, b"whole"), 0.0)
+            return reassembler
+
+        filled()  # Python keeps some tuples of each length
+        tracemalloc.start()
+        reassembler = filled()
+        before, _ = tracemalloc.get_traced_memory()
+        reassembler.close()
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert before > 8 * 3_000
+        assert after < 8 * 300

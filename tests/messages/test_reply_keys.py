@@ -128,6 +128,7 @@ def test_keys_are_charged_and_the_older_half_is_given_back() -> None:
     assert account.used_bytes < (1 << 20) + 546 * 120
     store.close()
     assert account.used_bytes == 1 << 20
+    assert len(store) == len(store._holders) == 0
 
 
 def test_keys_are_not_shown() -> None:

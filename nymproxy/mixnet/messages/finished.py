@@ -18,6 +18,7 @@ by its number, drop it.
 from __future__ import annotations
 
 import struct
+from array import array
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
     from nymproxy.mixnet.messages.fragments import Fragment
 
-_HASH: Final = struct.Struct("<Q")
+_HASH: Final = struct.Struct("=Q")  # as in an array
 _HASH_BITS: Final = (1 << 64) - 1
-_EMPTY: Final = bytes(_HASH.size)
+_EMPTY: Final = (0,)
 _BUCKET_SLOTS: Final = 64
 
 
@@ -71,12 +72,12 @@ class FinishedFragments:
         bucket = value & (len(self._next_slots) - 1)
         slot = self._next_slots[bucket]
         at = bucket * self._bucket_bytes + slot * _HASH.size
-        is_full = self._slots[at : at + _HASH.size] != _EMPTY
+        is_full = _HASH.unpack_from(self._slots, at) != _EMPTY
         if is_full and 2 * len(self._next_slots) <= self._most_buckets:
             self._double()
             self._put(value)
             return
-        self._slots[at : at + _HASH.size] = _HASH.pack(value)
+        _HASH.pack_into(self._slots, at, value)
         self._next_slots[bucket] = (slot + 1) % (self._bucket_bytes // _HASH.size)
 
     def _double(self) -> None:
@@ -86,7 +87,7 @@ class FinishedFragments:
         for bucket, next_slot in enumerate(next_slots):
             start, oldest = bucket * size, bucket * size + next_slot * _HASH.size
             by_age = slots[oldest : start + size] + slots[start:oldest]
-            for (value,) in _HASH.iter_unpack(by_age):
+            for value in array("Q", by_age):
                 if value:
                     self._put(value)
 

@@ -196,7 +196,11 @@ class Reassembler:
         return message
 
     def close(self) -> None:
-        """Charge nothing any more: the client has ended."""
+        """Keep and charge nothing any more: the client has ended. What is left of it may wait for
+        the garbage collector while its successor fills tables of its own."""
+        self._sets.clear()
+        self._stored_bytes = 0
+        self._finished = FinishedFragments(0)
         if self._share is not None:
             self._share.close()
 

@@ -189,7 +189,11 @@ class ReplyKeyStore:
             self._forget(reply_key_digest(record.key))
 
     def close(self) -> None:
-        """Charge nothing any more: the client has ended."""
+        """Keep and charge nothing any more: the client has ended. See
+        :meth:`Reassembler.close <nymproxy.mixnet.messages.reassembly.Reassembler.close>`."""
+        self._table = KeyTable()
+        self._holders.clear()
+        self._holder_of_number.clear()
         if self._share is not None:
             self._share.close()
 
