@@ -42,7 +42,7 @@ def top(
     command.run(control, interval_seconds=interval, count=count)
 
 
-sessions = new_app("sessions", "Sessions of a process.")
+sessions = new_app("sessions", "Close sessions of a process that runs.")
 
 
 @sessions.callback()

@@ -32,9 +32,16 @@ def _value_name(found: re.Match[str]) -> str:
     return "" if is_argument else f" {kind}"
 
 
+_WHOLE = 10_000
+"""Characters of a command's first sentence in the list of commands: it is wrapped, not cut."""
+
+
 class _Command(TyperCommand):
     def get_params(self, ctx: Any) -> Any:  # noqa: ANN401  (the class moved between versions)
         return _without_types_of_flags(super().get_params(ctx))
+
+    def get_short_help_str(self, limit: int = _WHOLE) -> str:
+        return super().get_short_help_str(max(limit, _WHOLE))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         """Write the help of the parameters under the titles of their panels, in their order."""
