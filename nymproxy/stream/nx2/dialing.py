@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.link import Message
@@ -25,11 +24,11 @@ from nymproxy.errors import (
     StreamNotSealed,
 )
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType
-from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, OPENING_SECONDS, hello_to
-from nymproxy.stream.nx2.movable import MovableLink
+from nymproxy.stream.nx2.link import OPENING_SECONDS, hello_to
 from nymproxy.stream.nx2.patience import VERDICT_SECONDS, Patience
-from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES, PrefixDigest
+from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
 from nymproxy.stream.nx2.repeated import Repeated
+from nymproxy.stream.nx2.seals import VouchingLink
 from nymproxy.stream.nx2.supply import CONTROL_SURBS, MAX_OPENING_BYTES
 
 if TYPE_CHECKING:
@@ -39,10 +38,9 @@ if TYPE_CHECKING:
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
     from nymproxy.channel.protocol import ChannelCodec
     from nymproxy.errors import NymError
-    from nymproxy.stream.nx2.frames import Accept, Ack
+    from nymproxy.stream.nx2.frames import Accept
     from nymproxy.stream.nx2.sealer import DialerSealer
 
-SEAL_SECONDS = 0.25
 _NOT_SEALED = (
     "no sealed answer of the peer came: most likely it is not running. If it is, it was replaced "
     "by a version that does not seal, or somebody hides that it does (it did before, or has to: "
@@ -72,7 +70,7 @@ class Dialing(enum.Enum):
     PLAIN = "plain"
 
 
-class DialerLink(MovableLink):
+class DialerLink(VouchingLink):
     """The dialer's end of a stream.
 
     Args:
@@ -94,13 +92,12 @@ class DialerLink(MovableLink):
         is_known: bool,
         now: float,
     ) -> None:
-        super().__init__(machine, codec, now)
+        super().__init__(machine, codec, sealer, now)
         self.state = Dialing.EARLY if is_known else Dialing.UNKNOWN
         self.accepted: Callable[[Accept, float], None] = lambda accept, now: None
         """Called with the ACCEPT."""
         self.hinted: Callable[[float], None] = lambda now: None
         """Called when an unsealed frame says that the acceptor has lost the stream."""
-        self._sealer = sealer
         self._minutes = minutes
         self._offer = sealer.offer(minutes)
         self._offers = Repeated()
@@ -109,9 +106,6 @@ class DialerLink(MovableLink):
         self._was_silent = False
         self._has_shown = False
         self._given_up: list[tuple[Message, Fate]] = []
-        self._prefix = PrefixDigest()
-        self._seals = Repeated()
-        self._seal_counter = 0
         if is_known:
             machine.if_unanswered = StreamNotSealed(_NOT_SEALED)
             machine.outbound.max_opening_bytes = MAX_OPENING_BYTES
@@ -123,11 +117,6 @@ class DialerLink(MovableLink):
         super().call_nobody()
         self.accepted = lambda accept, now: None
         self.hinted = lambda now: None
-
-    @property
-    def sealer(self) -> DialerSealer:
-        """The keys."""
-        return self._sealer
 
     @property
     def is_over(self) -> bool:
@@ -151,10 +140,6 @@ class DialerLink(MovableLink):
     def _is_owed_an_accept(self) -> bool:
         """True when the peer is known to have NX2, here or from before."""
         return self.state is Dialing.EARLY or (self.state is Dialing.UNKNOWN and self._has_shown)
-
-    @property
-    def _awaits_seal(self) -> bool:
-        return self._seals.goes_on
 
     # From the peer.
 
@@ -228,7 +213,7 @@ class DialerLink(MovableLink):
         self._become_sealed()
         self.machine.outbound.open_acknowledged(now)
         if is_prefix_sent:
-            self._seals.begin(now + SEAL_SECONDS)
+            self._begin_seals(now)
         elif accept.confirm:
             self.receipts.asked(0)
         if not accept.is_refused:
@@ -242,16 +227,6 @@ class DialerLink(MovableLink):
             return
         self.verified(now)
         self._open_early(now)
-
-    def _take_ack(self, ack: Ack, now: float) -> None:
-        if self._seal_counter and ack.echo >= self._seal_counter:
-            self._seals.stop()
-        super()._take_ack(ack, now)
-
-    def _acknowledged(self, sequence: int, now: float) -> None:
-        if sequence >= self._prefix.next_sequence:
-            self._seals.stop()
-        super()._acknowledged(sequence, now)
 
     # What to send.
 
@@ -289,35 +264,6 @@ class DialerLink(MovableLink):
             return self._seal(now)
         return super()._next_own(now)
 
-    @property
-    def _awaits_first_seal(self) -> bool:
-        return self._awaits_seal and not self._seal_counter
-
-    def _seal_is_due(self, now: float) -> bool:
-        """Tell whether a SEAL goes by itself: it is time, or an ACK, or much, waits for it."""
-        if self._seals.at <= now or not self._awaits_first_seal:
-            return self._seals.at <= now
-        return self.receipts.due_at <= now or self._has_much
-
-    @property
-    def _has_much(self) -> bool:
-        return self.machine.outbound.queued_bytes > MAX_FIRST_BYTES
-
-    def _seal(self, now: float, follows: Message | None = None) -> Message:
-        """Return a SEAL, around what is sealed first."""
-        message = follows or Message(b"", self._control_surbs())
-        self._seals.sent(now, self.kept.round_trip.question_seconds)
-        payload = self._sealer.write_seal(
-            self._prefix.next_sequence, self._prefix.value(), self._ack(), message.payload
-        )
-        self.receipts.ack_sent(now)
-        self._seal_counter = self._sealer.last_counter
-        return replace(message, payload=payload)
-
-    def _is_holding(self) -> bool:
-        # What is short goes in the SEAL, what is not behind it.
-        return super()._is_holding() or (self._awaits_first_seal and self._has_much)
-
     def _write(self, outgoing: OutgoingSegment, now: float) -> Message | None:
         segment = outgoing.segment
         if segment.kind is SegmentKind.OPEN:
@@ -329,10 +275,7 @@ class DialerLink(MovableLink):
             return Message(frame, outgoing.surbs, outgoing)
         if not segment.is_numbered:
             return None  # only a peer that has shown NX2 gets such, and it takes them sealed alone
-        frame = self._codec.encode(segment)
-        kind = MessageType.FIN if segment.kind is SegmentKind.FIN else MessageType.DATA
-        self._prefix.add(kind, segment.payload)
-        return self._keep(frame, outgoing, now)
+        return self._write_unsealed(outgoing, now)
 
     def _write_opening(self, outgoing: OutgoingSegment, now: float) -> Message:
         if self.state is Dialing.UNKNOWN:
@@ -379,7 +322,7 @@ class DialerLink(MovableLink):
         return min(due, self._offers.at) if now < self._offers.at else due
 
     def _own_times(self) -> tuple[float, ...]:
-        return (self._offers.at, self._seals.at, *super()._own_times())
+        return (self._offers.at, *super()._own_times())
 
     def _judge_silence(self, now: float) -> None:
         """Take a silent peer for plain if it keeps the application waiting."""

@@ -11,7 +11,7 @@ from nymproxy.channel import Segment, SegmentKind
 from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost, StreamReset
 from nymproxy.stream.codec import MessageType, StreamFrame
 from nymproxy.stream.nx2.accepting import HOLD_SECONDS, MAX_HELD_FRAMES, AcceptorLink
-from nymproxy.stream.nx2.dialing import SEAL_SECONDS, DialerLink
+from nymproxy.stream.nx2.dialing import DialerLink
 from nymproxy.stream.nx2.early import MAX_EARLY_FRAMES
 from nymproxy.stream.nx2.link import MAX_FIRST_BYTES, SealedLink
 from nymproxy.stream.nx2.linker import Nx2Linker
@@ -19,6 +19,7 @@ from nymproxy.stream.nx2.patience import VERDICT_SECONDS
 from nymproxy.stream.nx2.prefix import MAX_PREFIX_BYTES
 from nymproxy.stream.nx2.receipts import END_SECONDS
 from nymproxy.stream.nx2.sealer import DialerSealer
+from nymproxy.stream.nx2.seals import SEAL_SECONDS
 from nymproxy.stream.nx2.supply import MAX_ALONG_BYTES
 from tests.stream.nx2.builders import ADDRESS
 from tests.stream.nx2.test_links import SENDER, UNIX, End, Pair, type_of
