@@ -19,7 +19,7 @@ from tests.traffic.helpers import OTHER_TAG, TAG
 def asked_at(now: float, amount: int = 20) -> Asked:
     """One that was asked, and whose gateway has acknowledged that."""
     asked = Asked(0.0)
-    asked.ask(amount, now)
+    asked.ask(amount)
     asked.arrived(now)
     return asked
 
@@ -28,13 +28,15 @@ class TestAsked:
     def test_a_request_that_is_not_acknowledged_is_the_business_of_its_packet(self) -> None:
         asked = Asked(0.0)
         assert asked.overdue_at == math.inf
-        asked.ask(10, 1.0)
+        asked.ask(10)
         assert asked.overdue_at == math.inf
-        assert asked.silence(4.0) == 3.0
+        assert (asked.silence(2.0), asked.owes_seconds(2.0)) == (0.0, 0.0)
+        asked.left(3.0)
+        assert (asked.silence(6.0), asked.owes_seconds(6.0)) == (3.0, 3.0)
 
     def test_nothing_is_awaited_when_the_answer_overtakes_the_ack(self) -> None:
         asked = Asked(0.0)
-        asked.ask(10, 1.0)
+        asked.ask(10)
         asked.answered(10, 1.5)
         asked.arrived(1.6)
         assert asked.overdue_at == math.inf
@@ -51,10 +53,10 @@ class TestAsked:
         asked = Asked(0.0)
         for number in range(20):
             now = 100.0 * number
-            asked.ask(10, now)
+            asked.ask(10)
             asked.arrived(now)
             asked.answered(10, now + 5.0)
-        asked.ask(10, 5000.0)
+        asked.ask(10)
         asked.arrived(5000.0)
         assert asked.overdue_at == pytest.approx(5005.0, abs=0.5)
 
@@ -65,7 +67,7 @@ class TestAsked:
             times.append(due)
             asked.lost(due, early=True)
             assert asked.pending == 0
-            asked.ask(10, due)
+            asked.ask(10)
             asked.arrived(due)
         assert times == [UNMEASURED_PATIENCE_SECONDS, 3 * UNMEASURED_PATIENCE_SECONDS]
         assert len(times) == EARLY_REPETITIONS
@@ -74,7 +76,7 @@ class TestAsked:
     def test_an_answer_to_one_of_several_requests_measures_nothing(self) -> None:
         asked = asked_at(0.0)
         asked.lost(3.0, early=True)
-        asked.ask(10, 3.0)
+        asked.ask(10)
         asked.arrived(3.1)
         asked.answered(5, 3.2)
         assert asked.overdue_at == 3.2 + UNMEASURED_PATIENCE_SECONDS

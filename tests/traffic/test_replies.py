@@ -192,6 +192,7 @@ class TestRequests:
         controller = _fed(10)
         fragments = _reply(2)
         controller.queue(TAG, 0, fragments, 0.0)
+        controller.request_left(TAG, 0.0)
         requests = 0
         abandoned: list[OutgoingFragment] = []
         now = 0.0
@@ -199,11 +200,39 @@ class TestRequests:
             now += ReplyController.TICK_SECONDS
             actions = controller.tick(now)
             requests += len(actions.requests)
+            if actions.requests:
+                controller.request_left(TAG, now)
             abandoned = actions.abandoned
             assert now < POLICY.drop_seconds
         assert abandoned == fragments
         assert requests == POLICY.maximum_rerequests + 1
         assert _waiting(controller, TAG) == 0
+
+    def test_a_request_to_who_is_forgotten_meanwhile_leaves_all_the_same(self) -> None:
+        controller = _controller()
+        controller.request_left(TAG, 0.0)
+        assert not controller.knows(TAG)
+
+    def test_who_waits_for_our_request_to_leave_is_not_silent(self) -> None:
+        """In ``default`` it may wait for a minute beside those of others."""
+        controller = _fed(10)
+        controller.queue(TAG, 0, _reply(2), 0.0)
+        for now in range(5, 400, 5):
+            actions = controller.tick(now)
+            assert (actions.requests, actions.abandoned) == ([], [])
+        controller.request_left(TAG, 400.0)
+        assert controller.tick(405.0).requests == []
+        assert len(controller.tick(411.0).requests) == 1
+
+    def test_whose_surbs_lasted_for_minutes_is_given_the_time_to_answer(self) -> None:
+        """It had no reason to give any: what waited for it was given up as soon as it was asked."""
+        controller = _fed(12)
+        assert len(_ready(controller.queue(TAG, 0, _reply(2), 350.0))) == 2
+        controller.queue(TAG, 0, _reply(1), 350.0)
+        controller.request_left(TAG, 350.0)
+        assert controller.tick(355.0).abandoned == []
+        actions = controller.receive(TAG, make_surbs(10), 355.1, additional=True)
+        assert len(_ready(actions)) == 1
 
     @staticmethod
     def asked(packets: int = 2, surbs: int = 10) -> ReplyController:
@@ -250,6 +279,7 @@ class TestRequests:
         """The answer may be lost behind its ack, while messages bring two or three each."""
         controller = _fed(10)
         controller.queue(TAG, 0, _reply(500), 0.0)
+        controller.request_left(TAG, 0.0)
         for now in (4.0, 8.0, 12.0):
             controller.receive(TAG, make_surbs(3), now, additional=False)
         assert controller.tick(12.0).requests != []
@@ -415,17 +445,17 @@ class TestDisplacing:
 
     def test_the_sender_for_which_most_waits_loses(self) -> None:
         controller = self.waiting((3, 0.0), (9, 0.0), (5, 0.0))
-        assert len(controller.displace(TAG, 1, 1.0).abandoned) == 9
+        assert len(controller.displace(TAG, 1, 1.0, is_crowded=True).abandoned) == 9
         assert self.left(controller) == [3, 0, 5, 0]
 
     def test_a_silent_one_before_one_that_still_answers(self) -> None:
         controller = self.waiting((3, 0.0), (9, 50.0), (5, 0.0))
-        controller.displace(TAG, 6, 51.0)
+        controller.displace(TAG, 6, 51.0, is_crowded=True)
         assert self.left(controller) == [0, 9, 0, 0]
 
     def test_none_for_which_no_more_waits_than_for_whom_it_is_wanted(self) -> None:
         controller = self.waiting((3, 0.0), (9, 0.0), (5, 0.0))
-        controller.displace(self.TAGS[2], 100, 1.0)
+        controller.displace(self.TAGS[2], 100, 1.0, is_crowded=True)
         assert self.left(controller) == [3, 0, 5, 0]
 
     def test_none_that_has_surbs_to_go_on_with(self) -> None:
@@ -433,7 +463,60 @@ class TestDisplacing:
         stock = controller._correspondents.heard_of(self.TAGS[0])
         assert stock is not None
         stock.stock.add(make_surbs(20), 0.0)
-        assert controller.displace(TAG, 100, 1.0).abandoned == []
+        assert controller.displace(TAG, 100, 1.0, is_crowded=True).abandoned == []
+
+    def proven(self, *counts: tuple[int, float]) -> ReplyController:
+        """As :meth:`waiting`; they have reacted to what they were sent."""
+        controller = self.waiting(*counts)
+        for tag in self.TAGS[: len(counts)]:
+            correspondent = controller.correspondent(tag)
+            assert correspondent is not None
+            standing = correspondent.standing
+            for event in (standing.took, standing.reached, standing.heard):
+                event()
+        return controller
+
+    def test_no_proven_one_that_waits_for_us_unless_there_is_no_other_way(self) -> None:
+        """Requests wait for the schedule, too: in ``default`` as long as everything else."""
+        controller = self.proven((3, 0.0), (9, 0.0), (5, 0.0))
+        assert controller.displace(TAG, 100, 60.0, is_crowded=False).abandoned == []
+        controller.request_left(self.TAGS[1], 60.0)
+        assert controller.displace(TAG, 100, 70.0, is_crowded=False).abandoned == []
+        assert len(controller.displace(TAG, 100, 70.1, is_crowded=False).abandoned) == 9
+        assert self.left(controller) == [3, 0, 5, 0]
+        assert len(controller.displace(TAG, 100, 70.1, is_crowded=True).abandoned) == 8
+
+    def test_what_it_gives_counts_whatever_was_asked_before(self) -> None:
+        controller = self.proven((30, 0.0))
+        controller.request_left(self.TAGS[0], 1.0)
+        controller.receive(self.TAGS[0], make_surbs(5), 20.0, additional=True)
+        assert controller.displace(TAG, 100, 29.0, is_crowded=False).abandoned == []
+        assert controller.displace(TAG, 100, 60.0, is_crowded=False).abandoned == []
+        controller.request_left(self.TAGS[0], 60.0)
+        assert controller.displace(TAG, 100, 71.0, is_crowded=False).abandoned
+
+    def test_one_that_can_be_asked_no_more_is_not_waited_for(self) -> None:
+        controller = self.proven((3, 0.0))
+        controller.request_failed(self.TAGS[0], 10, 1.0)
+        correspondent = controller.correspondent(self.TAGS[0])
+        assert correspondent is not None
+        correspondent.asked.not_coming()
+        assert controller.displace(TAG, 1, 9.0, is_crowded=False).abandoned == []
+        assert len(controller.displace(TAG, 1, 11.0, is_crowded=False).abandoned) == 3
+
+    def test_a_silent_one_before_a_new_one_and_that_before_a_proven_one(self) -> None:
+        controller = self.proven((9, 0.0))
+        for tag, packets in zip(self.TAGS[1:], (3, 5), strict=False):
+            controller.receive(tag, make_surbs(10), 0.0, additional=False)
+            controller.queue(tag, 0, _reply(packets), 0.0)
+        silent = controller.correspondent(self.TAGS[2])
+        assert silent is not None
+        silent.standing.took()
+        found = []
+        for _ in range(3):
+            controller.displace(TAG, 1, 1.0, is_crowded=True)
+            found.append(self.left(controller)[:3])
+        assert found == [[9, 3, 0], [9, 0, 0], [0, 0, 0]]
 
 
 class TestRotation:

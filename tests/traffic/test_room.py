@@ -126,14 +126,29 @@ class TestQuotas:
     def test_whoever_is_to_wait_for_the_total_may_have_something_released(self) -> None:
         asked = []
 
-        def on_full(key: object) -> None:
-            asked.append(key)
+        def on_full(key: object, is_crowded: bool) -> None:
+            asked.append((key, is_crowded))
             room.release("a", 15)
 
         room = Room(10, 10, on_full=on_full)
         room.reserve("a", 20, lambda: None)
         assert room.reserve("b", 1, lambda: None).granted
-        assert asked == ["b"]
+        assert asked == [("b", True)]
+
+    def test_where_quotas_have_filled_it_again_only_the_first_of_a_key_does_not_wait(self) -> None:
+        asked = []
+        room = Room(9, 10, quota=6, peer_quota=6, on_full=lambda *about: asked.append(about))
+        for key in "abcd":
+            room.reserve(key, 5, lambda: None)
+        second = room.reserve("d", 1, lambda: None)
+        assert (room.total, second.granted) == (20, False)
+        assert room.reserve("e", 5, lambda: None).granted
+        assert asked == [("c", False), ("d", False), ("d", False), ("e", True)]
+        room.release("a", 5)
+        room.release("b", 5)
+        assert not second.granted
+        room.release("d", 1)
+        assert second.granted
 
 
 class TestParking:

@@ -39,7 +39,9 @@ class Asked:
         "_arrived_at",
         "_asked_at",
         "_early",
+        "_owes_since",
         "_takes",
+        "_waits_here",
         "pending",
         "repetitions",
     )
@@ -49,13 +51,30 @@ class Asked:
         self.repetitions = 0
         self._asked_at = self._answered_at = now
         self._arrived_at = math.inf  # infinite until a request is acknowledged
+        self._owes_since = math.inf
         self._early = 0
+        self._waits_here = False  # a request has not had its turn to leave
         self._takes = SmoothedTime()  # from the ack of a request to the answer
 
-    def ask(self, amount: int, now: float) -> None:
+    def ask(self, amount: int) -> None:
         """Take note that it is asked for some."""
         self.pending += amount
+        self._waits_here = True
+
+    def left(self, now: float) -> None:
+        """Take note that a request has left: until then it waits for us, and not we for it."""
+        self._waits_here = False
         self._asked_at = now
+        self._owes_since = min(self._owes_since, now)
+
+    def fed(self) -> None:
+        """Take note that it gave some, for whatever reason."""
+        self.repetitions = 0
+        self._owes_since = math.inf
+
+    def owes_seconds(self, now: float) -> float:
+        """Return how long it has had a request, and has given none; 0: it has had none."""
+        return max(0.0, now - self._owes_since)
 
     def arrived(self, now: float) -> None:
         """Take note that a request was acknowledged."""
@@ -75,11 +94,12 @@ class Asked:
         """Take note that so many, or all, will not come (any more)."""
         self.pending = 0 if amount is None else max(0, self.pending - amount)
         if not self.pending:
+            self._waits_here = False
             self._arrived_at = math.inf
 
     def silence(self, now: float) -> float:
-        """Return how long ago it was asked or has answered last."""
-        return now - max(self._answered_at, self._asked_at)
+        """Return how long ago it was asked or has answered last; 0 while a request is to leave."""
+        return 0.0 if self._waits_here else now - max(self._answered_at, self._asked_at)
 
     @property
     def overdue_at(self) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from nymproxy.mixnet.traffic.asked import Asked
 from nymproxy.mixnet.traffic.outgoing import ControlLane
-from nymproxy.mixnet.traffic.standing import Standing
+from nymproxy.mixnet.traffic.standing import Rank, Standing
 from nymproxy.mixnet.traffic.surbs import SpendingRate
 
 if TYPE_CHECKING:
@@ -68,6 +68,13 @@ class Correspondent:
         """Tell whether no SURB is in hand, and none on its way: none was asked for, and none has
         come since a time, after which what was seen first has overtaken no others."""
         return not len(self.stock) and not self.asked.pending and self.fed_at < fed_before
+
+    def is_silent(self, now: float, seconds: float) -> bool:
+        """Tell whether it has given no SURB for so long, though it could have: a request had left
+        by then, or none is under way."""
+        if now - self.fed_at <= seconds:
+            return False
+        return not self.asked.pending or self.asked.owes_seconds(now) > seconds
 
     def wanted(self, policy: SurbPolicy, now: float) -> tuple[int, int]:
         """Return how many SURBs there should be, those that were asked for included, and the least
@@ -179,7 +186,13 @@ class Correspondents:
         return list(self._by_tag.items())
 
     def losers(
-        self, wanted_by: SenderTag, reserve: int, fed_before: float
+        self,
+        wanted_by: SenderTag,
+        reserve: int,
+        now: float,
+        silence_seconds: float,
+        *,
+        all_of_them: bool,
     ) -> Iterator[Correspondent]:
         """Return those that make room for what is to wait for another: see
         :meth:`~nymproxy.mixnet.traffic.replies.ReplyController.displace`.
@@ -187,16 +200,32 @@ class Correspondents:
         Args:
             wanted_by: who is to have the room.
             reserve: SURBs that are not for what waits.
-            fed_before: who gave none since loses first.
+            now: the clock.
+            silence_seconds: who gave none for so long loses first, if it could have.
+            all_of_them: proven ones that wait for us lose, too.
         """
         known = self._by_tag.get(wanted_by)
         least = 0 if known is None else known.demand
         found = [
-            (each.fed_at < fed_before, each.demand, number, each)
+            (
+                each.is_silent(now, silence_seconds),
+                each.standing.rank,
+                now - each.fed_at > silence_seconds,
+                each.demand,
+                number,
+                each,
+            )
             for number, (tag, each) in enumerate(self._by_tag.items())
-            if each.demand > least and tag != wanted_by and len(each.stock) <= reserve
+            if each.demand > least
+            and tag != wanted_by
+            and len(each.stock) <= reserve
+            and (
+                all_of_them
+                or each.standing.rank is not Rank.PROVEN
+                or each.is_silent(now, silence_seconds)
+            )
         ]
-        return (loser for _, _, _, loser in sorted(found, reverse=True))
+        return (loser for *_, loser in sorted(found, reverse=True))
 
     def heard_of(self, tag: SenderTag) -> Correspondent | None:
         """Return one that was just heard of, if it is known."""

@@ -177,6 +177,8 @@ class Outbox:
         """Record that the packet of a fragment was handed to the gateway."""
         fragment.surb = None
         fragment.mark_left()
+        if fragment.message.kind is PacketKind.SURB_REQUEST:
+            self.replies.request_left(fragment.message.to, now)
         self.start_timer(fragment, now)
         self._copies.left(fragment)
 
@@ -362,11 +364,11 @@ class Outbox:
         else:
             self._lanes.push(ControlLane.RETRANSMISSION, message.to, fragment)
 
-    def _displace(self, tag: Hashable) -> None:
+    def _displace(self, tag: Hashable, is_crowded: bool) -> None:
         """Make room for what waits for SURBs, for a tag."""
         assert isinstance(tag, SenderTag)
-        actions = self.replies.displace(tag, self._displaced_at_once, self._now)
-        self._apply(actions, self._now)
+        amount, now = self._displaced_at_once, self._now
+        self._apply(self.replies.displace(tag, amount, now, is_crowded=is_crowded), now)
 
     def _apply(self, actions: ReplyActions, now: float) -> None:
         self._now = now

@@ -33,12 +33,13 @@ class SurbPolicy:
         rerequest_seconds: silence after which an unanswered request is repeated.
         overtaking_seconds: for how long a message may have overtaken the SURBs of an earlier one.
             Replies to a sender of whom none are in hand and none were asked for wait no longer.
-        drop_seconds: silence after which replies that wait for SURBs are given up.
+        drop_seconds: silence after a request, after which replies that wait for SURBs are given up.
         maximum_rerequests: repetitions without any SURB received, before giving up.
         maximum_tags: anonymous senders remembered; the least recently used is forgotten.
         maximum_per_tag: SURBs stored for one sender; the oldest go first.
         maximum_waiting: packets of one sender that may wait for SURBs before ``send`` waits.
-        total_waiting: of all senders; beyond it, what waits for the sender with most is given up.
+        total_waiting: of all senders; beyond it, what waits for silent senders is given up, then
+            for new ones; for proven ones that wait for us, not below twice as many.
         maximum_recipients: recipients whose sender tag of ours is remembered.
     """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from nymproxy.address import SenderTag
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.traffic.asked import Overdue
 from nymproxy.mixnet.traffic.correspondents import Correspondent, Correspondents
@@ -21,7 +22,7 @@ from nymproxy.mixnet.traffic.surbs import SurbStock, Waking
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nymproxy.address import SenderTag
+    from nymproxy.address import NymAddress
     from nymproxy.mixnet.messages import ReplySurb
     from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment
     from nymproxy.mixnet.traffic.profile import SurbPolicy
@@ -128,7 +129,7 @@ class ReplyController:
             correspondent.asked.answered(len(surbs), now)
         correspondent.stock.add(surbs[-self._policy.maximum_per_tag :], now)
         correspondent.fed_at = now
-        correspondent.asked.repetitions = 0
+        correspondent.asked.fed()
         self._serve(tag, correspondent, now, actions)
         return actions
 
@@ -226,6 +227,12 @@ class ReplyController:
                 self._requests.make(tag, correspondent, correspondent.demand, now, actions)
         return actions
 
+    def request_left(self, to: NymAddress | SenderTag, now: float) -> None:
+        """Record that a request was handed to the gateway."""
+        asked = self._correspondents.asked_of(to) if isinstance(to, SenderTag) else None
+        if asked is not None:
+            asked.left(now)
+
     def request_failed(self, tag: SenderTag, amount: int, now: float) -> ReplyActions:
         """Record that a request was given up, so that its SURBs will not come."""
         actions = ReplyActions()
@@ -237,21 +244,28 @@ class ReplyController:
                 correspondent.abandon(actions)
         return actions
 
-    def displace(self, wanted_by: SenderTag, amount: int, now: float) -> ReplyActions:
+    def displace(
+        self, wanted_by: SenderTag, amount: int, now: float, *, is_crowded: bool
+    ) -> ReplyActions:
         """Abandon what waits for the SURBs of some senders, so that others have room to wait.
 
-        Those without a SURB to go on with lose, first the ones that gave none lately, and of these
-        the ones for which most waits; none for which no more waits than for the sender that the
-        room is wanted for.
+        Those without a SURB to go on with lose, first the ones that were asked, and gave none
+        lately; then silent ones before new ones. A proven one whose request still waits for its
+        turn to leave, or left not long ago, waits for us: it loses where it is crowded, after all
+        others. Of each kind it is the ones for which most waits; none for which no more waits than
+        for the sender that the room is wanted for.
 
         Args:
             wanted_by: who is to have the room.
             amount: fragments to abandon, about.
             now: the clock.
+            is_crowded: there is no other way.
         """
         actions = ReplyActions()
-        fed_before = now - self._policy.overtaking_seconds
-        for loser in self._correspondents.losers(wanted_by, self._policy.reserve, fed_before):
+        policy = self._policy
+        for loser in self._correspondents.losers(
+            wanted_by, policy.reserve, now, policy.overtaking_seconds, all_of_them=is_crowded
+        ):
             if amount <= 0:
                 break
             amount -= loser.demand

@@ -51,15 +51,17 @@ class Room:
 
     They are admitted in the order of asking for each key; peers that wait for the total take turns,
     and so do the keys of each. A key below ``quota``, of a peer below ``peer_quota``, does not wait
-    for the total: others may fill it, and nobody is held up by them. So a limit is exceeded by at
-    most one message of each key, and no size starves.
+    for the total: others may fill it, and nobody is held up by them. Beyond twice the total that
+    is so of a key without anything alone. So a limit is exceeded by at most one message of each
+    key, and no size starves.
 
     Args:
         limit: packets of one key.
         total_limit: packets of all keys.
         quota: packets of one key that do not depend on the total.
         peer_quota: the same for all keys of a peer.
-        on_full: called with a key that is about to wait for the total, and may release something.
+        on_full: called with a key that is about to wait for the total, and with whether that is
+            crowded, and this the first of its key; may release something.
     """
 
     __slots__ = (
@@ -82,7 +84,7 @@ class Room:
         *,
         quota: int = 0,
         peer_quota: int = 0,
-        on_full: Callable[[Hashable], None] | None = None,
+        on_full: Callable[[Hashable, bool], None] | None = None,
     ) -> None:
         self._limit = limit
         self._total_limit = total_limit
@@ -125,7 +127,7 @@ class Room:
             queue.append(reservation)
             return reservation
         if self.total >= self._total_limit and self._on_full is not None:
-            self._on_full(key)
+            self._on_full(key, self._is_crowded and not self.used(key))
         if self._admits(reservation):
             reservation.granted = True
             self._take(reservation)
@@ -187,12 +189,19 @@ class Room:
 
     # Inside.
 
+    @property
+    def _is_crowded(self) -> bool:
+        """True when even quotas have filled the total again."""
+        return self.total >= 2 * self._total_limit
+
     def _admits(self, reservation: Reservation) -> bool:
         used = self.used(reservation.key)
         if used >= self._limit:
             return False
         if self.total < self._total_limit:
             return True
+        if used and self._is_crowded:
+            return False
         peer = self._peers.get(reservation.peer)
         return used < self._quota and (peer is None or peer.packets < self._peer_quota)
 

@@ -45,7 +45,7 @@ class SurbRequests:
         if surb is None:
             return False
         amount = min(self._policy.maximum_request, max(amount, self._policy.minimum_request))
-        correspondent.asked.ask(amount, now)
+        correspondent.asked.ask(amount)
         actions.requests.append(SurbRequestPlan(tag, amount, surb))
         return True
 
@@ -72,8 +72,8 @@ class SurbRequests:
             correspondent.abandon(actions)
             return
         asked = correspondent.asked
-        silence = now - correspondent.fed_at
-        if silence > policy.drop_seconds or asked.repetitions > policy.maximum_rerequests:
+        is_silent = asked.owes_seconds(now) > policy.drop_seconds
+        if is_silent or asked.repetitions > policy.maximum_rerequests:
             correspondent.abandon(actions)
         elif asked.silence(now) > policy.rerequest_seconds:
             asked.lost(now, early=False)
