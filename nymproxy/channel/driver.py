@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from nymproxy.address import NymAddress
     from nymproxy.channel.link import ChannelLink, Message
+    from nymproxy.channel.riders import Riders
     from nymproxy.channel.segment import ChannelKey
     from nymproxy.mixnet.transport import Delivery, MessageTransport
 
@@ -77,6 +78,7 @@ class ChannelDriver:
         schedule: called with the driver and the machine's next deadline.
         on_released: called when the application lets go of a channel that is done.
         under_way: where its messages are counted.
+        riders: what may go along with its messages.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class ChannelDriver:
         schedule: Callable[[ChannelDriver, float], None],
         on_released: Callable[[ChannelDriver], None],
         under_way: UnderWay,
+        riders: Riders,
     ) -> None:
         self.link = link
         self.machine = machine = link.machine
@@ -114,6 +117,7 @@ class ChannelDriver:
         self._schedule = schedule
         self._on_released = on_released
         self._under_way = under_way
+        self._riders = riders
         self._work = Signal()
         self._sending: anyio.CancelScope | None = None
         self._has_failed = False
@@ -132,6 +136,7 @@ class ChannelDriver:
             self._has_failed = True
             self._stop_sending(now)
         self._charge()
+        self._riders.note(self)
         failed = machine.error is not None or machine.is_closed
         if failed or machine.is_readable or machine.inbound.has_ended:
             self.readable.set()
@@ -253,6 +258,7 @@ class ChannelDriver:
                     await self._work.wait()
         finally:
             self.is_done = True
+            self._riders.forget(self)
             if not self.is_held:
                 self._share.close()
             self.readable.set()
@@ -266,6 +272,7 @@ class ChannelDriver:
         surbs = message.surbs if self.key.tag is None else 0
         delivery: Delivery | None = None
         moves = self._moves
+        payload = self._riders.load(self, message, anyio.current_time())
         try:
             with anyio.CancelScope() as scope:
                 if is_abort:
@@ -274,7 +281,7 @@ class ChannelDriver:
                     self._sending = scope
                 delivery = await self.transport.send(
                     self.peer,
-                    message.payload,
+                    payload,
                     surbs=surbs,
                     lane=self._lane,
                     any_surb=message.any_surb and self.key.tag is not None,

@@ -13,6 +13,7 @@ from nymproxy._limited_log import LimitedLog
 from nymproxy._timers import TimerQueue
 from nymproxy.channel.channel import Channel
 from nymproxy.channel.driver import ChannelDriver, UnderWay
+from nymproxy.channel.riders import Riders
 from nymproxy.errors import ClientDisconnected, ResetCode, StreamError
 from nymproxy.mixnet.transport import DEFAULT_LANE
 
@@ -66,6 +67,7 @@ class Drivers:
         self.channels: dict[ChannelKey, Channel] = {}
         self._timers: TimerQueue[ChannelDriver] = TimerQueue()
         self._lanes = count(DEFAULT_LANE + 1)
+        self._riders = Riders()
         self._log = LimitedLog(logger)
 
     def get(self, key: ChannelKey) -> ChannelDriver | None:
@@ -89,6 +91,7 @@ class Drivers:
             self._schedule,
             self._released,
             self._under_way,
+            self._riders,
         )
         self._by_key[key] = self._by_link[driver.link] = driver
         self.channels[key] = Channel(driver)

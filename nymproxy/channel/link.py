@@ -93,6 +93,16 @@ class ChannelLink:
         return False
 
     @property
+    def rides(self) -> bool:
+        """True while an acknowledgement waits that may go along with another channel's message."""
+        return False
+
+    def bring_along(self, message: Message, others: Iterable[ChannelLink], now: float) -> bytes:
+        """Return what is sent for a message: it may bring along what other links to the same peer
+        have that rides, where it has room."""
+        return message.payload
+
+    @property
     def is_flushed(self) -> bool:
         """True when everything written, and an end that was requested, was acknowledged, and the
         peer needs nothing more to take it for the truth."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from nymproxy.address import NymAddress
+    from nymproxy.address import NymAddress, SenderTag
     from nymproxy.channel.channel import Channel
     from nymproxy.channel.limits import TableLimits
     from nymproxy.channel.protocol import ChannelProtocol
@@ -84,6 +84,7 @@ class ChannelMux:
         self._table = ChannelTable(
             protocols, random_bytes=random_bytes, limits=limits, context=context
         )
+        self._codecs = [protocol.codec for protocol in protocols]
         self._grace_seconds = grace_seconds
         self._early_share = transport.memory.share(None, self._drop_early)
         self._home: HomeLoop | None = None
@@ -169,11 +170,19 @@ class ChannelMux:
         return None
 
     def _message_received(self, received: Received) -> None:
-        now, tag = anyio.current_time(), received.sender_tag
+        payload, tag = received.payload, received.sender_tag
+        codec = next((each for each in self._codecs if each.matches(payload)), None)
+        # Dialers bring nothing along: a stranger's packet says one thing.
+        several = [payload] if codec is None or tag is not None else codec.split(payload)
+        for each in several:
+            self._one_received(each, tag, received.given_to)
+
+    def _one_received(
+        self, payload: bytes, tag: SenderTag | None, given_to: NymAddress | None
+    ) -> None:
+        now = anyio.current_time()
         try:
-            key = self._table.message_received(
-                received.payload, tag, now, given_to=received.given_to
-            )
+            key = self._table.message_received(payload, tag, now, given_to=given_to)
         except ChannelFault as fault:
             self._drivers.fault(self._drivers.get(fault.key), fault)
             return

@@ -36,6 +36,10 @@ class ChannelCodec(Protocol):
         """Tell by the first bytes whether a message is of this protocol. Must not raise."""
         ...
 
+    def split(self, payload: bytes) -> list[bytes]:
+        """Return the messages that an acceptor has sent as one, or what it is if it is one."""
+        ...
+
     def decode(self, payload: bytes) -> Segment:
         """Read one message.
 

@@ -23,6 +23,10 @@ class LegacyCodec:
         """Tell legacy messages by their first byte, the low byte of the variant: 00 or 01."""
         return bool(payload) and payload[0] <= 1
 
+    def split(self, payload: bytes) -> list[bytes]:
+        """No messages are sent as one."""
+        return [payload]
+
     def decode(self, payload: bytes) -> Segment:
         """Read one message.
 

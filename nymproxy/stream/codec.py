@@ -24,10 +24,14 @@ from __future__ import annotations
 import enum
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nymproxy.channel.reset_body import decode_reset, encode_reset
 from nymproxy.channel.segment import WHOLE_KINDS, Capability, ChannelId, Segment, SegmentKind
 from nymproxy.errors import ChannelFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HEADER_LENGTH = 16
 TYPE_OFFSET = 10
@@ -63,7 +67,11 @@ class MessageType(enum.IntEnum):
     RESUME = 0xE9
     ASK = 0xEA
     ALIVE = 0xEB
+    ALONG = 0xEC  # brings frames of other streams along: StreamCodec.split alone reads it
 
+
+MAX_ALONG = 16
+_ALONG_HEADER = _KIND + _HEADER.pack(0, MessageType.ALONG, 0, _CAPABILITY_MARK | 11)
 
 _KIND_OF_TYPE = {
     MessageType.OPEN: SegmentKind.OPEN,
@@ -149,6 +157,34 @@ class StreamFrame:
         return Capability(self.capability_byte & _CAPABILITY_BITS)
 
 
+def along_bytes(frame_bytes: int) -> int:
+    """Return how much longer a message gets by its first frame along with it."""
+    return HEADER_LENGTH + 2 + frame_bytes
+
+
+def write_along(frames: Sequence[bytes], carrier: bytes) -> bytes:
+    """Return a message that brings frames along, 1 to 16 ACKs of at most 255 bytes."""
+    parts = [_ALONG_HEADER, bytes([len(frames)])]
+    for frame in frames:
+        parts += (bytes([len(frame)]), frame)
+    return b"".join((*parts, carrier))
+
+
+def _read_along(payload: bytes) -> list[bytes] | None:
+    """Return the frames along, and what they came with; ``None``: malformed."""
+    count, rest = payload[HEADER_LENGTH : HEADER_LENGTH + 1], payload[HEADER_LENGTH + 1 :]
+    if not count or not 1 <= count[0] <= MAX_ALONG:
+        return None
+    frames = []
+    for _ in range(count[0]):
+        length = rest[0] if rest else 0
+        frame, rest = rest[1 : 1 + length], rest[1 + length :]
+        if len(frame) < max(length, HEADER_LENGTH) or frame[TYPE_OFFSET] != MessageType.ACK:
+            return None
+        frames.append(frame)
+    return [*frames, rest]
+
+
 class StreamCodec:
     """Segments as stream frames."""
 
@@ -157,6 +193,13 @@ class StreamCodec:
     def matches(self, payload: bytes) -> bool:
         """Tell by the frame kind, of which the first byte is distinct from a legacy message."""
         return payload[:1] == b"\x03"
+
+    def split(self, payload: bytes) -> list[bytes]:
+        """Return what came along with a message, and the message; one that is malformed is left
+        for :meth:`decode` to refuse."""
+        if payload[:HEADER_LENGTH] != _ALONG_HEADER:
+            return [payload]
+        return _read_along(payload) or [payload]
 
     def encode(self, segment: Segment) -> bytes:
         """Write one frame."""
@@ -180,6 +223,8 @@ class StreamCodec:
                 shorter than its fields.
         """
         frame = StreamFrame.decode(payload)
+        if frame.message_type is MessageType.ALONG:
+            raise ChannelFormatError("frames along in one that comes along, of a dialer, or cut")
         kind = _KIND_OF_TYPE.get(frame.message_type, SegmentKind.PROTECTED)
         channel_id = ChannelId(frame.stream_id)
         if frame.is_sealed:

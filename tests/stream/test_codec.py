@@ -12,10 +12,13 @@ from nymproxy.channel.segment import WHOLE_KINDS
 from nymproxy.errors import ChannelFormatError, ResetCode
 from nymproxy.stream.codec import (
     HEADER_LENGTH,
+    MAX_ALONG,
     MAX_SEQUENCE,
     MessageType,
     StreamCodec,
     StreamFrame,
+    along_bytes,
+    write_along,
 )
 
 CODEC = StreamCodec()
@@ -202,3 +205,60 @@ def test_what_only_keys_open_is_kept_whole(frame: StreamFrame, kind: SegmentKind
     segment = CODEC.decode(frame.encode())
     assert (segment.kind, segment.channel_id) == (kind, frame.stream_id)
     assert segment.payload == frame.encode()
+
+
+# Frames along.
+
+ACK = StreamFrame(ID, MessageType.ACK, 3, b"fields", 0xAF).encode()
+DATA = StreamFrame(ID, MessageType.DATA, 3, b"payload").encode()
+ALONG_HEADER = bytes.fromhex("0300 0000000000000000 ec 00000000 ab")
+
+
+@given(st.lists(st.binary(max_size=255 - HEADER_LENGTH), min_size=1, max_size=MAX_ALONG))
+def test_frames_along_and_what_they_came_with_are_split(fields: list[bytes]) -> None:
+    frames = [StreamFrame(ID, MessageType.ACK, 3, each, 0xAF).encode() for each in fields]
+    message = write_along(frames, DATA)
+    assert CODEC.split(message) == [*frames, DATA]
+    assert len(message) == len(DATA) + along_bytes(len(frames[0])) + sum(
+        1 + len(each) for each in frames[1:]
+    )
+
+
+def test_frames_along_by_their_bytes() -> None:
+    message = write_along([ACK, ACK], DATA)
+    assert message == ALONG_HEADER + b"\x02" + 2 * (bytes([len(ACK)]) + ACK) + DATA
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"",
+        b"\x00" + DATA,
+        b"\x01",
+        b"\x01\x00" + DATA,
+        bytes([MAX_ALONG + 1]) + (MAX_ALONG + 1) * (bytes([len(ACK)]) + ACK) + DATA,
+        b"\x02" + bytes([len(ACK)]) + ACK,
+        b"\x01" + bytes([len(ACK) + 1]) + ACK,
+        b"\x01\x0f" + ACK[:15] + DATA,
+        b"\x01" + bytes([len(DATA)]) + DATA + DATA,
+    ],
+    ids=["empty", "none", "cut", "no-length", "many", "missing", "short", "no-frame", "no-ack"],
+)
+def test_malformed_frames_along_are_left_and_refused(fields: bytes) -> None:
+    message = ALONG_HEADER + fields
+    assert CODEC.split(message) == [message]
+    with pytest.raises(ChannelFormatError):
+        CODEC.decode(message)
+
+
+def test_nothing_along_brings_others_along() -> None:
+    inner = write_along([ACK], DATA)
+    assert CODEC.split(write_along([ACK], inner)) == [ACK, inner]
+    with pytest.raises(ChannelFormatError):
+        CODEC.decode(inner)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_split_or_left(payload: bytes) -> None:
+    for message in (payload, ALONG_HEADER + payload):
+        assert b"".join(CODEC.split(message)) in message or len(CODEC.split(message)) > 1

@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING
 from nymproxy.channel.link import ChannelLink, Message
 from nymproxy.channel.segment import Segment, SegmentKind
 from nymproxy.errors import ResetCode, StreamAltered, StreamPeerLost
-from nymproxy.stream.codec import HEADER_LENGTH, TYPE_OFFSET, MessageType, StreamFrame
+from nymproxy.stream.codec import (
+    HEADER_LENGTH,
+    MAX_ALONG,
+    TYPE_OFFSET,
+    MessageType,
+    StreamFrame,
+    along_bytes,
+    write_along,
+)
 from nymproxy.stream.nx2.early import MAX_EARLY_BYTES
 from nymproxy.stream.nx2.keys import MAC_LENGTH
 from nymproxy.stream.nx2.link import OPENING_SECONDS, SealedLink, hello_to
@@ -28,7 +36,7 @@ from nymproxy.stream.nx2.prefix import PrefixGate, PrefixState
 from nymproxy.stream.nx2.supply import has_room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from nymproxy.address import SenderTag
     from nymproxy.channel.machine import ChannelMachine, OutgoingSegment
@@ -43,6 +51,7 @@ ACCEPT_PAUSE_SECONDS = 1.0
 HOLD_SECONDS = 0.02
 ANSWER_HOLD_SECONDS = 0.25
 """Where the opening brought a question: its dialer waits for the answer, and not for the ACCEPT."""
+END_ACK_BYTES = HEADER_LENGTH + 17 + MAC_LENGTH
 SEALED_BYTES = HEADER_LENGTH + 4 + MAC_LENGTH
 MAX_HELD_FRAMES = 512
 _UNSEALED_KINDS = {SegmentKind.DATA: MessageType.DATA, SegmentKind.FIN: MessageType.FIN}
@@ -86,6 +95,7 @@ class AcceptorLink(SealedLink):
         self._binding = Binding(tag)
         self._sealer: AcceptorSealer | None = None
         self._confirms = False
+        self._takes_along = False
         self._gate: PrefixGate | None = PrefixGate()
         self._held: list[Opened] = []
         self._held_bytes = 0
@@ -125,6 +135,7 @@ class AcceptorLink(SealedLink):
         """
         self._sealer = sealer
         self._confirms = confirms
+        self._takes_along = offer.takes_along
         self._accept_is_due = True
         if not confirms:
             self._held_until = now + (ANSWER_HOLD_SECONDS if offer.data else HOLD_SECONDS)
@@ -284,6 +295,27 @@ class AcceptorLink(SealedLink):
         ):
             return message
         return replace(message, payload=sealer.accept(message.payload), any_surb=True)
+
+    @property
+    def rides(self) -> bool:
+        """See :meth:`ChannelLink.rides`: the ACK of an end, to a dialer that has the keys."""
+        is_ready = self._takes_along and not self._accept_is_due and self.machine.error is None
+        return is_ready and self.receipts.end_waits
+
+    def bring_along(self, message: Message, others: Iterable[ChannelLink], now: float) -> bytes:
+        """See :meth:`ChannelLink.bring_along`: with what may take any reply SURB alone, since
+        nothing else is sure to go at once."""
+        frames: list[bytes] = []
+        more = along_bytes(END_ACK_BYTES)
+        is_able = self._takes_along and message.any_surb and self.machine.error is None
+        for other in others if is_able else ():
+            if len(frames) == MAX_ALONG or not has_room(len(message.payload), more):
+                break
+            if isinstance(other, AcceptorLink) and other.rides:
+                other.receipts.ack_sent(now)
+                frames.append(other.write_ack())
+                more += 1 + END_ACK_BYTES
+        return write_along(frames, message.payload) if frames else message.payload
 
     def handed_over(self, message: Message, packet_count: int, now: float) -> None:
         """See :meth:`ChannelLink.handed_over`."""

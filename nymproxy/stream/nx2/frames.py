@@ -24,6 +24,7 @@ MIN_ASK_SECONDS = 20
 MAX_ASK_SECONDS = 100
 _ADDRESS_LENGTH = 96
 _FOLLOWS_SEAL = 1
+_TAKES_ALONG = 2
 _CONFIRM = 1
 _REFUSED = 2
 _OFFER = struct.Struct(">BBI32s")
@@ -59,16 +60,20 @@ class Offer:
         seal_follows: an Open was sent beside it, the first frames are not sealed, and a SEAL will
             cover them. Otherwise everything of the dialer is sealed.
         data: the payload of the opening, which comes before sequence 0.
+        takes_along: the dialer reads messages that bring others along.
     """
 
     minutes: int
     dialer_random: bytes
     seal_follows: bool = False
     data: bytes = b""
+    takes_along: bool = False
 
     def encode(self) -> bytes:
         """Return the fields."""
-        flags = _FOLLOWS_SEAL if self.seal_follows else 0
+        flags = (_FOLLOWS_SEAL if self.seal_follows else 0) | (
+            _TAKES_ALONG if self.takes_along else 0
+        )
         return _OFFER.pack(VERSION, flags, self.minutes, self.dialer_random) + self.data
 
     @classmethod
@@ -81,7 +86,13 @@ class Offer:
         _check_length(fields, _OFFER.size, "OFFER")
         version, flags, minutes, dialer_random = _OFFER.unpack_from(fields)
         _check_version(version, "OFFER")
-        return cls(minutes, dialer_random, bool(flags & _FOLLOWS_SEAL), fields[_OFFER.size :])
+        return cls(
+            minutes,
+            dialer_random,
+            bool(flags & _FOLLOWS_SEAL),
+            fields[_OFFER.size :],
+            bool(flags & _TAKES_ALONG),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,11 @@ class Receipts:
         """True when the peer waits for an ACK: it asked, or has ended."""
         return self._is_asked or self._end_at < math.inf
 
+    @property
+    def end_waits(self) -> bool:
+        """True while the ACK of an end waits for an answer that may spare it."""
+        return self._end_at < math.inf and not self.received.has_gap
+
     def frame_sent(self) -> None:
         """Note that a sealed frame of ours carried what is expected next."""
         self._untold_bytes = self._untold_frames = 0

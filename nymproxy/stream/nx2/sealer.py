@@ -202,7 +202,7 @@ class DialerSealer(Sealer):
 
     def offer(self, minutes: int, data: bytes = b"") -> bytes:
         """Return the OFFER; keep it, since it is sent again as it is."""
-        offer = Offer(minutes, self._random, not self._is_known, data)
+        offer = Offer(minutes, self._random, not self._is_known, data, takes_along=True)
         return envelopes.write_own(
             MessageType.OFFER,
             self.stream_id,

@@ -192,7 +192,8 @@ class Host:
     def receive(self, payload: bytes, tag: SenderTag | None, at: NymAddress) -> None:
         if tag is not None:
             self._writes_to.setdefault(tag, at)
-        self.table.message_received(payload, tag, self.sim.now)
+        for each in [payload] if tag is not None else self.protocol.codec.split(payload):
+            self.table.message_received(each, tag, self.sim.now)
         self.changed()
 
     def changed(self) -> None:
@@ -222,9 +223,15 @@ class Host:
         if key not in self.table.links:  # that was its end
             return
         to = self.sim.peer_of(self, key)
+        others = [
+            each
+            for other, each in self.table.links.items()
+            if each is not link and self.sim.peer_of(self, other) == to
+        ]
         while (message := link.next_message(now)) is not None:
             link.handed_over(message, 1 + len(message.payload) // PACKET_BYTES, now)
-            self.sim.carry(self, to, message.payload, self.sends(link, message))
+            payload = link.bring_along(message, others, now)
+            self.sim.carry(self, to, payload, self.sends(link, message))
         if app is not None:
             while machine.is_readable:
                 app.received += machine.inbound.read(100_000)

@@ -1,9 +1,11 @@
-"""What rides along in packets that leave anyway: data with an OFFER, an answer with an ACCEPT."""
+"""What rides along in packets that leave anyway: data with an OFFER, an answer with an ACCEPT,
+acknowledgements with messages of other streams."""
 
 from __future__ import annotations
 
 import pytest
 
+from nymproxy.channel.link import ChannelLink, Message
 from nymproxy.mixnet.messages import (
     ReplyMessage,
     encode_message,
@@ -11,8 +13,8 @@ from nymproxy.mixnet.messages import (
     fragments_needed,
 )
 from nymproxy.mixnet.sphinx import PacketSize
-from nymproxy.stream.codec import HEADER_LENGTH, MessageType
-from nymproxy.stream.nx2.accepting import ANSWER_HOLD_SECONDS
+from nymproxy.stream.codec import HEADER_LENGTH, MessageType, StreamCodec
+from nymproxy.stream.nx2.accepting import ANSWER_HOLD_SECONDS, AcceptorLink
 from nymproxy.stream.nx2.keys import MAC_LENGTH
 from nymproxy.stream.nx2.supply import (
     CONTROL_SURBS,
@@ -126,3 +128,70 @@ def test_data_of_an_offer_count_in_the_window() -> None:
     pair.dialer.machine.app_wrote(bytes(room))
     pair.settle(10.0)
     assert (pair.dialer.machine.error, pair.acceptor.machine.error) == (None, None)
+
+
+# Acknowledgements with messages of other streams.
+
+
+def ended(count: int) -> tuple[Pair, list[AcceptorLink]]:
+    """As many streams of one dialer that have ended it, and the acceptor's links of them."""
+    pair = Pair()
+    (listener,) = pair.acceptor.table._listeners.values()
+    for _ in range(count - 1):
+        pair.exchange()
+        pair.acceptor.table.accept(listener)
+        pair.dialer.dial()
+    pair.exchange()
+    for machine in pair.dialer.table.channels.values():
+        machine.app_wrote(b"a question")
+        machine.app_finished()
+    deliver(pair.dialer.send_at_once(), pair.acceptor)
+    links = [each for each in pair.acceptor.table.links.values() if isinstance(each, AcceptorLink)]
+    assert len(links) == count
+    return pair, links
+
+
+def test_acknowledgements_of_ends_ride_with_a_message_of_another_stream() -> None:
+    pair, (first, *others) = ended(4)
+    now = pair.acceptor.now
+    assert all(each.rides for each in others)
+    carrier = Message(first.write_ack(), any_surb=True)
+    *acks, last = StreamCodec().split(first.bring_along(carrier, others, now))
+    assert (len(acks), last) == (3, carrier.payload)
+    assert not any(each.rides for each in others)
+    for each in acks:
+        pair.dialer.take(each, None)
+    drained = [each.outbound.is_drained for each in pair.dialer.table.channels.values()]
+    assert drained == [False, True, True, True]
+
+
+def test_what_may_wait_for_reply_surbs_brings_nothing_along() -> None:
+    pair, (first, *others) = ended(2)
+    message = Message(first.write_ack())
+    assert first.bring_along(message, others, pair.acceptor.now) == message.payload
+    assert others[0].rides
+
+
+def test_a_dialer_of_before_gets_nothing_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nymproxy.stream.nx2.frames._TAKES_ALONG", 0)
+    pair, (first, *others) = ended(2)
+    assert not any(each.rides for each in (first, *others))
+    carrier = Message(first.write_ack(), any_surb=True)
+    assert first.bring_along(carrier, others, pair.acceptor.now) == carrier.payload
+
+
+def test_no_more_ride_than_a_packet_has_room_for_nor_more_than_sixteen() -> None:
+    pair, (first, *others) = ended(20)
+    full = Message(bytes(PACKET_BYTES - 60), any_surb=True)
+    assert first.bring_along(full, others, pair.acceptor.now) == full.payload
+    carrier = Message(first.write_ack(), any_surb=True)
+    assert len(StreamCodec().split(first.bring_along(carrier, others, pair.acceptor.now))) == 17
+    assert [each.rides for each in others] == 16 * [False] + 3 * [True]
+
+
+def test_links_of_peers_without_nx2_neither_ride_nor_bring_along() -> None:
+    pair, (first, *_) = ended(1)
+    plain = ChannelLink(first.machine, StreamCodec())
+    message = Message(b"message", any_surb=True)
+    assert plain.bring_along(message, [first], 0.0) == b"message"
+    assert first.bring_along(message, [plain], pair.acceptor.now) == b"message"
