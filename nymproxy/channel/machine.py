@@ -18,7 +18,7 @@ from nymproxy.channel.controls import (
 from nymproxy.channel.failures import message_given_up, reset_by_peer, too_quiet
 from nymproxy.channel.idle import IdleClock, Quiet
 from nymproxy.channel.inbound import InboundDirection
-from nymproxy.channel.outbound import OutboundDirection, Sending
+from nymproxy.channel.outbound import OutboundDirection
 from nymproxy.channel.protocol import AbortSignal, PeerTraits
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
 from nymproxy.errors import (
@@ -245,7 +245,7 @@ class ChannelMachine:
         if self.error is not None:
             return self._abort is None
         return (
-            self.outbound.state is Sending.SETTLED
+            self.outbound.settled_at is not None
             and not self.outbound.awaits_more
             and (self.inbound.has_ended or self.is_closed)
         )

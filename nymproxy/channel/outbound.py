@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nymproxy.channel.flight import Flight
@@ -31,31 +30,12 @@ from nymproxy.channel.protocol import EndSignal
 from nymproxy.channel.queues import WriteQueue
 from nymproxy.channel.quirks import EndCopy
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
+from nymproxy.channel.sending import Numbered, Sending
 from nymproxy.channel.windows import SendWindow
 
 if TYPE_CHECKING:
     from nymproxy.channel.protocol import PeerTraits
     from nymproxy.channel.quirks import Quirks
-
-
-class Sending(enum.Enum):
-    """What has become of our direction."""
-
-    OPEN = "open"
-    """The application may write."""
-    ENDING = "ending"
-    """It has finished; the end follows what is left."""
-    TOLD = "told"
-    """The end was numbered, or need not be told."""
-    SETTLED = "settled"
-    """Everything, the end included, was acknowledged."""
-    ABANDONED = "abandoned"
-    """What was not numbered was dropped; only an abort can follow."""
-
-    @property
-    def has_ended(self) -> bool:
-        """True when the end was numbered."""
-        return self in (Sending.TOLD, Sending.SETTLED)
 
 
 class _Next(enum.Enum):
@@ -65,20 +45,6 @@ class _Next(enum.Enum):
     END = enum.auto()
     END_AGAIN = enum.auto()
     QUIRK = enum.auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """A DATA or FIN that is due.
-
-    Attributes:
-        segment: the message.
-        index: of the message in the direction (0, 1, ..., not wrapping); ``None``: a copy of one
-            that was sent before.
-    """
-
-    segment: Segment
-    index: int | None
 
 
 class OutboundDirection:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from nymproxy.channel import ChannelRules, EndSignal, PeerTraits, SegmentKind
-from nymproxy.channel.outbound import OutboundDirection, Sending
+from nymproxy.channel.outbound import OutboundDirection
 from nymproxy.channel.quirks import Quirks
+from nymproxy.channel.sending import Sending
 from tests.channel.builders import ID
 
 
