@@ -45,6 +45,10 @@ REACHED: dict[str, tuple[str, str]] = {
         "machine/test_packets.py",
         "what is prepared shows in the packets",
     ),
+    "nymproxy.mixnet.machine.arrivals": (
+        "machine/test_client_machine.py",
+        "what a client makes of what is pushed to it",
+    ),
     "nymproxy.mixnet.machine.live_peers": (
         "machine/test_client_machine.py",
         "whose SURBs a client asks for when the keys rotate",

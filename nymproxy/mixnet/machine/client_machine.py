@@ -24,6 +24,7 @@ from nymproxy.errors import (
 )
 from nymproxy.memory_account import MemoryAccount
 from nymproxy.mixnet.machine.answers import SurbAnswers
+from nymproxy.mixnet.machine.arrivals import Arrivals
 from nymproxy.mixnet.machine.batches import BatchBuilder
 from nymproxy.mixnet.machine.composer import Composer
 from nymproxy.mixnet.machine.counting import counters_of, gauges_of
@@ -33,15 +34,8 @@ from nymproxy.mixnet.machine.outages import Outages
 from nymproxy.mixnet.machine.pacing import make_pacing
 from nymproxy.mixnet.machine.status import READY, ClientStatus, Tally
 from nymproxy.mixnet.machine.submission import Submissions
-from nymproxy.mixnet.messages import (
-    AckReceived,
-    CoverReceived,
-    MessageReceived,
-    ReplyPacketReceived,
-    SurbsReceived,
-    SurbsRequested,
-)
-from nymproxy.mixnet.records import Received, check_message
+from nymproxy.mixnet.messages import CoverReceived
+from nymproxy.mixnet.records import check_message
 from nymproxy.mixnet.traffic import Outbox, ReplyController, SenderTags
 
 if TYPE_CHECKING:
@@ -51,7 +45,7 @@ if TYPE_CHECKING:
     from nymproxy.mixnet.machine.ports import PacketMaker
     from nymproxy.mixnet.machine.status import ClientCounters, ClientGauges
     from nymproxy.mixnet.machine.submission import Submission
-    from nymproxy.mixnet.messages import InboundDecoder, InboundEvent, ReplyKeyStore
+    from nymproxy.mixnet.messages import InboundDecoder, ReplyKeyStore
     from nymproxy.mixnet.randomness import RandomBytes
     from nymproxy.mixnet.traffic import Lane, TrafficProfile
 
@@ -120,6 +114,9 @@ class ClientMachine:
         self._stall = ReadingStall()
         self._tally = Tally()
         self._batches = BatchBuilder(profile, maker, self._outbox, self._tally)
+        self._arrivals = Arrivals(
+            self.inbox, self._outbox, self._answers, self._batches, self._tally
+        )
         self._ticked_at = self._looked_at = now
         self._link_status = READY
 
@@ -272,29 +269,9 @@ class ClientMachine:
             self._tally.covers_received += not cover.is_ack
             return False
         for event in events:
-            self._take(event, now)
+            self._arrivals.take(event, now)
         self.memory.settle()
         return True
-
-    def _take(self, event: InboundEvent, now: float) -> None:
-        match event:
-            case AckReceived(fragment_id):
-                self._tally.acknowledged += 1
-                self._batches.acknowledged(fragment_id, now)
-            case ReplyPacketReceived(given_to):
-                self._batches.reply_came(given_to, now)
-            case SurbsReceived(tag, surbs, additional):
-                self._outbox.surbs_received(tag, surbs, now, additional=additional)
-            case SurbsRequested(recipient, amount, given_to):
-                # Else somebody asks in another one's name.
-                if given_to is not None and recipient.is_where(given_to):
-                    self._answers.requested(given_to, amount, now)
-            case MessageReceived(data, tag, given_to):  # pragma: no branch - the last kind there is
-                self._tally.messages_received += 1
-                self._tally.bytes_received += len(data)
-                if tag is not None:
-                    self._outbox.sender_seen(tag, now)
-                self.inbox.put(Received(data, tag, given_to))
 
     # Topology and link.
 
