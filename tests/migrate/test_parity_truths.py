@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -13,14 +14,15 @@ import anyio.lowlevel
 import pytest
 from anyio.abc import SocketAttribute
 
+from nymproxy.testing.processes import child_process
 from nymproxy_migrate.parity import truths
 from nymproxy_migrate.parity.compare import compare
 from nymproxy_migrate.parity.measure import SideMeasurements
 from nymproxy_migrate.parity.model import FAILURES, Row, Side, Verdict
 from nymproxy_migrate.parity.outcomes import PROMPT_SECONDS, Outcome, Patience, Seen, patient
 from nymproxy_migrate.parity.relay import relay, unaltered
-from nymproxy_migrate.parity.stage import Stage
-from nymproxy_migrate.parity.truth_stage import see_truths
+from nymproxy_migrate.parity.stage import Stage, Started
+from nymproxy_migrate.parity.truth_stage import _Pair, see_truths
 from nymproxy_migrate.parity.truths import (
     Breakable,
     Troubles,
@@ -241,6 +243,48 @@ async def test_a_process_that_stood_still_reads_before_it_gives_up(
         return "read"
 
     assert await truths._within(1.0, stand_still()) == "read"
+
+
+class FollowedStage(Stage):
+    """Its servers are followed by a task group each, as the old programs are."""
+
+    ended: list[int]
+
+    @asynccontextmanager
+    async def server(self, side: Side, upstream: str) -> AsyncIterator[Started]:
+        async with (
+            child_process(
+                f"server-{len(self.ended)}",
+                ["-c", "import time; print('{}', flush=True); time.sleep(100)"],
+                program=[sys.executable],
+                log_directory=self.folder,
+                ready_timeout_seconds=60,
+            ) as child,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(anyio.sleep_forever)
+            yield Started(child.process, address="identity.key@gateway")
+            tasks.cancel_scope.cancel()
+        self.ended.append(child.process.pid)
+
+
+async def test_a_server_with_a_task_group_of_its_own_is_restarted_in_another_one(
+    tmp_path: Path,
+) -> None:
+    """A run beside the old programs ended there, after minutes, with a RuntimeError."""
+    stage = FollowedStage(Path(), "bare", tmp_path)
+    stage.ended = []
+    async with anyio.create_task_group() as tasks:
+        is_over = anyio.Event()
+        pair = _Pair(stage, tasks, is_over, Upstream(), Side.LEGACY)
+        pair.server = first = await pair._started_server()
+        async with anyio.create_task_group():
+            await pair.restart_server()
+        assert pair.server is not first
+        assert first.process.returncode is not None
+        assert pair.server.process.returncode is None
+        is_over.set()
+    assert len(stage.ended) == 2
 
 
 @pytest.mark.exhaustive

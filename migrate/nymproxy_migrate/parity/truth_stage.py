@@ -6,7 +6,6 @@ stand on another network.
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,8 +19,9 @@ from nymproxy_migrate.parity.truths import Breakable, Troubles, measure, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractAsyncContextManager
 
-    from anyio.abc import TaskStatus
+    from anyio.abc import TaskGroup, TaskStatus
 
     from nymproxy_migrate.parity.outcomes import Patience, Seen
     from nymproxy_migrate.parity.truths import Upstream
@@ -56,7 +56,8 @@ class _Pair:
 
     Attributes:
         stage: starts them.
-        stack: ends them.
+        tasks: each process has one of its own.
+        is_over: ends all.
         upstream: where the server leads.
         side: which one.
         server: the one that runs now.
@@ -64,7 +65,8 @@ class _Pair:
     """
 
     stage: Stage
-    stack: AsyncExitStack
+    tasks: TaskGroup
+    is_over: anyio.Event
     upstream: Upstream
     side: Side
     server: Started | None = None
@@ -72,14 +74,24 @@ class _Pair:
 
     async def start(self) -> None:
         self.server = await self._started_server()
-        self.client = await self.stack.enter_async_context(
-            self.stage.client(f"{self.side.value}-client", self.side, self.server.address)
+        name = f"{self.side.value}-client"
+        self.client = await self.tasks.start(
+            self._host, self.stage.client(name, self.side, self.server.address)
         )
 
     async def _started_server(self) -> Started:
-        return await self.stack.enter_async_context(
-            self.stage.server(self.side, self.upstream.address)
-        )
+        server = self.stage.server(self.side, self.upstream.address)
+        started: Started = await self.tasks.start(self._host, server)
+        return started
+
+    async def _host(
+        self, process: AbstractAsyncContextManager[Started], *, task_status: TaskStatus[Started]
+    ) -> None:
+        """Run a process until all is over. The task groups that follow the logs of old ones have to
+        end in the task where they have begun, and a server is restarted in another one."""
+        async with process as started:
+            task_status.started(started)
+            await self.is_over.wait()
 
     async def restart_server(self) -> None:
         assert self.server is not None
@@ -112,19 +124,16 @@ async def see_truths(
         temporary_folder() as folder,
         serve() as upstream,
         Localnet(LocalnetConfig(gateways=GATEWAYS)) as localnet,
-        AsyncExitStack() as stack,
+        anyio.create_task_group() as tasks,
     ):
         first, second, *_ = localnet.gateways
         at = (str(first.identity), str(second.identity))
         stage = replace(like, env_file=localnet.env_file, folder=folder, gateways=at)
-        pairs = [_Pair(stage, stack, upstream, side) for side in Side]
-        if like.old is None:
-            async with anyio.create_task_group() as tasks:
-                for pair in pairs:
-                    tasks.start_soon(pair.start)
-        else:  # whose logs are followed by task groups, which end where they have begun
+        is_over = anyio.Event()
+        pairs = [_Pair(stage, tasks, is_over, upstream, side) for side in Side]
+        async with anyio.create_task_group() as starting:
             for pair in pairs:
-                await pair.start()
+                starting.start_soon(pair.start)
 
         async def alter_some() -> None:
             servers = {pair.identity() for pair in pairs}
@@ -138,4 +147,6 @@ async def see_truths(
             partial(localnet.remove_node, first.name),
         )
         ways = [pair.breakable() for pair in pairs]
-        return await measure(ways, troubles, patience, task_status=task_status)
+        found = await measure(ways, troubles, patience, task_status=task_status)
+        is_over.set()
+    return found
