@@ -18,7 +18,6 @@ by its number, drop it.
 from __future__ import annotations
 
 import struct
-from array import array
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
 
     from nymproxy.mixnet.messages.fragments import Fragment
 
-_HASH: Final = struct.Struct("=Q")  # as in an array
-_HASH_BITS: Final = (1 << 64) - 1
-_EMPTY: Final = (0,)
+_HASH: Final = struct.Struct("=Q")
+_HASH_BITS: Final = (1 << 64) - 1  # of which 0 is an empty slot
 _BUCKET_SLOTS: Final = 64
 
 
@@ -43,54 +41,51 @@ class FinishedFragments:
         maximum: of fragments; 0 switches the memory off.
     """
 
-    __slots__ = ("_bucket_bytes", "_most_buckets", "_next_slots", "_slots")
+    __slots__ = ("_bucket_slots", "_most_buckets", "_next_slots", "_numbers", "_slots")
 
     def __init__(self, maximum: int) -> None:
-        bucket_slots = min(maximum, _BUCKET_SLOTS)
-        self._bucket_bytes = bucket_slots * _HASH.size
+        self._bucket_slots = min(maximum, _BUCKET_SLOTS)
         self._most_buckets = max(1, maximum // _BUCKET_SLOTS)
-        self._slots = bytearray(self._bucket_bytes)
-        self._next_slots = bytearray(1)  # of each bucket: where its oldest is, or nothing yet
+        self._make_buckets(1)
+
+    def _make_buckets(self, count: int) -> None:
+        self._slots = bytearray(count * self._bucket_slots * _HASH.size)
+        self._numbers = memoryview(self._slots).cast("Q")
+        self._next_slots = bytearray(count)  # of each: where its oldest is, or nothing yet
 
     def __contains__(self, fragment: Fragment) -> bool:
-        value = _hash_of(fragment)
-        needle = _HASH.pack(value)
-        slots, size = self._slots, self._bucket_bytes
+        value = hash(fragment) & _HASH_BITS or 1
+        needle, size = _HASH.pack(value), self._bucket_slots * _HASH.size
         start = (value & (len(self._next_slots) - 1)) * size
-        found = slots.find(needle, start, start + size)
+        found = self._slots.find(needle, start, start + size)
         while found > 0 and found % _HASH.size:  # the end of one and the beginning of the next
-            found = slots.find(needle, found + 1, start + size)
+            found = self._slots.find(needle, found + 1, start + size)
         return found >= 0
 
     def add(self, fragments: Iterable[Fragment]) -> None:
         """Remember the fragments of a message that is complete, or of a part of one."""
-        if self._bucket_bytes:
-            for fragment in fragments:
-                self._put(_hash_of(fragment))
+        if self._bucket_slots:
+            self._put([hash(fragment) & _HASH_BITS or 1 for fragment in fragments])
 
-    def _put(self, value: int) -> None:
-        bucket = value & (len(self._next_slots) - 1)
-        slot = self._next_slots[bucket]
-        at = bucket * self._bucket_bytes + slot * _HASH.size
-        is_full = _HASH.unpack_from(self._slots, at) != _EMPTY
-        if is_full and 2 * len(self._next_slots) <= self._most_buckets:
-            self._double()
-            self._put(value)
-            return
-        _HASH.pack_into(self._slots, at, value)
-        self._next_slots[bucket] = (slot + 1) % (self._bucket_bytes // _HASH.size)
+    def _put(self, values: Iterable[int]) -> None:
+        size, numbers, next_slots = self._bucket_slots, self._numbers, self._next_slots
+        for value in values:
+            bucket = value & (len(next_slots) - 1)
+            at = bucket * size + next_slots[bucket]
+            if numbers[at] and 2 * len(next_slots) <= self._most_buckets:
+                self._grow()
+                self._put([value])
+                numbers, next_slots = self._numbers, self._next_slots
+            else:
+                numbers[at] = value
+                next_slots[bucket] = (next_slots[bucket] + 1) % size
 
-    def _double(self) -> None:
-        """Give each bucket a second one, and share out what is in it, the oldest first."""
-        slots, next_slots, size = self._slots, self._next_slots, self._bucket_bytes
-        self._slots, self._next_slots = bytearray(2 * len(slots)), bytearray(2 * len(next_slots))
+    def _grow(self) -> None:
+        """Make four buckets of each, or two, and share out what is in it, the oldest first."""
+        size, numbers, next_slots = self._bucket_slots, self._numbers, self._next_slots
+        factor = 4 if 4 * len(next_slots) <= self._most_buckets else 2
+        self._make_buckets(factor * len(next_slots))
         for bucket, next_slot in enumerate(next_slots):
-            start, oldest = bucket * size, bucket * size + next_slot * _HASH.size
-            by_age = slots[oldest : start + size] + slots[start:oldest]
-            for value in array("Q", by_age):
-                if value:
-                    self._put(value)
-
-
-def _hash_of(fragment: Fragment) -> int:
-    return hash(fragment) & _HASH_BITS or 1  # 0 is an empty slot
+            start, oldest = bucket * size, bucket * size + next_slot
+            self._put(filter(None, numbers[oldest : start + size]))
+            self._put(filter(None, numbers[start:oldest]))
