@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 CANNOT_MOVE = "the client has lost its gateway, and the channel cannot go on at another one"
 
+OPENINGS_SECONDS = 4.0
+"""So much longer a lost gateway is waited for where a channel has been opened, and not answered: it
+cannot go on elsewhere, and a gateway that was restarted is there again by then."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -80,6 +84,17 @@ class ChannelLink:
     def can_move(self) -> bool:
         """True when the channel can go on with another client of ours."""
         return False
+
+    def may_lose_client(self, overdue_seconds: float) -> bool:
+        """Tell whether the channel would not be broken by another client in the place of ours that
+        may outlive a wait for this one. An opening without an answer is waited for a little longer
+        than others, and not for ever: it may be that it never left.
+
+        Args:
+            overdue_seconds: for so long all that can move has waited longer than it should.
+        """
+        is_too_long = overdue_seconds >= OPENINGS_SECONDS
+        return self.can_move or (is_too_long and not self.machine.is_established)
 
     @property
     def hears_the_peer(self) -> bool:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 from nymproxy.channel.segment import SegmentKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from nymproxy.channel.limits import TableLimits
+    from nymproxy.channel.machine import ChannelMachine
     from nymproxy.channel.protocol import ChannelProtocol
     from nymproxy.channel.segment import ChannelKey, Segment
 
@@ -41,6 +44,10 @@ class Listener:
             return False
         self.waiting.append(key)
         return True
+
+    def waiting_bytes(self, channels: Mapping[ChannelKey, ChannelMachine]) -> int:
+        """Return how much those that wait hold, all together."""
+        return sum(channels[key].inbound.buffered_bytes for key in self.waiting if key in channels)
 
     def close(self) -> list[ChannelKey]:
         """Accept no more; returns what waited, in its order, and waits no more."""

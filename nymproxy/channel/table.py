@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("nymproxy.channel")
 
-OPENINGS_SECONDS = 4.0
-"""So much longer a lost gateway is waited for where a channel has been opened, and not answered: it
-cannot go on elsewhere, and a gateway that was restarted is there again by then."""
-
 
 class ChannelTable:
     """Routes messages to channel machines, and makes machines for those that peers open.
@@ -277,18 +273,9 @@ class ChannelTable:
         return original
 
     def may_move(self, overdue_seconds: float) -> bool:
-        """Tell whether no channel would be broken by another client in the place of ours that may
-        outlive a wait for this one. Openings without an answer are waited for a little longer than
-        others, and not for ever: it may be that they never left.
-
-        Args:
-            overdue_seconds: for so long all that can move has waited longer than it should.
-        """
-        is_too_long = overdue_seconds >= OPENINGS_SECONDS
-        return all(
-            link.can_move or (is_too_long and not link.machine.is_established)
-            for link in self.links.values()
-        )
+        """Tell whether another client may be in the place of ours; see
+        :meth:`ChannelLink.may_lose_client`."""
+        return all(link.may_lose_client(overdue_seconds) for link in self.links.values())
 
     def client_moved(self, now: float) -> None:
         """Note that our client is another one now, with other tags."""
@@ -366,12 +353,7 @@ class ChannelTable:
         listener = self._listeners.get(key.protocol)
         if listener is None or not listener.waiting or key not in listener.waiting:
             return
-        held = sum(
-            self.channels[waiting].inbound.buffered_bytes
-            for waiting in listener.waiting
-            if waiting in self.channels
-        )
-        if held > self._limits.backlog_bytes:
+        if listener.waiting_bytes(self.channels) > self._limits.backlog_bytes:
             self._drop("backlog-bytes")
             machine.abort(ResetCode.REFUSED, "too much data before the channel was accepted")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 import pytest
 
-from nymproxy.channel.table import OPENINGS_SECONDS
+from nymproxy.channel.link import OPENINGS_SECONDS
 from nymproxy.errors import ClientDisconnected, GatewayUnreachable
 from nymproxy.mixnet.client.roaming import GIVE_UP_SECONDS, RoamingClient
 from nymproxy.mixnet.client.shell import StatusBoard

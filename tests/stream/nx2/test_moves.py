@@ -10,8 +10,7 @@ from nymproxy.address import NodeIdentity, NymAddress, SenderTag, ToldAddress
 from nymproxy.channel import PeerMemory
 from nymproxy.channel.aliases import MAX_ALIASES
 from nymproxy.channel.fate import Fate
-from nymproxy.channel.link import Message
-from nymproxy.channel.table import OPENINGS_SECONDS
+from nymproxy.channel.link import OPENINGS_SECONDS, Message
 from nymproxy.errors import (
     ClientDisconnected,
     DeliveryAbandoned,
