@@ -55,11 +55,16 @@ class FinishedFragments:
 
     def __contains__(self, fragment: Fragment) -> bool:
         value = hash(fragment) & _HASH_BITS or 1
-        needle, size = _HASH.pack(value), self._bucket_slots * _HASH.size
-        start = (value & (len(self._next_slots) - 1)) * size
-        found = self._slots.find(needle, start, start + size)
+        next_slots, numbers = self._next_slots, self._numbers
+        bucket = value & (len(next_slots) - 1)
+        first = bucket * self._bucket_slots
+        end = first + next_slots[bucket]
+        if self._bucket_slots and numbers[end]:  # it is full
+            end = first + self._bucket_slots
+        needle, start, end = _HASH.pack(value), first * _HASH.size, end * _HASH.size
+        found = self._slots.find(needle, start, end)
         while found > 0 and found % _HASH.size:  # the end of one and the beginning of the next
-            found = self._slots.find(needle, found + 1, start + size)
+            found = self._slots.find(needle, found + 1, end)
         return found >= 0
 
     def add(self, fragments: Iterable[Fragment]) -> None:

@@ -92,19 +92,16 @@ _SetKey: TypeAlias = "tuple[NymAddress | None, FragmentSetId]"
 class _FragmentSet:
     """The fragments of one set so far."""
 
-    __slots__ = ("fragments", "given_to", "last_fragment", "set_id", "stored_bytes", "total")
+    __slots__ = ("fragments", "given_to", "key", "last_fragment", "set_id", "stored_bytes", "total")
 
     def __init__(self, first: Fragment, given_to: NymAddress | None) -> None:
+        self.key: _SetKey = (given_to, first.set_id)
         self.set_id = first.set_id
         self.given_to = given_to
         self.total = first.total
         self.fragments: dict[int, Fragment] = {}
         self.last_fragment = 0.0
         self.stored_bytes = 0
-
-    @property
-    def key(self) -> _SetKey:
-        return self.given_to, self.set_id
 
     @property
     def is_complete(self) -> bool:
@@ -233,8 +230,9 @@ class Reassembler:
             growth -= len(replaced.payload) + _FRAGMENT_OVERHEAD
             if replaced != fragment:
                 self.counts.overwritten += 1
-        self._sets[fragment_set.key] = fragment_set
-        self._sets.move_to_end(fragment_set.key)
+        key = fragment_set.key
+        self._sets[key] = fragment_set
+        self._sets.move_to_end(key)
         fragment_set.fragments[fragment.position] = fragment
         fragment_set.last_fragment = now
         fragment_set.stored_bytes += growth
