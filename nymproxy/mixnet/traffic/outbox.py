@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from nymproxy.address import SenderTag
 from nymproxy.errors import DeliveryAbandoned
 from nymproxy.mixnet.traffic.copies import CopyCandidates
 from nymproxy.mixnet.traffic.lanes import Lanes
+from nymproxy.mixnet.traffic.open_messages import OpenMessages
 from nymproxy.mixnet.traffic.outgoing import ControlLane, PacketKind
 from nymproxy.mixnet.traffic.pending import PendingAcks
 from nymproxy.mixnet.traffic.replies import ReplyController
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nymproxy.errors import NymError
     from nymproxy.memory_account import MemoryAccount
     from nymproxy.mixnet.messages import FragmentId, ReplySurb
-    from nymproxy.mixnet.traffic.outgoing import Lane, OutgoingFragment, OutgoingMessage
+    from nymproxy.mixnet.traffic.outgoing import OutgoingFragment, OutgoingMessage
     from nymproxy.mixnet.traffic.profile import TrafficProfile
     from nymproxy.mixnet.traffic.reply_actions import ReplyActions, SurbRequestPlan
 
@@ -74,7 +74,7 @@ class Outbox:
     ) -> None:
         self._compose_request = compose_request
         self._lanes: Lanes[OutgoingFragment] = Lanes(self._rank_of)
-        self._messages: dict[Lane, dict[OutgoingMessage, None]] = {}
+        self._messages = OpenMessages()
         self._pending = PendingAcks(profile)
         self._window = (
             CongestionWindow(profile.window) if profile.sending_delay_seconds is None else None
@@ -99,7 +99,7 @@ class Outbox:
         self._now = -math.inf
         self.retransmissions = 0
         """Packets that were queued again because no ack came in time."""
-        self.given_up: Counter[str] = Counter()
+        self.given_up = self._messages.given_up
         """Messages that were given up, by the code of the error."""
         self.round_trips = RoundTrips()
         """Of packets that were sent once, so that the ack is surely theirs."""
@@ -112,7 +112,7 @@ class Outbox:
         self, message: OutgoingMessage, fragments: Sequence[OutgoingFragment], now: float
     ) -> None:
         """Take a message for which room was reserved (control lanes need none)."""
-        self._messages.setdefault(message.lane, {})[message] = None
+        self._messages.add(message)
         is_callers = not isinstance(message.lane, ControlLane)
         is_reply = isinstance(message.to, SenderTag)
         for fragment in fragments:
@@ -131,29 +131,22 @@ class Outbox:
     def discard_lane(self, lane: int) -> None:
         """Give up everything of a caller's lane, waiting or in flight."""
         error = DeliveryAbandoned("the lane of the message was discarded")
-        tags = set()
-        for message in list(self._messages.get(lane, ())):
-            if isinstance(message.to, SenderTag):
-                tags.add(message.to)
+        messages = self._messages.of_lane(lane)
+        for message in messages:
             self.give_up(message, error)
         for fragment in self._lanes.discard(lane):
             self._release(fragment)
-        for tag in tags:
+        for tag in {message.to for message in messages if isinstance(message.to, SenderTag)}:
             for fragment in self.replies.discard(tag, lane):
                 self._release(fragment)
 
     def give_up(self, message: OutgoingMessage, error: NymError) -> None:
         """Fail one message; its fragments are dropped where they are met."""
-        if not message.delivery.is_settled:
-            self.given_up[error.code] += 1
-        self._settle(message)
-        message.give_up(error)
+        self._messages.give_up(message, error)
 
     def give_up_all(self, error: NymError) -> None:
         """Fail everything, because the client ends."""
-        for messages in list(self._messages.values()):
-            for message in list(messages):
-                self.give_up(message, error)
+        self._messages.give_up_all(error)
 
     # What the sender does.
 
@@ -236,7 +229,7 @@ class Outbox:
         message = fragment.message
         self._note(message.to, Standing.reached)
         if message.unacknowledged == 0:
-            self._settle(message)
+            self._messages.settle(message)
             if message.kind is PacketKind.SURB_REQUEST and isinstance(message.to, SenderTag):
                 self.replies.overdue.request_arrived(message.to, now)
 
@@ -389,17 +382,10 @@ class Outbox:
 
     def _request(self, plan: SurbRequestPlan) -> None:
         message, fragments = self._compose_request(plan)
-        self._messages.setdefault(message.lane, {})[message] = None
+        self._messages.add(message)
         for fragment in fragments:
             self._lanes.push(message.lane, message.to, fragment)
         _logger.debug("asking for %d more reply SURBs", plan.amount)
-
-    def _settle(self, message: OutgoingMessage) -> None:
-        messages = self._messages.get(message.lane)
-        if messages is not None:
-            messages.pop(message, None)
-            if not messages:
-                del self._messages[message.lane]
 
     def _release(self, fragment: OutgoingFragment) -> None:
         if fragment.holds_lane_room:
