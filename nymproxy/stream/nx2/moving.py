@@ -76,10 +76,11 @@ class Mover:
         return self._resume_at
 
     def resumed(self, counter: int, now: float) -> None:
-        """Note that a RESUME was sent, with the counter of its ACK."""
+        """Note that a RESUME was sent, with the counter of its ACK. All of the stream waits for the
+        answer, so that it goes again as if its peer were not busy."""
         if not self._counter:
             self._counter = counter
-        self._resume_at = now + self._round_trip.question_seconds
+        self._resume_at = now + self._round_trip.prompt_seconds
 
     def acknowledged(self, echo: int) -> bool:
         """Take the echo of an ACK that verified; returns whether it is the end of a move."""

@@ -44,7 +44,12 @@ class RoundTrip(SmoothedTime):
         return max(LEAST_RESEND_SECONDS, self.longest_seconds)
 
     @property
+    def prompt_seconds(self) -> float:
+        """How long an answer of a peer that is not busy takes at the most."""
+        return max(LEAST_QUESTION_SECONDS, 2 * self.seconds)
+
+    @property
     def question_seconds(self) -> float:
         """How long an answer of the peer may take before it is asked (again)."""
         busy = LONGEST_ACK_PAUSE_SECONDS + 2 * self.peer.seconds
-        return max(LEAST_QUESTION_SECONDS, 2 * self.seconds, min(busy, MOST_QUESTION_SECONDS))
+        return max(self.prompt_seconds, min(busy, MOST_QUESTION_SECONDS))

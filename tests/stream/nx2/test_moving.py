@@ -38,6 +38,19 @@ def test_a_move_is_repeated_until_it_is_acknowledged() -> None:
     assert not mover.is_moving
 
 
+def test_a_move_to_a_busy_peer_is_repeated_as_soon() -> None:
+    """Everything else waits for it; a lost one held the stream up for half a minute."""
+    round_trip = RoundTrip()
+    round_trip.sample(2.0)
+    for _ in range(50):
+        round_trip.peer.sample(20.0)
+    assert round_trip.question_seconds == 30.0
+    mover = Mover(HOME, round_trip)
+    mover.go(AWAY, 1.0)
+    mover.resumed(40, 1.0)
+    assert mover.deadline == 5.0
+
+
 def test_another_place_takes_the_next_number() -> None:
     mover = Mover(HOME, RoundTrip())
     mover.go(AWAY, 1.0)
