@@ -33,10 +33,6 @@ REACHED: dict[str, tuple[str, str]] = {
         "machine/test_copies.py",
         "what they bring shows a whole client",
     ),
-    "nymproxy.mixnet.traffic.open_messages": (
-        "traffic/test_outbox.py",
-        "what becomes of messages shows in an outbox",
-    ),
     "nymproxy.mixnet.traffic.surb_requests": (
         "traffic/test_replies.py",
         "when a ReplyController asks, and for how many",
