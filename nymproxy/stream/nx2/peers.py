@@ -158,7 +158,11 @@ class PeerWatch:
         if links is None or links.pop(stream_id, None) is None:
             return False
         if isinstance(peer, NymAddress):
-            self._askers[peer].remove_stream(stream_id)
+            asker = self._askers[peer]
+            asker.remove_stream(stream_id)
+            if not links and peer in self._seekers:  # whose questions ended with the streams'
+                asker.search(self._clock_at(0.0).seconds)
+                self._asks.schedule(peer, asker.ask_at)
         if not links:
             del self._links[peer]
             self._deaths.cancel(peer)

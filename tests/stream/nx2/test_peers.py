@@ -369,6 +369,18 @@ def test_addresses_that_an_acceptor_names_are_kept_no_longer_than_its_streams() 
     assert sum(held_for(watched)) == 1  # the acceptor itself, in case that it remembers
 
 
+def test_who_looks_for_an_acceptor_goes_on_when_the_last_stream_there_ends() -> None:
+    """Its questions ended with that stream, and each address is asked once a minute."""
+    watched, there, looking, found = watch(), link(1), link(2), list[NymAddress]()
+    watched.verified(ADDRESS, there, 0.0)
+    watched.seek(ADDRESS, looking, lambda where, _: found.append(where), 1.0)
+    asks_to(watched, ADDRESS, 1.0)
+    watched.removed(ADDRESS, there)
+    (ask,) = asks_to(watched, ADDRESS, 1.0)
+    watched.frame_received(alive(ask, ADDRESS), None, None, 1.5)
+    assert found == [ADDRESS]
+
+
 def test_an_acceptor_that_was_left_is_asked_by_higher_numbers_and_those_kept_are_bounded() -> None:
     watched, acceptor = watch(), watch(2)
     first, second = link(1), link(2)
