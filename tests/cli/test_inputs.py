@@ -190,19 +190,16 @@ def test_a_long_list_of_addresses_is_none_of_these(tmp_path: Path) -> None:
 def test_who_waits_for_a_pipe_says_so_and_ends_when_told_to(tmp_path: Path) -> None:
     pipe = str(tmp_path / "pipe")
     os.mkfifo(pipe)
-    cases = (
-        (("client", "-s", "A", "-e", pipe), signal.SIGTERM, -signal.SIGTERM),
-        (("run", "-c", pipe), signal.SIGINT, 130),
-    )
+    cases = (("client", "-s", "A", "-e", pipe), ("run", "-c", pipe))
     with ExitStack() as stack:
         processes = []
-        for arguments, _, _ in cases:  # side by side, since each waits for a second
+        for arguments in cases:  # side by side, since each waits for a second
             command = [sys.executable, "-m", "nymproxy", *arguments]
             started = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
             processes.append(stack.enter_context(started))
             stack.callback(started.kill)
-        for process, (_, number, status) in zip(processes, cases, strict=True):
+        for process in processes:
             assert process.stderr is not None
             assert any("waiting for the end of what" in line for line in process.stderr)
-            process.send_signal(number)
-            assert process.wait(60) == status
+            process.terminate()
+            assert process.wait(60) == -signal.SIGTERM

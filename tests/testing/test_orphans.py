@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PARENT = """
-import sys
+import signal, sys
 from pathlib import Path
 import anyio
 from nymproxy.testing import orphans
@@ -25,6 +25,8 @@ from nymproxy.testing.processes import child_process
 
 CHILD = "import signal; {told}; print('{{}}', flush=True); signal.pause()"
 orphans._PROGRAM = orphans._PROGRAM.replace("monotonic() + 5", "monotonic() + {seconds}")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 
 async def main():
     program = (sys.executable, "-c", CHILD)
