@@ -115,3 +115,7 @@ def test_other_segments_do_not_exist_here(kind: SegmentKind) -> None:
 def test_stream_frames_are_not_ours() -> None:
     assert not CODEC.matches(bytes.fromhex("0300" + "00" * 14))
     assert not CODEC.matches(b"")
+
+
+def test_no_messages_are_sent_as_one() -> None:
+    assert CODEC.split(b"\x00 anything") == [b"\x00 anything"]
