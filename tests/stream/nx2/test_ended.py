@@ -7,9 +7,10 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 from nymproxy.address import SenderTag
+from nymproxy.channel import tombstones
 from nymproxy.channel.segment import ChannelId, Segment, SegmentKind
 from nymproxy.stream.codec import TYPE_OFFSET, MessageType, StreamFrame
-from nymproxy.stream.nx2 import ended
+from nymproxy.stream.nx2 import ended, openings
 from nymproxy.stream.nx2.after_end import EndedStream
 from nymproxy.stream.nx2.ended import ENDED_SECONDS, EndedStreams
 from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
@@ -121,6 +122,26 @@ def test_little_is_left_of_a_stream_at_its_two_ends() -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held / STREAMS < MAX_BYTES_LEFT
+
+
+def test_nothing_is_left_of_a_stream_when_all_tables_are_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ended, "MAX_ENDED", 8)
+    monkeypatch.setattr(tombstones, "MAX_WORDS", 8)
+    monkeypatch.setattr(openings, "REMEMBERED_MINUTES", -openings.MAX_AGE_MINUTES)
+    pair = Pair()
+    for end in (pair.dialer, pair.acceptor):
+        end.table._answers.tombstones._limit = 16
+    tracemalloc.start()
+    carry(pair, 40)
+    gc.collect()
+    before, _ = tracemalloc.get_traced_memory()
+    carry(pair, STREAMS)
+    gc.collect()
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 40 * STREAMS
 
 
 def test_a_stream_that_is_over_does_not_wait_for_the_garbage_collector() -> None:
