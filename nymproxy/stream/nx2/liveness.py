@@ -129,13 +129,14 @@ class Asker:
             self._outstanding.clear()
 
     def heard(self, now: float) -> None:
-        """Note a frame of the acceptor that verified, and was new."""
+        """Note a frame of the acceptor that verified, and was new.
+
+        It puts a question off, but answers none: what the acceptor says comes also when nothing of
+        ours reaches it.
+        """
         self._heard_at = now
-        self._repeats = 0
-        if self._streams:
+        if self._streams and not self._repeats:
             self._schedule(now)
-        else:
-            self.ask_at = math.inf
 
     @property
     def dead_at(self) -> float:
@@ -201,7 +202,9 @@ class Asker:
         ):
             raise ChannelFormatError("an ALIVE that answers no question of ours")
         self._outstanding.remove(asked)
-        self.heard(now)
+        self._heard_at, self._repeats, self.ask_at = now, 0, math.inf
+        if self._streams:
+            self._schedule(now)
         answers = zip(asked.ask.stream_ids, alive.has_stream, strict=True)
         return [each for each, has in answers if not has and each in self._streams]
 

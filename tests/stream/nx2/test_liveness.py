@@ -83,9 +83,25 @@ def test_who_is_heard_all_the_time_is_asked_all_the_same_but_rarely() -> None:
     each.add_stream(5, 0.0)
     for tenths in range(3000):
         each.heard(tenths / 10)
-        if each.take_due(tenths / 10) is not None:
+        ask = each.take_due(tenths / 10)
+        if ask is not None:
             asked.append(tenths / 10)
+            each.take_alive(answer(ask, {5}), tenths / 10)
     assert asked == pytest.approx([40.0, 80.0, 120.0, 160.0, 200.0, 240.0, 280.0], abs=1.0)
+
+
+@pytest.mark.parametrize("pause_seconds", [1, 3, 14, 39])
+def test_who_is_heard_but_answers_nothing_is_unanswered_all_the_same(pause_seconds: int) -> None:
+    """What is heard shows the way from there, and a question the way there."""
+    each = asker()
+    each.add_stream(5, 0.0)
+    now = 0
+    while not each.is_unanswered:
+        now += 1
+        each.take_due(float(now))
+        if now % pause_seconds == 0:
+            each.heard(float(now))
+    assert now <= 55
 
 
 def test_an_acceptor_that_lost_a_stream_says_so() -> None:
