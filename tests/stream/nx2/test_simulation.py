@@ -77,6 +77,13 @@ def test_a_known_peer_is_complete_though_everything_is_altered_and_replayed() ->
         assert errors(simulate(seed, plan)) == [], f"seed {seed}"
 
 
+@pytest.mark.parametrize("seed", [10868, 30372])
+def test_two_strangers_that_are_kept_at_nx1_read_what_is_altered_as_there(seed: int) -> None:
+    """As docs/wire.md says of a downgrade: only a stream that is plain at both ends may."""
+    altered = [app for host in simulate(seed).hosts for app in host.apps.values()]
+    assert any(app.was_altered_at is not None for app in altered)
+
+
 @pytest.mark.parametrize(
     "seeds", [range(3), pytest.param(range(3, 100), marks=pytest.mark.exhaustive)]
 )
