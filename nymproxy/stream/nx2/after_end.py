@@ -192,7 +192,9 @@ class _LastState:
             has_all = opened.sequence <= self._received.next_expected
             if has_all and self.may_say_farewell:
                 return self.write_unknown()
-        elif opened.message_type not in NUMBERED_TYPES:
+        elif not (
+            opened.message_type in NUMBERED_TYPES and self._received.is_in_reach(opened.sequence)
+        ):
             return None
         elif len(opened.frame) > HEADER_LENGTH and not self._received.has(opened.sequence):
             return self.write_unknown()

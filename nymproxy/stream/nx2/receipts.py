@@ -60,6 +60,10 @@ class ReceivedRanges:
         is_in_range = index > 0 and sequence <= self._ranges[index - 1][1]
         return sequence < self.next_expected or is_in_range
 
+    def is_in_reach(self, sequence: int) -> bool:
+        """Tell whether a peer that keeps the rules can have sent that sequence."""
+        return sequence < self.next_expected + MAX_FRAMES_BEYOND
+
     def add(self, sequence: int) -> bool:
         """Note one; False: it had come before."""
         if sequence < self.next_expected:
@@ -115,7 +119,7 @@ class Receipts:
 
     def is_in_reach(self, sequence: int) -> bool:
         """Tell whether a peer that keeps the rules can have sent that sequence."""
-        return sequence < self.received.next_expected + MAX_FRAMES_BEYOND
+        return self.received.is_in_reach(sequence)
 
     def numbered(self, sequence: int, size: int, now: float, *, is_end: bool = False) -> bool:
         """Note a numbered frame; False: it had come before."""

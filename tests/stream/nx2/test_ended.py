@@ -17,7 +17,7 @@ from nymproxy.stream.nx2.envelopes import CAPABILITY_BYTE
 from nymproxy.stream.nx2.frames import Accept, Offer
 from nymproxy.stream.nx2.kept import STALLED_SECONDS
 from nymproxy.stream.nx2.link import OPENING_SECONDS
-from nymproxy.stream.nx2.receipts import Receipts
+from nymproxy.stream.nx2.receipts import MAX_FRAMES_BEYOND, Receipts
 from nymproxy.stream.nx2.roundtrip import RoundTrip
 from nymproxy.stream.nx2.sealer import AcceptorSealer, DialerSealer
 from tests.stream.nx2.builders import ADDRESS
@@ -110,6 +110,23 @@ def test_what_had_come_of_a_stream_that_failed_is_known_beyond_its_gap() -> None
         if says is MessageType.ACK:
             ack = dialer.open_ack(answer)
             assert (ack.next_expected, ack.ranges, ack.limit) == (1, ((2, 3), (7, 7)), 5_000)
+
+
+def test_what_no_peer_can_have_sent_takes_no_memory_of_a_stream_that_is_over() -> None:
+    offer, accept = Offer(0, bytes(32)), Accept(bytes(32))
+    dialer = DialerSealer(7, SENDER, ADDRESS, dialer_random=bytes(32), is_known=True)
+    acceptor = AcceptorSealer(7, SENDER, ADDRESS, offer, accept)
+    dialer.open_accept(acceptor.accept())
+    receipts = Receipts(RoundTrip(), is_dialer=False)
+    ended_stream = EndedStream(
+        acceptor, receipts, 0, may_say_farewell=False, has_failed=False, awaits_seal=False
+    )
+    numbers = ((0, True), (MAX_FRAMES_BEYOND, True), (MAX_FRAMES_BEYOND + 2, False))
+    for number, is_answered in numbers:
+        data = StreamFrame(7, MessageType.DATA, number, b"", CAPABILITY_BYTE)
+        payload = dialer.seal(data.encode(), 0)
+        segment = Segment(SegmentKind.PROTECTED, ChannelId(7), payload=payload)
+        assert bool(ended_stream.answer(segment, 10.0 * number)) is is_answered
 
 
 def test_little_is_left_of_a_stream_at_its_two_ends() -> None:
