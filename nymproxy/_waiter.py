@@ -32,6 +32,8 @@ class Waiter:
         self._is_done = False
 
     def __await__(self) -> Generator[Waiter, None, None]:
+        if self._callback is not None:
+            raise RuntimeError("one task waits here, once")
         if not self._is_done:
             self._asyncio_future_blocking = True
             yield self  # where the task raises what result() does

@@ -105,3 +105,18 @@ async def _wait_for(waited: Waiter) -> None:
 async def test_it_is_a_future_to_asyncio() -> None:
     anything: object = waiter()
     assert asyncio.isfuture(anything)
+
+
+async def test_a_second_task_is_refused() -> None:
+    """It would have taken the place of the first, which nobody could have ended any more."""
+    waited = waiter()
+
+    async def wait() -> None:
+        await waited
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        with pytest.raises(RuntimeError, match="one task"):
+            await waited
+        waited.wake_soon()
