@@ -79,6 +79,16 @@ def test_a_peer_is_measured_after_as_many_packets_as_the_profile_wants() -> None
     assert excesses.of(OTHER_TAG).samples == 3  # of all that were measured
 
 
+def test_what_a_peer_draws_holds_up_nobody_elses_timers_for_long() -> None:
+    excesses = Excesses(DEFAULT)
+    for number in range(100):
+        for _ in range(10):
+            excesses.measured(SenderTag(bytes([number] * 16)), 60.0)
+    assert excesses.of(SenderTag(bytes(16))).seconds == DEFAULT.maximum_excess_seconds
+    excesses.measured(OTHER_TAG, 0.1)
+    assert excesses.of(OTHER_TAG).seconds == 3.0
+
+
 def test_who_was_measured_last_longest_ago_is_forgotten() -> None:
     excesses = Excesses(replace(DEFAULT, ack_wait_samples=1))
     tags = [SenderTag(number.to_bytes(16, "big")) for number in range(_MAXIMUM_PEERS + 1)]

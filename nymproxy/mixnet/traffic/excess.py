@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _DEVIATIONS: Final = 4
 _REPLY_DEVIATIONS: Final = 8
+_COMMON_MAXIMUM_SECONDS: Final = 3.0
+"""What the delays that some peers draw add to the timers of others at most."""
 _MAXIMUM_PEERS: Final = 1_024
 
 
@@ -71,7 +73,8 @@ class Excesses:
     """The excess of packets whose delays are all our own, and by peer of those through reply SURBs.
 
     Until as many packets of a peer were measured as the profile wants, its timers are those of all
-    such peers together. Beyond 1,024 peers the one that was measured last longest ago is forgotten.
+    such peers together, but for 3 s at most: peers may draw what they like. Beyond 1,024 peers the
+    one that was measured last longest ago is forgotten.
 
     Args:
         profile: limits, and how many measurements are enough.
@@ -84,7 +87,9 @@ class Excesses:
         self._samples = profile.ack_wait_samples
         self.own = ExcessEstimator(self._maximum)
         """Of packets to addresses."""
-        self._all_replies = ExcessEstimator(self._maximum, _REPLY_DEVIATIONS)
+        self._all_replies = ExcessEstimator(
+            min(self._maximum, _COMMON_MAXIMUM_SECONDS), _REPLY_DEVIATIONS
+        )
         self._by_tag: OrderedDict[SenderTag, ExcessEstimator] = OrderedDict()
 
     def of(self, to: NymAddress | SenderTag) -> ExcessEstimator:
