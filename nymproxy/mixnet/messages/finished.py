@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _HASH: Final = struct.Struct("=Q")
 _HASH_BITS: Final = (1 << 64) - 1  # of which 0 is an empty slot
 _BUCKET_SLOTS: Final = 64
+_SMALL_BUCKETS: Final = 16
 
 
 class FinishedFragments:
@@ -86,10 +87,13 @@ class FinishedFragments:
                 next_slots[bucket] = (next_slots[bucket] + 1) % size
 
     def _grow(self) -> None:
-        """Make four buckets of each, or two, and share out what is in it, the oldest first."""
+        """Make four buckets of each, or from 1,024 slots on all there may be, since who has needed
+        so many soon needs the others, and share out what is in it, the oldest first."""
         size, numbers, next_slots = self._bucket_slots, self._numbers, self._next_slots
-        factor = 4 if 4 * len(next_slots) <= self._most_buckets else 2
-        self._make_buckets(factor * len(next_slots))
+        doublings = (self._most_buckets // len(next_slots)).bit_length() - 1
+        if len(next_slots) < _SMALL_BUCKETS:
+            doublings = min(doublings, 2)
+        self._make_buckets(len(next_slots) << doublings)
         for bucket, next_slot in enumerate(next_slots):
             start, oldest = bucket * size, bucket * size + next_slot
             self._put(filter(None, numbers[oldest : start + size]))
