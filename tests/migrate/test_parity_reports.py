@@ -33,9 +33,9 @@ from nymproxy_migrate.parity.model import (
     Verdict,
 )
 from nymproxy_migrate.parity.relay import RelayTotals
-from nymproxy_migrate.parity.run import _slower
+from nymproxy_migrate.parity.run import _slower, doubt_of
 from nymproxy_migrate.parity.verdicts import Allowance
-from nymproxy_migrate.report import junit, parity_json, parity_text
+from nymproxy_migrate.report import html, junit, parity_json, parity_text
 
 VALUES = st.floats(0, 1e9)
 ALLOWANCES = st.builds(Allowance, st.floats(0, 2), st.floats(0, 1e6))
@@ -266,3 +266,13 @@ def test_only_times_are_worth_a_second_look() -> None:
     assert seen(download=measured(packets=200)) == {"download"}
     wrong = replace(slow, result=replace(slow.result, ok=False, problem="gone"))
     assert seen(upload=wrong, at_once=slow) == {"at_once"}
+
+
+def test_who_ran_it_on_a_busy_machine_is_told_not_to_believe_it() -> None:
+    """Beside other programs all workloads of both sides had failed, and the report blamed one."""
+    assert doubt_of(2.0, 2) == ""
+    doubted = replace(report(), doubt=doubt_of(14.7, 2))
+    sentence = "Other programs kept 14.7 processors of 2 busy before this began"
+    assert sentence in parity_text.render(doubted, 200)
+    assert sentence in html.render(doubted)
+    assert "Other programs" not in parity_text.render(report(), 200) + html.render(report())

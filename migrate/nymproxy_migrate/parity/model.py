@@ -147,6 +147,7 @@ class ParityReport:
         compared: what stands on each side, in words.
         command: what runs it again as it was run; empty where nobody typed it.
         machine: what a reader needs to judge the figures: Python, processors, load.
+        doubt: why the figures say little, in a sentence; empty where they do.
         rows: in the order in which they are shown.
         echo_round_trips_seconds: by side, in the order of measuring.
         goodput: one series for each side and transfer.
@@ -166,6 +167,7 @@ class ParityReport:
     mix_delays: MixDelays | None = None
     compared: Mapping[Side, str] = field(default_factory=dict)
     command: str = ""
+    doubt: str = ""
 
     @property
     def worse(self) -> tuple[Row, ...]:

@@ -93,6 +93,7 @@ async def run(parity: Parity) -> ParityReport:
         NymError: something could not be started, or the network could not be reached.
     """
     started_at, started = datetime.now(UTC), time.perf_counter()
+    load_before = _load()
     for side, what in in_words(parity.old, are_servers=parity.servers is not None).items():
         parity.say(f"{side.value} side: {what}")
     async with _stage(parity) as stage, _truths(parity, stage) as truths:
@@ -112,6 +113,9 @@ async def run(parity: Parity) -> ParityReport:
             found[side].truths = seen
         parity.say("stopping everything")
         profile = MIXED if mixed else PROFILES[stage.profile]
+    doubt = doubt_of(load_before, os.cpu_count() or 1)
+    if doubt:
+        parity.say(doubt)
     rows = compare(found[Side.LEGACY], found[Side.STREAM])
     if parity.commands:
         rows += rows_of(parity.commands)
@@ -120,7 +124,8 @@ async def run(parity: Parity) -> ParityReport:
         started_at=started_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
         seconds=round(time.perf_counter() - started, 1),
         against=parity.against,
-        machine=_machine(),
+        machine=_machine(load_before),
+        doubt=doubt,
         rows=rows,
         echo_round_trips_seconds=_round_trips(found),
         goodput=_goodput(found),
@@ -209,15 +214,29 @@ def _say_result(say: Callable[[str], None], name: str, side: Side, result: Workl
     say(f"  {name}, {side.value}: {moved}, {outcome}")
 
 
-def _machine() -> dict[str, str]:
-    machine = {
+def _machine(load_before: float) -> dict[str, str]:
+    return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processors": str(os.cpu_count()),
+        "load before": f"{load_before:.1f}",
+        "load": f"{_load():.1f}",
     }
-    if hasattr(os, "getloadavg"):
-        machine["load"] = f"{os.getloadavg()[0]:.1f}"
-    return machine
+
+
+def _load() -> float:
+    """Return how many processes ran or waited for a processor in the last minute, or 0."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def doubt_of(load_before: float, processors: int) -> str:
+    """Say what to think of figures from a machine whose processors others already had."""
+    if load_before <= processors:
+        return ""
+    return (
+        f"Other programs kept {load_before:.1f} processors of {processors} busy before this began: "
+        "times and failures say little of either side. Run it again when the machine is quiet."
+    )
 
 
 def _round_trips(found: dict[Side, SideMeasurements]) -> dict[Side, tuple[float, ...]]:

@@ -49,7 +49,7 @@ def render(report: ParityReport) -> str:
     """Return the whole page."""
     return _template().render(
         report=report,
-        headline=headline(report),
+        headline=" ".join(filter(None, (headline(report), report.doubt))),
         outcome="worse" if report.worse else "fine" if _compared(report) else "nothing",
         counts=_counts(report),
         differing=_groups(each for each in report.rows if each.verdict in _DIFFERING),

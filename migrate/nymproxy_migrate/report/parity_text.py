@@ -27,6 +27,8 @@ def render(report: ParityReport, columns: int | None = None) -> str:
     columns = columns or PAGE_COLUMNS
     sides = [wrapped(f"{side} side: {what}", columns) for side, what in report.compared.items()]
     parts = [*sides, wrapped(_conclusion(report), columns)]
+    if report.doubt:
+        parts.append(wrapped(report.doubt, columns))
     for verdict in (Verdict.WORSE, Verdict.BETTER):
         rows = [row for row in report.rows if row.verdict is verdict]
         if rows:
