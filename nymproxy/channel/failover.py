@@ -74,9 +74,17 @@ async def open_to_first(
         else:
             if doubts:
                 servers.answered(address)
-                await channel.send(first)
+                await _send(channel, first)
             return channel, address
     raise AssertionError("there is at least one server")  # pragma: no cover
+
+
+async def _send(channel: Channel, first: bytes) -> None:
+    try:
+        await channel.send(first)
+    except BaseException:  # nobody else has the channel yet
+        channel.abort()
+        raise
 
 
 @asynccontextmanager

@@ -360,10 +360,11 @@ class OutboundDirection:
             self._quirks.all_acknowledged(now)
         self._settle(now)
 
-    def open_acknowledged(self, now: float) -> None:
-        """Note that the OPEN was acknowledged."""
+    def open_acknowledged(self, now: float, *, is_refused: bool = False) -> None:
+        """Note that the OPEN was acknowledged; refused, nobody has taken what went with it."""
         self._open_is_acknowledged = True
-        self.flight.acknowledged_bytes += self._opening_bytes
+        if not is_refused:
+            self.flight.acknowledged_bytes += self._opening_bytes
         self._opening_bytes = 0
         self._settle(now)
 

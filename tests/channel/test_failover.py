@@ -185,3 +185,13 @@ async def test_what_the_connection_raises_comes_out(scene: Scene) -> None:
     with pytest.raises(ZeroDivisionError):
         async with watched(channel, first, servers):
             raise ZeroDivisionError
+
+
+async def test_a_channel_that_fails_before_its_first_bytes_is_nobodys(scene: Scene) -> None:
+    """Nor one whose opening is cancelled then: it stayed open with nobody to end it."""
+    servers = Servers([await scene.server("first")])
+    with anyio.CancelScope() as scope:
+        servers.answered = lambda address: scope.cancel()  # type: ignore[method-assign]
+        await open_to_first(scene.mux, lambda _: PROTOCOL, servers, first=b"x", wait=True)
+    await anyio.sleep(60)
+    assert not scene.mux._table.channels

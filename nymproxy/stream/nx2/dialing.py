@@ -211,7 +211,7 @@ class DialerLink(VouchingLink):
         self.state = Dialing.SEALED
         self._offers.answered(now, self.kept.round_trip.peer)
         self._become_sealed()
-        self.machine.outbound.open_acknowledged(now)
+        self.machine.outbound.open_acknowledged(now, is_refused=accept.is_refused)
         if is_prefix_sent:
             self._begin_seals(now)
         elif accept.confirm:

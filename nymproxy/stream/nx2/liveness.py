@@ -117,6 +117,7 @@ class Asker:
         """Note a stream of which a frame of the acceptor has verified."""
         if not self._streams:
             self._heard_at = self._asked_at = now
+            self._repeats = 0  # of questions about others, perhaps long ago
             self._schedule(now)
         self._streams.setdefault(stream_id, now)
         self.has_had_streams = True

@@ -14,6 +14,7 @@ from nymproxy.address import SenderTag
 from nymproxy.errors import ChannelFormatError
 from nymproxy.stream.nx2.frames import Ask
 from nymproxy.stream.nx2.liveness import (
+    REPEAT_SECONDS,
     Answerer,
     Asker,
     ConnectedClock,
@@ -270,3 +271,18 @@ def test_under_another_tag_other_answers_count() -> None:
     with pytest.raises(ChannelFormatError):
         each.take_alive(before, 2.0)
     assert read_ask(take(each, 5.0), SenderTag(bytes(16)), ADDRESS).number == 2
+
+
+def test_questions_that_had_no_answer_are_none_about_a_stream_of_later() -> None:
+    """An acceptor was away; the first question about a new stream is asked again as any."""
+    each = asker()
+    each.add_stream(5, 0.0)
+    for _ in range(3):
+        take(each, each.ask_at)
+    each.remove_stream(5)
+    each.heard(1000.0)
+    each.add_stream(6, 1000.0)
+    assert not each.is_unanswered
+    asked_at = each.ask_at
+    take(each, asked_at)
+    assert (each.is_unanswered, each.ask_at) == (False, asked_at + REPEAT_SECONDS[0])

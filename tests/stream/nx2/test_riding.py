@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from nymproxy.channel.link import ChannelLink, Message
+from nymproxy.errors import StreamRefused
 from nymproxy.mixnet.messages import (
     ReplyMessage,
     encode_message,
@@ -195,3 +196,12 @@ def test_links_of_peers_without_nx2_neither_ride_nor_bring_along() -> None:
     message = Message(b"message", any_surb=True)
     assert plain.bring_along(message, [first], 0.0) == b"message"
     assert first.bring_along(message, [plain], pair.acceptor.now) == b"message"
+
+
+def test_data_of_an_opening_that_is_refused_have_arrived_nowhere() -> None:
+    pair = Pair(skew=-1200.0)
+    machine = pair.dialer.machine
+    machine.app_wrote(b"a question")
+    pair.settle()
+    assert isinstance(machine.error, StreamRefused)
+    assert machine.outbound.flight.acknowledged_bytes == 0
