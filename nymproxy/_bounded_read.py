@@ -81,7 +81,7 @@ def _read_to_end(descriptor: int, path: Path, most: int, wait_seconds: float) ->
     poller.register(descriptor, select.POLLIN)
     now = time.monotonic()
     tell_at, deadline = now + _TELL_SECONDS, now + wait_seconds
-    content = b""
+    content = bytearray()  # a pipe gives little at a time
     while len(content) < most:
         until = min(tell_at, deadline)
         if poller.poll(max(0.0, until - now) * 1000):
@@ -96,4 +96,4 @@ def _read_to_end(descriptor: int, path: Path, most: int, wait_seconds: float) ->
             tell_at = deadline
             _logger.warning("waiting for the end of what is written to %s", path)
         now = time.monotonic()
-    return content
+    return bytes(content)
