@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from nymproxy.mixnet.messages import (
+    REPLY_SURB_LENGTH,
     PlainMessage,
     RepliableKind,
     RepliableMessage,
@@ -40,8 +41,6 @@ _SPARES_BELOW: Final = 40
 
 _REPLIABLE_BYTES: Final = 22
 """Of a message with a sender tag, without SURBs and payload."""
-
-_SURB_BYTES: Final = 460
 
 _SURB_REQUEST_RETRANSMISSIONS: Final = 10
 
@@ -110,7 +109,7 @@ class Composer:
         wants_spare = self._profile.copies and self._profile.sending_delay_seconds is not None
         if not (wants_spare and surbs) or self._reply_keys.held_by(to) + surbs >= _SPARES_BELOW:
             return surbs
-        length = _REPLIABLE_BYTES + (surbs + 1) * _SURB_BYTES + payload_bytes
+        length = _REPLIABLE_BYTES + (surbs + 1) * REPLY_SURB_LENGTH + payload_bytes
         whole = fragment_length(self._profile.primary_packet_size) - 1
         return surbs + (fragments_needed(length, whole)[0] == 1)
 

@@ -50,10 +50,11 @@ from nymproxy.mixnet.messages.reassembly import (
     ReassemblyLimits,
 )
 from nymproxy.mixnet.messages.reply_keys import GivenKey, ReplyKeyStore
-from nymproxy.mixnet.messages.reply_surbs import ReplySurb, SurbBundle
+from nymproxy.mixnet.messages.reply_surbs import REPLY_SURB_LENGTH, ReplySurb, SurbBundle
 
 __all__ = [
     "COVER_FRAGMENT_ID",
+    "REPLY_SURB_LENGTH",
     "AckKey",
     "AckReceived",
     "CoverKeys",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _FIXED_LENGTH = 396
 """Encryption key (16), header (348) and first hop (32)."""
 _SEED_LENGTH = 16
+REPLY_SURB_LENGTH = _FIXED_LENGTH + 4 * _SEED_LENGTH
+"""Of one over four hops, as ours are, in version 2."""
 _LENGTH_V1 = 1164
 """Always four hops with whole payload keys of 192 bytes."""
 _FIRST_HOP_OFFSET = 364

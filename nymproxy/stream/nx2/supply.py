@@ -7,6 +7,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from nymproxy.mixnet.messages import REPLY_SURB_LENGTH
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,10 +20,9 @@ FEWEST_FOR_OPENING = 40
 """The smallest stock that can answer an opening: four times the reserve of each client."""
 PACKET_BYTES = 1604
 """Of a message, in a packet of the usual size."""
-SURB_BYTES = 460
 OPENING_BYTES = 92
 """Of the message of an OFFER, besides SURBs and data."""
-MAX_OPENING_BYTES = 2 * (PACKET_BYTES - SURB_BYTES) - OPENING_BYTES - 3
+MAX_OPENING_BYTES = 2 * (PACKET_BYTES - REPLY_SURB_LENGTH) - OPENING_BYTES - 3
 """Data that go with an OFFER: as much as fits into two packets, with two SURBs."""
 
 
@@ -59,7 +60,7 @@ class SurbSupply:
         room."""
         if self.held() >= max(FEWEST_FOR_OPENING, 2 * wanted):
             length = OPENING_BYTES + data_bytes
-            room = (packets_for(length) * PACKET_BYTES - length - 3) // SURB_BYTES
+            room = (packets_for(length) * PACKET_BYTES - length - 3) // REPLY_SURB_LENGTH
             return min(wanted, CONTROL_SURBS, room)
         return wanted if data_bytes else self.for_stranger(wanted)
 

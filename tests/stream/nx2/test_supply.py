@@ -6,6 +6,7 @@ import pytest
 
 from nymproxy.address import SenderTag
 from nymproxy.mixnet.messages import (
+    REPLY_SURB_LENGTH,
     RepliableKind,
     RepliableMessage,
     encode_message,
@@ -17,7 +18,6 @@ from nymproxy.stream.nx2.supply import (
     CONTROL_SURBS,
     MAX_OPENING_BYTES,
     PACKET_BYTES,
-    SURB_BYTES,
     SurbSupply,
     has_room,
 )
@@ -73,7 +73,7 @@ def test_of_an_opening_with_data(data_bytes: int, held: int, given: int, packets
     message = RepliableMessage(
         SenderTag(bytes(16)), RepliableKind.DATA, (), bytes(_OFFER_BYTES + data_bytes)
     )
-    length = len(encode_message(message)) + given * SURB_BYTES
+    length = len(encode_message(message)) + given * REPLY_SURB_LENGTH
     assert fragments_needed(length, fragment_length(PacketSize.REGULAR) - 1)[0] == packets
     assert supply.for_data(1) == 1
 
