@@ -3,6 +3,7 @@ cost a client that has an identity for each."""
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -70,13 +71,11 @@ async def _with_open(cell: Cell, pair: Pair, stage: BenchStage, results: Results
             share = 100 * (ran_seconds(pair.pids["client"]) - before) / seconds
             results.add(cell, "idle_cpu_client", "% of a core", share, open=count)
             points.append((count, share))
-    each, centre = (
-        slope(points),
-        [sum(values) / len(points) for values in zip(*points, strict=True)],
-    )
+    each = slope(points)
     results.add(cell, "cpu_of_connection", "% of a core", each)
     if each > 0:  # profiles without cover cost next to nothing
-        fill = centre[0] + (100 - centre[1]) / each
+        count, share = (statistics.mean(values) for values in zip(*points, strict=True))
+        fill = count + (100 - share) / each
         results.add(cell, "connections_a_core", "connections", fill)
 
 

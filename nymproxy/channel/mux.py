@@ -171,11 +171,13 @@ class ChannelMux:
 
     def _message_received(self, received: Received) -> None:
         payload, tag = received.payload, received.sender_tag
-        codec = next((each for each in self._codecs if each.matches(payload)), None)
         # Dialers bring nothing along: a stranger's packet says one thing.
-        several = [payload] if codec is None or tag is not None else codec.split(payload)
-        for each in several:
+        for each in self._split(payload) if tag is None else (payload,):
             self._one_received(each, tag, received.given_to)
+
+    def _split(self, payload: bytes) -> list[bytes]:
+        codec = next((each for each in self._codecs if each.matches(payload)), None)
+        return [payload] if codec is None else codec.split(payload)
 
     def _one_received(
         self, payload: bytes, tag: SenderTag | None, given_to: NymAddress | None

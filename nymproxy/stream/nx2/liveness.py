@@ -203,9 +203,8 @@ class Asker:
         ):
             raise ChannelFormatError("an ALIVE that answers no question of ours")
         self._outstanding.remove(asked)
-        self._heard_at, self._repeats, self.ask_at = now, 0, math.inf
-        if self._streams:
-            self._schedule(now)
+        self._repeats, self.ask_at = 0, math.inf
+        self.heard(now)
         answers = zip(asked.ask.stream_ids, alive.has_stream, strict=True)
         return [each for each, has in answers if not has and each in self._streams]
 
